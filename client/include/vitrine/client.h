@@ -1,0 +1,243 @@
+// Start here: a client of a Vitrine store.
+//
+//   auto client = vitrine::Client::Connect();
+//   auto writer = client->Create(id, size_bytes);
+//   std::memcpy(writer->bytes().data(), ..., size_bytes);
+//   auto status = std::move(*writer).Seal();
+//   auto object = client->Get(id);             // From now on, in any process.
+//   Use(object->bytes());
+//
+// Every failure is a value; nothing here throws or ends the process.
+#ifndef VITRINE_CLIENT_H_
+#define VITRINE_CLIENT_H_
+
+#include <vitrine/metadata.h>
+#include <vitrine/object_id.h>
+#include <vitrine/result.h>
+#include <vitrine/socket_path.h>
+#include <vitrine/version.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace vitrine {
+
+class ClientImpl;
+class MappedObject;
+class SubscriptionImpl;
+
+// How long a call may wait.  Poll(): not at all.  Never(): without limit.
+class Timeout {
+ public:
+  static Timeout Never() { return Timeout(-1); }
+  static Timeout Poll() { return Timeout(0); }
+  static Timeout Milliseconds(int64_t count) {
+    return Timeout(count < 0 ? 0 : count);
+  }
+  // -1: never; 0: poll.
+  int64_t milliseconds() const { return milliseconds_; }
+
+ private:
+  explicit Timeout(int64_t milliseconds) : milliseconds_(milliseconds) {}
+  int64_t milliseconds_;
+};
+
+struct ConnectOptions {
+  // Empty: $VITRINE_SOCKET, else the default place (DefaultSocketPath).
+  std::string socket_path;
+  // Tries every 100 ms until then.
+  Timeout timeout = Timeout::Milliseconds(5000);
+  // Shown in the store's status.
+  std::string name;
+};
+
+struct CreateOptions {
+  Metadata metadata;
+  // Permission bits; the process's umask applies.
+  unsigned mode = 0666;
+  // How long to wait for space.
+  Timeout timeout = Timeout::Milliseconds(10000);
+};
+
+// A snapshot.  Times: nanoseconds since 1970; 0: not yet.
+struct ObjectStat {
+  ObjectId id;
+  bool sealed = false;
+  uint64_t size_bytes = 0;
+  unsigned mode = 0;
+  unsigned uid = 0;
+  unsigned gid = 0;
+  int creator_pid = 0;
+  int64_t created_ns = 0;
+  int64_t sealed_ns = 0;
+  uint64_t use_count = 0;
+  bool hold = false;
+  bool in_use = false;
+  std::string tier;  // "memory"
+};
+
+// A sealed object, mapped read-only for as long as this value or a copy of it
+// lives, even when the store goes away or the object is deleted.  Copies share
+// the mapping.  Thread-safe as std::shared_ptr is.
+class Object {
+ public:
+  std::span<const std::byte> bytes() const;
+  uint64_t size_bytes() const { return bytes().size(); }
+  // What the creator said about it.  Asks the store at the first call, and
+  // only if there is any.  kDisconnected: the store went away.
+  Result<Metadata> GetMetadata() const;
+
+  Object(const Object&) = default;
+  Object(Object&&) noexcept = default;
+  Object& operator=(const Object&) = default;
+  Object& operator=(Object&&) noexcept = default;
+  ~Object() = default;
+
+ private:
+  friend class ClientImpl;
+  explicit Object(std::shared_ptr<MappedObject> mapped)
+      : mapped_(std::move(mapped)) {}
+
+  std::shared_ptr<MappedObject> mapped_;
+};
+
+// An object being filled.  Move-only; destroying it unsealed aborts it.  Not
+// thread-safe, but different writers are independent.
+class Writer {
+ public:
+  // Empty after the end.  Not inherited by fork.
+  std::span<std::byte> bytes();
+  // Makes it immutable and visible to all; ends the writer.  kInUse: another
+  // process holds it writable; then, and only then, the object stays unsealed,
+  // the writer keeps it (without its bytes) and Seal may be tried again.
+  // kGone: the store lost it meanwhile.  kAlreadyExists: the id was taken.
+  Status Seal();
+  // Gives it up; ends the writer.
+  Status Abort();
+
+  Writer(Writer&&) noexcept;
+  Writer& operator=(Writer&&) noexcept;
+  ~Writer();
+
+ private:
+  friend class ClientImpl;
+  struct State;
+  explicit Writer(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+enum class EventKind : uint8_t {
+  kSealed,
+  kEvicted,
+  kDeleted,
+  kOverflow,      // Events were lost: list again.
+  kExistingDone,  // All that was sealed at the start has been said.
+};
+
+struct Event {
+  EventKind kind;
+  std::string id;  // Empty for kOverflow and kExistingDone.
+  uint64_t size_bytes = 0;
+  int64_t time_ns = 0;
+};
+
+// A stream of events.  Move-only.  One thread at a time.
+class Subscription {
+ public:
+  // The next event.  kTimeout: none in time.  kDisconnected: the store went
+  // away; subscribe again.
+  Result<Event> Next(Timeout timeout);
+  // Readable when Next would not wait; for poll(2).  Owned by this value.
+  int fd() const;
+
+  Subscription(Subscription&&) noexcept;
+  Subscription& operator=(Subscription&&) noexcept;
+  ~Subscription();
+
+ private:
+  friend class ClientImpl;
+  explicit Subscription(std::unique_ptr<SubscriptionImpl> impl);
+  std::unique_ptr<SubscriptionImpl> impl_;
+};
+
+// A connection to one store.  Thread-safe; a blocked call delays no other.
+// Copies share the connection.  Objects may outlive it; writers are aborted
+// with it.
+//
+// Besides what each method names, every one but the destructor may say
+//   kDisconnected  the store went away; the client reconnects by itself,
+//   kForked        this process is a fork of the one that connected.
+class Client {
+ public:
+  // kUnavailable: no store answered in time; the message says where it was
+  // sought.  kVersionMismatch: it speaks another version.
+  static Result<Client> Connect(const ConnectOptions& options = {});
+
+  // Reserves `size_bytes`, all of it: writing never fails.  Waits for space up
+  // to the options' timeout.  kAlreadyExists: the id is taken, sealed or not.
+  // kOutOfMemory: no space in time.  kTooLarge: more than the capacity.
+  Result<Writer> Create(const ObjectId& id, uint64_t size_bytes,
+                        const CreateOptions& options = {});
+  // Create, copy and seal in one.
+  Status Put(const ObjectId& id, std::span<const std::byte> bytes,
+             const CreateOptions& options = {});
+
+  // A resident object takes no system call and no message.  kTimeout (or, for
+  // a poll, kNotFound): not sealed in time.  kPermissionDenied: its mode bits.
+  Result<Object> Get(const ObjectId& id, Timeout timeout = Timeout::Poll());
+
+  struct GetManyOptions {
+    Timeout timeout = Timeout::Poll();
+    // Return as soon as this many distinct ids are there; 0: all of them.
+    size_t need = 0;
+    // Also return when nobody is creating one of them any more.
+    bool stop_when_gone = false;
+  };
+  // In the order of `ids`, which may repeat; empty where it is not there.
+  Result<std::vector<std::optional<Object>>> GetMany(
+      std::span<const ObjectId> ids, const GetManyOptions& options);
+
+  // True if `id` is sealed.
+  Result<bool> Contains(const ObjectId& id);
+  // Sealed or unsealed.  kNotFound.
+  Result<ObjectStat> Stat(const ObjectId& id);
+  Result<Metadata> GetMetadata(const ObjectId& id);
+  // All sealed objects, the oldest first; `unsealed`: those being written.
+  Result<std::vector<ObjectStat>> List(bool unsealed = false);
+
+  // The name goes at once, the memory when nobody uses it any more.
+  // kNotFound.  kNotPermitted: neither owner nor root.
+  Status Delete(const ObjectId& id);
+  // A result for each, in the order of `ids`.
+  Result<std::vector<Status>> DeleteMany(std::span<const ObjectId> ids);
+  // Evicts until `bytes` are free that were not; says how many were.
+  Result<uint64_t> Evict(uint64_t bytes);
+  // A held object stays in memory until the hold is dropped.
+  Status Hold(const ObjectId& id);
+  Status Unhold(const ObjectId& id);
+
+  // Seals or aborts what another process (or the mount) left unsealed.
+  Status SealByName(const ObjectId& id);
+  Status AbortByName(const ObjectId& id);
+
+  // `want_existing`: first an event for all that is sealed already.
+  Result<Subscription> Subscribe(bool want_existing);
+  // The store's status as JSON text.
+  Result<std::string> GetStatus();
+  // Where the catalog is.
+  Result<std::string> StateDir();
+
+ private:
+  explicit Client(std::shared_ptr<ClientImpl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<ClientImpl> impl_;
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_CLIENT_H_

@@ -1,0 +1,53 @@
+#ifndef VITRINE_SCHEMA_BASE_MAPPING_H_
+#define VITRINE_SCHEMA_BASE_MAPPING_H_
+
+#include <sys/mman.h>
+#include <vitrine/result.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <utility>
+
+namespace vitrine {
+
+// Owns one shared memory mapping.  An empty one maps nothing.
+class Mapping {
+ public:
+  Mapping() = default;
+  Mapping(Mapping&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)),
+        size_bytes_(std::exchange(other.size_bytes_, 0)) {}
+  Mapping& operator=(Mapping&& other) noexcept {
+    Mapping moved(std::move(other));
+    std::swap(data_, moved.data_);
+    std::swap(size_bytes_, moved.size_bytes_);
+    return *this;
+  }
+  ~Mapping() {
+    if (data_ != nullptr) ::munmap(data_, size_bytes_);
+  }
+
+  // Maps the first `size_bytes` of `fd`; `protection` as for mmap(2).  A size
+  // of zero gives an empty mapping.  Left out of core dumps.
+  static Result<Mapping> Map(int fd, size_t size_bytes, int protection) {
+    if (size_bytes == 0) return Mapping();
+    void* data = ::mmap(nullptr, size_bytes, protection, MAP_SHARED, fd, 0);
+    if (data == MAP_FAILED) return ErrnoError("mmap", errno);
+    ::madvise(data, size_bytes, MADV_DONTDUMP);
+    return Mapping(static_cast<std::byte*>(data), size_bytes);
+  }
+
+  std::byte* data() const { return data_; }
+  size_t size_bytes() const { return size_bytes_; }
+
+ private:
+  Mapping(std::byte* data, size_t size_bytes)
+      : data_(data), size_bytes_(size_bytes) {}
+
+  std::byte* data_ = nullptr;
+  size_t size_bytes_ = 0;
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_SCHEMA_BASE_MAPPING_H_

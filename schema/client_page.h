@@ -1,0 +1,48 @@
+// A client's own page: what one client says to the store without a message.
+//
+// One file a client, made by the store, mapped writable by that client and by
+// the store.  The store trusts none of it: every value is bounded before use,
+// and the worst a broken client can do is to keep objects from being evicted.
+// When the client dies, the store drops the page, hence its pins.
+#ifndef VITRINE_SCHEMA_CLIENT_PAGE_H_
+#define VITRINE_SCHEMA_CLIENT_PAGE_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace vitrine {
+
+// Stripes keep a client's threads out of each other's way.
+inline constexpr size_t kPageStripes = 16;
+inline constexpr size_t kPinsPerStripe = 1024;
+inline constexpr size_t kTouchesPerStripe = 256;  // A power of two.
+
+// A pin: slot number + 1 in the low 32 bits, the low 32 bits of the slot's
+// generation above.  Zero: no pin.
+constexpr uint64_t MakePin(uint32_t slot, uint64_t generation) {
+  return generation << 32 | (uint64_t{slot} + 1);
+}
+
+struct alignas(64) PageStripe {
+  // Pins at and beyond this number have never been used: a hint for the
+  // store's scan, which bounds it by kPinsPerStripe.
+  std::atomic<uint32_t> pins_high_water;
+  // Touches ever noted; the ring keeps the last kTouchesPerStripe of them.
+  std::atomic<uint32_t> touch_count;
+  alignas(64) std::array<std::atomic<uint64_t>, kPinsPerStripe> pins;
+  // Slot numbers that this client got, for recency.  Lossy.
+  std::array<std::atomic<uint32_t>, kTouchesPerStripe> touches;
+};
+
+struct ClientPage {
+  // How many mappings the client keeps only for next time; the store asks for
+  // them back (protocol: Recall) when they stand in the way of an eviction.
+  alignas(64) std::atomic<uint32_t> kept_mappings;
+  std::array<PageStripe, kPageStripes> stripes;
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_SCHEMA_CLIENT_PAGE_H_

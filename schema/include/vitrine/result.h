@@ -1,0 +1,106 @@
+// Errors as values: `Result<T>` holds either a T or an Error, `Status` is a
+// Result without a value.  Nothing in the library throws.
+#ifndef VITRINE_RESULT_H_
+#define VITRINE_RESULT_H_
+
+#include <cassert>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace vitrine {
+
+// What went wrong.  The numbers are part of the control protocol: append only.
+enum class Code : uint8_t {
+  kNotFound = 1,          // No such object, or it went away.
+  kAlreadyExists = 2,     // The id is taken.
+  kNotSealed = 3,         // The object is still being written.
+  kInUse = 4,             // Somebody still holds the object writable.
+  kOutOfMemory = 5,       // No room, and nothing more could be evicted.
+  kTooLarge = 6,          // Larger than the store will ever hold.
+  kPermissionDenied = 7,  // The mode bits deny it (EACCES).
+  kNotPermitted = 8,      // Nobody may: the object is immutable (EPERM).
+  kInvalidArgument = 9,   // The caller's mistake.
+  kTimeout = 10,          // The time that the caller allowed has passed.
+  kGone = 11,             // The creator aborted or died.
+  kDisconnected = 12,     // The store went away; the client reconnects.
+  kForked = 13,           // This process is a fork: connect anew.
+  kVersionMismatch = 14,  // Client, store or catalog of another version.
+  kCorruption = 15,       // Bytes read from outside make no sense.
+  kInterrupted = 16,      // A signal ended the wait.
+  kUnsupported = 17,      // Not possible on this kernel or file system.
+  kUnavailable = 18,      // A second store, a mount point in use, ...
+  kIoError = 19,          // The operating system said no.
+};
+
+// The code's name in words: "not found", "already exists", ...
+const char* CodeName(Code code);
+
+struct Error {
+  Code code;
+  std::string message;
+
+  // "<code's name>: <message>"
+  std::string ToString() const;
+};
+
+// Makes an Error from `errno_value`: "<what>: <strerror>".
+Error ErrnoError(const std::string& what, int errno_value);
+
+template <typename T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : state_(std::move(value)) {}      // NOLINT: implicit.
+  Result(Error error) : state_(std::move(error)) {}  // NOLINT: implicit.
+
+  bool has_value() const { return state_.index() == 0; }
+  explicit operator bool() const { return has_value(); }
+
+  T& value() & { return *this->operator->(); }
+  const T& value() const& { return *this->operator->(); }
+  T&& value() && { return std::move(*this->operator->()); }
+  T& operator*() & { return value(); }
+  const T& operator*() const& { return value(); }
+  T&& operator*() && { return std::move(*this).value(); }
+  T* operator->() {
+    assert(has_value());
+    return std::get_if<0>(&state_);
+  }
+  const T* operator->() const {
+    assert(has_value());
+    return std::get_if<0>(&state_);
+  }
+
+  const Error& error() const {
+    assert(!has_value());
+    return *std::get_if<1>(&state_);
+  }
+
+ private:
+  std::variant<T, Error> state_;
+};
+
+template <>
+class [[nodiscard]] Result<void> {
+ public:
+  Result() = default;
+  Result(Error error) : error_(std::move(error)) {}  // NOLINT: implicit.
+
+  bool has_value() const { return !error_.has_value(); }
+  explicit operator bool() const { return has_value(); }
+  const Error& error() const {
+    assert(error_.has_value());
+    return *error_;
+  }
+
+ private:
+  std::optional<Error> error_;
+};
+
+using Status = Result<void>;
+
+}  // namespace vitrine
+
+#endif  // VITRINE_RESULT_H_

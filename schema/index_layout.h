@@ -1,0 +1,110 @@
+// The index: a hash table in shared memory that clients read without asking.
+//
+// The file is written by the store alone and mapped read-only by clients.
+//
+//   offset 0                 IndexHeader
+//   offset buckets_offset    IndexBucket[bucket_count]     (power of two)
+//   offset slots_offset      IndexSlot[slot_count]         (64 bytes each)
+//
+// An object is found by its key, the 128-bit XXH3 of its id with the header's
+// seed.  A bucket heads a chain of slots; its version is odd while the store
+// changes the chain and differs after each change.
+//
+// Invariants:
+//  (1) Only a sealed, resident object has a slot in a chain.
+//  (2) A slot's fields other than `word` and `next` change only while the slot
+//      is in no chain and its word's state is kFree.
+//  (3) A slot's generation grows each time the slot is published.
+//
+// Reader (see ClientPage for pins):
+//   1. v = bucket.version (acquire); odd: the store is at work, try again.
+//   2. walk the chain (at most slot_count steps), compare keys, copy the slot.
+//   3. pin {slot, generation} in the own page; full fence.
+//   4. slot.word still (generation, kSealed) and the bucket's version still v:
+//      the pin holds.  Otherwise drop the pin and start again.
+// Evictor:
+//   1. slot.word = (generation, kEvicting); full fence.
+//   2. look at every client's pins; pinned: slot.word = (generation, kSealed).
+//   3. not pinned: unlink from the chain, slot.word = (generation, kFree).
+// A reader that meets kEvicting waits for the outcome.  These are hazard
+// pointers (Michael, 2004) across processes.
+#ifndef VITRINE_SCHEMA_INDEX_LAYOUT_H_
+#define VITRINE_SCHEMA_INDEX_LAYOUT_H_
+
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+namespace vitrine {
+
+inline constexpr uint64_t kIndexMagic = 0x5854'5249'5649'3031;  // "10IVIRTX"
+inline constexpr uint32_t kIndexVersion = 1;
+inline constexpr uint32_t kNoSlot = UINT32_MAX;
+
+struct IndexKey {
+  uint64_t high;
+  uint64_t low;
+  friend bool operator==(const IndexKey&, const IndexKey&) = default;
+};
+
+// The key of `id` in an index with `seed`.
+IndexKey MakeIndexKey(std::string_view id, uint64_t seed);
+
+enum class SlotState : uint8_t { kFree = 0, kSealed = 1, kEvicting = 2 };
+
+// A slot's word: generation << 8 | state.
+constexpr uint64_t MakeSlotWord(uint64_t generation, SlotState state) {
+  return generation << 8 | static_cast<uint64_t>(state);
+}
+constexpr uint64_t SlotGeneration(uint64_t word) { return word >> 8; }
+constexpr SlotState SlotStateOf(uint64_t word) {
+  return static_cast<SlotState>(word & 0xff);
+}
+
+struct IndexHeader {
+  uint64_t magic;
+  uint32_t version;
+  uint32_t bucket_count;
+  uint32_t slot_count;
+  uint32_t reserved;
+  uint64_t seed;
+  uint64_t buckets_offset;
+  uint64_t slots_offset;
+};
+
+struct IndexBucket {
+  std::atomic<uint32_t> version;
+  std::atomic<uint32_t> head;  // Slot number or kNoSlot.
+};
+
+// Set in IndexSlot::flags: every user may read the object, so its segment may
+// be opened by name; else ask the store for a descriptor.
+inline constexpr uint32_t kSlotReadableByAll = 1;
+// Set in IndexSlot::flags: the object has metadata; ask the store for it.
+inline constexpr uint32_t kSlotHasMetadata = 2;
+
+struct alignas(64) IndexSlot {
+  std::atomic<uint64_t> word;
+  std::atomic<uint64_t> key_high;
+  std::atomic<uint64_t> key_low;
+  std::atomic<uint64_t> segment;  // Number of the segment file.
+  std::atomic<uint64_t> offset;   // First byte within the segment.
+  std::atomic<uint64_t> size_bytes;
+  std::atomic<uint32_t> next;
+  std::atomic<uint32_t> flags;
+  uint64_t reserved;
+};
+
+static_assert(sizeof(IndexBucket) == 8);
+static_assert(sizeof(IndexSlot) == 64);
+static_assert(std::atomic<uint64_t>::is_always_lock_free);
+
+// Segment files are named by their number: 16 lower-case hex digits.
+inline constexpr int kSegmentNameChars = 16;
+
+// Writes the name of segment `number` and a NUL into `name`.
+void WriteSegmentName(uint64_t number, char (&name)[kSegmentNameChars + 1]);
+
+}  // namespace vitrine
+
+#endif  // VITRINE_SCHEMA_INDEX_LAYOUT_H_

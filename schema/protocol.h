@@ -1,0 +1,22 @@
+// Names that both ends of the control protocol share (see protocol.fbs).
+#ifndef VITRINE_SCHEMA_PROTOCOL_H_
+#define VITRINE_SCHEMA_PROTOCOL_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "protocol_generated.h"
+
+namespace vitrine {
+
+inline constexpr uint32_t kProtocolVersion = 1;
+inline constexpr size_t kMaxMessageBytes = 128 * 1024;
+// The most data that a Put carries in its message.
+inline constexpr size_t kMaxInlinePutBytes = 64 * 1024;
+// The most ids in one Wait or Delete.
+inline constexpr size_t kMaxIdsPerRequest = 256;
+inline constexpr size_t kSessionTokenBytes = 16;
+
+}  // namespace vitrine
+
+#endif  // VITRINE_SCHEMA_PROTOCOL_H_

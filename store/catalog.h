@@ -1,0 +1,46 @@
+// The catalog: a SQLite database that anyone may read while the store runs.
+// One thread writes it, behind the fast path by at most 50 ms.
+#ifndef VITRINE_STORE_CATALOG_H_
+#define VITRINE_STORE_CATALOG_H_
+
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "store/observer.h"
+
+namespace vitrine {
+
+// Owns the database connection and the writer thread.  Thread-safe.
+class Catalog : public Observer {
+ public:
+  // Opens or makes `<state_dir>/catalog.db`, applies migrations (schema/
+  // migrations).  kVersionMismatch: it is of a newer version.  kCorruption:
+  // it is no database.
+  static Result<std::unique_ptr<Catalog>> Open(const std::string& state_dir);
+  // Writes what is pending.
+  ~Catalog() override = default;
+
+  // After a restart: exactly `live` are sealed and in memory; rows of other
+  // objects that were are marked as lost.  Waits until it is written.
+  virtual Status Reconcile(const std::vector<ObjectInfo>& live) = 0;
+
+  // Queues; AfterPending runs `done` once it is committed.
+  void OnEvent(const ObjectEvent& event) override = 0;
+  void AfterPending(std::function<void()> done) override = 0;
+
+  // Who connected and left.
+  virtual void ClientConnected(uint64_t client, const std::string& name,
+                               pid_t pid, uid_t uid) = 0;
+  virtual void ClientDisconnected(uint64_t client) = 0;
+  // Recency and use counts of objects, from time to time.
+  virtual void RecordUses(std::vector<ObjectInfo> infos) = 0;
+
+  // {path, version, pending, written, failed, last_error, lag_ms}.
+  virtual nlohmann::json StatusJson() const = 0;
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_STORE_CATALOG_H_

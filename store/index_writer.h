@@ -1,0 +1,50 @@
+// The store's side of the index (schema/index_layout.h).
+#ifndef VITRINE_STORE_INDEX_WRITER_H_
+#define VITRINE_STORE_INDEX_WRITER_H_
+
+#include <vitrine/object_id.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "schema/base/mapping.h"
+#include "schema/base/unique_fd.h"
+#include "schema/index_layout.h"
+
+namespace vitrine {
+
+// Writes one index file.  Not thread-safe: the object table's lock guards it.
+class IndexWriter {
+ public:
+  // Makes a new, empty index file at `path` (mode 0644), replacing any that is
+  // there; the seed is random.  Memory is taken as slots come into use.
+  static Result<IndexWriter> Create(const std::string& path);
+
+  struct Entry {
+    uint64_t segment;
+    uint64_t offset;
+    uint64_t size_bytes;
+    uint32_t flags;
+  };
+  // Makes `id` visible.  Returns its slot.  kAlreadyExists: its key is taken.
+  // kOutOfMemory: no slot, or no memory for one.
+  Result<uint32_t> Publish(const ObjectId& id, const Entry& entry);
+  // Marks a published slot as being evicted, and takes the mark back.
+  void MarkEvicting(uint32_t slot);
+  void Unmark(uint32_t slot);
+  // Takes the slot out of its chain and frees it.
+  void Remove(uint32_t slot);
+
+  // What a client that pins this slot writes (MakePin).
+  uint64_t PinOf(uint32_t slot) const;
+  bool IsPublished(uint32_t slot) const;
+  // Bytes of memory that the file takes.
+  uint64_t allocated_bytes() const;
+  // A new read-only description, to be given to clients.
+  Result<UniqueFd> OpenReadOnly() const;
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_STORE_INDEX_WRITER_H_

@@ -1,0 +1,80 @@
+// The bytes that objects may take, and who waits for some.
+#ifndef VITRINE_STORE_MEMORY_BUDGET_H_
+#define VITRINE_STORE_MEMORY_BUDGET_H_
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <list>
+
+#include "schema/base/mutex.h"
+#include "store/store.h"
+
+namespace vitrine {
+
+// Counts charged bytes against the capacity and serves those who wait first
+// come first served.  Thread-safe.
+//
+// Invariants:
+//  (1) A grant never brings the charge above the capacity; only ForceCharge,
+//      for memory that the kernel has handed out already, does.
+//  (2) Nobody is granted while an earlier one still waits.
+//  (3) Every callback runs exactly once, with no lock held.
+class MemoryBudget {
+ public:
+  MemoryBudget(uint64_t capacity_bytes, uint64_t low_water_bytes)
+      : capacity_bytes_(capacity_bytes), low_water_bytes_(low_water_bytes) {}
+  // Those who still wait get kUnavailable.
+  ~MemoryBudget();
+
+  // Charges now, or not at all.
+  bool TryCharge(uint64_t bytes) EXCLUDES(mutex_);
+  // Charges, waiting if need be.  kTooLarge: more than the capacity.
+  // kOutOfMemory: `wait` ended.
+  void Charge(uint64_t bytes, SpaceWait wait, Done<void> done) EXCLUDES(mutex_);
+  void ForceCharge(uint64_t bytes) EXCLUDES(mutex_);
+  void Uncharge(uint64_t bytes) EXCLUDES(mutex_);
+
+  // How many bytes the evictor should free now: for those who wait, and for
+  // the low-water mark.
+  uint64_t Shortage() const EXCLUDES(mutex_);
+  // Ends the waits whose deadline is at or before `now`.
+  void ExpireWaits(Deadline now) EXCLUDES(mutex_);
+  // Nothing more can be evicted: ends the waits that asked to be told.
+  void FailStuck() EXCLUDES(mutex_);
+
+  struct Numbers {
+    uint64_t capacity_bytes;
+    uint64_t used_bytes;
+    uint64_t low_water_bytes;
+    uint64_t waiters;
+    uint64_t waiting_bytes;
+    Deadline next_deadline;  // Of a waiter; max(): none.
+  };
+  Numbers Get() const EXCLUDES(mutex_);
+  // Called (with no lock held) when there is a shortage that was not before.
+  // Set before first use.
+  void SetOnShortage(std::function<void()> on_shortage);
+
+ private:
+  struct Waiter {
+    uint64_t bytes;
+    SpaceWait wait;
+    Done<void> done;
+  };
+
+  // Moves those who can be granted now to `granted`.
+  void GrantLocked(std::list<Waiter>* granted) REQUIRES(mutex_);
+
+  const uint64_t capacity_bytes_;
+  const uint64_t low_water_bytes_;
+  std::function<void()> on_shortage_;
+
+  mutable Mutex mutex_;
+  uint64_t used_bytes_ GUARDED_BY(mutex_) = 0;
+  std::list<Waiter> waiters_ GUARDED_BY(mutex_);
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_STORE_MEMORY_BUDGET_H_

@@ -1,0 +1,57 @@
+// What the front ends know of objects: handles, snapshots, credentials.
+#ifndef VITRINE_STORE_OBJECT_H_
+#define VITRINE_STORE_OBJECT_H_
+
+#include <sys/types.h>
+#include <vitrine/metadata.h>
+#include <vitrine/object_id.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace vitrine {
+
+// One object, opaque: all that can be done to it are methods of Store.  A
+// handle stays valid after the object is gone.
+class Object;
+using ObjectRef = std::shared_ptr<Object>;
+
+enum class ObjectState : uint8_t { kUnsealed, kSealed, kGone };
+
+// Who asks: a peer on the socket or a caller of the mount.
+struct Credentials {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  pid_t pid = 0;
+  std::vector<gid_t> groups;  // Supplementary.
+};
+
+// A snapshot.  Times: nanoseconds since 1970; 0: not yet.
+struct ObjectInfo {
+  uint64_t number = 0;  // Never used twice; names the segment file.
+  ObjectId id;
+  ObjectState state = ObjectState::kUnsealed;
+  uint64_t size_bytes = 0;     // Of an unsealed object: as last seen.
+  uint64_t charged_bytes = 0;  // Memory that it counts for.
+  mode_t mode = 0;             // Permission bits.
+  uid_t uid = 0;
+  gid_t gid = 0;
+  pid_t creator_pid = 0;
+  int64_t created_ns = 0;
+  int64_t modified_ns = 0;
+  int64_t sealed_ns = 0;
+  int64_t used_ns = 0;     // Last known use.
+  uint64_t use_count = 0;  // Known uses; gets by native clients are sampled.
+  bool hold = false;
+};
+
+// True if the permission bits of `info` let `who` read it; `who` root: always.
+bool MayRead(const ObjectInfo& info, const Credentials& who);
+// True if `who` is the owner of `info`, or root.
+bool IsOwner(const ObjectInfo& info, const Credentials& who);
+
+}  // namespace vitrine
+
+#endif  // VITRINE_STORE_OBJECT_H_

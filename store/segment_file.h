@@ -1,0 +1,112 @@
+// Files that hold memory, in one directory on tmpfs or hugetlbfs.
+#ifndef VITRINE_STORE_SEGMENT_FILE_H_
+#define VITRINE_STORE_SEGMENT_FILE_H_
+
+#include <vitrine/result.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "schema/base/unique_fd.h"
+
+namespace vitrine {
+
+// The store's own read-only description of one segment.  There is at most one
+// for each segment, so that leases taken through it tell the truth (design,
+// fact 4).  Thread-safe: the kernel locks.
+class SegmentFile {
+ public:
+  explicit SegmentFile(UniqueFd fd) : fd_(std::move(fd)) {}
+
+  int fd() const { return fd_.get(); }
+
+  // True if nobody has the segment open or mapped writable.
+  Result<bool> NobodyWrites() const;
+  // True if nobody but this description has it open or mapped.  Then openers
+  // by name wait until Unlease or destruction; whoever waited gets the file
+  // even if it was unlinked.
+  Result<bool> LeaseAlone() const;
+  void Unlease() const;
+
+  struct Extent {
+    uint64_t size_bytes;       // As stat says.
+    uint64_t allocated_bytes;  // Memory that it takes.
+    int64_t modified_ns;
+  };
+  Result<Extent> Stat() const;
+
+  // Copies from `offset_bytes` on into `buffer`; returns how much there was.
+  // hugetlbfs as well.
+  Result<size_t> ReadAt(uint64_t offset_bytes,
+                        std::span<std::byte> buffer) const;
+
+ private:
+  UniqueFd fd_;
+};
+
+// The directory of segments.  Thread-safe: all state is the kernel's.
+class SegmentDir {
+ public:
+  // `path` exists.  kUnsupported: neither tmpfs nor hugetlbfs, or the kernel
+  // grants no leases there.
+  static Result<SegmentDir> Open(const std::string& path);
+
+  // Makes an empty segment that only the store's user can open.
+  Status Create(uint64_t number);
+  // kNotFound: no such segment.
+  Result<std::shared_ptr<SegmentFile>> OpenShared(uint64_t number) const;
+  // A new description with `flags` (O_RDONLY or O_RDWR) to be given away.
+  Result<UniqueFd> OpenFresh(uint64_t number, int flags) const;
+  Status SetSize(uint64_t number, uint64_t size_bytes);
+  // Allocates memory for the range without changing the size.  kOutOfMemory:
+  // the file system is full; nothing was allocated that was not before.
+  Status Reserve(uint64_t number, uint64_t offset_bytes, uint64_t size_bytes);
+  // Gives memory beyond the size back.  Only if nobody writes.
+  Status TrimToSize(uint64_t number);
+  // Gives huge pages to whole huge-page ranges that have small ones
+  // (MADV_COLLAPSE), as far as the kernel can.  Only if nobody writes.
+  void Collapse(uint64_t number, uint64_t size_bytes);
+  // Writes `data` at `offset_bytes`; the range is reserved.  hugetlbfs too.
+  Status WriteAt(uint64_t number, uint64_t offset_bytes,
+                 std::span<const std::byte> data);
+  Status SetModified(uint64_t number, int64_t modified_ns);
+  // Sealed: 0444 if `readable_by_all`, else 0400.
+  Status MakeReadOnly(uint64_t number, bool readable_by_all);
+  Status Unlink(uint64_t number);
+  // The numbers of all segments there are; other names are ignored.
+  Result<std::vector<uint64_t>> ListAll() const;
+
+  const std::string& path() const { return path_; }
+  std::string PathOf(uint64_t number) const;
+  bool is_hugetlbfs() const { return hugetlbfs_; }
+  // Granularity of charges: 4096, or the huge page size on hugetlbfs.
+  uint64_t page_bytes() const { return page_bytes_; }
+  // A new O_PATH description of the directory, for clients.
+  Result<UniqueFd> OpenPath() const;
+
+  struct Space {
+    uint64_t total_bytes;
+    uint64_t free_bytes;
+  };
+  Result<Space> GetSpace() const;
+
+ private:
+  SegmentDir(std::string path, UniqueFd fd, bool hugetlbfs, uint64_t page_bytes)
+      : path_(std::move(path)),
+        fd_(std::move(fd)),
+        hugetlbfs_(hugetlbfs),
+        page_bytes_(page_bytes) {}
+
+  std::string path_;
+  UniqueFd fd_;
+  bool hugetlbfs_;
+  uint64_t page_bytes_;
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_STORE_SEGMENT_FILE_H_

@@ -1,0 +1,23 @@
+#ifndef VITRINE_STORE_STORE_OPTIONS_H_
+#define VITRINE_STORE_STORE_OPTIONS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace vitrine {
+
+enum class Switch : uint8_t { kAuto, kOn, kOff };
+
+struct StoreOptions {
+  std::optional<uint64_t> capacity_bytes;   // Default: 30% of memory.
+  std::optional<uint64_t> overshoot_bytes;  // Default: an eighth of that.
+  std::string state_dir;                    // Catalog and lock file.
+  std::string memory_dir;  // Empty: an own tmpfs, or a private directory.
+  Switch huge_pages = Switch::kAuto;
+  uint64_t dedicated_threshold_bytes = 64 * 1024;
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_STORE_STORE_OPTIONS_H_
