@@ -2,6 +2,7 @@
 #ifndef VITRINE_STORE_MEMORY_BUDGET_H_
 #define VITRINE_STORE_MEMORY_BUDGET_H_
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -18,25 +19,31 @@ namespace vitrine {
 // Invariants:
 //  (1) A grant never brings the charge above the capacity; only ForceCharge,
 //      for memory that the kernel has handed out already, does.
-//  (2) Nobody is granted while an earlier one still waits.
+//  (2) Nobody is granted while an earlier one still waits; but who wants no
+//      bytes at all never waits.
 //  (3) Every callback runs exactly once, with no lock held.
 class MemoryBudget {
  public:
+  // `low_water_bytes`: what the evictor keeps free; at most the capacity.
   MemoryBudget(uint64_t capacity_bytes, uint64_t low_water_bytes)
-      : capacity_bytes_(capacity_bytes), low_water_bytes_(low_water_bytes) {}
+      : capacity_bytes_(capacity_bytes),
+        low_water_bytes_(std::min(low_water_bytes, capacity_bytes)) {}
+  MemoryBudget(const MemoryBudget&) = delete;
+  MemoryBudget& operator=(const MemoryBudget&) = delete;
   // Those who still wait get kUnavailable.
   ~MemoryBudget();
 
   // Charges now, or not at all.
   bool TryCharge(uint64_t bytes) EXCLUDES(mutex_);
   // Charges, waiting if need be.  kTooLarge: more than the capacity.
-  // kOutOfMemory: `wait` ended.
+  // kOutOfMemory: `wait` ended; a deadline that has passed already waits for
+  // nothing.
   void Charge(uint64_t bytes, SpaceWait wait, Done<void> done) EXCLUDES(mutex_);
   void ForceCharge(uint64_t bytes) EXCLUDES(mutex_);
   void Uncharge(uint64_t bytes) EXCLUDES(mutex_);
 
-  // How many bytes the evictor should free now: for those who wait, and for
-  // the low-water mark.
+  // How many bytes the evictor should free now: for all who wait, and for the
+  // low-water mark; at most what is charged.
   uint64_t Shortage() const EXCLUDES(mutex_);
   // Ends the waits whose deadline is at or before `now`.
   void ExpireWaits(Deadline now) EXCLUDES(mutex_);
@@ -52,7 +59,8 @@ class MemoryBudget {
     Deadline next_deadline;  // Of a waiter; max(): none.
   };
   Numbers Get() const EXCLUDES(mutex_);
-  // Called (with no lock held) when there is a shortage that was not before.
+  // Called (with no lock held) when there is a shortage that was not before,
+  // and for each new waiter.
   // Set before first use.
   void SetOnShortage(std::function<void()> on_shortage);
 
@@ -63,8 +71,16 @@ class MemoryBudget {
     Done<void> done;
   };
 
+  bool FitsLocked(uint64_t bytes) const REQUIRES(mutex_);
+  uint64_t WaitingBytesLocked() const REQUIRES(mutex_);
+  uint64_t ShortageLocked() const REQUIRES(mutex_);
+  Error OutOfMemoryLocked(uint64_t bytes) const REQUIRES(mutex_);
   // Moves those who can be granted now to `granted`.
   void GrantLocked(std::list<Waiter>* granted) REQUIRES(mutex_);
+  // Ends the waits that `ends` picks, and grants whom they stood in the way
+  // of.
+  void EndWaits(const std::function<bool(const SpaceWait&)>& ends)
+      EXCLUDES(mutex_);
 
   const uint64_t capacity_bytes_;
   const uint64_t low_water_bytes_;
