@@ -101,6 +101,9 @@ class Store {
   // A new, writable description of the segment.  Close it soon: while it is
   // open, Seal says kInUse.  kNotPermitted: sealed.
   virtual Result<UniqueFd> OpenForWriting(const ObjectRef& object) = 0;
+  // A carried write ended at `end_bytes`: the size is at least that.  (On
+  // hugetlbfs the file cannot tell.)
+  virtual void NoteWritten(const ObjectRef& object, uint64_t end_bytes) = 0;
   // A writer through the mount comes and goes.  Begin makes room first where
   // that can be done at once, and says how the writer is to be served.
   // kNotPermitted: sealed.  kNotFound: gone.

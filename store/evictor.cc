@@ -1,0 +1,163 @@
+#include "store/evictor.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "store/thread_setup.h"
+
+namespace vitrine {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Clients unmap what they were asked for within this time, or not at all.
+constexpr int kRoundsForRecall = 5;
+constexpr auto kRecallPause = std::chrono::milliseconds(2);
+// While nothing can be evicted: readers that end tell nobody.
+constexpr int64_t kFirstPauseMs = 5;
+constexpr int64_t kLongestPauseMs = 200;
+
+}  // namespace
+
+Evictor::Evictor(ObjectTable* table, MemoryBudget* budget, Orphans* orphans,
+                 ClientRegistry* clients)
+    : table_(table),
+      budget_(budget),
+      orphans_(orphans),
+      clients_(clients),
+      thread_([this] { Run(); }) {}
+
+Evictor::~Evictor() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.NotifyAll();
+  thread_.join();
+  FinishRequests(true);
+}
+
+void Evictor::Wake() {
+  {
+    MutexLock lock(mutex_);
+    woken_ = true;
+  }
+  changed_.NotifyAll();
+}
+
+void Evictor::Request(uint64_t bytes, Done<uint64_t> done) {
+  {
+    MutexLock lock(mutex_);
+    asked_.push_back({.bytes = bytes, .done = std::move(done)});
+    woken_ = true;
+  }
+  changed_.NotifyAll();
+}
+
+uint64_t Evictor::Target() const {
+  uint64_t target = budget_->Shortage();
+  MutexLock lock(mutex_);
+  for (const Asked& asked : asked_) {
+    target = std::max(target, asked.bytes - std::min(asked.bytes, asked.freed));
+  }
+  return target;
+}
+
+void Evictor::Run() {
+  SetUpThread("evictor", ThreadPriority::kHigh);
+  while (WaitForWork()) {
+    budget_->ExpireWaits(Clock::now());
+    FinishRequests(false);
+    const uint64_t target = Target();
+    if (target > 0) EvictOnce(target);
+  }
+}
+
+bool Evictor::WaitForWork() {
+  const uint64_t target = Target();
+  const Deadline next_deadline = budget_->Get().next_deadline;
+  MutexLock lock(mutex_);
+  if (target == 0) pause_ms_ = 0;
+  Deadline until = next_deadline;
+  if (target > 0) {
+    until =
+        std::min(until, Clock::now() + std::chrono::milliseconds(pause_ms_));
+  }
+  // wait_until(max()) overflows in some libraries; an hour is as good.
+  until = std::min(until, Clock::now() + std::chrono::hours(1));
+  while (!stopping_ && !woken_) {
+    if (!changed_.WaitUntil(mutex_, until)) break;
+  }
+  woken_ = false;
+  return !stopping_;
+}
+
+void Evictor::EvictOnce(uint64_t bytes) {
+  table_->DrainTouches();
+  ObjectTable::Batch batch = table_->EvictBatch(bytes);
+  for (DroppedSegment& dropped : batch.dropped) {
+    orphans_->Add(std::move(dropped));
+  }
+  const size_t recalled = batch.busy.empty() ? 0 : clients_->Recall(batch.busy);
+  {
+    MutexLock lock(mutex_);
+    ++numbers_.batches;
+    numbers_.busy += batch.busy.size();
+    numbers_.recalls += recalled;
+  }
+  if (batch.dropped_bytes == 0) return NoProgress(batch);
+  examined_in_vain_ = 0;
+  rounds_in_vain_ = 0;
+  CreditRequests(batch.dropped_bytes);
+  MutexLock lock(mutex_);
+  pause_ms_ = 0;
+}
+
+void Evictor::NoProgress(const ObjectTable::Batch& batch) {
+  examined_in_vain_ += batch.examined;
+  if (examined_in_vain_ < batch.evictable) return;
+  examined_in_vain_ = 0;
+  const bool worth_another = batch.evictable > 0 && !batch.busy.empty();
+  if (worth_another && ++rounds_in_vain_ < kRoundsForRecall) {
+    std::this_thread::sleep_for(kRecallPause);
+    return;
+  }
+  rounds_in_vain_ = 0;
+  GiveUp();
+}
+
+void Evictor::GiveUp() {
+  budget_->FailStuck();
+  FinishRequests(true);
+  MutexLock lock(mutex_);
+  ++numbers_.stuck;
+  pause_ms_ = std::clamp(2 * pause_ms_, kFirstPauseMs, kLongestPauseMs);
+}
+
+void Evictor::CreditRequests(uint64_t freed) {
+  MutexLock lock(mutex_);
+  for (Asked& asked : asked_) asked.freed += freed;
+}
+
+void Evictor::FinishRequests(bool all) {
+  std::list<Asked> finished;
+  {
+    MutexLock lock(mutex_);
+    for (auto asked = asked_.begin(); asked != asked_.end();) {
+      auto next = std::next(asked);
+      if (all || asked->freed >= asked->bytes) {
+        finished.splice(finished.end(), asked_, asked);
+      }
+      asked = next;
+    }
+  }
+  for (Asked& asked : finished) asked.done(asked.freed);
+}
+
+Evictor::Numbers Evictor::Count() const {
+  MutexLock lock(mutex_);
+  return numbers_;
+}
+
+}  // namespace vitrine

@@ -1,0 +1,79 @@
+// The background evictor: makes space before anyone needs it.
+#ifndef VITRINE_STORE_EVICTOR_H_
+#define VITRINE_STORE_EVICTOR_H_
+
+#include <cstdint>
+#include <list>
+#include <thread>
+
+#include "schema/base/mutex.h"
+#include "store/client_registry.h"
+#include "store/memory_budget.h"
+#include "store/object_table.h"
+#include "store/orphans.h"
+
+namespace vitrine {
+
+// Owns one thread, which evicts while the budget is short or somebody asked.
+// Thread-safe.  All that it is given must outlive it.
+class Evictor {
+ public:
+  Evictor(ObjectTable* table, MemoryBudget* budget, Orphans* orphans,
+          ClientRegistry* clients);
+  // Requests that are not done get what was freed so far.
+  ~Evictor();
+
+  // Looks for a shortage now.
+  void Wake() EXCLUDES(mutex_);
+  // Evicts `bytes`, or as much as can be; `done` hears how much it was.
+  void Request(uint64_t bytes, Done<uint64_t> done) EXCLUDES(mutex_);
+
+  struct Numbers {
+    uint64_t batches = 0;
+    uint64_t busy = 0;     // Victims that somebody had open or mapped.
+    uint64_t recalls = 0;  // Clients asked to unmap what they only kept.
+    uint64_t stuck = 0;    // Shortages that no eviction could end.
+  };
+  Numbers Count() const EXCLUDES(mutex_);
+
+ private:
+  struct Asked {
+    uint64_t bytes;
+    uint64_t freed = 0;
+    Done<uint64_t> done;
+  };
+
+  void Run() EXCLUDES(mutex_);
+  // Waits until there may be something to do.  False: the end.
+  bool WaitForWork() EXCLUDES(mutex_);
+  // How many bytes to free now.
+  uint64_t Target() const EXCLUDES(mutex_);
+  void EvictOnce(uint64_t bytes) EXCLUDES(mutex_);
+  void NoProgress(const ObjectTable::Batch& batch) EXCLUDES(mutex_);
+  void GiveUp() EXCLUDES(mutex_);
+  void CreditRequests(uint64_t freed) EXCLUDES(mutex_);
+  void FinishRequests(bool all) EXCLUDES(mutex_);
+
+  ObjectTable* const table_;  // Lock themselves.
+  MemoryBudget* const budget_;
+  Orphans* const orphans_;
+  ClientRegistry* const clients_;
+
+  // Of the thread alone.
+  size_t examined_in_vain_ = 0;
+  int rounds_in_vain_ = 0;
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  bool woken_ GUARDED_BY(mutex_) = false;
+  int64_t pause_ms_ GUARDED_BY(mutex_) = 0;  // > 0: nothing to evict lately.
+  std::list<Asked> asked_ GUARDED_BY(mutex_);
+  Numbers numbers_ GUARDED_BY(mutex_);
+
+  std::thread thread_;  // Last: it uses all of the above.
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_STORE_EVICTOR_H_

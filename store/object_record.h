@@ -1,0 +1,40 @@
+// What the object table keeps of one object.
+#ifndef VITRINE_STORE_OBJECT_RECORD_H_
+#define VITRINE_STORE_OBJECT_RECORD_H_
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "schema/index_layout.h"
+#include "store/object.h"
+#include "store/segment_file.h"
+
+namespace vitrine {
+
+// Every field but `number` is guarded by the object table's mutex.
+class Object {
+ public:
+  explicit Object(ObjectInfo initial)
+      : number(initial.number), info(std::move(initial)) {}
+
+  bool writable() const { return info.state == ObjectState::kUnsealed; }
+  bool has_writers() const {
+    return passthrough_writers + carried_writers + pending_changes > 0;
+  }
+
+  const uint64_t number;
+  ObjectInfo info;
+  std::shared_ptr<const Metadata> metadata;
+  // The store's one description of the segment, while somebody needs it.
+  std::weak_ptr<SegmentFile> shared;
+  uint32_t slot = kNoSlot;
+  uint32_t passthrough_writers = 0;  // Opens through the mount.
+  uint32_t carried_writers = 0;
+  uint32_t pending_changes = 0;  // Resizes and reservations under way.
+  bool uses_changed = false;     // Since the catalog was last told.
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_STORE_OBJECT_RECORD_H_

@@ -1,0 +1,671 @@
+#include "store/object_table.h"
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+namespace vitrine {
+namespace {
+
+// Victims looked at under one hold of the mutex.
+constexpr size_t kVictimsPerBatch = 32;
+
+int64_t NowNs() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+// Numbers are not reused even by a store that starts from nothing: the time of
+// the start leaves room for 16 million objects a second.
+uint64_t FirstNumber() {
+  constexpr int64_t kEpochSeconds = 1'700'000'000;
+  const int64_t seconds = NowNs() / 1'000'000'000 - kEpochSeconds;
+  return static_cast<uint64_t>(std::max<int64_t>(seconds, 1)) << 24;
+}
+
+uint64_t RoundUp(uint64_t bytes, uint64_t page_bytes) {
+  const uint64_t rest = bytes % page_bytes;
+  return rest == 0 ? bytes : bytes - rest + page_bytes;
+}
+
+bool ReadableByAll(const ObjectInfo& info) { return (info.mode & 0004) != 0; }
+
+Error Gone(const Object& object) {
+  return Error{Code::kNotFound, "`" + object.info.id.text() + "` is gone"};
+}
+
+}  // namespace
+
+ObjectTable::ObjectTable(SegmentDir* segments, ClientRegistry* clients,
+                         IndexWriter index, Journal journal,
+                         std::unique_ptr<EvictionPolicy> policy)
+    : segments_(segments),
+      clients_(clients),
+      index_(std::move(index)),
+      journal_(std::move(journal)),
+      policy_(std::move(policy)),
+      next_number_(FirstNumber()) {}
+
+void ObjectTable::AddObserver(Observer* observer) {
+  MutexLock lock(mutex_);
+  observers_.push_back(observer);
+}
+
+void ObjectTable::RemoveObserver(Observer* observer) {
+  MutexLock lock(mutex_);
+  std::erase(observers_, observer);
+}
+
+std::vector<Observer*> ObjectTable::Observers() const {
+  MutexLock lock(mutex_);
+  return observers_;
+}
+
+void ObjectTable::Notify(ObjectEventKind kind, const Object& object,
+                         const ObjectId& old_id) {
+  const ObjectEvent event{kind, object.info, old_id};
+  for (Observer* observer : observers_) observer->OnEvent(event);
+}
+
+// --- unsealed objects ---
+
+Result<ObjectRef> ObjectTable::Insert(const ObjectId& id,
+                                      const CreateOptions& options) {
+  MutexLock lock(mutex_);
+  if (unsealed_.contains(id.text()) || sealed_.contains(id.text())) {
+    return Error{Code::kAlreadyExists, "`" + id.text() + "` is taken"};
+  }
+  const uint64_t number = next_number_++;
+  if (Status made = segments_->Create(number); !made) return made.error();
+  const int64_t now_ns = NowNs();
+  auto object =
+      std::make_shared<Object>(ObjectInfo{.number = number,
+                                          .id = id,
+                                          .mode = options.mode & 07777,
+                                          .uid = options.creator.uid,
+                                          .gid = options.creator.gid,
+                                          .creator_pid = options.creator.pid,
+                                          .created_ns = now_ns,
+                                          .modified_ns = now_ns});
+  object->metadata = std::make_shared<const Metadata>(options.metadata);
+  unsealed_.emplace(id.text(), object);
+  Notify(ObjectEventKind::kCreated, *object, id);
+  return object;
+}
+
+Status ObjectTable::CheckWritableLocked(const Object& object) const {
+  if (object.info.state == ObjectState::kGone) return Gone(object);
+  if (!object.writable()) {
+    return Error{Code::kNotPermitted,
+                 "`" + object.info.id.text() + "` is sealed: it never changes"};
+  }
+  return Status();
+}
+
+Status ObjectTable::CheckWritable(const ObjectRef& object) const {
+  MutexLock lock(mutex_);
+  return CheckWritableLocked(*object);
+}
+
+Result<uint64_t> ObjectTable::BeginChange(const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
+  ++object->pending_changes;
+  return object->info.charged_bytes;
+}
+
+void ObjectTable::EndChange(const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  --object->pending_changes;
+}
+
+uint64_t ObjectTable::RaiseCharge(const ObjectRef& object,
+                                  uint64_t charged_bytes) {
+  MutexLock lock(mutex_);
+  ObjectInfo& info = object->info;
+  if (!object->writable() || charged_bytes <= info.charged_bytes) return 0;
+  const uint64_t grown = charged_bytes - info.charged_bytes;
+  info.charged_bytes = charged_bytes;
+  return grown;
+}
+
+Status ObjectTable::BeginWriting(const ObjectRef& object, WriteMode mode) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok;
+  ++(mode == WriteMode::kPassthrough ? object->passthrough_writers
+                                     : object->carried_writers);
+  return Status();
+}
+
+uint64_t ObjectTable::EndWriting(const ObjectRef& object, WriteMode mode) {
+  MutexLock lock(mutex_);
+  --(mode == WriteMode::kPassthrough ? object->passthrough_writers
+                                     : object->carried_writers);
+  if (!object->writable() || object->has_writers()) return 0;
+  if (Status ok = segments_->TrimToSize(object->number); !ok) {
+    spdlog::warn("trimming: {}", ok.error().ToString());
+  }
+  return SettleCharge(object.get());
+}
+
+void ObjectTable::TakeExtent(const SegmentFile::Extent& extent,
+                             ObjectInfo* info) const {
+  // hugetlbfs only knows whole huge pages; there we keep count ourselves.
+  if (!segments_->is_hugetlbfs()) info->size_bytes = extent.size_bytes;
+  info->modified_ns = extent.modified_ns;
+}
+
+void ObjectTable::NoteWritten(const ObjectRef& object, uint64_t end_bytes) {
+  MutexLock lock(mutex_);
+  ObjectInfo& info = object->info;
+  if (object->writable())
+    info.size_bytes = std::max(info.size_bytes, end_bytes);
+}
+
+uint64_t ObjectTable::SettleCharge(Object* object) {
+  auto file = ShareLocked(object);
+  if (!file) return 0;
+  auto extent = (*file)->Stat();
+  if (!extent) return 0;
+  ObjectInfo& info = object->info;
+  info.size_bytes =
+      segments_->is_hugetlbfs() ? info.size_bytes : extent->size_bytes;
+  const uint64_t charged =
+      std::min(info.charged_bytes, extent->allocated_bytes);
+  return std::exchange(info.charged_bytes, charged) - charged;
+}
+
+Result<uint64_t> ObjectTable::SetSize(const ObjectRef& object,
+                                      uint64_t size_bytes) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
+  const uint64_t before = object->info.size_bytes;
+  if (Status ok = segments_->SetSize(object->number, size_bytes); !ok) {
+    return ok.error();
+  }
+  object->info.size_bytes = size_bytes;
+  object->info.modified_ns = NowNs();
+  return size_bytes < before ? SettleCharge(object.get()) : uint64_t{0};
+}
+
+Result<UniqueFd> ObjectTable::OpenForWriting(const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
+  return segments_->OpenFresh(object->number, O_RDWR);
+}
+
+Status ObjectTable::Amend(const ObjectRef& object,
+                          const std::function<void(ObjectInfo*)>& change) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok;
+  change(&object->info);
+  return Status();
+}
+
+Status ObjectTable::SetModified(const ObjectRef& object, int64_t modified_ns) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok;
+  object->info.modified_ns = modified_ns;
+  return segments_->SetModified(object->number, modified_ns);
+}
+
+Status ObjectTable::SetMetadata(const ObjectRef& object,
+                                const std::string& name,
+                                std::optional<std::string> value) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok;
+  auto changed = std::make_shared<Metadata>(*object->metadata);
+  if (value) {
+    (*changed)[name] = *std::move(value);
+  } else if (changed->erase(name) == 0) {
+    return Error{Code::kNotFound, "no metadata `" + name + "`"};
+  }
+  if (Status ok = CheckMetadata(*changed); !ok) return ok;
+  object->metadata = std::move(changed);
+  return Status();
+}
+
+Status ObjectTable::Rename(const ObjectRef& object, const ObjectId& id,
+                           bool no_replace, DroppedSegment* replaced) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok;
+  const ObjectId old_id = object->info.id;
+  if (old_id == id) return Status();
+  auto other = unsealed_.find(id.text());
+  if (sealed_.contains(id.text()) || (no_replace && other != unsealed_.end())) {
+    return Error{Code::kAlreadyExists, "`" + id.text() + "` is taken"};
+  }
+  if (other != unsealed_.end()) {
+    const ObjectRef victim = other->second;
+    *replaced = Drop(victim, ObjectEventKind::kAborted);
+  }
+  unsealed_.erase(old_id.text());
+  object->info.id = id;
+  unsealed_.emplace(id.text(), object);
+  Notify(ObjectEventKind::kRenamed, *object, old_id);
+  return Status();
+}
+
+Status ObjectTable::CheckNobodyWrites(Object* object) {
+  if (object->has_writers()) {
+    return Error{Code::kInUse, "a writer has it open"};
+  }
+  auto file = ShareLocked(object);
+  if (!file) return file.error();
+  auto nobody_writes = (*file)->NobodyWrites();
+  if (!nobody_writes) return nobody_writes.error();
+  if (!*nobody_writes) {
+    return Error{Code::kInUse, "somebody has it open or mapped for writing"};
+  }
+  return Status();
+}
+
+Status ObjectTable::Publish(const ObjectRef& object) {
+  const ObjectInfo& info = object->info;
+  uint32_t flags = ReadableByAll(info) ? kSlotReadableByAll : 0;
+  if (!object->metadata->empty()) flags |= kSlotHasMetadata;
+  auto slot = index_.Publish(info.id, {.segment = object->number,
+                                       .offset = 0,
+                                       .size_bytes = info.size_bytes,
+                                       .flags = flags});
+  if (!slot) return slot.error();
+  object->slot = *slot;
+  if (sealed_by_slot_.size() <= *slot) sealed_by_slot_.resize(*slot + 1);
+  sealed_by_slot_[*slot] = object.get();
+  sealed_.emplace(info.id.text(), object);
+  sealed_by_number_.emplace(object->number, object);
+  if (!info.hold) policy_->Add(object->number);
+  return Status();
+}
+
+Status ObjectTable::CommitSeal(const ObjectRef& object) {
+  Status recorded = journal_.RecordSealed(object->info, *object->metadata);
+  if (!recorded) return recorded;
+  Status published = Publish(object);
+  if (!published) {
+    (void)journal_.RecordRemoved(object->number);
+    return published;
+  }
+  // Too late to fail, and Restore does it again; until it is done, clients
+  // ask for a descriptor instead of opening the segment by name.
+  if (Status ok =
+          segments_->MakeReadOnly(object->number, ReadableByAll(object->info));
+      !ok) {
+    spdlog::error("sealing: {}", ok.error().ToString());
+  }
+  return Status();
+}
+
+Result<uint64_t> ObjectTable::Seal(const ObjectRef& object,
+                                   const ObjectId& id) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
+  if (sealed_.contains(id.text())) {
+    return Error{Code::kAlreadyExists, "`" + id.text() + "` is taken"};
+  }
+  if (Status ok = CheckNobodyWrites(object.get()); !ok) return ok.error();
+  if (Status ok = segments_->TrimToSize(object->number); !ok) {
+    return ok.error();
+  }
+  const uint64_t freed = SettleCharge(object.get());
+  const ObjectInfo before = object->info;
+  object->info.id = id;
+  object->info.state = ObjectState::kSealed;
+  object->info.sealed_ns = object->info.used_ns = NowNs();
+  if (Status ok = CommitSeal(object); !ok) {
+    object->info = before;
+    return ok.error();
+  }
+  unsealed_.erase(before.id.text());
+  Notify(ObjectEventKind::kSealed, *object, before.id);
+  return freed;
+}
+
+Result<DroppedSegment> ObjectTable::Abort(const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
+  return Drop(object, ObjectEventKind::kAborted);
+}
+
+DroppedSegment ObjectTable::Drop(const ObjectRef& object, ObjectEventKind why) {
+  const ObjectRef keep_alive = object;
+  ObjectInfo& info = object->info;
+  DroppedSegment dropped{.charged_bytes = info.charged_bytes};
+  if (auto file = ShareLocked(object.get())) dropped.file = *file;
+  if (Status ok = segments_->Unlink(object->number); !ok) {
+    spdlog::error("unlink: {}", ok.error().ToString());
+  }
+  if (info.state == ObjectState::kSealed) {
+    index_.Remove(object->slot);
+    sealed_by_slot_[object->slot] = nullptr;
+    policy_->Remove(object->number);
+    sealed_by_number_.erase(object->number);
+    sealed_.erase(info.id.text());
+    // A record that outlives its segment is ignored by the next Restore.
+    if (Status ok = journal_.RecordRemoved(object->number); !ok) {
+      spdlog::warn("journal: {}", ok.error().ToString());
+    }
+  } else {
+    unsealed_.erase(info.id.text());
+  }
+  info.state = ObjectState::kGone;
+  info.charged_bytes = 0;
+  Notify(why, *object, info.id);
+  return dropped;
+}
+
+// --- sealed objects ---
+
+Result<ObjectRef> ObjectTable::FindSealed(const ObjectId& id) const {
+  MutexLock lock(mutex_);
+  auto found = sealed_.find(id.text());
+  if (found != sealed_.end()) return found->second;
+  if (unsealed_.contains(id.text())) {
+    return Error{Code::kNotSealed, "`" + id.text() + "` is being written"};
+  }
+  return Error{Code::kNotFound, "no object `" + id.text() + "`"};
+}
+
+Result<ObjectRef> ObjectTable::FindUnsealed(const ObjectId& id) const {
+  MutexLock lock(mutex_);
+  auto found = unsealed_.find(id.text());
+  if (found != unsealed_.end()) return found->second;
+  return Error{Code::kNotFound, "no unsealed object `" + id.text() + "`"};
+}
+
+Status ObjectTable::CheckOwnedSealed(const Object& object,
+                                     const Credentials& who) const {
+  if (object.info.state == ObjectState::kGone) return Gone(object);
+  if (object.info.state != ObjectState::kSealed) {
+    return Error{Code::kNotSealed,
+                 "`" + object.info.id.text() + "` is being written"};
+  }
+  if (!IsOwner(object.info, who)) {
+    return Error{Code::kNotPermitted, "`" + object.info.id.text() +
+                                          "` belongs to user " +
+                                          std::to_string(object.info.uid)};
+  }
+  return Status();
+}
+
+Result<DroppedSegment> ObjectTable::Delete(const ObjectRef& object,
+                                           const Credentials& who) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckOwnedSealed(*object, who); !ok) return ok.error();
+  return Drop(object, ObjectEventKind::kDeleted);
+}
+
+Status ObjectTable::SetHold(const ObjectRef& object, bool hold,
+                            const Credentials& who) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckOwnedSealed(*object, who); !ok) return ok;
+  if (object->info.hold == hold) return Status();
+  if (Status ok = journal_.RecordHold(object->number, hold); !ok) return ok;
+  object->info.hold = hold;
+  if (hold) {
+    policy_->Remove(object->number);
+  } else {
+    policy_->Add(object->number);
+  }
+  Notify(ObjectEventKind::kHoldChanged, *object, object->info.id);
+  return Status();
+}
+
+std::vector<ObjectRef> ObjectTable::MarkVictims(uint64_t bytes, Batch* batch) {
+  std::vector<ObjectRef> victims;
+  uint64_t marked_bytes = 0;
+  policy_->Visit([&](uint64_t number) REQUIRES(mutex_) {
+    const ObjectRef& object = sealed_by_number_.at(number);
+    victims.push_back(object);
+    marked_bytes += object->info.charged_bytes;
+    return victims.size() < kVictimsPerBatch && marked_bytes < bytes;
+  });
+  for (const ObjectRef& victim : victims) index_.MarkEvicting(victim->slot);
+  batch->evictable = policy_->size();
+  return victims;
+}
+
+bool ObjectTable::EvictOne(const ObjectRef& object, Batch* batch) {
+  if (object->shared.use_count() > 0) return false;
+  auto file = ShareLocked(object.get());
+  if (!file) {
+    spdlog::error("eviction: {}", file.error().ToString());
+    return false;
+  }
+  auto alone = (*file)->LeaseAlone();
+  if (!alone || !*alone) {
+    batch->busy.push_back(object->number);
+    return false;
+  }
+  batch->dropped_bytes += object->info.charged_bytes;
+  ++evicted_objects_;
+  evicted_bytes_ += object->info.charged_bytes;
+  batch->dropped.push_back(Drop(object, ObjectEventKind::kEvicted));
+  return true;
+}
+
+ObjectTable::Batch ObjectTable::EvictBatch(uint64_t bytes) {
+  Batch batch;
+  MutexLock lock(mutex_);
+  const std::vector<ObjectRef> victims = MarkVictims(bytes, &batch);
+  if (victims.empty()) return batch;
+  const auto pins = clients_->CollectPins();
+  for (const ObjectRef& victim : victims) {
+    if (batch.dropped_bytes >= bytes) {
+      index_.Unmark(victim->slot);
+      continue;
+    }
+    ++batch.examined;
+    const bool pinned = pins.contains(index_.PinOf(victim->slot));
+    if (!pinned && EvictOne(victim, &batch)) continue;
+    index_.Unmark(victim->slot);
+    policy_->Touch(victim->number);  // Whoever has it is using it now.
+  }
+  return batch;
+}
+
+// --- any object ---
+
+ObjectInfo ObjectTable::Info(const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  if (object->writable()) {
+    if (auto file = ShareLocked(object.get())) {
+      if (auto extent = (*file)->Stat()) TakeExtent(*extent, &object->info);
+    }
+  }
+  return object->info;
+}
+
+std::shared_ptr<const Metadata> ObjectTable::GetMetadata(
+    const ObjectRef& object) const {
+  MutexLock lock(mutex_);
+  return object->metadata;
+}
+
+Result<UniqueFd> ObjectTable::OpenForReading(const ObjectRef& object) const {
+  MutexLock lock(mutex_);
+  if (object->info.state == ObjectState::kGone) return Gone(*object);
+  return segments_->OpenFresh(object->number, O_RDONLY);
+}
+
+Result<std::shared_ptr<SegmentFile>> ObjectTable::ShareLocked(Object* object) {
+  if (auto file = object->shared.lock()) return file;
+  if (object->info.state == ObjectState::kGone) return Gone(*object);
+  auto opened = segments_->OpenShared(object->number);
+  if (opened) object->shared = *opened;
+  return opened;
+}
+
+Result<std::shared_ptr<SegmentFile>> ObjectTable::Share(
+    const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  return ShareLocked(object.get());
+}
+
+bool ObjectTable::InUse(const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  if (object->info.state == ObjectState::kGone) return false;
+  if (object->has_writers() || object->shared.use_count() > 0) return true;
+  if (object->slot != kNoSlot &&
+      clients_->CollectPins().contains(index_.PinOf(object->slot))) {
+    return true;
+  }
+  auto file = ShareLocked(object.get());
+  if (!file) return false;
+  auto alone = (*file)->LeaseAlone();
+  (*file)->Unlease();
+  return alone && !*alone;
+}
+
+void ObjectTable::TouchLocked(Object* object) {
+  ++object->info.use_count;
+  object->info.used_ns = NowNs();
+  policy_->Touch(object->number);
+  if (!std::exchange(object->uses_changed, true)) {
+    used_.push_back(sealed_by_number_.at(object->number));
+  }
+}
+
+void ObjectTable::Touch(const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  if (object->info.state == ObjectState::kSealed) TouchLocked(object.get());
+}
+
+std::vector<ObjectRef> ObjectTable::List(ObjectState state) const {
+  std::vector<ObjectRef> objects;
+  {
+    MutexLock lock(mutex_);
+    const Map& map = state == ObjectState::kSealed ? sealed_ : unsealed_;
+    objects.reserve(map.size());
+    for (const auto& [id, object] : map) objects.push_back(object);
+  }
+  std::sort(objects.begin(), objects.end(),
+            [](const ObjectRef& left, const ObjectRef& right) {
+              return left->number < right->number;
+            });
+  return objects;
+}
+
+// --- housekeeping ---
+
+void ObjectTable::DrainTouches() {
+  MutexLock lock(mutex_);
+  clients_->DrainTouches([this](uint32_t slot) REQUIRES(mutex_) {
+    if (slot >= sealed_by_slot_.size()) return;
+    if (Object* object = sealed_by_slot_[slot]) TouchLocked(object);
+  });
+}
+
+std::vector<ObjectInfo> ObjectTable::TakeUses() {
+  MutexLock lock(mutex_);
+  std::vector<ObjectInfo> infos;
+  for (const auto& weak : used_) {
+    const ObjectRef object = weak.lock();
+    if (object == nullptr) continue;
+    object->uses_changed = false;
+    if (object->info.state == ObjectState::kSealed) {
+      infos.push_back(object->info);
+    }
+  }
+  used_.clear();
+  return infos;
+}
+
+void ObjectTable::RewriteJournalIfWanted() {
+  MutexLock lock(mutex_);
+  if (!journal_.WantsRewrite()) return;
+  Status rewritten =
+      journal_.Rewrite([this](const Journal::Visitor& visit) REQUIRES(mutex_) {
+        for (const auto& [number, object] : sealed_by_number_) {
+          visit(object->info, *object->metadata);
+        }
+      });
+  if (!rewritten) spdlog::warn("journal: {}", rewritten.error().ToString());
+}
+
+ObjectTable::Numbers ObjectTable::Count() const {
+  MutexLock lock(mutex_);
+  Numbers numbers{.sealed_objects = sealed_.size(),
+                  .unsealed_objects = unsealed_.size(),
+                  .evicted_objects = evicted_objects_,
+                  .evicted_bytes = evicted_bytes_,
+                  .evictable_objects = policy_->size(),
+                  .index_bytes = index_.allocated_bytes(),
+                  .journal_bytes = journal_.size_bytes()};
+  for (const auto& [id, object] : sealed_) {
+    numbers.sealed_bytes += object->info.charged_bytes;
+    numbers.held_objects += object->info.hold ? 1 : 0;
+    numbers.held_bytes += object->info.hold ? object->info.charged_bytes : 0;
+  }
+  for (const auto& [id, object] : unsealed_) {
+    numbers.unsealed_bytes += object->info.charged_bytes;
+  }
+  return numbers;
+}
+
+Result<UniqueFd> ObjectTable::OpenIndex() const {
+  MutexLock lock(mutex_);
+  return index_.OpenReadOnly();
+}
+
+// --- after a restart ---
+
+Status ObjectTable::RestoreOne(const JournaledObject& journaled) {
+  auto object = std::make_shared<Object>(journaled.info);
+  object->info.state = ObjectState::kSealed;
+  object->metadata = std::make_shared<const Metadata>(journaled.metadata);
+  auto file = ShareLocked(object.get());
+  if (!file) return file.error();
+  auto extent = (*file)->Stat();
+  if (!extent) return extent.error();
+  if (extent->size_bytes !=
+      (segments_->is_hugetlbfs()
+           ? RoundUp(journaled.info.size_bytes, segments_->page_bytes())
+           : journaled.info.size_bytes)) {
+    return Error{Code::kCorruption, "segment of another size"};
+  }
+  object->info.charged_bytes = extent->allocated_bytes;
+  if (Status ok =
+          segments_->MakeReadOnly(object->number, ReadableByAll(object->info));
+      !ok) {
+    return ok;
+  }
+  return Publish(object);
+}
+
+Result<std::vector<ObjectInfo>> ObjectTable::Restore(
+    const std::map<uint64_t, JournaledObject>& journaled) {
+  MutexLock lock(mutex_);
+  auto segments = segments_->ListAll();
+  if (!segments) return segments.error();
+  for (uint64_t number : *segments) {
+    next_number_ = std::max(next_number_, number + 1);
+    if (journaled.contains(number)) continue;
+    if (Status ok = segments_->Unlink(number); !ok) return ok.error();
+  }
+  std::vector<const JournaledObject*> by_use;
+  for (const auto& [number, object] : journaled) by_use.push_back(&object);
+  std::sort(by_use.begin(), by_use.end(), [](const auto* a, const auto* b) {
+    return a->info.used_ns < b->info.used_ns;
+  });
+  std::vector<ObjectInfo> live;
+  for (const JournaledObject* object : by_use) {
+    next_number_ = std::max(next_number_, object->info.number + 1);
+    if (Status ok = RestoreOne(*object); ok) {
+      live.push_back(sealed_by_number_.at(object->info.number)->info);
+    } else {
+      // Its removal was under way, or somebody deleted its file.
+      spdlog::warn("not restored: `{}`: {}", object->info.id.text(),
+                   ok.error().ToString());
+      (void)journal_.RecordRemoved(object->info.number);
+      (void)segments_->Unlink(object->info.number);
+    }
+  }
+  return live;
+}
+
+}  // namespace vitrine

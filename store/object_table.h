@@ -1,0 +1,197 @@
+// The object table: which objects there are and what may happen to them.
+//
+//   Insert --> UNSEALED --Seal--> SEALED --Remove, EvictBatch--> GONE
+//                  `--Remove-----------------------------------^
+//
+// Invariants, besides those of Store:
+//  (1) An object is in exactly one of the maps of its state; GONE: in none.
+//  (2) A SEALED object has an index slot, a whole journal record and a segment
+//      that is read-only; no other object has any of them.
+//  (3) The eviction policy knows exactly the SEALED objects that are not held.
+//  (4) A segment's memory is charged from its first page on: the budget's
+//      charge is the sum of `charged_bytes` over objects and orphans.
+#ifndef VITRINE_STORE_OBJECT_TABLE_H_
+#define VITRINE_STORE_OBJECT_TABLE_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "schema/base/mutex.h"
+#include "store/client_registry.h"
+#include "store/eviction_policy.h"
+#include "store/index_writer.h"
+#include "store/journal.h"
+#include "store/object_record.h"
+#include "store/observer.h"
+#include "store/segment_file.h"
+#include "store/store.h"
+
+namespace vitrine {
+
+// A segment whose name is gone and whose memory is to be given back.
+struct DroppedSegment {
+  std::shared_ptr<SegmentFile> file;  // Null: it could not be opened.
+  uint64_t charged_bytes = 0;
+};
+
+// Thread-safe.  `segments` and `clients` must outlive it.
+class ObjectTable {
+ public:
+  ObjectTable(SegmentDir* segments, ClientRegistry* clients, IndexWriter index,
+              Journal journal, std::unique_ptr<EvictionPolicy> policy);
+
+  // Takes over what a killed store had sealed; removes all other segments.
+  // Returns what is live.
+  Result<std::vector<ObjectInfo>> Restore(
+      const std::map<uint64_t, JournaledObject>& journaled) EXCLUDES(mutex_);
+
+  void AddObserver(Observer* observer) EXCLUDES(mutex_);
+  void RemoveObserver(Observer* observer) EXCLUDES(mutex_);
+  std::vector<Observer*> Observers() const EXCLUDES(mutex_);
+
+  // --- unsealed objects ---
+  Result<ObjectRef> Insert(const ObjectId& id, const CreateOptions& options)
+      EXCLUDES(mutex_);
+  // kNotPermitted: sealed.  kNotFound: gone.
+  Status CheckWritable(const ObjectRef& object) const EXCLUDES(mutex_);
+  // Between Begin and End the object cannot be sealed.  Begin says what is
+  // charged for it.
+  Result<uint64_t> BeginChange(const ObjectRef& object) EXCLUDES(mutex_);
+  void EndChange(const ObjectRef& object) EXCLUDES(mutex_);
+  // Says that the object's charge is now at least `charged_bytes`; returns
+  // by how much it grew.  Gone objects: 0.
+  uint64_t RaiseCharge(const ObjectRef& object, uint64_t charged_bytes)
+      EXCLUDES(mutex_);
+  Status BeginWriting(const ObjectRef& object, WriteMode mode) EXCLUDES(mutex_);
+  // Returns the charge that became free: after the last writer, memory beyond
+  // the size is given back.
+  uint64_t EndWriting(const ObjectRef& object, WriteMode mode) EXCLUDES(mutex_);
+  // Sets the size of the segment; returns the charge that became free.
+  Result<uint64_t> SetSize(const ObjectRef& object, uint64_t size_bytes)
+      EXCLUDES(mutex_);
+  // A carried write ended at `end_bytes`: the size is at least that.
+  void NoteWritten(const ObjectRef& object, uint64_t end_bytes)
+      EXCLUDES(mutex_);
+  Result<UniqueFd> OpenForWriting(const ObjectRef& object) EXCLUDES(mutex_);
+  // Changes what `change` changes in an unsealed object's info.
+  Status Amend(const ObjectRef& object,
+               const std::function<void(ObjectInfo*)>& change) EXCLUDES(mutex_);
+  Status SetModified(const ObjectRef& object, int64_t modified_ns)
+      EXCLUDES(mutex_);
+  Status SetMetadata(const ObjectRef& object, const std::string& name,
+                     std::optional<std::string> value) EXCLUDES(mutex_);
+  // `replaced` gets what had the id before.
+  Status Rename(const ObjectRef& object, const ObjectId& id, bool no_replace,
+                DroppedSegment* replaced) EXCLUDES(mutex_);
+  // Returns the charge that became free.
+  Result<uint64_t> Seal(const ObjectRef& object, const ObjectId& id)
+      EXCLUDES(mutex_);
+  // kNotPermitted: sealed.
+  Result<DroppedSegment> Abort(const ObjectRef& object) EXCLUDES(mutex_);
+
+  // --- sealed objects ---
+  Result<ObjectRef> FindSealed(const ObjectId& id) const EXCLUDES(mutex_);
+  Result<ObjectRef> FindUnsealed(const ObjectId& id) const EXCLUDES(mutex_);
+  Result<DroppedSegment> Delete(const ObjectRef& object, const Credentials& who)
+      EXCLUDES(mutex_);
+  Status SetHold(const ObjectRef& object, bool hold, const Credentials& who)
+      EXCLUDES(mutex_);
+
+  struct Batch {
+    std::vector<DroppedSegment> dropped;
+    uint64_t dropped_bytes = 0;
+    size_t examined = 0;
+    size_t evictable = 0;        // All that could be victims before the batch.
+    std::vector<uint64_t> busy;  // Somebody has these open or mapped.
+  };
+  // Evicts victims until `bytes` are dropped or a few dozen were examined.
+  Batch EvictBatch(uint64_t bytes) EXCLUDES(mutex_);
+
+  // --- any object ---
+  ObjectInfo Info(const ObjectRef& object) EXCLUDES(mutex_);
+  std::shared_ptr<const Metadata> GetMetadata(const ObjectRef& object) const
+      EXCLUDES(mutex_);
+  Result<UniqueFd> OpenForReading(const ObjectRef& object) const
+      EXCLUDES(mutex_);
+  Result<std::shared_ptr<SegmentFile>> Share(const ObjectRef& object)
+      EXCLUDES(mutex_);
+  bool InUse(const ObjectRef& object) EXCLUDES(mutex_);
+  void Touch(const ObjectRef& object) EXCLUDES(mutex_);
+  std::vector<ObjectRef> List(ObjectState state) const EXCLUDES(mutex_);
+
+  // --- housekeeping ---
+  // Moves what clients touched to the young end.
+  void DrainTouches() EXCLUDES(mutex_);
+  // Objects whose recency or use count changed since the last call.
+  std::vector<ObjectInfo> TakeUses() EXCLUDES(mutex_);
+  void RewriteJournalIfWanted() EXCLUDES(mutex_);
+
+  struct Numbers {
+    uint64_t sealed_objects = 0;
+    uint64_t sealed_bytes = 0;
+    uint64_t held_objects = 0;
+    uint64_t held_bytes = 0;
+    uint64_t unsealed_objects = 0;
+    uint64_t unsealed_bytes = 0;
+    uint64_t evicted_objects = 0;
+    uint64_t evicted_bytes = 0;
+    uint64_t evictable_objects = 0;
+    uint64_t index_bytes = 0;
+    uint64_t journal_bytes = 0;
+  };
+  Numbers Count() const EXCLUDES(mutex_);
+  Result<UniqueFd> OpenIndex() const EXCLUDES(mutex_);
+
+ private:
+  using Map = std::unordered_map<std::string, ObjectRef>;
+
+  Status CheckWritableLocked(const Object& object) const REQUIRES(mutex_);
+  Status CheckOwnedSealed(const Object& object, const Credentials& who) const
+      REQUIRES(mutex_);
+  Result<std::shared_ptr<SegmentFile>> ShareLocked(Object* object)
+      REQUIRES(mutex_);
+  // Sets the charge to what the segment takes; returns what became free.
+  uint64_t SettleCharge(Object* object) REQUIRES(mutex_);
+  // kInUse: somebody does.
+  Status CheckNobodyWrites(Object* object) REQUIRES(mutex_);
+  Status CommitSeal(const ObjectRef& object) REQUIRES(mutex_);
+  void TakeExtent(const SegmentFile::Extent& extent, ObjectInfo* info) const;
+  Status Publish(const ObjectRef& object) REQUIRES(mutex_);
+  Status RestoreOne(const JournaledObject& journaled) REQUIRES(mutex_);
+  // Takes the object out of every structure and unlinks its segment.
+  DroppedSegment Drop(const ObjectRef& object, ObjectEventKind why)
+      REQUIRES(mutex_);
+  void TouchLocked(Object* object) REQUIRES(mutex_);
+  void Notify(ObjectEventKind kind, const Object& object,
+              const ObjectId& old_id) REQUIRES(mutex_);
+  std::vector<ObjectRef> MarkVictims(uint64_t bytes, Batch* batch)
+      REQUIRES(mutex_);
+  // False: somebody has it open or mapped.
+  bool EvictOne(const ObjectRef& object, Batch* batch) REQUIRES(mutex_);
+
+  SegmentDir* const segments_;     // The kernel locks.
+  ClientRegistry* const clients_;  // Locks itself.
+
+  mutable Mutex mutex_;
+  IndexWriter index_ GUARDED_BY(mutex_);
+  Journal journal_ GUARDED_BY(mutex_);
+  const std::unique_ptr<EvictionPolicy> policy_ PT_GUARDED_BY(mutex_);
+  std::vector<Observer*> observers_ GUARDED_BY(mutex_);
+  uint64_t next_number_ GUARDED_BY(mutex_);
+  Map unsealed_ GUARDED_BY(mutex_);
+  Map sealed_ GUARDED_BY(mutex_);
+  std::unordered_map<uint64_t, ObjectRef> sealed_by_number_ GUARDED_BY(mutex_);
+  std::vector<Object*> sealed_by_slot_ GUARDED_BY(mutex_);
+  std::vector<std::weak_ptr<Object>> used_ GUARDED_BY(mutex_);
+  uint64_t evicted_objects_ GUARDED_BY(mutex_) = 0;
+  uint64_t evicted_bytes_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_STORE_OBJECT_TABLE_H_

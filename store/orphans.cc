@@ -1,0 +1,60 @@
+#include "store/orphans.h"
+
+#include <utility>
+
+namespace vitrine {
+namespace {
+
+// A writer may have gone on writing after the name was gone.
+void RaiseCharge(DroppedSegment* dropped, MemoryBudget* budget) {
+  auto extent = dropped->file->Stat();
+  if (!extent || extent->allocated_bytes <= dropped->charged_bytes) return;
+  budget->ForceCharge(extent->allocated_bytes - dropped->charged_bytes);
+  dropped->charged_bytes = extent->allocated_bytes;
+}
+
+}  // namespace
+
+bool Orphans::TryRelease(DroppedSegment* dropped) {
+  if (dropped->file != nullptr) {
+    if (dropped->file.use_count() > 1) return false;
+    auto alone = dropped->file->LeaseAlone();
+    if (alone && !*alone) return false;
+    dropped->file.reset();
+  }
+  budget_->Uncharge(std::exchange(dropped->charged_bytes, 0));
+  return true;
+}
+
+void Orphans::Add(DroppedSegment dropped) {
+  if (TryRelease(&dropped)) return;
+  MutexLock lock(mutex_);
+  orphans_.push_back(std::move(dropped));
+}
+
+void Orphans::Poll() {
+  std::list<DroppedSegment> polled;
+  {
+    MutexLock lock(mutex_);
+    polled.swap(orphans_);
+  }
+  polled.remove_if([this](DroppedSegment& dropped) {
+    if (TryRelease(&dropped)) return true;
+    RaiseCharge(&dropped, budget_);
+    return false;
+  });
+  MutexLock lock(mutex_);
+  orphans_.splice(orphans_.begin(), polled);
+}
+
+Orphans::Numbers Orphans::Count() const {
+  MutexLock lock(mutex_);
+  Numbers numbers;
+  for (const DroppedSegment& orphan : orphans_) {
+    ++numbers.count;
+    numbers.bytes += orphan.charged_bytes;
+  }
+  return numbers;
+}
+
+}  // namespace vitrine

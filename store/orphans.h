@@ -1,0 +1,42 @@
+// Segments without a name that somebody still has open or mapped.
+#ifndef VITRINE_STORE_ORPHANS_H_
+#define VITRINE_STORE_ORPHANS_H_
+
+#include <cstdint>
+#include <list>
+
+#include "schema/base/mutex.h"
+#include "store/memory_budget.h"
+#include "store/object_table.h"
+
+namespace vitrine {
+
+// Keeps such memory charged until the kernel says that nobody has it any more.
+// Thread-safe.  `budget` must outlive it.
+class Orphans {
+ public:
+  explicit Orphans(MemoryBudget* budget) : budget_(budget) {}
+
+  // Gives the memory back now if nobody has it, else when Poll finds so.
+  void Add(DroppedSegment dropped) EXCLUDES(mutex_);
+  // Looks again.  Whoever still writes to an orphan is charged for it, too.
+  void Poll() EXCLUDES(mutex_);
+
+  struct Numbers {
+    uint64_t count = 0;
+    uint64_t bytes = 0;
+  };
+  Numbers Count() const EXCLUDES(mutex_);
+
+ private:
+  // True if nobody but us has it; then the memory is given back.
+  bool TryRelease(DroppedSegment* dropped);
+
+  MemoryBudget* const budget_;  // Locks itself.
+  mutable Mutex mutex_;
+  std::list<DroppedSegment> orphans_ GUARDED_BY(mutex_);
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_STORE_ORPHANS_H_
