@@ -50,6 +50,12 @@ struct IndexKey {
 // The key of `id` in an index with `seed`.
 IndexKey MakeIndexKey(std::string_view id, uint64_t seed);
 
+// The number of the bucket that heads the chain of `key`; `bucket_count` is a
+// power of two.
+constexpr uint32_t IndexBucketOf(const IndexKey& key, uint32_t bucket_count) {
+  return static_cast<uint32_t>(key.low) & (bucket_count - 1);
+}
+
 enum class SlotState : uint8_t { kFree = 0, kSealed = 1, kEvicting = 2 };
 
 // A slot's word: generation << 8 | state.
