@@ -10,6 +10,23 @@ root_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 build_dir=$root_dir/build
 bin_dir=$build_dir/bin
 
+# Places.  All that `run` makes is here; `stop` removes it.
+if [[ $EUID -eq 0 ]]; then
+  demo_dir=/var/lib/vitrine-demo
+  mount_dir=${VITRINE_MOUNT:-/mnt/vitrine}
+  default_socket=/run/vitrine/vitrine.sock
+else
+  demo_dir=${XDG_STATE_HOME:-$HOME/.local/state}/vitrine-demo
+  mount_dir=${VITRINE_MOUNT:-$HOME/vitrine}
+  default_socket=${XDG_RUNTIME_DIR:-/tmp/vitrine-$EUID}/vitrine.sock
+fi
+export VITRINE_SOCKET=${VITRINE_SOCKET:-$default_socket}
+state_dir=$demo_dir/state
+pid_file=$demo_dir/pid
+log_file=$demo_dir/vitrined.log
+made_file=$demo_dir/made     # Directories that were not there before.
+places_file=$demo_dir/places # Mount and socket of the store that runs.
+
 build_packages=(g++ cmake ninja-build pkg-config ccache fuse3 libfuse3-dev
   libsqlite3-dev libboost-program-options-dev nlohmann-json3-dev
   libspdlog-dev libcli11-dev libflatbuffers-dev flatbuffers-compiler
@@ -132,6 +149,189 @@ do_bench() {
   install_packages "${build_packages[@]}" "${bench_packages[@]}"
   open_fuse_device
   "$root_dir/benchmarks/run" "$@"
+}
+
+# --- The store --------------------------------------------------------------
+
+# Prints the pid of the store that `run` started, if it lives.  "Ours" is told
+# by the program: pids are used again.
+store_pid() {
+  local pid exe
+  pid=$(cat "$pid_file" 2> /dev/null) || return 1
+  exe=$(readlink "/proc/$pid/exe" 2> /dev/null) || return 1
+  [[ ${exe% (deleted)} == "$bin_dir/vitrined" ]] || return 1
+  echo "$pid"
+}
+
+# True if the running store is the program as it is built now.
+store_is_current() {
+  local pid
+  pid=$(store_pid) && [[ $(readlink "/proc/$pid/exe") == \
+    "$bin_dir/vitrined" ]]
+}
+
+# Mount points below which, or on which, `$1` is; by type, the last first.
+mounts_at() {
+  awk -v place="$1" '
+    $5 == place || index($5, place "/") == 1 { points[++n] = $5 }
+    END { while (n > 0) print points[n--] }' /proc/self/mountinfo
+}
+
+# is_our_mount DIR
+is_our_mount() {
+  awk -v place="$1" '$5 == place {
+    for (i = 7; i < NF; i++) if ($i == "-") type = $(i + 1)
+  } END { exit type != "fuse.vitrine" }' /proc/self/mountinfo
+}
+
+# make_dir DIR: makes it, and notes what was not there.
+make_dir() {
+  if [[ -d $1 ]]; then
+    return
+  fi
+  make_dir "$(dirname "$1")"
+  mkdir "$1"
+  echo "$1" >> "$made_file"
+}
+
+# Sets `mount_options` and `mount_shown`: what the store is to be mounted on.
+choose_mount() {
+  mount_options=(--mount "$mount_dir")
+  mount_shown=$mount_dir
+  if [[ ! -r /dev/fuse || ! -w /dev/fuse ]]; then
+    note "no mount: /dev/fuse is missing or not open to this user"
+  elif ! is_root && ! command -v fusermount3 > /dev/null; then
+    note "no mount: this user would need fusermount3 (Debian package fuse3)"
+  else
+    if ! is_our_mount "$mount_dir" && [[ -n $(ls -A "$mount_dir" 2> /dev/null) ]]; then
+      die "$mount_dir is not empty; set VITRINE_MOUNT to another directory"
+    fi
+    make_dir "$mount_dir"
+    return
+  fi
+  mount_options=()
+  mount_shown=
+}
+
+start_store() {
+  mkdir -p "$demo_dir"
+  choose_mount
+  if store_is_current && [[ $(cat "$places_file") == \
+    "$mount_dir"$'\n'"$VITRINE_SOCKET" ]] && vitrine_is_ready 0; then
+    note "it runs already"
+    return
+  fi
+  end_store
+  make_dir "$(dirname "$VITRINE_SOCKET")"
+  printf '%s\n' "$mount_dir" "$VITRINE_SOCKET" > "$places_file"
+  local capacity=()
+  [[ -z ${VITRINE_CAPACITY:-} ]] || capacity=(--capacity "$VITRINE_CAPACITY")
+  setsid "$bin_dir/vitrined" --socket "$VITRINE_SOCKET" \
+    --state-dir "$state_dir" "${mount_options[@]}" "${capacity[@]}" \
+    < /dev/null > "$log_file" 2>&1 &
+  echo $! > "$pid_file"
+  vitrine_is_ready 20 || {
+    cat "$log_file" >&2
+    end_store
+    die "the store did not start"
+  }
+  cat "$log_file"
+}
+
+# vitrine_is_ready SECONDS: waits so long, but not for a store that has died.
+vitrine_is_ready() {
+  local end=$((SECONDS + $1))
+  until timeout 5 "$bin_dir/vitrine" status > /dev/null 2>&1; do
+    if [[ $SECONDS -ge $end ]] || ! kill -0 "$(cat "$pid_file")" 2> /dev/null
+    then
+      return 1
+    fi
+    sleep 0.1
+  done
+}
+
+do_run() {
+  install_packages "${build_packages[@]}" "${run_packages[@]}"
+  open_fuse_device
+  configure_and_build OFF OFF
+  say "Starting the store"
+  start_store
+  say "The main job, on real files"
+  "$root_dir/client/examples/main_job.sh" "$bin_dir" "$demo_dir/input" \
+    "$mount_shown"
+  print_places
+}
+
+print_places() {
+  say "The store runs (pid $(store_pid))"
+  note "mount:  ${mount_shown:-none}"
+  note "socket: $VITRINE_SOCKET"
+  note "state:  $state_dir (catalog.db: sqlite3 can read it)"
+  note "log:    $log_file"
+  say "Try it"
+  [[ $VITRINE_SOCKET == "$default_socket" ]] ||
+    note "export VITRINE_SOCKET=$VITRINE_SOCKET"
+  if [[ -n $mount_shown ]]; then
+    note "cp FILE $mount_dir/unsealed/x && mv $mount_dir/unsealed/x" \
+      "$mount_dir/sealed/"
+    note "ls -l $mount_dir/sealed"
+  fi
+  note "build/bin/vitrine ls -l      build/bin/vitrine --help"
+  note "build/bin/vitrine sql 'SELECT * FROM objects LIMIT 5'"
+  note "./setup.sh stop"
+}
+
+# Ends the process, and takes away what a killed one left.
+end_store() {
+  local pid point mount=$mount_dir
+  [[ ! -f $places_file ]] || read -r mount < "$places_file"
+  if pid=$(store_pid); then
+    kill -TERM "$pid" 2> /dev/null || true
+    wait_for_end "$pid" 30 || {
+      note "it does not end by itself: killing it"
+      kill -KILL "$pid" 2> /dev/null || true
+      wait_for_end "$pid" 10 || die "process $pid does not go away"
+    }
+  fi
+  rm -f "$pid_file"
+  if is_our_mount "$mount"; then
+    if is_root; then umount -l "$mount"; else fusermount3 -uz "$mount"; fi
+  fi
+  mounts_at "$state_dir" | while IFS= read -r point; do
+    umount -l "$point"
+  done
+}
+
+# wait_for_end PID SECONDS
+wait_for_end() {
+  local end=$((SECONDS + $2))
+  while [[ -d /proc/$1 && $(awk '/^State/ {print $2}' "/proc/$1/status" \
+    2> /dev/null) != Z ]]; do
+    [[ $SECONDS -lt $end ]] || return 1
+    sleep 0.05
+  done
+}
+
+do_stop() {
+  if [[ ! -d $demo_dir ]]; then
+    note "nothing to stop"
+    return
+  fi
+  say "Stopping the store"
+  end_store
+  local made=() places=("$mount_dir" "$VITRINE_SOCKET")
+  [[ ! -f $places_file ]] || mapfile -t places < "$places_file"
+  [[ ! -f $made_file ]] || mapfile -t made < <(tac "$made_file")
+  rm -rf "$demo_dir"
+  local dir
+  for dir in "${made[@]}"; do
+    rmdir "$dir" 2> /dev/null || true
+  done
+  for dir in "$demo_dir" "${places[1]}"; do
+    [[ ! -e $dir ]] || die "still there: $dir"
+  done
+  ! is_our_mount "${places[0]}" || die "still mounted: ${places[0]}"
+  note "stopped; nothing is left but the build directory"
 }
 
 # --- The command line -------------------------------------------------------

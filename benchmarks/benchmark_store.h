@@ -1,0 +1,90 @@
+// A store of its own for each benchmark program, and bare tmpfs to compare it
+// with.  Failures end the program: a benchmark without its store says nothing.
+#ifndef VITRINE_BENCHMARKS_BENCHMARK_STORE_H_
+#define VITRINE_BENCHMARKS_BENCHMARK_STORE_H_
+
+#include <sys/types.h>
+#include <vitrine/client.h>
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace vitrine {
+
+// Prints `what` to stderr and exits with status 1.
+[[noreturn]] void Die(const std::string& what);
+
+// The value, or the end of the program.
+template <typename T>
+T OrDie(Result<T> result) {
+  if (!result) Die(result.error().ToString());
+  return std::move(*result);
+}
+void OrDie(const Status& status);
+
+// A directory of its own under `parent`; goes with all that is in it.
+class TempDir {
+ public:
+  explicit TempDir(const std::string& parent);
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+  ~TempDir();
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// Runs a `vitrined` in directories of its own until destruction.
+class BenchmarkStore {
+ public:
+  enum class WithMount { kNo, kYes };
+
+  BenchmarkStore(uint64_t capacity_bytes, WithMount with_mount);
+  BenchmarkStore(const BenchmarkStore&) = delete;
+  BenchmarkStore& operator=(const BenchmarkStore&) = delete;
+  ~BenchmarkStore();
+
+  const std::string& socket_path() const { return socket_path_; }
+  const std::string& mount_path() const { return mount_path_; }
+  // A new connection.
+  Client Connect() const;
+  nlohmann::json GetStatus() const;
+  // Waits until nothing is charged any more: what was removed is given back.
+  void WaitUntilEmpty() const;
+
+ private:
+  TempDir dir_;
+  std::string socket_path_;
+  std::string mount_path_;
+  pid_t pid_ = -1;
+};
+
+// A tmpfs with the same `huge=` option as the file system on which `path` is.
+// Needs root.
+class BareTmpfs {
+ public:
+  BareTmpfs(const std::string& path, uint64_t size_bytes);
+  BareTmpfs(const BareTmpfs&) = delete;
+  BareTmpfs& operator=(const BareTmpfs&) = delete;
+  ~BareTmpfs();
+
+  const std::string& path() const { return dir_.path(); }
+
+ private:
+  TempDir dir_;
+};
+
+// Starts `arguments` (the first is sought in PATH) and waits for its end.
+void RunProgram(const std::vector<std::string>& arguments);
+
+// Writes `size_bytes` of numbered words to a new file, by write(2) after its
+// size was set.
+void WriteFile(const std::string& path, uint64_t size_bytes);
+
+}  // namespace vitrine
+
+#endif  // VITRINE_BENCHMARKS_BENCHMARK_STORE_H_

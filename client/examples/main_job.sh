@@ -1,0 +1,221 @@
+#!/usr/bin/env bash
+# What a store is for, on real files, for all to see:
+#
+#   main_job.sh BIN_DIR INPUT_DIR [MOUNT]
+#
+# Files go in by `cp` + `mv` and by `vitrine put`, are listed, compared with
+# their originals, and read in place by a C++ program and by plain python3.
+# Without MOUNT only the socket is used ($VITRINE_SOCKET).  Works a second
+# time: what it put before, it removes first.
+set -euo pipefail
+export LC_ALL=C
+
+bin_dir=$1
+input_dir=$2
+mount=${3:-}
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+repository=$(cd "$here/../.." && pwd)
+PATH=$bin_dir:$PATH
+
+say() { printf '\n-- %s\n' "$*"; }
+note() { printf '   %s\n' "$*"; }
+die() {
+  printf 'main job: %s\n' "$*" >&2
+  exit 1
+}
+now_us() { echo "${EPOCHREALTIME//[^0-9]/}"; }
+# rate BYTES MICROSECONDS: GB/s.
+rate() { awk -v b="$1" -v t="$2" 'BEGIN { printf "%.2f", b / 1e3 / (t + 1) }'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
+# timed VARIABLE BYTES COMMAND...: runs it and sets VARIABLE to its GB/s.
+timed() {
+  local result=$1 bytes=$2 start
+  shift 2
+  start=$(now_us)
+  "$@"
+  printf -v "$result" '%s' "$(rate "$bytes" $(($(now_us) - start)))"
+}
+
+# --- Input ------------------------------------------------------------------
+
+numbers=$input_dir/numbers.f64
+
+# A third of the capacity at most: the array goes in twice.
+make_numbers() {
+  local capacity count wanted=125000000
+  capacity=$(vitrine status |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["capacity_bytes"])')
+  count=$((capacity / 3 / 8))
+  if [[ $count -ge $wanted ]]; then
+    count=$wanted
+  else
+    note "the store holds $capacity bytes, so the array is scaled down to" \
+      "$count numbers"
+  fi
+  if [[ ! -f $numbers || $(stat -c %s "$numbers") -ne $((count * 8)) ]]; then
+    note "writing $count float64 numbers"
+    "$here/make_numbers.py" "$count" "$numbers"
+  fi
+  cat "$numbers" > /dev/null # Into the page cache: the disk is not our matter.
+}
+
+# Prints "id<TAB>file" for each input but the array.
+list_inputs() {
+  local file
+  for file in "$repository"/build/lib/libvitrine*; do
+    printf '%s\t%s\n' "${file##*/}" "$file"
+  done
+  while IFS= read -r file; do
+    printf 'doc-%s\t%s\n' "${file##*/}" "$file"
+  done < <(find "$repository"/*.md /usr/share/common-licenses -type f | sort)
+}
+
+# --- The job ----------------------------------------------------------------
+
+ids=()
+files=()
+
+remove_old() {
+  local id existing
+  existing=$(vitrine ls)
+  for id in "${ids[@]}" numbers; do
+    for id in "$id" "put-$id"; do
+      if grep -qxF -- "$id" <<< "$existing"; then
+        vitrine rm "$id"
+      fi
+    done
+  done
+}
+
+# A writer that was stopped half-way may have left these.
+remove_unsealed() {
+  local id
+  for id in "${ids[@]}" numbers; do
+    rm -f "$mount/unsealed/$id"
+  done
+}
+
+copy_in() {
+  cp "$2" "$mount/unsealed/$1"
+  mv "$mount/unsealed/$1" "$mount/sealed/"
+}
+
+by_mount() {
+  say "cp + mv, through the mount"
+  local i
+  for i in "${!ids[@]}"; do
+    copy_in "${ids[i]}" "${files[i]}"
+  done
+  note "${#ids[@]} files: the library and documents"
+  timed cp_rate "$size" copy_in numbers "$numbers"
+  note "numbers: $size bytes at $cp_rate GB/s"
+}
+
+by_put() {
+  say "vitrine put, through the socket"
+  local i
+  for i in "${!ids[@]}"; do
+    vitrine put --id "put-${ids[i]}" "${files[i]}" > /dev/null
+  done
+  note "${#ids[@]} files: the library and documents"
+  timed put_rate "$size" vitrine put --id put-numbers "$numbers" > /dev/null
+  note "put-numbers: $size bytes at $put_rate GB/s"
+}
+
+list_all() {
+  if [[ -n $mount ]]; then
+    say "ls -l $mount/sealed"
+    ls -l "$mount/sealed"
+  fi
+  say "vitrine ls -l"
+  vitrine ls -l
+}
+
+# compare ID FILE
+compare() {
+  if [[ -n $mount ]]; then
+    cmp "$mount/sealed/$1" "$2"
+  else
+    vitrine get "$1" | cmp - "$2"
+  fi || die "$1 differs from $2"
+}
+
+compare_all() {
+  say "cmp with the originals"
+  local i count=0
+  for i in "${!ids[@]}"; do
+    compare "put-${ids[i]}" "${files[i]}"
+    [[ -z $mount ]] || compare "${ids[i]}" "${files[i]}"
+    count=$((count + 1))
+  done
+  compare put-numbers "$numbers"
+  [[ -z $mount ]] || compare numbers "$numbers"
+  note "all are equal: $((count + 1)) files, each by every way it went in"
+}
+
+# The line without its rate must be the same from both programs.
+map_all() {
+  say "Mapped and summed in place"
+  local native plain
+  native=$(map_object put-numbers)
+  note "C++, libvitrine   put-numbers   $native"
+  if [[ -z $mount ]]; then
+    note "(no mount, so nothing to map for a program without libvitrine)"
+    return
+  fi
+  plain=$("$here/map_file.py" "$mount/sealed/put-numbers")
+  note "python3, mmap     put-numbers   $plain"
+  [[ ${native%, *} == "${plain%, *}" ]] || die "the sums differ"
+  native=$(map_object numbers)
+  note "C++, libvitrine   numbers       $native"
+  plain=$("$here/map_file.py" "$mount/sealed/numbers")
+  note "python3, mmap     numbers       $plain"
+  [[ ${native%, *} == "${plain%, *}" ]] || die "the sums differ"
+}
+
+# For comparison, if /dev/shm has room.
+bare_tmpfs() {
+  bare_rate=
+  local copy free
+  free=$(df --output=avail -B1 /dev/shm 2> /dev/null | tail -n 1) || return 0
+  if [[ $free -lt $((size + size / 8)) ]]; then
+    return
+  fi
+  copy=$(mktemp /dev/shm/vitrine-demo-XXXXXX)
+  timed bare_rate "$size" cp "$numbers" "$copy"
+  rm -f "$copy"
+}
+
+print_rates() {
+  say "Throughput of the array, $size bytes"
+  if [[ -z $bare_rate ]]; then
+    note "put $put_rate GB/s${cp_rate:+, cp + mv $cp_rate GB/s}"
+    return
+  fi
+  note "cp onto bare tmpfs (/dev/shm)   $bare_rate GB/s"
+  [[ -z ${cp_rate:-} ]] ||
+    note "cp + mv into the mount          $cp_rate GB/s" \
+      "($(ratio "$cp_rate" "$bare_rate") of that)"
+  note "vitrine put                     $put_rate GB/s" \
+    "($(ratio "$put_rate" "$bare_rate") of that)"
+}
+
+say "Input"
+mkdir -p "$input_dir"
+make_numbers
+size=$(stat -c %s "$numbers")
+while IFS=$'\t' read -r id file; do
+  ids+=("$id")
+  files+=("$file")
+done < <(list_inputs)
+note "${#ids[@]} files of this machine and an array of $((size / 8)) numbers"
+
+remove_old
+[[ -z $mount ]] || remove_unsealed
+bare_tmpfs
+[[ -z $mount ]] || by_mount
+by_put
+list_all
+compare_all
+map_all
+print_rates
