@@ -55,6 +55,30 @@ std::vector<UniqueFd> TakeDescriptors(msghdr* message) {
   return fds;
 }
 
+Error TooLong() {
+  return Error{Code::kCorruption, "a packet that is too long"};
+}
+
+// The packet's size; empty: nothing is there.
+Result<std::optional<size_t>> Receive(int socket, msghdr* message,
+                                      PacketWait wait) {
+  ssize_t size = 0;
+  bool reset = false;
+  while ((size = ::recvmsg(socket, message,
+                           MSG_CMSG_CLOEXEC | WaitFlag(wait))) < 0) {
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      return std::optional<size_t>();
+    }
+    // The peer closed it without reading all that was sent; what it said
+    // before is still queued, behind this error.
+    if (errno == ECONNRESET && !std::exchange(reset, true)) continue;
+    if (errno == ECONNRESET) return PeerClosed();
+    return ErrnoError("recvmsg", errno);
+  }
+  return std::optional<size_t>(static_cast<size_t>(size));
+}
+
 // How a failed connect(2) is told: what a client can do about it matters.
 Error ConnectError(const std::string& path, int errno_value) {
   Error error = ErrnoError("connect to " + path, errno_value);
@@ -146,28 +170,34 @@ Result<std::optional<Packet>> ReceivePacket(int socket,
   message.msg_iovlen = 1;
   message.msg_control = control.bytes;
   message.msg_controllen = sizeof(control.bytes);
-  ssize_t size = 0;
-  bool reset = false;
-  while ((size = ::recvmsg(socket, &message,
-                           MSG_CMSG_CLOEXEC | WaitFlag(wait))) < 0) {
-    if (errno == EINTR) continue;
-    if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      return std::optional<Packet>();
-    }
-    // The peer closed it without reading all that was sent; what it said
-    // before is still queued, behind this error.
-    if (errno == ECONNRESET && !std::exchange(reset, true)) continue;
-    if (errno == ECONNRESET) return PeerClosed();
-    return ErrnoError("recvmsg", errno);
-  }
+  const auto size = Receive(socket, &message, wait);
+  if (!size) return size.error();
+  if (!size->has_value()) return std::optional<Packet>();
   Packet packet;
   packet.fds = TakeDescriptors(&message);
-  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
-    return Error{Code::kCorruption, "a packet that is too long"};
+  if ((message.msg_flags & MSG_TRUNC) != 0) return TooLong();
+  if ((message.msg_flags & MSG_CTRUNC) != 0) {
+    return Error{Code::kCorruption,
+                 "descriptors were lost: too many, or no room for them"};
   }
-  if (size == 0) return PeerClosed();
-  packet.bytes = buffer.first(static_cast<size_t>(size));
+  if (**size == 0) return PeerClosed();
+  packet.bytes = buffer.first(**size);
   return std::optional<Packet>(std::move(packet));
+}
+
+Result<std::optional<std::span<const uint8_t>>> ReceiveBytes(
+    int socket, std::span<uint8_t> buffer, PacketWait wait) {
+  using Bytes = std::span<const uint8_t>;
+  iovec data = {buffer.data(), buffer.size()};
+  msghdr message = {};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  const auto size = Receive(socket, &message, wait);
+  if (!size) return size.error();
+  if (!size->has_value()) return std::optional<Bytes>();
+  if ((message.msg_flags & MSG_TRUNC) != 0) return TooLong();
+  if (**size == 0) return PeerClosed();
+  return std::optional<Bytes>(buffer.first(**size));
 }
 
 }  // namespace vitrine

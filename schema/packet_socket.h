@@ -57,6 +57,11 @@ Result<std::optional<Packet>> ReceivePacket(int socket,
                                             std::span<uint8_t> buffer,
                                             PacketWait wait);
 
+// The same, but descriptors beside the packet are dropped without ever being
+// ours: closing one that a stranger made may block.
+Result<std::optional<std::span<const uint8_t>>> ReceiveBytes(
+    int socket, std::span<uint8_t> buffer, PacketWait wait);
+
 }  // namespace vitrine
 
 #endif  // VITRINE_SCHEMA_PACKET_SOCKET_H_
