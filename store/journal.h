@@ -5,6 +5,11 @@
 // An append-only file of framed records (length, XXH3-64 checksum, FlatBuffer
 // of journal.fbs).  A record counts once it is whole: a torn tail is cut off.
 // When most of it is dead it is rewritten beside and renamed.
+//
+// Invariants:
+//  (1) The file is a head and whole records, and after a crash at most one part
+//      of a record behind them.
+//  (2) Memory for removing every live object is there already.
 #ifndef VITRINE_STORE_JOURNAL_H_
 #define VITRINE_STORE_JOURNAL_H_
 
@@ -14,16 +19,15 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
 
 #include "schema/base/unique_fd.h"
+#include "store/journal_record.h"
 #include "store/object.h"
 
 namespace vitrine {
-
-struct JournaledObject {
-  ObjectInfo info;
-  Metadata metadata;
-};
 
 // Not thread-safe: the object table's lock guards it.
 class Journal {
@@ -34,7 +38,8 @@ class Journal {
                               std::map<uint64_t, JournaledObject>* objects);
 
   // Each is in force once it returned OK; on failure nothing was recorded.
-  // kOutOfMemory: the file system is full.
+  // kOutOfMemory: the file system is full; RecordRemoved of a live object
+  // never says so.
   Status RecordSealed(const ObjectInfo& info, const Metadata& metadata);
   Status RecordRemoved(uint64_t number);
   Status RecordHold(uint64_t number, bool hold);
@@ -46,7 +51,42 @@ class Journal {
       std::function<void(const ObjectInfo& info, const Metadata& metadata)>;
   Status Rewrite(const std::function<void(const Visitor&)>& for_each);
 
-  uint64_t size_bytes() const;
+  uint64_t size_bytes() const { return size_bytes_; }
+
+ private:
+  Journal(std::string path, UniqueFd fd)
+      : path_(std::move(path)), fd_(std::move(fd)) {}
+
+  // Makes the file an empty journal.
+  Status Begin();
+  // Replays the file; cuts a torn tail off.
+  Status Replay(std::map<uint64_t, JournaledObject>* objects);
+  // Replays `bytes` until their end, or until a torn tail.
+  Status ReplayRecords(std::string_view bytes,
+                       std::map<uint64_t, JournaledObject>* objects);
+  void Apply(JournalRecord record, size_t record_bytes,
+             std::map<uint64_t, JournaledObject>* objects);
+  // Appends whole records, after which there are `live` objects.  On failure
+  // the file is as it was.
+  Status Append(std::string_view records, size_t live);
+  // Takes memory up to `end_bytes`.
+  Status Reserve(uint64_t end_bytes);
+  // Cuts the file behind the last whole record.
+  Status CutTail();
+  Status AppendObjects(const std::function<void(const Visitor&)>& for_each);
+  void NoteSealed(uint64_t number, size_t record_bytes);
+  void NoteRemoved(uint64_t number);
+
+  std::string path_;
+  UniqueFd fd_;
+  uint64_t size_bytes_ = 0;      // All of it whole records.
+  uint64_t reserved_bytes_ = 0;  // Memory is there up to here.
+  bool tail_is_torn_ = false;    // A failed append could not be taken back.
+  // Rewriting is not tried again before the file has this size.
+  uint64_t rewrite_from_bytes_ = 0;
+  // Of each live object, its number and the size of its record.
+  std::unordered_map<uint64_t, uint32_t> live_;
+  uint64_t live_bytes_ = 0;
 };
 
 }  // namespace vitrine

@@ -11,13 +11,18 @@
 #include <string>
 #include <vector>
 
+#include "schema/base/mutex.h"
 #include "schema/base/unique_fd.h"
 
 namespace vitrine {
 
 // The store's own read-only description of one segment.  There is at most one
 // for each segment, so that leases taken through it tell the truth (design,
-// fact 4).  Thread-safe: the kernel locks.
+// fact 4).  Thread-safe.
+//
+// Whoever opens a leased segment makes the kernel signal this process.  The
+// signal is set to SIGURG, which is ignored unless somebody handles it: the
+// default of leases, SIGIO, would end the process.
 class SegmentFile {
  public:
   explicit SegmentFile(UniqueFd fd) : fd_(std::move(fd)) {}
@@ -25,12 +30,12 @@ class SegmentFile {
   int fd() const { return fd_.get(); }
 
   // True if nobody has the segment open or mapped writable.
-  Result<bool> NobodyWrites() const;
+  Result<bool> NobodyWrites() const EXCLUDES(mutex_);
   // True if nobody but this description has it open or mapped.  Then openers
   // by name wait until Unlease or destruction; whoever waited gets the file
   // even if it was unlinked.
-  Result<bool> LeaseAlone() const;
-  void Unlease() const;
+  Result<bool> LeaseAlone() const EXCLUDES(mutex_);
+  void Unlease() const EXCLUDES(mutex_);
 
   struct Extent {
     uint64_t size_bytes;       // As stat says.
@@ -45,7 +50,11 @@ class SegmentFile {
                         std::span<std::byte> buffer) const;
 
  private:
-  UniqueFd fd_;
+  const UniqueFd fd_;
+
+  // A description has one lease, which taking another one replaces.
+  mutable Mutex mutex_;
+  mutable bool leased_alone_ GUARDED_BY(mutex_) = false;
 };
 
 // The directory of segments.  Thread-safe: all state is the kernel's.
@@ -100,6 +109,10 @@ class SegmentDir {
         fd_(std::move(fd)),
         hugetlbfs_(hugetlbfs),
         page_bytes_(page_bytes) {}
+
+  Status WriteHuge(int fd, uint64_t offset_bytes,
+                   std::span<const std::byte> data);
+  Space HugeSpace(uint64_t mount_pages, uint64_t mount_free_pages) const;
 
   std::string path_;
   UniqueFd fd_;

@@ -1,0 +1,255 @@
+#include "store/journal.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
+#include "schema/base/mapping.h"
+
+namespace vitrine {
+namespace {
+
+constexpr std::string_view kHead("VITJRNL\x01", 8);
+constexpr uint64_t kReserveStepBytes = 64 * 1024;
+constexpr uint64_t kSmallJournalBytes = 256 * 1024;
+constexpr size_t kBatchBytes = 1024 * 1024;
+
+// All removals have the same size.
+size_t RemovalRecordBytes() {
+  static const size_t bytes =
+      EncodeRemoval(JournaledRemoval{UINT64_MAX}).size();
+  return bytes;
+}
+
+// Of two objects with one id, the later one counts.
+std::vector<uint64_t> ReplacedObjects(
+    const std::map<uint64_t, JournaledObject>& objects) {
+  std::vector<uint64_t> replaced;
+  std::map<std::string_view, uint64_t> numbers;
+  for (const auto& [number, object] : objects) {
+    const auto [place, fresh] =
+        numbers.try_emplace(object.info.id.text(), number);
+    if (fresh) continue;
+    replaced.push_back(std::exchange(place->second, number));
+  }
+  return replaced;
+}
+
+Result<UniqueFd> OpenFile(const std::string& path, int flags) {
+  UniqueFd fd(::open(path.c_str(),
+                     O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600));
+  if (!fd.valid()) return ErrnoError("open " + path, errno);
+  return fd;
+}
+
+}  // namespace
+
+Result<Journal> Journal::Open(const std::string& path,
+                              std::map<uint64_t, JournaledObject>* objects) {
+  // What is left of a rewrite that did not come to its rename.
+  const std::string leftover = path + ".new";
+  if (::unlink(leftover.c_str()) != 0 && errno != ENOENT) {
+    return ErrnoError("unlink " + leftover, errno);
+  }
+  Result<UniqueFd> fd = OpenFile(path, 0);
+  if (!fd) return fd.error();
+  Journal journal(path, std::move(*fd));
+  objects->clear();
+  Status status = journal.Replay(objects);
+  if (!status) {
+    return Error{status.error().code, path + ": " + status.error().message};
+  }
+  return journal;
+}
+
+Status Journal::Begin() {
+  size_bytes_ = 0;
+  Status status = CutTail();
+  if (!status) return status;
+  return Append(kHead, 0);
+}
+
+Status Journal::Replay(std::map<uint64_t, JournaledObject>* objects) {
+  struct stat info;
+  if (::fstat(fd_.get(), &info) != 0) return ErrnoError("fstat journal", errno);
+  const auto file_bytes = static_cast<size_t>(info.st_size);
+  Result<Mapping> mapping = Mapping::Map(fd_.get(), file_bytes, PROT_READ);
+  if (!mapping) return mapping.error();
+  const std::string_view bytes(reinterpret_cast<char*>(mapping->data()),
+                               mapping->size_bytes());
+  if (bytes.size() < kHead.size() && kHead.substr(0, bytes.size()) == bytes) {
+    return Begin();  // A new file, or killed while it was begun.
+  }
+  if (bytes.substr(0, kHead.size()) != kHead) {
+    return Error{Code::kCorruption, "not a journal of this version"};
+  }
+  Status status = ReplayRecords(bytes, objects);
+  if (!status) return status;
+  for (const uint64_t number : ReplacedObjects(*objects)) {
+    Apply(JournaledRemoval{number}, 0, objects);
+  }
+  if (size_bytes_ == bytes.size()) return Status();
+  return CutTail();
+}
+
+Status Journal::ReplayRecords(std::string_view bytes,
+                              std::map<uint64_t, JournaledObject>* objects) {
+  size_bytes_ = kHead.size();
+  while (size_bytes_ < bytes.size()) {
+    Result<FramedPayload> framed = UnframeRecord(bytes.substr(size_bytes_));
+    if (!framed) return framed.error();
+    if (framed->record_bytes == 0) return Status();
+    Result<JournalRecord> record = DecodeRecord(framed->payload);
+    if (!record) return record.error();
+    Apply(std::move(*record), framed->record_bytes, objects);
+    size_bytes_ += framed->record_bytes;
+  }
+  return Status();
+}
+
+// Removals and holds of unknown objects change nothing: they may have been
+// recorded twice.
+void Journal::Apply(JournalRecord record, size_t record_bytes,
+                    std::map<uint64_t, JournaledObject>* objects) {
+  if (auto* sealed = std::get_if<JournaledObject>(&record)) {
+    const uint64_t number = sealed->info.number;
+    NoteSealed(number, record_bytes);
+    objects->insert_or_assign(number, std::move(*sealed));
+  } else if (const auto* removal = std::get_if<JournaledRemoval>(&record)) {
+    NoteRemoved(removal->number);
+    objects->erase(removal->number);
+  } else if (const auto* hold = std::get_if<JournaledHold>(&record)) {
+    const auto found = objects->find(hold->number);
+    if (found != objects->end()) found->second.info.hold = hold->hold;
+  }
+}
+
+Status Journal::RecordSealed(const ObjectInfo& info, const Metadata& metadata) {
+  Result<std::string> record = EncodeSealed(info, metadata);
+  if (!record) return record.error();
+  Status status = Append(*record, live_.size() + 1);
+  if (!status) return status;
+  NoteSealed(info.number, record->size());
+  return Status();
+}
+
+Status Journal::RecordRemoved(uint64_t number) {
+  const size_t live = live_.size() - live_.count(number);
+  Status status = Append(EncodeRemoval(JournaledRemoval{number}), live);
+  if (!status) return status;
+  NoteRemoved(number);
+  return Status();
+}
+
+Status Journal::RecordHold(uint64_t number, bool hold) {
+  return Append(EncodeHold(JournaledHold{number, hold}), live_.size());
+}
+
+bool Journal::WantsRewrite() const {
+  return size_bytes_ >= std::max(kSmallJournalBytes, rewrite_from_bytes_) &&
+         kHead.size() + live_bytes_ <= size_bytes_ / 2;
+}
+
+Status Journal::Rewrite(const std::function<void(const Visitor&)>& for_each) {
+  // Should it fail, it will fail for some time.
+  rewrite_from_bytes_ = size_bytes_ + size_bytes_ / 4;
+  const std::string new_path = path_ + ".new";
+  Result<UniqueFd> fd = OpenFile(new_path, O_TRUNC);
+  if (!fd) return fd.error();
+  Journal fresh(path_, std::move(*fd));
+  Status status = fresh.AppendObjects(for_each);
+  if (status && ::rename(new_path.c_str(), path_.c_str()) != 0) {
+    status = ErrnoError("rename " + new_path, errno);
+  }
+  if (!status) {
+    ::unlink(new_path.c_str());
+    return status;
+  }
+  *this = std::move(fresh);
+  return Status();
+}
+
+Status Journal::AppendObjects(
+    const std::function<void(const Visitor&)>& for_each) {
+  Status status = Begin();
+  if (!status) return status;
+  std::string batch;
+  for_each([&](const ObjectInfo& info, const Metadata& metadata) {
+    if (!status) return;
+    Result<std::string> record = EncodeSealed(info, metadata);
+    if (!record) {
+      status = record.error();
+      return;
+    }
+    NoteSealed(info.number, record->size());
+    batch += *record;
+    if (batch.size() < kBatchBytes) return;
+    status = Append(batch, live_.size());
+    batch.clear();
+  });
+  if (!status) return status;
+  return Append(batch, live_.size());
+}
+
+Status Journal::Append(std::string_view records, size_t live) {
+  if (tail_is_torn_) {
+    Status status = CutTail();
+    if (!status) return status;
+  }
+  const uint64_t end = size_bytes_ + records.size();
+  // Eviction must not need memory to give some back: take it beforehand.
+  Status status = Reserve(end + live * RemovalRecordBytes());
+  if (!status) return status;
+  ssize_t put;
+  do {
+    put = ::pwrite(fd_.get(), records.data(), records.size(),
+                   static_cast<off_t>(size_bytes_));
+  } while (put < 0 && errno == EINTR);
+  if (put == static_cast<ssize_t>(records.size())) {
+    size_bytes_ = end;
+    return Status();
+  }
+  const Error error = ErrnoError("write journal", put < 0 ? errno : ENOSPC);
+  tail_is_torn_ = true;
+  status = CutTail();  // If it fails, the next append tries again.
+  return error;
+}
+
+Status Journal::Reserve(uint64_t end_bytes) {
+  if (end_bytes <= reserved_bytes_) return Status();
+  const uint64_t begin = std::max(reserved_bytes_, size_bytes_);
+  const uint64_t end = (end_bytes / kReserveStepBytes + 1) * kReserveStepBytes;
+  while (::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(begin),
+                     static_cast<off_t>(end - begin)) != 0) {
+    if (errno != EINTR) return ErrnoError("reserve journal", errno);
+  }
+  reserved_bytes_ = end;
+  return Status();
+}
+
+Status Journal::CutTail() {
+  while (::ftruncate(fd_.get(), static_cast<off_t>(size_bytes_)) != 0) {
+    if (errno != EINTR) return ErrnoError("ftruncate journal", errno);
+  }
+  tail_is_torn_ = false;
+  reserved_bytes_ = 0;  // What was reserved behind it went, too.
+  return Status();
+}
+
+void Journal::NoteSealed(uint64_t number, size_t record_bytes) {
+  NoteRemoved(number);
+  live_[number] = static_cast<uint32_t>(record_bytes);
+  live_bytes_ += record_bytes;
+}
+
+void Journal::NoteRemoved(uint64_t number) {
+  const auto found = live_.find(number);
+  if (found == live_.end()) return;
+  live_bytes_ -= found->second;
+  live_.erase(found);
+}
+
+}  // namespace vitrine
