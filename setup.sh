@@ -25,7 +25,7 @@ state_dir=$demo_dir/state
 pid_file=$demo_dir/pid
 log_file=$demo_dir/vitrined.log
 made_file=$demo_dir/made     # Directories that were not there before.
-places_file=$demo_dir/places # Mount and socket of the store that runs.
+places_file=$demo_dir/places # Mount, socket and memory of the running store.
 
 build_packages=(g++ cmake ninja-build pkg-config ccache fuse3 libfuse3-dev
   libsqlite3-dev libboost-program-options-dev nlohmann-json3-dev
@@ -213,11 +213,16 @@ choose_mount() {
   mount_shown=
 }
 
+same_places() {
+  local places
+  mapfile -t places < "$places_file"
+  [[ ${places[0]} == "$mount_dir" && ${places[1]} == "$VITRINE_SOCKET" ]]
+}
+
 start_store() {
   mkdir -p "$demo_dir"
   choose_mount
-  if store_is_current && [[ $(cat "$places_file") == \
-    "$mount_dir"$'\n'"$VITRINE_SOCKET" ]] && vitrine_is_ready 0; then
+  if store_is_current && same_places && vitrine_is_ready 0; then
     note "it runs already"
     return
   fi
@@ -235,18 +240,20 @@ start_store() {
     end_store
     die "the store did not start"
   }
+  "$bin_dir/vitrine" status --json | sed -n \
+    's/^ *"memory_dir": "\(.*\)",*$/\1/p' >> "$places_file"
   cat "$log_file"
 }
 
 # vitrine_is_ready SECONDS: waits so long, but not for a store that has died.
 vitrine_is_ready() {
   local end=$((SECONDS + $1))
-  until timeout 5 "$bin_dir/vitrine" status > /dev/null 2>&1; do
+  until timeout 5 "$bin_dir/vitrine" status --wait --timeout 500ms \
+    > /dev/null 2>&1; do
     if [[ $SECONDS -ge $end ]] || ! kill -0 "$(cat "$pid_file")" 2> /dev/null
     then
       return 1
     fi
-    sleep 0.1
   done
 }
 
@@ -283,8 +290,8 @@ print_places() {
 
 # Ends the process, and takes away what a killed one left.
 end_store() {
-  local pid point mount=$mount_dir
-  [[ ! -f $places_file ]] || read -r mount < "$places_file"
+  local pid point places=("$mount_dir")
+  [[ ! -f $places_file ]] || mapfile -t places < "$places_file"
   if pid=$(store_pid); then
     kill -TERM "$pid" 2> /dev/null || true
     wait_for_end "$pid" 30 || {
@@ -294,12 +301,26 @@ end_store() {
     }
   fi
   rm -f "$pid_file"
-  if is_our_mount "$mount"; then
-    if is_root; then umount -l "$mount"; else fusermount3 -uz "$mount"; fi
+  if is_our_mount "${places[0]}"; then
+    if is_root; then
+      umount -l "${places[0]}"
+    else
+      fusermount3 -uz "${places[0]}"
+    fi
   fi
   mounts_at "$state_dir" | while IFS= read -r point; do
     umount -l "$point"
   done
+  # Without an own tmpfs the memory is a private directory here.
+  if [[ ${places[2]:-} == /dev/shm/vitrine-* ]]; then
+    rm -rf "${places[2]}"
+  fi
+  # A socket where nobody answers is what a killed store left.
+  if [[ -S ${places[1]:-} ]] &&
+    ! "$bin_dir/vitrine" --socket "${places[1]}" status > /dev/null 2>&1; then
+    rm -f "${places[1]}"
+  fi
+  rm -f "$places_file"
 }
 
 # wait_for_end PID SECONDS
@@ -318,16 +339,16 @@ do_stop() {
     return
   fi
   say "Stopping the store"
-  end_store
   local made=() places=("$mount_dir" "$VITRINE_SOCKET")
   [[ ! -f $places_file ]] || mapfile -t places < "$places_file"
+  end_store
   [[ ! -f $made_file ]] || mapfile -t made < <(tac "$made_file")
   rm -rf "$demo_dir"
   local dir
   for dir in "${made[@]}"; do
     rmdir "$dir" 2> /dev/null || true
   done
-  for dir in "$demo_dir" "${places[1]}"; do
+  for dir in "$demo_dir" "${places[@]:1}"; do
     [[ ! -e $dir ]] || die "still there: $dir"
   done
   ! is_our_mount "${places[0]}" || die "still mounted: ${places[0]}"

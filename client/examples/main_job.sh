@@ -43,7 +43,7 @@ numbers=$input_dir/numbers.f64
 # A third of the capacity at most: the array goes in twice.
 make_numbers() {
   local capacity count wanted=125000000
-  capacity=$(vitrine status |
+  capacity=$(vitrine status --json |
     python3 -c 'import json, sys; print(json.load(sys.stdin)["capacity_bytes"])')
   count=$((capacity / 3 / 8))
   if [[ $count -ge $wanted ]]; then
