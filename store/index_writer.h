@@ -43,6 +43,27 @@ class IndexWriter {
   uint64_t allocated_bytes() const;
   // A new read-only description, to be given to clients.
   Result<UniqueFd> OpenReadOnly() const;
+
+ private:
+  IndexWriter(std::string path, UniqueFd fd, Mapping mapping);
+
+  // Maps the file and makes it an empty index.
+  static Result<Mapping> SetUp(int fd);
+  static void Fill(IndexSlot* slot, const IndexKey& key, const Entry& entry);
+
+  IndexBucket& BucketOf(uint64_t key_low) const;
+  IndexSlot& SlotAt(uint32_t slot) const;
+  bool InChain(const IndexBucket& bucket, const IndexKey& key) const;
+  // A free slot that has memory.
+  Result<uint32_t> TakeSlot();
+  void SetState(uint32_t slot, SlotState state);
+
+  std::string path_;
+  UniqueFd fd_;
+  Mapping mapping_;
+  uint64_t seed_;
+  uint32_t used_slots_ = 0;           // Slots from here on were never used.
+  std::vector<uint32_t> free_slots_;  // Used before, in no chain now.
 };
 
 }  // namespace vitrine
