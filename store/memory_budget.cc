@@ -20,7 +20,9 @@ uint64_t SaturatingSubtract(uint64_t a, uint64_t b) {
 
 }  // namespace
 
-MemoryBudget::~MemoryBudget() {
+MemoryBudget::~MemoryBudget() { Close(); }
+
+void MemoryBudget::Close() {
   std::list<Waiter> waiters;
   {
     MutexLock lock(mutex_);

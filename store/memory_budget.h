@@ -32,6 +32,8 @@ class MemoryBudget {
   MemoryBudget& operator=(const MemoryBudget&) = delete;
   // Those who still wait get kUnavailable.
   ~MemoryBudget();
+  // Ends all waits: kUnavailable.
+  void Close() EXCLUDES(mutex_);
 
   // Charges now, or not at all.
   bool TryCharge(uint64_t bytes) EXCLUDES(mutex_);
@@ -49,6 +51,8 @@ class MemoryBudget {
   void ExpireWaits(Deadline now) EXCLUDES(mutex_);
   // Nothing more can be evicted: ends the waits that asked to be told.
   void FailStuck() EXCLUDES(mutex_);
+
+  uint64_t capacity_bytes() const { return capacity_bytes_; }
 
   struct Numbers {
     uint64_t capacity_bytes;

@@ -607,6 +607,16 @@ ObjectTable::Numbers ObjectTable::Count() const {
   return numbers;
 }
 
+std::pair<size_t, size_t> ObjectTable::CountObjects() const {
+  MutexLock lock(mutex_);
+  return {sealed_.size(), unsealed_.size()};
+}
+
+size_t ObjectTable::Evictable() const {
+  MutexLock lock(mutex_);
+  return policy_->size();
+}
+
 Result<UniqueFd> ObjectTable::OpenIndex() const {
   MutexLock lock(mutex_);
   return index_.OpenReadOnly();

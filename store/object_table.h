@@ -144,7 +144,11 @@ class ObjectTable {
     uint64_t index_bytes = 0;
     uint64_t journal_bytes = 0;
   };
+  // Looks at every object.
   Numbers Count() const EXCLUDES(mutex_);
+  // Sealed and unsealed objects.
+  std::pair<size_t, size_t> CountObjects() const EXCLUDES(mutex_);
+  size_t Evictable() const EXCLUDES(mutex_);
   Result<UniqueFd> OpenIndex() const EXCLUDES(mutex_);
 
  private:

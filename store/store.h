@@ -30,6 +30,7 @@
 
 namespace vitrine {
 
+class Catalog;
 class ClientRegistry;
 class SegmentFile;
 
@@ -77,6 +78,8 @@ class Store {
   virtual void AfterObservers(std::function<void()> done) = 0;
   // The clients whose pins count.  Owned by the store.
   virtual ClientRegistry& clients() = 0;
+  // Hears of clients that come and go.  Owned by the store.
+  virtual Catalog* catalog() = 0;
 
   // --- unsealed objects ---
 

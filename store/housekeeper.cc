@@ -1,0 +1,89 @@
+#include "store/housekeeper.h"
+
+#include <chrono>
+#include <utility>
+
+#include "store/thread_setup.h"
+
+namespace vitrine {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// With orphans about: their space should be back soon after their users end.
+constexpr auto kOrphanPause = std::chrono::milliseconds(20);
+constexpr auto kPause = std::chrono::milliseconds(500);
+constexpr uint64_t kHugePageBytes = 2 << 20;
+
+}  // namespace
+
+Housekeeper::Housekeeper(ObjectTable* table, SegmentDir* segments,
+                         Orphans* orphans, Catalog* catalog)
+    : table_(table),
+      segments_(segments),
+      orphans_(orphans),
+      catalog_(catalog),
+      thread_([this] { Run(); }) {}
+
+Housekeeper::~Housekeeper() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.NotifyAll();
+  thread_.join();
+}
+
+void Housekeeper::Collapse(const ObjectRef& object) {
+  {
+    MutexLock lock(mutex_);
+    to_collapse_.push_back(object);
+  }
+  changed_.NotifyAll();
+}
+
+void Housekeeper::Wake() {
+  {
+    MutexLock lock(mutex_);
+    woken_ = true;
+  }
+  changed_.NotifyAll();
+}
+
+void Housekeeper::CollapseAll(const std::list<ObjectRef>& objects) {
+  for (const ObjectRef& object : objects) {
+    const ObjectInfo info = table_->Info(object);
+    if (info.state == ObjectState::kGone) continue;
+    if (info.size_bytes < kHugePageBytes) continue;
+    segments_->Collapse(info.number, info.size_bytes);
+  }
+}
+
+void Housekeeper::Run() {
+  SetUpThread("housekeeper", ThreadPriority::kNormal);
+  Clock::time_point next_chores = Clock::now();
+  for (;;) {
+    std::list<ObjectRef> to_collapse;
+    const bool orphans = orphans_->Count().count > 0;
+    {
+      MutexLock lock(mutex_);
+      const auto until = Clock::now() + (orphans ? kOrphanPause : kPause);
+      while (!stopping_ && !woken_ && to_collapse_.empty()) {
+        if (!changed_.WaitUntil(mutex_, until)) break;
+      }
+      if (stopping_) return;
+      woken_ = false;
+      to_collapse.swap(to_collapse_);
+    }
+    CollapseAll(to_collapse);
+    orphans_->Poll();
+    if (Clock::now() < next_chores) continue;
+    next_chores = Clock::now() + kPause;
+    table_->DrainTouches();
+    auto uses = table_->TakeUses();
+    if (!uses.empty()) catalog_->RecordUses(std::move(uses));
+    table_->RewriteJournalIfWanted();
+  }
+}
+
+}  // namespace vitrine

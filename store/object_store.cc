@@ -1,0 +1,423 @@
+#include "store/object_store.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "store/index_writer.h"
+#include "store/journal.h"
+
+namespace vitrine {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr size_t kWorkers = 2;
+// What a passthrough writer may write before the evictor reacts.
+constexpr uint64_t kRunwayBytes = 64 << 20;
+
+// Free space that the evictor keeps: enough for a burst, too little to miss.
+uint64_t LowWater(uint64_t capacity_bytes) {
+  return std::min<uint64_t>(capacity_bytes / 64, 128 << 20);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) {
+  auto store = ObjectStore::Open(options);
+  if (!store) return store.error();
+  return std::unique_ptr<Store>(*std::move(store));
+}
+
+Result<std::unique_ptr<ObjectStore>> ObjectStore::Open(
+    const StoreOptions& options) {
+  auto lock = LockFile::Acquire(options.state_dir);
+  if (!lock) return lock.error();
+  auto place = MemoryPlace::Prepare(options);
+  if (!place) return place.error();
+  auto segments = SegmentDir::Open((*place)->segments_dir());
+  if (!segments) return segments.error();
+  std::unique_ptr<ObjectStore> store(new ObjectStore(
+      options, *std::move(lock), *std::move(place), *std::move(segments)));
+  if (Status ok = store->Start(); !ok) return ok.error();
+  return store;
+}
+
+ObjectStore::ObjectStore(StoreOptions options, LockFile lock,
+                         std::unique_ptr<MemoryPlace> place,
+                         SegmentDir segments)
+    : options_(std::move(options)),
+      lock_(std::move(lock)),
+      place_(std::move(place)),
+      segments_(std::move(segments)) {}
+
+Status ObjectStore::Start() {
+  auto catalog = Catalog::Open(options_.state_dir);
+  if (!catalog) return catalog.error();
+  catalog_ = *std::move(catalog);
+  auto index = IndexWriter::Create(place_->control_dir() + "/index");
+  if (!index) return index.error();
+  std::map<uint64_t, JournaledObject> journaled;
+  auto journal = Journal::Open(place_->control_dir() + "/journal", &journaled);
+  if (!journal) return journal.error();
+  table_ =
+      std::make_unique<ObjectTable>(&segments_, &clients_, *std::move(index),
+                                    *std::move(journal), MakeLruPolicy());
+  const uint64_t capacity = place_->capacity_bytes();
+  budget_ = std::make_unique<MemoryBudget>(capacity, LowWater(capacity));
+  if (Status ok = Restore(journaled); !ok) return ok;
+  orphans_ = std::make_unique<Orphans>(budget_.get());
+  housekeeper_ = std::make_unique<Housekeeper>(table_.get(), &segments_,
+                                               orphans_.get(), catalog_.get());
+  watch_ = std::make_unique<WriterWatch>(
+      table_.get(), &segments_, budget_.get(),
+      WriterWatch::Options{
+          .reserve_ahead = place_->huge_pages() && !segments_.is_hugetlbfs(),
+          .limit_bytes = capacity + place_->overshoot_bytes()});
+  evictor_ = std::make_unique<Evictor>(table_.get(), budget_.get(),
+                                       orphans_.get(), &clients_);
+  auto workers = WorkerPool::Start(kWorkers);
+  if (!workers) return workers.error();
+  workers_ = *std::move(workers);
+  budget_->SetOnShortage([this] { evictor_->Wake(); });
+  evictor_->Wake();
+  running_ = true;
+  return Status();
+}
+
+Status ObjectStore::Restore(
+    const std::map<uint64_t, JournaledObject>& journaled) {
+  auto live = table_->Restore(journaled);
+  if (!live) return live.error();
+  for (const ObjectInfo& info : *live) budget_->ForceCharge(info.charged_bytes);
+  if (Status ok = catalog_->Reconcile(*live); !ok) return ok;
+  table_->AddObserver(catalog_.get());
+  return Status();
+}
+
+ObjectStore::~ObjectStore() {
+  if (!running_) return;  // What a killed store left stays as it is.
+  // Those who wait for space hear that there will be none, while everything
+  // that their callbacks use is still there.
+  budget_->Close();
+  watch_.reset();
+  workers_.reset();
+  housekeeper_.reset();
+  evictor_.reset();
+  table_->RemoveObserver(catalog_.get());
+  if (Status ok = catalog_->Reconcile({}); !ok) {
+    spdlog::error("catalog: {}", ok.error().ToString());
+  }
+  table_.reset();
+  if (Status ok = place_->Release(); !ok) {
+    spdlog::error("giving memory back: {}", ok.error().ToString());
+  }
+}
+
+// --- who listens ---
+
+void ObjectStore::AddObserver(Observer* observer) {
+  table_->AddObserver(observer);
+}
+
+void ObjectStore::RemoveObserver(Observer* observer) {
+  table_->RemoveObserver(observer);
+}
+
+void ObjectStore::AfterObservers(std::function<void()> done) {
+  std::function<void()> next = std::move(done);
+  for (Observer* observer : table_->Observers()) {
+    // The catalog is behind by design; nobody waits for it.
+    if (observer == catalog_.get()) continue;
+    next = [observer, then = std::move(next)] { observer->AfterPending(then); };
+  }
+  next();
+}
+
+// --- space ---
+
+uint64_t ObjectStore::RoundUp(uint64_t bytes) const {
+  const uint64_t page = segments_.page_bytes();
+  const uint64_t rest = bytes % page;
+  return rest == 0 || bytes > UINT64_MAX - page ? bytes : bytes - rest + page;
+}
+
+Error ObjectStore::Explain(const Error& error) const {
+  if (error.code != Code::kOutOfMemory) return error;
+  const ObjectTable::Numbers table = table_->Count();
+  const Orphans::Numbers orphans = orphans_->Count();
+  auto part = [](uint64_t objects, uint64_t bytes, const char* what) {
+    return std::to_string(objects) + " " + what + " take " +
+           std::to_string(bytes) + " bytes";
+  };
+  return Error{
+      error.code,
+      error.message + "; " +
+          part(table.sealed_objects, table.sealed_bytes, "sealed") + " (" +
+          part(table.held_objects, table.held_bytes, "held") + "), " +
+          part(table.unsealed_objects, table.unsealed_bytes, "unsealed") +
+          ", " +
+          part(orphans.count, orphans.bytes, "deleted but still in use")};
+}
+
+void ObjectStore::WithCharge(const ObjectRef& object, uint64_t needed_bytes,
+                             SpaceWait wait, std::function<Status()> then,
+                             Done<void> done) {
+  auto charged = table_->BeginChange(object);
+  if (!charged) return done(charged.error());
+  const uint64_t charged_bytes = *charged;
+  if (needed_bytes > budget_->capacity_bytes()) {
+    table_->EndChange(object);
+    return done(
+        Error{Code::kTooLarge, std::to_string(needed_bytes) +
+                                   " bytes are more than the capacity of " +
+                                   std::to_string(budget_->capacity_bytes())});
+  }
+  if (needed_bytes <= charged_bytes ||
+      budget_->TryCharge(needed_bytes - charged_bytes)) {
+    return Charged(object, needed_bytes, charged_bytes, then, done);
+  }
+  budget_->Charge(
+      needed_bytes - charged_bytes, wait,
+      [this, object, needed_bytes, charged_bytes, then = std::move(then),
+       done = std::move(done)](Status granted) {
+        if (!granted) {
+          table_->EndChange(object);
+          return done(Explain(granted.error()));
+        }
+        // Whoever freed the space should not have to allocate it, too.
+        workers_->Run([this, object, needed_bytes, charged_bytes, then, done] {
+          Charged(object, needed_bytes, charged_bytes, then, done);
+        });
+      });
+}
+
+void ObjectStore::Charged(const ObjectRef& object, uint64_t needed_bytes,
+                          uint64_t charged_bytes,
+                          const std::function<Status()>& then,
+                          const Done<void>& done) {
+  if (needed_bytes > charged_bytes) {
+    // Somebody else may have raised it meanwhile, or the object may be gone.
+    const uint64_t raised = table_->RaiseCharge(object, needed_bytes);
+    budget_->Uncharge(needed_bytes - charged_bytes - raised);
+  }
+  Status status = then();
+  table_->EndChange(object);
+  done(std::move(status));
+}
+
+Status ObjectStore::GrowNow(const ObjectRef& object, uint64_t size_bytes) {
+  const uint64_t before = table_->Info(object).size_bytes;
+  // The size first: huge pages are given only within it.
+  auto grown = table_->SetSize(object, size_bytes);
+  if (!grown) return grown.error();
+  Status reserved = segments_.Reserve(object->number, 0, size_bytes);
+  if (!reserved) (void)ShrinkNow(object, before);
+  return reserved;
+}
+
+Status ObjectStore::ShrinkNow(const ObjectRef& object, uint64_t size_bytes) {
+  auto freed = table_->SetSize(object, size_bytes);
+  if (!freed) return freed.error();
+  budget_->Uncharge(*freed);
+  return Status();
+}
+
+void ObjectStore::Resize(const ObjectRef& object, uint64_t size_bytes,
+                         SpaceWait wait, Done<void> done) {
+  if (Status ok = table_->CheckWritable(object); !ok) return done(ok);
+  if (size_bytes <= table_->Info(object).size_bytes) {
+    return done(ShrinkNow(object, size_bytes));
+  }
+  WithCharge(
+      object, RoundUp(size_bytes), wait,
+      [this, object, size_bytes] { return GrowNow(object, size_bytes); },
+      std::move(done));
+}
+
+void ObjectStore::Reserve(const ObjectRef& object, uint64_t offset_bytes,
+                          uint64_t size_bytes, SpaceWait wait,
+                          Done<void> done) {
+  if (size_bytes > UINT64_MAX - offset_bytes) {
+    return done(Error{Code::kTooLarge, "beyond any file"});
+  }
+  const uint64_t end_bytes = RoundUp(offset_bytes + size_bytes);
+  WithCharge(
+      object, end_bytes, wait,
+      [this, object, offset_bytes, size_bytes] {
+        return segments_.Reserve(object->number, offset_bytes, size_bytes);
+      },
+      std::move(done));
+}
+
+void ObjectStore::DropNow(DroppedSegment dropped) {
+  orphans_->Add(std::move(dropped));
+  if (orphans_->Count().count > 0) housekeeper_->Wake();
+}
+
+// --- unsealed objects ---
+
+Result<ObjectRef> ObjectStore::Create(const ObjectId& id,
+                                      const CreateOptions& options) {
+  if (Status ok = CheckMetadata(options.metadata); !ok) return ok.error();
+  return table_->Insert(id, options);
+}
+
+void ObjectStore::CreateSized(const ObjectId& id, uint64_t size_bytes,
+                              const CreateOptions& options, SpaceWait wait,
+                              Done<ObjectRef> done) {
+  auto created = Create(id, options);
+  if (!created) return done(created.error());
+  const ObjectRef object = *created;
+  Resize(object, size_bytes, wait,
+         [this, object, done = std::move(done)](Status resized) {
+           if (resized) return done(object);
+           (void)Abort(object);
+           done(resized.error());
+         });
+}
+
+Result<UniqueFd> ObjectStore::OpenForWriting(const ObjectRef& object) {
+  return table_->OpenForWriting(object);
+}
+
+void ObjectStore::NoteWritten(const ObjectRef& object, uint64_t end_bytes) {
+  table_->NoteWritten(object, end_bytes);
+}
+
+Result<WriteMode> ObjectStore::BeginWriting(const ObjectRef& object) {
+  const MemoryBudget::Numbers budget = budget_->Get();
+  const uint64_t limit = budget.capacity_bytes + place_->overshoot_bytes();
+  const uint64_t room = limit - std::min(limit, budget.used_bytes);
+  const uint64_t writers = watch_->Count().writers + 1;
+  const bool runway = room / writers >= kRunwayBytes;
+  const bool ample =
+      budget.used_bytes + kRunwayBytes <= budget.capacity_bytes ||
+      table_->Evictable() > 0;
+  const WriteMode mode =
+      runway && ample ? WriteMode::kPassthrough : WriteMode::kCarried;
+  if (Status ok = table_->BeginWriting(object, mode); !ok) return ok.error();
+  if (mode == WriteMode::kPassthrough) watch_->Add(object);
+  return mode;
+}
+
+void ObjectStore::EndWriting(const ObjectRef& object, WriteMode mode) {
+  if (mode == WriteMode::kPassthrough) watch_->Remove(object);
+  budget_->Uncharge(table_->EndWriting(object, mode));
+  if (place_->huge_pages()) housekeeper_->Collapse(object);
+}
+
+Status ObjectStore::SetMode(const ObjectRef& object, mode_t mode) {
+  return table_->Amend(object,
+                       [mode](ObjectInfo* info) { info->mode = mode & 07777; });
+}
+
+Status ObjectStore::SetOwner(const ObjectRef& object, uid_t uid, gid_t gid) {
+  return table_->Amend(object, [uid, gid](ObjectInfo* info) {
+    info->uid = uid;
+    info->gid = gid;
+  });
+}
+
+Status ObjectStore::SetModified(const ObjectRef& object, int64_t modified_ns) {
+  return table_->SetModified(object, modified_ns);
+}
+
+Status ObjectStore::SetMetadata(const ObjectRef& object,
+                                const std::string& name,
+                                std::optional<std::string> value) {
+  return table_->SetMetadata(object, name, std::move(value));
+}
+
+Status ObjectStore::Rename(const ObjectRef& object, const ObjectId& id,
+                           bool no_replace) {
+  DroppedSegment replaced;
+  Status renamed = table_->Rename(object, id, no_replace, &replaced);
+  DropNow(std::move(replaced));
+  return renamed;
+}
+
+Status ObjectStore::Seal(const ObjectRef& object, const ObjectId& id) {
+  auto freed = table_->Seal(object, id);
+  if (!freed) return freed.error();
+  budget_->Uncharge(*freed);
+  return Status();
+}
+
+Status ObjectStore::Abort(const ObjectRef& object) {
+  auto dropped = table_->Abort(object);
+  if (!dropped) return dropped.error();
+  DropNow(*std::move(dropped));
+  return Status();
+}
+
+// --- sealed objects ---
+
+Result<ObjectRef> ObjectStore::FindSealed(const ObjectId& id) {
+  return table_->FindSealed(id);
+}
+
+Result<ObjectRef> ObjectStore::FindUnsealed(const ObjectId& id) {
+  return table_->FindUnsealed(id);
+}
+
+Status ObjectStore::Delete(const ObjectRef& object, const Credentials& who) {
+  auto dropped = table_->Delete(object, who);
+  if (!dropped) return dropped.error();
+  DropNow(*std::move(dropped));
+  // Clients that only keep it mapped for next time should let go.
+  clients_.Recall({object->number});
+  return Status();
+}
+
+Status ObjectStore::SetHold(const ObjectRef& object, bool hold,
+                            const Credentials& who) {
+  Status held = table_->SetHold(object, hold, who);
+  if (held && !hold) evictor_->Wake();
+  return held;
+}
+
+void ObjectStore::Evict(uint64_t bytes, Done<uint64_t> done) {
+  evictor_->Request(bytes, std::move(done));
+}
+
+// --- any object ---
+
+ObjectInfo ObjectStore::Info(const ObjectRef& object) {
+  return table_->Info(object);
+}
+
+std::shared_ptr<const Metadata> ObjectStore::GetMetadata(
+    const ObjectRef& object) {
+  return table_->GetMetadata(object);
+}
+
+Result<UniqueFd> ObjectStore::OpenForReading(const ObjectRef& object) {
+  return table_->OpenForReading(object);
+}
+
+Result<std::shared_ptr<SegmentFile>> ObjectStore::Share(
+    const ObjectRef& object) {
+  return table_->Share(object);
+}
+
+bool ObjectStore::InUse(const ObjectRef& object) {
+  return table_->InUse(object);
+}
+
+void ObjectStore::Touch(const ObjectRef& object) { table_->Touch(object); }
+
+std::string ObjectStore::SegmentPath(const ObjectRef& object) {
+  return segments_.PathOf(object->number);
+}
+
+std::vector<ObjectRef> ObjectStore::List(ObjectState state) {
+  return table_->List(state);
+}
+
+const std::string& ObjectStore::memory_dir() const {
+  return place_->memory_dir();
+}
+
+}  // namespace vitrine

@@ -1,0 +1,96 @@
+// What `status` shows of the store.
+
+#include <unistd.h>
+#include <vitrine/version.h>
+
+#include "store/object_store.h"
+
+namespace vitrine {
+
+using nlohmann::json;
+
+Store::Usage ObjectStore::GetUsage() {
+  const MemoryBudget::Numbers budget = budget_->Get();
+  const auto [sealed, unsealed] = table_->CountObjects();
+  return {.capacity_bytes = budget.capacity_bytes,
+          .used_bytes = budget.used_bytes,
+          .sealed_objects = sealed,
+          .unsealed_objects = unsealed};
+}
+
+json ObjectStore::MemoryJson() const {
+  const MemoryBudget::Numbers budget = budget_->Get();
+  const WriterWatch::Numbers watch = watch_->Count();
+  return {{"directory", place_->memory_dir()},
+          {"kind", place_->Describe()},
+          {"huge_pages", place_->huge_pages()},
+          {"page_bytes", segments_.page_bytes()},
+          {"overshoot_bytes", place_->overshoot_bytes()},
+          {"low_water_bytes", budget.low_water_bytes},
+          {"waiters", budget.waiters},
+          {"waiting_bytes", budget.waiting_bytes},
+          {"passthrough_writers", watch.writers},
+          {"writers_outran_evictor", watch.outran}};
+}
+
+json ObjectStore::EvictionJson() const {
+  const ObjectTable::Numbers table = table_->Count();
+  const Evictor::Numbers evictor = evictor_->Count();
+  return {{"policy", "lru"},
+          {"evictable_objects", table.evictable_objects},
+          {"evicted_objects", table.evicted_objects},
+          {"evicted_bytes", table.evicted_bytes},
+          {"batches", evictor.batches},
+          {"busy", evictor.busy},
+          {"recalls", evictor.recalls},
+          {"stuck", evictor.stuck}};
+}
+
+json ObjectStore::StatusJson() {
+  const MemoryBudget::Numbers budget = budget_->Get();
+  const ObjectTable::Numbers table = table_->Count();
+  const Orphans::Numbers orphans = orphans_->Count();
+  const auto uptime = std::chrono::steady_clock::now() - started_;
+  const uint64_t free = budget.capacity_bytes -
+                        std::min(budget.capacity_bytes, budget.used_bytes);
+  json status = {
+      {"version", Version()},
+      {"pid", ::getpid()},
+      {"uptime_s",
+       std::chrono::duration_cast<std::chrono::seconds>(uptime).count()},
+      {"state_dir", options_.state_dir},
+      {"capacity_bytes", budget.capacity_bytes},
+      {"used_bytes", budget.used_bytes},
+      {"free_bytes", free},
+      {"objects",
+       {{"sealed", table.sealed_objects},
+        {"sealed_bytes", table.sealed_bytes},
+        {"held", table.held_objects},
+        {"held_bytes", table.held_bytes},
+        {"unsealed", table.unsealed_objects},
+        {"unsealed_bytes", table.unsealed_bytes},
+        {"deleted_in_use", orphans.count},
+        {"deleted_in_use_bytes", orphans.bytes}}},
+      {"memory", MemoryJson()},
+      {"eviction", EvictionJson()},
+      {"index_bytes", table.index_bytes},
+      {"journal_bytes", table.journal_bytes},
+      {"dedicated_threshold_bytes", options_.dedicated_threshold_bytes},
+      {"clients", clients_.StatusJson()},
+      {"catalog", catalog_->StatusJson()}};
+  MutexLock lock(sources_mutex_);
+  for (const auto& [name, source] : sources_) status[name] = source();
+  return status;
+}
+
+void ObjectStore::SetStatusSource(const std::string& name,
+                                  std::function<json()> source) {
+  MutexLock lock(sources_mutex_);
+  if (source) {
+    sources_[name] = std::move(source);
+  } else {
+    sources_.erase(name);
+  }
+}
+
+}  // namespace vitrine

@@ -1,0 +1,127 @@
+#include "store/writer_watch.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "store/thread_setup.h"
+
+namespace vitrine {
+namespace {
+
+// At 4 GB/s a writer takes 4 MB between two looks.
+constexpr auto kShortestPause = std::chrono::milliseconds(1);
+constexpr auto kLongestPause = std::chrono::milliseconds(16);
+
+constexpr uint64_t kHugePageBytes = 2 << 20;
+// Smaller files stay as they are: a huge page costs more to zero than they.
+constexpr uint64_t kWorthHugePages = 256 << 10;
+constexpr uint64_t kLeastAhead = 8 << 20;
+constexpr uint64_t kMostAhead = 64 << 20;
+
+}  // namespace
+
+WriterWatch::WriterWatch(ObjectTable* table, SegmentDir* segments,
+                         MemoryBudget* budget, Options options)
+    : table_(table),
+      segments_(segments),
+      budget_(budget),
+      options_(options),
+      thread_([this] { Run(); }) {}
+
+WriterWatch::~WriterWatch() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.NotifyAll();
+  thread_.join();
+}
+
+void WriterWatch::Add(const ObjectRef& object) {
+  {
+    MutexLock lock(mutex_);
+    watched_.push_back({.object = object});
+  }
+  changed_.NotifyAll();
+}
+
+void WriterWatch::Remove(const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  auto found = std::find_if(
+      watched_.begin(), watched_.end(),
+      [&](const Watched& watched) { return watched.object == object; });
+  if (found == watched_.end()) return;
+  LookAt(&*found);
+  watched_.erase(found);
+}
+
+WriterWatch::Numbers WriterWatch::Count() const {
+  MutexLock lock(mutex_);
+  return {.writers = watched_.size(), .outran = outran_};
+}
+
+void WriterWatch::Run() {
+  SetUpThread("writer-watch", ThreadPriority::kHigh);
+  auto pause = kShortestPause;
+  MutexLock lock(mutex_);
+  while (!stopping_) {
+    if (watched_.empty()) {
+      changed_.Wait(mutex_);
+      pause = kShortestPause;
+      continue;
+    }
+    const bool grown = LookAtAll();
+    pause = grown ? kShortestPause : std::min(2 * pause, kLongestPause);
+    changed_.WaitUntil(mutex_, std::chrono::steady_clock::now() + pause);
+  }
+}
+
+bool WriterWatch::LookAtAll() {
+  bool grown = false;
+  for (Watched& watched : watched_) grown |= LookAt(&watched);
+  CountOutrun();
+  return grown;
+}
+
+bool WriterWatch::LookAt(Watched* watched) {
+  auto file = table_->Share(watched->object);
+  if (!file) return false;  // Aborted meanwhile.
+  auto extent = (*file)->Stat();
+  if (!extent) return false;
+  const uint64_t grown =
+      table_->RaiseCharge(watched->object, extent->allocated_bytes);
+  if (grown > 0) budget_->ForceCharge(grown);
+  const bool wrote = extent->size_bytes > watched->last_size_bytes;
+  watched->last_size_bytes = extent->size_bytes;
+  if (wrote && options_.reserve_ahead) {
+    ReserveAhead(watched->object, extent->size_bytes);
+  }
+  return wrote || grown > 0;
+}
+
+void WriterWatch::ReserveAhead(const ObjectRef& object, uint64_t size_bytes) {
+  if (size_bytes < kWorthHugePages) return;
+  auto charged = table_->BeginChange(object);
+  if (!charged) return;
+  uint64_t target =
+      size_bytes + std::clamp(size_bytes, kLeastAhead, kMostAhead);
+  target -= target % kHugePageBytes;
+  // Twice as far as needed, so that not every look has to reserve.
+  const bool enough = *charged >= size_bytes + kLeastAhead / 2 &&
+                      *charged >= (size_bytes + target) / 2;
+  if (!enough && target > *charged && budget_->TryCharge(target - *charged)) {
+    const uint64_t raised = table_->RaiseCharge(object, target);
+    budget_->Uncharge(target - *charged - raised);
+    // Fails only if the file system is full; then the writer learns it.
+    (void)segments_->Reserve(object->number, 0, target);
+  }
+  table_->EndChange(object);
+}
+
+void WriterWatch::CountOutrun() {
+  const bool at_limit = budget_->Get().used_bytes >= options_.limit_bytes;
+  if (at_limit && !at_limit_) ++outran_;
+  at_limit_ = at_limit;
+}
+
+}  // namespace vitrine
