@@ -184,14 +184,12 @@ is_our_mount() {
   } END { exit type != "fuse.vitrine" }' /proc/self/mountinfo
 }
 
-# make_dir DIR: makes it, and notes what was not there.
-make_dir() {
-  if [[ -d $1 ]]; then
-    return
+# note_missing DIR: notes which of it and its parents are not there yet.
+note_missing() {
+  if [[ ! -d $1 ]]; then
+    note_missing "$(dirname "$1")"
+    echo "$1" >> "$made_file"
   fi
-  make_dir "$(dirname "$1")"
-  mkdir "$1"
-  echo "$1" >> "$made_file"
 }
 
 # Sets `mount_options` and `mount_shown`: what the store is to be mounted on.
@@ -206,7 +204,8 @@ choose_mount() {
     if ! is_our_mount "$mount_dir" && [[ -n $(ls -A "$mount_dir" 2> /dev/null) ]]; then
       die "$mount_dir is not empty; set VITRINE_MOUNT to another directory"
     fi
-    make_dir "$mount_dir"
+    note_missing "$mount_dir"
+    mkdir -p "$mount_dir"
     return
   fi
   mount_options=()
@@ -227,7 +226,7 @@ start_store() {
     return
   fi
   end_store
-  make_dir "$(dirname "$VITRINE_SOCKET")"
+  note_missing "$(dirname "$VITRINE_SOCKET")" # The store makes it.
   printf '%s\n' "$mount_dir" "$VITRINE_SOCKET" > "$places_file"
   local capacity=()
   [[ -z ${VITRINE_CAPACITY:-} ]] || capacity=(--capacity "$VITRINE_CAPACITY")
