@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <array>
@@ -20,6 +19,9 @@
 #include "store/machine_memory.h"
 #include "store/mount_table.h"
 #include "store/own_tmpfs.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 namespace vitrine {
 namespace {

@@ -1,0 +1,289 @@
+#include "fusefs/options.h"
+
+#include <sys/types.h>
+#include <unistd.h>
+#include <vitrine/socket_path.h>
+#include <vitrine/version.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/program_options.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <sstream>
+
+#include "schema/base/size.h"
+
+namespace vitrine {
+namespace {
+
+namespace fs = std::filesystem;
+namespace po = boost::program_options;
+
+constexpr unsigned kHelpColumns = 80;
+constexpr const char* kDefaultLogLevel = "warning";
+constexpr std::array<const char*, 7> kLogLevels = {
+    "trace", "debug", "info", "warning", "error", "critical", "off"};
+
+constexpr const char* kUsage =
+    "Usage: vitrined [OPTION]...\n"
+    "Runs a store of immutable objects in shared memory, and with --mount shows"
+    "\nit as a file system.  One line on standard output says when it is ready."
+    "\nSIGTERM, SIGINT or SIGHUP end it: the mount goes and the memory is "
+    "given\n"
+    "back.  SIZE is a number of bytes, or a number with K, M, G or T (8G, 512M,"
+    "\n1.5G: powers of 1024).\n";
+
+constexpr const char* kExitStatus =
+    "Exit status: 0 after a clean stop; 2 if the store cannot start, with the\n"
+    "reason in one line on standard error and nothing left behind.\n";
+
+po::options_description StoreGroup() {
+  po::options_description group("Store", kHelpColumns);
+  group.add_options()(
+      "capacity,m", po::value<std::string>()->value_name("SIZE"),
+      "memory for objects (default: 30% of the machine's memory)")(
+      "overshoot", po::value<std::string>()->value_name("SIZE"),
+      "memory that writers may take beyond the capacity while objects are "
+      "evicted (default: an eighth of the capacity, as far as there is)")(
+      "state-dir", po::value<std::string>()->value_name("DIR"),
+      "catalog and lock (default: /var/lib/vitrine; for users "
+      "$XDG_STATE_HOME/vitrine or ~/.local/state/vitrine)")(
+      "memory-dir,d", po::value<std::string>()->value_name("DIR"),
+      "an existing directory on a tmpfs or hugetlbfs to put objects in "
+      "(default: an own tmpfs for root, else a private directory on /dev/shm)")(
+      "huge-pages", po::value<std::string>()->value_name("auto|on|off"),
+      "huge pages for objects (default: auto, wherever the kernel has them)")(
+      "dedicated-threshold", po::value<std::string>()->value_name("SIZE"),
+      "objects of at least this size have a file of their own (default: 64K; "
+      "in this version every object has one)")(
+      "external-store,e", po::value<std::string>()->value_name("URL"),
+      "not available in this version");
+  return group;
+}
+
+po::options_description FrontEndGroup() {
+  po::options_description group("Front ends", kHelpColumns);
+  group.add_options()(
+      "socket,s", po::value<std::string>()->value_name("PATH"),
+      "where clients connect (default: $VITRINE_SOCKET, else "
+      "/run/vitrine/vitrine.sock; for users $XDG_RUNTIME_DIR/vitrine.sock)")(
+      "mount", po::value<std::string>()->value_name("DIR"),
+      "show the store as a file system at DIR, made if it is missing (default: "
+      "no mount)")(
+      "passthrough", po::value<std::string>()->value_name("auto|on|off"),
+      "let the kernel read and write objects under the mount by itself "
+      "(default: auto, where kernel and privileges allow)");
+  return group;
+}
+
+po::options_description LogGroup() {
+  po::options_description group("Log", kHelpColumns);
+  group.add_options()("log-level",
+                      po::value<std::string>()->value_name("LEVEL"),
+                      "trace, debug, info, warning, error, critical or off, to "
+                      "standard error (default: warning)");
+  return group;
+}
+
+po::options_description GeneralGroup() {
+  po::options_description group("General", kHelpColumns);
+  group.add_options()("config", po::value<std::string>()->value_name("FILE"),
+                      "read options from FILE, one 'name = value' a line "
+                      "without dashes; the command line wins")(
+      "version", "print the version and exit")("help,h",
+                                               "print this text and exit");
+  return group;
+}
+
+// What may stand in the file as well.
+po::options_description FileOptions() {
+  po::options_description options;
+  options.add(StoreGroup()).add(FrontEndGroup()).add(LogGroup());
+  return options;
+}
+
+std::string HelpText() {
+  std::ostringstream text;
+  text << kUsage << "\n"
+       << StoreGroup() << "\n"
+       << FrontEndGroup() << "\n"
+       << LogGroup() << "\n"
+       << GeneralGroup() << "\n"
+       << kExitStatus;
+  return text.str();
+}
+
+Error Invalid(const std::string& message) {
+  std::string line = message;
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  return {Code::kInvalidArgument, line};
+}
+
+// Boost throws; nothing of it gets out of here.
+Result<po::variables_map> ReadArguments(
+    const std::vector<std::string>& arguments) {
+  po::options_description all;
+  all.add(FileOptions()).add(GeneralGroup());
+  const int style = po::command_line_style::unix_style &
+                    ~po::command_line_style::allow_guessing;
+  po::variables_map values;
+  try {
+    po::store(po::command_line_parser(arguments)
+                  .options(all)
+                  .positional({})
+                  .style(style)
+                  .run(),
+              values);
+  } catch (const po::too_many_positional_options_error&) {
+    return Invalid("only options are understood; see vitrined --help");
+  } catch (const std::exception& failure) {
+    return Invalid(std::string(failure.what()) + "; see vitrined --help");
+  }
+  return values;
+}
+
+Status ReadConfig(const std::string& path, po::variables_map* values) {
+  std::ifstream file(path);
+  std::error_code failure;
+  // A directory can be opened, and reads as an empty file.
+  if (!file || fs::is_directory(path, failure)) {
+    return Invalid("config " + path + ": cannot be read");
+  }
+  const po::options_description options = FileOptions();
+  try {
+    po::store(po::parse_config_file(file, options), *values);
+  } catch (const std::exception& error) {
+    return Invalid("config " + path + ": " + error.what());
+  }
+  if (file.bad()) return Invalid("config " + path + ": cannot be read");
+  return {};
+}
+
+// One option's text; none if it was not given.
+std::optional<std::string> Given(const po::variables_map& values,
+                                 const std::string& name) {
+  if (values.count(name) == 0) return std::nullopt;
+  return values[name].as<std::string>();
+}
+
+Status SetSize(const po::variables_map& values, const std::string& name,
+               std::optional<uint64_t>* target) {
+  const std::optional<std::string> text = Given(values, name);
+  if (!text) return {};
+  const Result<uint64_t> size = ParseSize(*text);
+  if (!size) return Invalid("--" + name + ": " + size.error().message);
+  *target = *size;
+  return {};
+}
+
+Status SetSwitch(const po::variables_map& values, const std::string& name,
+                 Switch* target) {
+  const std::string text = Given(values, name).value_or("auto");
+  if (text == "auto") {
+    *target = Switch::kAuto;
+  } else if (text == "on") {
+    *target = Switch::kOn;
+  } else if (text == "off") {
+    *target = Switch::kOff;
+  } else {
+    return Invalid("--" + name + ": '" + text + "' is not auto, on or off");
+  }
+  return {};
+}
+
+Status SetPath(const po::variables_map& values, const std::string& name,
+               std::string* target) {
+  const std::optional<std::string> text = Given(values, name);
+  if (!text) return {};
+  if (text->empty()) return Invalid("--" + name + " needs a path");
+  std::error_code failure;
+  fs::path path = fs::absolute(*text, failure).lexically_normal();
+  if (failure) return Invalid("--" + name + ": " + failure.message());
+  if (!path.has_filename()) path = path.parent_path();
+  *target = path;
+  return {};
+}
+
+Status SetLogLevel(const po::variables_map& values, std::string* target) {
+  *target = Given(values, "log-level").value_or(kDefaultLogLevel);
+  if (std::find(kLogLevels.begin(), kLogLevels.end(), *target) !=
+      kLogLevels.end()) {
+    return {};
+  }
+  return Invalid("--log-level: '" + *target +
+                 "' is none of trace, debug, info, warning, error, critical, "
+                 "off");
+}
+
+Result<std::string> DefaultStateDir() {
+  if (::geteuid() == 0) return std::string("/var/lib/vitrine");
+  const char* state_home = std::getenv("XDG_STATE_HOME");
+  if (state_home != nullptr && *state_home == '/') {
+    return std::string(state_home) + "/vitrine";
+  }
+  const char* home = std::getenv("HOME");
+  if (home != nullptr && *home == '/') {
+    return std::string(home) + "/.local/state/vitrine";
+  }
+  return Invalid("HOME is not set: say --state-dir");
+}
+
+Status SetStoreOptions(const po::variables_map& values, StoreOptions* store) {
+  if (values.count("external-store") != 0) {
+    return Invalid("external stores are not available in this version");
+  }
+  std::optional<uint64_t> threshold;
+  for (Status status : {SetSize(values, "capacity", &store->capacity_bytes),
+                        SetSize(values, "overshoot", &store->overshoot_bytes),
+                        SetSize(values, "dedicated-threshold", &threshold),
+                        SetSwitch(values, "huge-pages", &store->huge_pages),
+                        SetPath(values, "state-dir", &store->state_dir),
+                        SetPath(values, "memory-dir", &store->memory_dir)}) {
+    if (!status) return status;
+  }
+  if (store->capacity_bytes == 0U) return Invalid("--capacity: is zero");
+  if (threshold) store->dedicated_threshold_bytes = *threshold;
+  if (!store->state_dir.empty()) return {};
+  Result<std::string> state_dir = DefaultStateDir();
+  if (!state_dir) return state_dir.error();
+  store->state_dir = *std::move(state_dir);
+  return {};
+}
+
+Result<DaemonOptions> MakeOptions(const po::variables_map& values) {
+  DaemonOptions options;
+  options.socket_path = DefaultSocketPath();
+  for (Status status : {SetStoreOptions(values, &options.store),
+                        SetPath(values, "socket", &options.socket_path),
+                        SetPath(values, "mount", &options.mount_dir),
+                        SetSwitch(values, "passthrough", &options.passthrough),
+                        SetLogLevel(values, &options.log_level)}) {
+    if (!status) return status.error();
+  }
+  return options;
+}
+
+}  // namespace
+
+Result<CommandLine> ParseCommandLine(
+    const std::vector<std::string>& arguments) {
+  Result<po::variables_map> values = ReadArguments(arguments);
+  if (!values) return values.error();
+  if (values->count("help") != 0) return CommandLine{HelpText(), {}};
+  if (values->count("version") != 0) {
+    return CommandLine{std::string("vitrined ") + Version() + "\n", {}};
+  }
+  if (const std::optional<std::string> config = Given(*values, "config")) {
+    if (Status read = ReadConfig(*config, &*values); !read) {
+      return read.error();
+    }
+  }
+  Result<DaemonOptions> options = MakeOptions(*values);
+  if (!options) return options.error();
+  return CommandLine{"", *std::move(options)};
+}
+
+}  // namespace vitrine

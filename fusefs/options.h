@@ -1,0 +1,36 @@
+// What `vitrined` is told: the command line, and the file that --config names.
+#ifndef VITRINE_FUSEFS_OPTIONS_H_
+#define VITRINE_FUSEFS_OPTIONS_H_
+
+#include <vitrine/result.h>
+
+#include <string>
+#include <vector>
+
+#include "store/store_options.h"
+
+namespace vitrine {
+
+struct DaemonOptions {
+  StoreOptions store;
+  std::string socket_path;
+  std::string mount_dir;  // Empty: no mount.
+  Switch passthrough = Switch::kAuto;
+  std::string log_level;  // One that spdlog knows.
+};
+
+// What to do: print `text` and end, if it is not empty (--help, --version);
+// else run with `options`.
+struct CommandLine {
+  std::string text;
+  DaemonOptions options;
+};
+
+// Reads the arguments (without the program's name).  The command line wins
+// over the file.  All paths become absolute.  kInvalidArgument: the message is
+// one line.
+Result<CommandLine> ParseCommandLine(const std::vector<std::string>& arguments);
+
+}  // namespace vitrine
+
+#endif  // VITRINE_FUSEFS_OPTIONS_H_
