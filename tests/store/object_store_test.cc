@@ -1,0 +1,438 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <future>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+
+#include "schema/base/mapping.h"
+#include "store/segment_file.h"
+#include "store/store.h"
+
+namespace vitrine {
+namespace {
+
+constexpr uint64_t kMiB = 1 << 20;
+constexpr uint64_t kCapacity = 64 * kMiB;
+
+ObjectId Id(const std::string& text) { return *ObjectId::FromText(text); }
+
+SpaceWait NoWait() { return {.deadline = Deadline::min()}; }
+
+SpaceWait WaitFor(std::chrono::milliseconds time) {
+  return {.deadline = std::chrono::steady_clock::now() + time};
+}
+
+// Waits for a Done callback.
+template <typename T>
+class Answer {
+ public:
+  Done<T> callback() {
+    return [promise = promise_](Result<T> result) {
+      promise->set_value(std::move(result));
+    };
+  }
+  Result<T> Get() { return promise_->get_future().get(); }
+
+ private:
+  std::shared_ptr<std::promise<Result<T>>> promise_ =
+      std::make_shared<std::promise<Result<T>>>();
+};
+
+class ObjectStoreTest : public testing::Test {
+ protected:
+  ObjectStoreTest() {
+    std::string name = "/dev/shm/object-store-test-XXXXXX";
+    EXPECT_NE(::mkdtemp(name.data()), nullptr);
+    dir_ = name;
+    std::filesystem::create_directory(dir_ + "/memory");
+    options_.capacity_bytes = kCapacity;
+    options_.state_dir = dir_ + "/state";
+    options_.memory_dir = dir_ + "/memory";
+    Restart();
+  }
+
+  ~ObjectStoreTest() override {
+    store_.reset();
+    std::filesystem::remove_all(dir_);
+  }
+
+  void Restart() {
+    store_.reset();
+    auto store = Store::Open(options_);
+    ASSERT_TRUE(store) << store.error().ToString();
+    store_ = *std::move(store);
+  }
+
+  Result<ObjectRef> TryCreate(const std::string& id, uint64_t size_bytes,
+                              SpaceWait wait) {
+    Answer<ObjectRef> answer;
+    store_->CreateSized(Id(id), size_bytes, {}, wait, answer.callback());
+    return answer.Get();
+  }
+
+  ObjectRef Create(const std::string& id, uint64_t size_bytes) {
+    auto object = TryCreate(id, size_bytes, WaitFor(std::chrono::seconds(10)));
+    EXPECT_TRUE(object) << object.error().ToString();
+    return *object;
+  }
+
+  ObjectRef CreateSealed(const std::string& id, uint64_t size_bytes) {
+    const ObjectRef object = Create(id, size_bytes);
+    Write(object, id);
+    const Status sealed = store_->Seal(object, Id(id));
+    EXPECT_TRUE(sealed) << sealed.error().ToString();
+    return object;
+  }
+
+  void Write(const ObjectRef& object, const std::string& text) {
+    auto fd = store_->OpenForWriting(object);
+    ASSERT_TRUE(fd);
+    ASSERT_EQ(::pwrite(fd->get(), text.data(), text.size(), 0),
+              static_cast<ssize_t>(text.size()));
+  }
+
+  std::string Read(const ObjectRef& object, size_t size_bytes) {
+    auto fd = store_->OpenForReading(object);
+    if (!fd) return fd.error().ToString();
+    std::string text(size_bytes, '\0');
+    EXPECT_EQ(::pread(fd->get(), text.data(), size_bytes, 0),
+              static_cast<ssize_t>(size_bytes));
+    return text;
+  }
+
+  uint64_t used_bytes() { return store_->GetUsage().used_bytes; }
+
+  // Orphans are looked after in the background.
+  void ExpectUsedSoon(uint64_t bytes) {
+    for (int tries = 0; tries < 200 && used_bytes() != bytes; ++tries) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_EQ(used_bytes(), bytes);
+  }
+
+  std::string dir_;
+  StoreOptions options_;
+  std::unique_ptr<Store> store_;
+};
+
+TEST_F(ObjectStoreTest, MoreThanTheCapacityIsTooLarge) {
+  auto object = TryCreate("big", kCapacity + 1, NoWait());
+  ASSERT_FALSE(object);
+  EXPECT_EQ(object.error().code, Code::kTooLarge);
+  EXPECT_EQ(used_bytes(), 0u);
+  EXPECT_FALSE(store_->FindUnsealed(Id("big")));
+}
+
+TEST_F(ObjectStoreTest, FullOfUnsealedObjectsSaysWhoUsesWhat) {
+  const ObjectRef first = Create("first", kCapacity - kMiB);
+  auto second = TryCreate("second", 2 * kMiB, NoWait());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Code::kOutOfMemory);
+  EXPECT_NE(second.error().message.find("1 unsealed take"), std::string::npos)
+      << second.error().message;
+  EXPECT_TRUE(store_->Abort(first));
+  ExpectUsedSoon(0);
+  EXPECT_TRUE(TryCreate("second", 2 * kMiB, NoWait()));
+}
+
+TEST_F(ObjectStoreTest, GrowingBeyondTheCapacityIsTooLargeAndNeverWaits) {
+  const ObjectRef object = Create("x", kCapacity / 2);
+  Answer<void> answer;
+  store_->Resize(object, kCapacity + 1, {}, answer.callback());
+  EXPECT_EQ(answer.Get().error().code, Code::kTooLarge);
+  EXPECT_EQ(store_->Info(object).size_bytes, kCapacity / 2);
+  EXPECT_TRUE(store_->Seal(object, Id("x")));
+}
+
+TEST_F(ObjectStoreTest, ACreateThatWaitsIsServedWhenSpaceComes) {
+  const ObjectRef first = Create("first", kCapacity - kMiB);
+  Answer<ObjectRef> answer;
+  store_->CreateSized(Id("second"), 2 * kMiB, {},
+                      WaitFor(std::chrono::seconds(20)), answer.callback());
+  EXPECT_TRUE(store_->Abort(first));
+  EXPECT_TRUE(answer.Get());
+}
+
+TEST_F(ObjectStoreTest, AWaitEndsAtItsDeadline) {
+  const ObjectRef first = Create("first", kCapacity - kMiB);
+  auto second =
+      TryCreate("second", 2 * kMiB, WaitFor(std::chrono::milliseconds(50)));
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Code::kOutOfMemory);
+}
+
+TEST_F(ObjectStoreTest, WhoAsksToBeToldIsToldThatNothingCanBeEvicted) {
+  const ObjectRef first = Create("first", kCapacity - kMiB);
+  Answer<ObjectRef> answer;
+  store_->CreateSized(Id("second"), 2 * kMiB, {}, {.fail_when_stuck = true},
+                      answer.callback());
+  EXPECT_EQ(answer.Get().error().code, Code::kOutOfMemory);
+}
+
+TEST_F(ObjectStoreTest, AWriterMakesSealFailUntilItIsGone) {
+  const ObjectRef object = Create("x", 4096);
+  {
+    auto fd = store_->OpenForWriting(object);
+    ASSERT_TRUE(fd);
+    EXPECT_EQ(store_->Seal(object, Id("x")).error().code, Code::kInUse);
+    auto mapping = Mapping::Map(fd->get(), 4096, PROT_READ | PROT_WRITE);
+    ASSERT_TRUE(mapping);
+    *fd = UniqueFd();
+    EXPECT_EQ(store_->Seal(object, Id("x")).error().code, Code::kInUse);
+  }
+  EXPECT_TRUE(store_->Seal(object, Id("x")));
+}
+
+TEST_F(ObjectStoreTest, ASealedObjectNeverChanges) {
+  const ObjectRef object = CreateSealed("x", 4096);
+  EXPECT_EQ(store_->OpenForWriting(object).error().code, Code::kNotPermitted);
+  EXPECT_EQ(store_->BeginWriting(object).error().code, Code::kNotPermitted);
+  EXPECT_EQ(store_->SetMode(object, 0777).error().code, Code::kNotPermitted);
+  EXPECT_EQ(store_->SetMetadata(object, "a", "b").error().code,
+            Code::kNotPermitted);
+  EXPECT_EQ(store_->Seal(object, Id("y")).error().code, Code::kNotPermitted);
+  EXPECT_EQ(store_->Abort(object).error().code, Code::kNotPermitted);
+  EXPECT_EQ(store_->Rename(object, Id("y"), false).error().code,
+            Code::kNotPermitted);
+  Answer<void> answer;
+  store_->Resize(object, 1, NoWait(), answer.callback());
+  EXPECT_EQ(answer.Get().error().code, Code::kNotPermitted);
+  struct stat status;
+  ASSERT_EQ(::stat(store_->SegmentPath(object).c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0444u);
+}
+
+TEST_F(ObjectStoreTest, AnIdIsTakenOnceWhetherSealedOrNot) {
+  const ObjectRef object = Create("x", 1);
+  EXPECT_EQ(TryCreate("x", 1, NoWait()).error().code, Code::kAlreadyExists);
+  EXPECT_TRUE(store_->Seal(object, Id("y")));
+  const ObjectRef other = Create("x", 1);
+  EXPECT_EQ(store_->Seal(other, Id("y")).error().code, Code::kAlreadyExists);
+  EXPECT_EQ(TryCreate("y", 1, NoWait()).error().code, Code::kAlreadyExists);
+  EXPECT_EQ(store_->FindSealed(Id("x")).error().code, Code::kNotSealed);
+}
+
+TEST_F(ObjectStoreTest, RenameReplacesAnUnsealedObjectUnlessForbidden) {
+  const ObjectRef a = Create("a", kMiB);
+  const ObjectRef b = Create("b", kMiB);
+  EXPECT_EQ(store_->Rename(a, Id("b"), true).error().code,
+            Code::kAlreadyExists);
+  EXPECT_TRUE(store_->Rename(a, Id("b"), false));
+  EXPECT_EQ(store_->Info(b).state, ObjectState::kGone);
+  EXPECT_EQ(*store_->FindUnsealed(Id("b")), a);
+  ExpectUsedSoon(kMiB);
+}
+
+TEST_F(ObjectStoreTest, EvictionTakesTheLeastRecentlyUsedFirst) {
+  for (int i = 0; i < 6; ++i) CreateSealed(std::to_string(i), 10 * kMiB);
+  store_->Touch(*store_->FindSealed(Id("0")));
+  CreateSealed("new", 10 * kMiB);
+  EXPECT_TRUE(store_->FindSealed(Id("0")));
+  EXPECT_FALSE(store_->FindSealed(Id("1")));
+  EXPECT_TRUE(store_->FindSealed(Id("5")));
+}
+
+TEST_F(ObjectStoreTest, EvictionSparesWhatIsMappedSharedOrHeld) {
+  const ObjectRef mapped = CreateSealed("mapped", 10 * kMiB);
+  auto fd = store_->OpenForReading(mapped);
+  ASSERT_TRUE(fd);
+  auto mapping = Mapping::Map(fd->get(), 10 * kMiB, PROT_READ);
+  *fd = UniqueFd();
+  const ObjectRef shared = CreateSealed("shared", 10 * kMiB);
+  auto file = store_->Share(shared);
+  const ObjectRef held = CreateSealed("held", 10 * kMiB);
+  EXPECT_TRUE(store_->SetHold(held, true, {}));
+  CreateSealed("free", 10 * kMiB);
+
+  Answer<uint64_t> evicted;
+  store_->Evict(kCapacity, evicted.callback());
+  EXPECT_EQ(*evicted.Get(), 10 * kMiB);
+  EXPECT_FALSE(store_->FindSealed(Id("free")));
+  EXPECT_TRUE(store_->InUse(mapped));
+  EXPECT_EQ(std::memcmp(mapping->data(), "mapped", 6), 0);
+
+  mapping = Mapping();
+  *file = nullptr;
+  EXPECT_TRUE(store_->SetHold(held, false, {}));
+  Answer<uint64_t> rest;
+  store_->Evict(kCapacity, rest.callback());
+  EXPECT_EQ(*rest.Get(), 30 * kMiB);
+  EXPECT_EQ(used_bytes(), 0u);
+}
+
+TEST_F(ObjectStoreTest, DeletedMemoryCountsUntilItsLastUserIsGone) {
+  const ObjectRef object = CreateSealed("x", kMiB);
+  auto fd = store_->OpenForReading(object);
+  ASSERT_TRUE(fd);
+  EXPECT_TRUE(store_->Delete(object, {}));
+  EXPECT_FALSE(store_->FindSealed(Id("x")));
+  EXPECT_EQ(used_bytes(), kMiB);
+  EXPECT_EQ(store_->StatusJson()["objects"]["deleted_in_use"], 1);
+  *fd = UniqueFd();
+  ExpectUsedSoon(0);
+}
+
+TEST_F(ObjectStoreTest, OnlyTheOwnerAndRootDeleteAndHold) {
+  Answer<ObjectRef> answer;
+  store_->CreateSized(Id("x"), 1, {.creator = {.uid = 1000, .gid = 1000}},
+                      NoWait(), answer.callback());
+  const ObjectRef object = *answer.Get();
+  ASSERT_TRUE(store_->Seal(object, Id("x")));
+  const Credentials stranger{.uid = 1001};
+  const Credentials owner{.uid = 1000};
+  EXPECT_EQ(store_->Delete(object, stranger).error().code, Code::kNotPermitted);
+  EXPECT_EQ(store_->SetHold(object, true, stranger).error().code,
+            Code::kNotPermitted);
+  EXPECT_TRUE(store_->SetHold(object, true, owner));
+  EXPECT_TRUE(store_->Delete(object, owner));
+  EXPECT_EQ(store_->Delete(object, owner).error().code, Code::kNotFound);
+}
+
+TEST_F(ObjectStoreTest, ASecondStoreOnTheSameStateIsRefused) {
+  auto second = Store::Open(options_);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Code::kUnavailable);
+  EXPECT_TRUE(TryCreate("x", 1, NoWait()));
+}
+
+TEST_F(ObjectStoreTest, ACleanStopGivesAllMemoryBack) {
+  CreateSealed("x", kMiB);
+  Create("half", kMiB);
+  store_.reset();
+  EXPECT_TRUE(std::filesystem::is_empty(dir_ + "/memory"));
+}
+
+TEST_F(ObjectStoreTest, AZeroByteObjectIsAnObject) {
+  const ObjectRef object = Create("empty", 0);
+  EXPECT_TRUE(store_->Seal(object, Id("empty")));
+  EXPECT_EQ(store_->Info(object).size_bytes, 0u);
+  EXPECT_EQ(used_bytes(), 0u);
+}
+
+TEST_F(ObjectStoreTest, ShrinkingGivesMemoryBack) {
+  const ObjectRef object = Create("x", 8 * kMiB);
+  Answer<void> answer;
+  store_->Resize(object, kMiB, NoWait(), answer.callback());
+  EXPECT_TRUE(answer.Get());
+  EXPECT_EQ(used_bytes(), kMiB);
+  EXPECT_TRUE(store_->Seal(object, Id("x")));
+  EXPECT_EQ(store_->Info(object).size_bytes, kMiB);
+}
+
+TEST_F(ObjectStoreTest, WhatWasReservedBeyondTheEndIsGivenBackAtSeal) {
+  auto created = store_->Create(Id("x"), {});
+  ASSERT_TRUE(created);
+  Answer<void> answer;
+  store_->Reserve(*created, 0, 8 * kMiB, NoWait(), answer.callback());
+  ASSERT_TRUE(answer.Get());
+  EXPECT_EQ(used_bytes(), 8 * kMiB);
+  Write(*created, "hello");
+  ASSERT_TRUE(store_->Seal(*created, Id("x")));
+  EXPECT_EQ(used_bytes(), 4096u);
+  EXPECT_EQ(Read(*created, 5), "hello");
+}
+
+TEST_F(ObjectStoreTest, MetadataIsKeptAndBounded) {
+  auto object = store_->Create(Id("x"), {.metadata = {{"kind", "weights"}}});
+  ASSERT_TRUE(object);
+  EXPECT_TRUE(store_->SetMetadata(*object, "shape", "3x4"));
+  EXPECT_TRUE(store_->SetMetadata(*object, "kind", std::nullopt));
+  EXPECT_EQ(store_->SetMetadata(*object, "kind", std::nullopt).error().code,
+            Code::kNotFound);
+  EXPECT_FALSE(store_->SetMetadata(*object, "vitrine.x", "1"));
+  EXPECT_FALSE(store_->SetMetadata(*object, "big", std::string(1 << 20, 'x')));
+  EXPECT_EQ(*store_->GetMetadata(*object), (Metadata{{"shape", "3x4"}}));
+}
+
+TEST_F(ObjectStoreTest, AKilledStoreLosesNothingThatWasSealed) {
+  store_.reset();
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    Restart();
+    CreateSealed("plain", kMiB);
+    const ObjectRef held = CreateSealed("held", 2 * kMiB);
+    (void)store_->SetHold(held, true, {});
+    auto labelled =
+        store_->Create(Id("labelled"), {.creator = {.uid = 7, .gid = 8},
+                                        .mode = 0640,
+                                        .metadata = {{"kind", "weights"}}});
+    Write(*labelled, "labelled");
+    (void)store_->Seal(*labelled, Id("labelled"));
+    (void)store_->Delete(CreateSealed("deleted", kMiB), {});
+    Create("half", kMiB);
+    ::raise(SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+
+  Restart();
+  EXPECT_EQ(store_->List(ObjectState::kSealed).size(), 3u);
+  EXPECT_TRUE(store_->List(ObjectState::kUnsealed).empty());
+  EXPECT_EQ(used_bytes(), 3 * kMiB + 4096);
+  EXPECT_EQ(Read(*store_->FindSealed(Id("plain")), 5), "plain");
+  EXPECT_TRUE(store_->Info(*store_->FindSealed(Id("held"))).hold);
+  const ObjectRef labelled = *store_->FindSealed(Id("labelled"));
+  const ObjectInfo info = store_->Info(labelled);
+  EXPECT_EQ(info.uid, 7u);
+  EXPECT_EQ(info.gid, 8u);
+  EXPECT_EQ(info.mode, 0640u);
+  EXPECT_EQ(info.size_bytes, 8u);
+  EXPECT_EQ(*store_->GetMetadata(labelled), (Metadata{{"kind", "weights"}}));
+  const ObjectRef next = CreateSealed("next", kMiB);
+  EXPECT_GT(store_->Info(next).number, info.number);
+}
+
+TEST_F(ObjectStoreTest, ASegmentThatSomebodyRemovedIsNotRestored) {
+  const ObjectRef object = CreateSealed("x", kMiB);
+  CreateSealed("y", kMiB);
+  std::filesystem::copy(dir_ + "/memory", dir_ + "/copy",
+                        std::filesystem::copy_options::recursive |
+                            std::filesystem::copy_options::copy_symlinks);
+  const std::string removed = store_->SegmentPath(object);
+  store_.reset();
+  std::filesystem::remove(dir_ + "/memory");
+  std::filesystem::rename(dir_ + "/copy", dir_ + "/memory");
+  ASSERT_TRUE(std::filesystem::remove(removed));
+  Restart();
+  EXPECT_FALSE(store_->FindSealed(Id("x")));
+  EXPECT_EQ(Read(*store_->FindSealed(Id("y")), 1), "y");
+}
+
+TEST_F(ObjectStoreTest, ManyThreadsOnASmallStoreLoseNothing) {
+  std::array<std::thread, 4> threads;
+  for (size_t t = 0; t < threads.size(); ++t) {
+    threads[t] = std::thread([this, t] {
+      for (int i = 0; i < 50; ++i) {
+        const std::string id = std::to_string(t) + "-" + std::to_string(i);
+        const ObjectRef object = CreateSealed(id, 3 * kMiB);
+        auto fd = store_->OpenForReading(object);
+        if (!fd) continue;  // Evicted already.
+        std::string text(id.size(), '\0');
+        EXPECT_EQ(::pread(fd->get(), text.data(), text.size(), 0),
+                  static_cast<ssize_t>(text.size()));
+        EXPECT_EQ(text, id);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_LE(used_bytes(), kCapacity);
+  Answer<uint64_t> evicted;
+  store_->Evict(kCapacity, evicted.callback());
+  EXPECT_TRUE(evicted.Get());
+  ExpectUsedSoon(0);
+}
+
+}  // namespace
+}  // namespace vitrine

@@ -1,0 +1,44 @@
+#include "tests/system/worker_process.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace vitrine {
+
+WorkerProcess::WorkerProcess(const std::string& program,
+                             const std::vector<std::string>& arguments) {
+  const std::string path = std::string(VITRINE_WORKER_DIR) + "/" + program;
+  std::vector<char*> argv = {const_cast<char*>(path.c_str())};
+  for (const std::string& argument : arguments) {
+    argv.push_back(const_cast<char*>(argument.c_str()));
+  }
+  argv.push_back(nullptr);
+  pid_ = ::fork();
+  if (pid_ == 0) {
+    ::execv(path.c_str(), argv.data());
+    ::_exit(127);
+  }
+}
+
+WorkerProcess::WorkerProcess(WorkerProcess&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)) {}
+
+WorkerProcess::~WorkerProcess() {
+  if (pid_ > 0) Kill();
+}
+
+int WorkerProcess::Wait() {
+  int status = 0;
+  ::waitpid(std::exchange(pid_, -1), &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void WorkerProcess::Kill() {
+  ::kill(pid_, SIGKILL);
+  (void)Wait();
+}
+
+}  // namespace vitrine

@@ -1,0 +1,33 @@
+// A program of tests/system/programs, run beside the test.
+#ifndef VITRINE_TESTS_SYSTEM_WORKER_PROCESS_H_
+#define VITRINE_TESTS_SYSTEM_WORKER_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace vitrine {
+
+// Runs until it ends by itself; killed at destruction.
+class WorkerProcess {
+ public:
+  // `program`: name within tests/system/programs.
+  WorkerProcess(const std::string& program,
+                const std::vector<std::string>& arguments);
+  WorkerProcess(WorkerProcess&& other) noexcept;
+  WorkerProcess& operator=(WorkerProcess&&) = delete;
+  ~WorkerProcess();
+
+  pid_t pid() const { return pid_; }
+  // Exit status; 128 + the signal that killed it.
+  int Wait();
+  void Kill();
+
+ private:
+  pid_t pid_;
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_TESTS_SYSTEM_WORKER_PROCESS_H_
