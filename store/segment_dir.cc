@@ -181,6 +181,9 @@ Status ProbeLeases(const std::string& path, int dir, uint64_t page_bytes) {
   const ScratchFile scratch(dir);
   Result<UniqueFd> made = scratch.Open(O_RDONLY | O_CREAT | O_EXCL);
   if (!made) return made.error();
+  if (::fchmod(made->get(), 0600) != 0) {  // Whatever the umask.
+    return ErrnoError("chmod in " + path, errno);
+  }
   const SegmentFile own(std::move(*made));
   Status status = ProbeWriters(path, scratch, own, page_bytes);
   if (!status) return status;
