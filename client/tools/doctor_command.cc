@@ -1,0 +1,159 @@
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "client/tools/catalog_reader.h"
+#include "client/tools/command.h"
+#include "client/tools/diagnosis.h"
+#include "client/tools/json_text.h"
+#include "client/tools/table.h"
+#include "client/tools/text.h"
+
+namespace vitrine::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// "" if `json` has no such text.
+std::string TextAt(const Json& json, const std::string& key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_string() ? found->get<std::string>()
+                                                   : std::string();
+}
+
+Json ObjectAt(const Json& json, const std::string& key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_object() ? *found : Json::object();
+}
+
+Finding CheckMount(const Json& status) {
+  const Json mount = ObjectAt(status, "mount");
+  const std::string path = TextAt(mount, "path");
+  if (path.empty()) {
+    return {"store's mount", Verdict::kOk, "none", "vitrined --mount DIR"};
+  }
+  const std::string file = path + "/.vitrine/status";
+  std::ifstream stream(file);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  if (!stream || text.str().empty()) {
+    return {"store's mount", Verdict::kFail,
+            file + " cannot be read: " + std::strerror(errno),
+            "is the mount of this user, or was it made with allow_other?"};
+  }
+  const std::string mode = TextAt(mount, "mode");
+  return {"store's mount", Verdict::kOk,
+          path + (mode.empty() ? "" : ", " + mode), ""};
+}
+
+class NoRows : public RowSink {
+ public:
+  void Begin(const std::vector<std::string>&) override {}
+  void Row(const std::vector<SqlValue>&) override {}
+};
+
+Finding CheckCatalog(const std::string& state_dir) {
+  NoRows sink;
+  auto reader = CatalogReader::Open(state_dir);
+  const Status status =
+      reader ? reader->Query("SELECT count(*) FROM objects", sink)
+             : Status(reader.error());
+  if (status) {
+    return {"store's catalog", Verdict::kOk, state_dir + "/catalog.db", ""};
+  }
+  return {"store's catalog", Verdict::kWarn, status.error().ToString(),
+          "ask as the store's user, or as root"};
+}
+
+std::vector<Finding> DiagnoseStore(const CommandLine& line) {
+  ConnectOptions options;
+  options.socket_path = line.socket_path;
+  options.timeout = Timeout::Poll();
+  options.name = "vitrine doctor";
+  auto client = Client::Connect(options);
+  if (!client) {
+    return {{"store", Verdict::kWarn, Explain(client.error()),
+             "start one: vitrined --mount DIR; or say where it is: --socket"}};
+  }
+  auto text = client->GetStatus();
+  if (!text) {
+    return {{"store", Verdict::kFail, Explain(text.error()), "restart it"}};
+  }
+  const Json status = Json::parse(*text, nullptr, false);
+  const std::string kind = TextAt(ObjectAt(status, "memory"), "kind");
+  std::vector<Finding> findings = {
+      {"store", Verdict::kOk,
+       "version " + TextAt(status, "version") + ", " + kind, ""}};
+  findings.push_back(CheckMount(status));
+  auto state_dir = client->StateDir();
+  if (state_dir) findings.push_back(CheckCatalog(*state_dir));
+  return findings;
+}
+
+Json ToJson(const MachineFacts& facts, const std::vector<Finding>& findings) {
+  const Tier tier = TierOf(facts);
+  Json json;
+  json["works"] = tier != Tier::kNone;
+  json["tier"] = TierName(tier);
+  json["meaning"] = TierMeaning(tier);
+  json["next"] = NextTier(facts);
+  json["checks"] = Json::array();
+  for (const Finding& finding : findings) {
+    json["checks"].push_back({{"check", finding.check},
+                              {"verdict", VerdictName(finding.verdict)},
+                              {"detail", finding.detail},
+                              {"remedy", finding.remedy}});
+  }
+  return json;
+}
+
+void PrintText(const MachineFacts& facts,
+               const std::vector<Finding>& findings) {
+  Table table({Align::kLeft, Align::kLeft, Align::kLeft});
+  for (const Finding& finding : findings) {
+    std::string detail = finding.detail;
+    if (!finding.remedy.empty()) detail += " => " + finding.remedy;
+    table.Add({VerdictName(finding.verdict), finding.check, Printable(detail)});
+  }
+  const Tier tier = TierOf(facts);
+  Print(table.Text() + "\nA store started here by this user: " +
+        TierName(tier) + "\n  " + TierMeaning(tier) + "\n");
+  const std::string next = NextTier(facts);
+  Print(next.empty() ? "  There is no better tier.\n"
+                     : "  For the next better tier: " + next + "\n");
+}
+
+int RunDoctor(const CommandLine& line, bool json) {
+  const MachineFacts facts = GatherMachineFacts();
+  std::vector<Finding> findings = DiagnoseMachine(facts);
+  for (Finding& finding : DiagnoseStore(line)) {
+    findings.push_back(std::move(finding));
+  }
+  if (json) {
+    Print(Dump(ToJson(facts, findings)) + "\n");
+  } else {
+    PrintText(facts, findings);
+  }
+  return FinishOutput(TierOf(facts) == Tier::kNone ? kExitFailed : kExitOk);
+}
+
+}  // namespace
+
+void AddDoctorCommand(CLI::App* app, CommandLine* line) {
+  auto json = std::make_shared<bool>(false);
+  CLI::App* command = app->add_subcommand(
+      "doctor",
+      "Try what this machine can do, say what a store started here by this\n"
+      "user would be like, and what brings the next better one; then look at\n"
+      "the store that runs.  Changes nothing.  Exit status 0 if a store can\n"
+      "work here.");
+  command->add_flag("--json", *json, "For programs");
+  command->callback(
+      [=] { line->run = [=] { return RunDoctor(*line, *json); }; });
+}
+
+}  // namespace vitrine::tools

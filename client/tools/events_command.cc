@@ -1,0 +1,77 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "client/tools/command.h"
+#include "client/tools/json_text.h"
+#include "client/tools/text.h"
+
+namespace vitrine::tools {
+namespace {
+
+struct EventsOptions {
+  bool existing = false;
+  bool json = false;
+  uint64_t count = 0;
+  Timeout timeout = Timeout::Never();
+};
+
+std::string EventLine(const Event& event, bool json) {
+  if (json) return Dump(EventToJson(event), -1) + "\n";
+  std::string line = FormatTime(event.time_ns) + "  " + EventName(event.kind);
+  if (!event.id.empty()) {
+    line +=
+        "  " + std::to_string(event.size_bytes) + "  " + Printable(event.id);
+  }
+  return line + "\n";
+}
+
+int Follow(Subscription& subscription, const EventsOptions& options) {
+  for (uint64_t seen = 0; options.count == 0 || seen < options.count; ++seen) {
+    auto event = subscription.Next(options.timeout);
+    if (!event) return Fail("events", event.error());
+    Print(EventLine(*event, options.json));
+    // Whoever reads the other end of a pipe wants it now; and if nobody does
+    // any more, that is the end.
+    if (std::fflush(stdout) != 0) break;
+  }
+  return kExitOk;
+}
+
+int RunEvents(const CommandLine& line, const EventsOptions& options) {
+  int exit_code = kExitOk;
+  auto client = Connect(line, Timeout::Poll(), &exit_code);
+  if (!client) return exit_code;
+  auto subscription = client->Subscribe(options.existing);
+  if (!subscription) return Fail("events", subscription.error());
+  return FinishOutput(Follow(*subscription, options));
+}
+
+}  // namespace
+
+void AddEventsCommand(CLI::App* app, CommandLine* line) {
+  auto options = std::make_shared<EventsOptions>();
+  CLI::App* command = app->add_subcommand(
+      "events",
+      "Follow what happens to objects: one line for each that is sealed,\n"
+      "evicted or deleted, until interrupted.  `overflow` means that events\n"
+      "were lost because they were read too slowly: list again.\n"
+      "Example:\n"
+      "  vitrine events --json | jq -r 'select(.event==\"sealed\").id'");
+  command->add_flag("--existing", options->existing,
+                    "First say what is sealed already, then existing-done");
+  command->add_flag("--json", options->json, "One JSON object a line");
+  command
+      ->add_option("-n,--count", options->count,
+                   "End after so many lines (default: never)")
+      ->type_name("N");
+  AddTimeout(command, &options->timeout,
+             "Fail when nothing happens for so long (default: never)");
+  command->callback(
+      [=] { line->run = [=] { return RunEvents(*line, *options); }; });
+}
+
+}  // namespace vitrine::tools

@@ -1,0 +1,103 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include "client/tools/command.h"
+#include "client/tools/progress.h"
+#include "client/tools/text.h"
+#include "schema/base/unique_fd.h"
+
+namespace vitrine::tools {
+namespace {
+
+struct GetOptions {
+  CLI::Option* id = nullptr;
+  std::string output;
+  Timeout timeout = Timeout::Poll();
+};
+
+constexpr size_t kWriteBytes = 8 << 20;
+
+using OnWrite = std::function<void(uint64_t done_bytes)>;
+
+Status WriteAll(int fd, std::span<const std::byte> bytes,
+                const OnWrite& on_write) {
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const size_t size = std::min(bytes.size() - done, kWriteBytes);
+    const ssize_t count = ::write(fd, bytes.data() + done, size);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return ErrnoError("write", errno);
+    done += static_cast<size_t>(count);
+    on_write(done);
+  }
+  return {};
+}
+
+Status WriteToFile(const std::string& path, const ObjectId& id,
+                   std::span<const std::byte> bytes) {
+  UniqueFd fd(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  if (!fd.valid()) return ErrnoError("open " + path, errno);
+  Progress progress(id.text(), bytes.size());
+  const Status status =
+      WriteAll(fd.get(), bytes, [&](uint64_t done) { progress.Update(done); });
+  if (!status) return status;
+  // Some file systems say only at the end that they are full.
+  if (::close(fd.release()) != 0) return ErrnoError("close " + path, errno);
+  return {};
+}
+
+Status WriteToStandardOutput(const ObjectId& id,
+                             std::span<const std::byte> bytes) {
+  // The bar and the bytes would mix on one terminal.
+  if (::isatty(STDOUT_FILENO) == 1) {
+    return WriteAll(STDOUT_FILENO, bytes, [](uint64_t) {});
+  }
+  Progress progress(id.text(), bytes.size());
+  return WriteAll(STDOUT_FILENO, bytes,
+                  [&](uint64_t done) { progress.Update(done); });
+}
+
+int RunGet(const CommandLine& line, const GetOptions& options) {
+  const std::string& name = options.id->results().front();
+  int exit_code = kExitOk;
+  const auto ids = ParseIds("get", {name}, &exit_code);
+  if (ids.empty()) return exit_code;
+  auto client = Connect(line, Timeout::Poll(), &exit_code);
+  if (!client) return exit_code;
+  // The object first: a failure leaves the output file as it was.
+  auto object = client->Get(ids[0], options.timeout);
+  if (!object) return Fail("get " + name, object.error());
+  const bool to_stdout = options.output.empty() || options.output == "-";
+  const Status written =
+      to_stdout ? WriteToStandardOutput(ids[0], object->bytes())
+                : WriteToFile(options.output, ids[0], object->bytes());
+  return written ? kExitOk : Fail("get " + name, written.error());
+}
+
+}  // namespace
+
+void AddGetCommand(CLI::App* app, CommandLine* line) {
+  auto options = std::make_shared<GetOptions>();
+  CLI::App* command = app->add_subcommand(
+      "get",
+      "Write an object's bytes to standard output, or to a file.\n"
+      "Example:\n"
+      "  vitrine get result-42 --timeout 1m | sha256sum");
+  options->id = AddWords(command, "ID", "The object")->required()->expected(1);
+  command
+      ->add_option("-o,--output", options->output,
+                   "Write there instead; left alone if there is no object")
+      ->type_name("FILE");
+  AddTimeout(command, &options->timeout,
+             "Wait so long for the object to be sealed (default: not at all)");
+  command->callback(
+      [=] { line->run = [=] { return RunGet(*line, *options); }; });
+}
+
+}  // namespace vitrine::tools

@@ -1,0 +1,26 @@
+// How `vitrine` says things in JSON.  Ids and metadata may be any bytes, JSON
+// is UTF-8: what is not UTF-8 is shown with U+FFFD in the place of bad bytes,
+// and exactly under a key with `_hex`.
+#ifndef VITRINE_CLIENT_TOOLS_JSON_TEXT_H_
+#define VITRINE_CLIENT_TOOLS_JSON_TEXT_H_
+
+#include <vitrine/client.h>
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace vitrine::tools {
+
+// Never throws.  `indent` -1: one line.
+std::string Dump(const nlohmann::ordered_json& json, int indent = 2);
+
+nlohmann::ordered_json StatToJson(const ObjectStat& stat);
+nlohmann::ordered_json MetadataToJson(const Metadata& metadata);
+nlohmann::ordered_json EventToJson(const Event& event);
+
+// "sealed", "evicted", "deleted", "overflow", "existing-done".
+const char* EventName(EventKind kind);
+
+}  // namespace vitrine::tools
+
+#endif  // VITRINE_CLIENT_TOOLS_JSON_TEXT_H_
