@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -29,7 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kSharedMemoryDir = "/dev/shm";
-constexpr const char* kClaimName = ".vitrine";
+constexpr const char* kClaimPrefix = ".vitrine";
 constexpr const char* kSegmentsName = "segments";
 constexpr std::array<const char*, 2> kControlNames = {"index", "journal"};
 
@@ -130,6 +131,42 @@ Status RemoveMatching(const std::string& path,
 Status RemoveDir(const std::string& path) {
   if (::rmdir(path.c_str()) == 0 || errno == ENOENT) return {};
   return ErrnoError("remove " + path, errno);
+}
+
+// The name that says whose a given directory is: `.vitrine` and the state
+// directory with its slashes as percent signs, or a hash of it if it is long.
+std::string ClaimName(const std::string& state_dir) {
+  std::string name = kClaimPrefix;
+  for (const char c : state_dir) {
+    if (c == '%') name.push_back(c);
+    name.push_back(c == '/' ? '%' : c);
+  }
+  if (name.size() <= NAME_MAX) return name;
+  std::array<char, 32> hash{};
+  std::snprintf(hash.data(), hash.size(), "-%016llx",
+                static_cast<unsigned long long>(
+                    XXH3_64bits(state_dir.data(), state_dir.size())));
+  return std::string(kClaimPrefix) + hash.data();
+}
+
+// kUnavailable: the directory `path` carries a claim that is not ours.
+Status CheckNoOtherClaim(const std::string& path,
+                         const std::string& state_dir) {
+  const std::string own = ClaimName(state_dir);
+  std::error_code failure;
+  for (const fs::directory_entry& entry :
+       fs::directory_iterator(path, failure)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with(kClaimPrefix)) continue;
+    if (name == own && entry.is_directory(failure)) continue;
+    return Error{Code::kUnavailable,
+                 "memory directory " + path +
+                     " belongs to a store with another state directory (if "
+                     "that store is gone for good, remove " +
+                     name + " and segments)"};
+  }
+  if (!failure) return {};
+  return ErrnoError("list " + path, failure.value());
 }
 
 // What a store in a directory of the tmpfs `path` may take.
@@ -330,27 +367,33 @@ Status MemoryPlace::PrepareGivenHugetlbfs(const StoreOptions& options,
   return {};
 }
 
+std::string MemoryPlace::ClaimPath() const {
+  return memory_dir_ + "/" + ClaimName(state_dir_);
+}
+
+// A directory, because hugetlbfs has no symbolic links, nor files that can be
+// written.
 Status MemoryPlace::Claim() {
-  const std::string claim = memory_dir_ + "/" + kClaimName;
-  std::error_code failure;
-  const fs::path owner = fs::read_symlink(claim, failure);
-  if (!failure) {
-    ours_ = owner == state_dir_;
-    if (ours_) return {};
-    return Error{Code::kUnavailable,
-                 "memory directory " + memory_dir_ +
-                     " belongs to the store with the state directory " +
-                     owner.string() + " (if that is gone, remove " + claim +
-                     " and segments)"};
+  if (Status free = CheckNoOtherClaim(memory_dir_, state_dir_); !free) {
+    return free;
   }
-  for (const char* name : {kSegmentsName, "index", "journal", kClaimName}) {
+  if (Exists(ClaimPath())) {
+    ours_ = true;
+    return {};
+  }
+  for (const char* name : {kSegmentsName, kControlNames[0], kControlNames[1]}) {
     if (!Exists(memory_dir_ + "/" + name)) continue;
     return Error{Code::kUnavailable, "memory directory " + memory_dir_ +
                                          " has a file " + name +
                                          " that is not ours"};
   }
-  if (::symlink(state_dir_.c_str(), claim.c_str()) != 0) {
-    return ErrnoError("make " + claim, errno);
+  if (const Result<bool> made = MakeDir(ClaimPath()); !made) {
+    return made.error();
+  }
+  // Somebody may have done the same meanwhile: then one of us sees the other.
+  if (Status free = CheckNoOtherClaim(memory_dir_, state_dir_); !free) {
+    ::rmdir(ClaimPath().c_str());
+    return free;
   }
   ours_ = fresh_ = true;
   return {};
@@ -366,9 +409,7 @@ Status MemoryPlace::ReleaseGiven() const {
                  : RemoveTree(control_dir_);
   }
   if (!status) return status;
-  const std::string claim = memory_dir_ + "/" + kClaimName;
-  if (::unlink(claim.c_str()) == 0) return {};
-  return ErrnoError("remove " + claim, errno);
+  return RemoveDir(ClaimPath());
 }
 
 Status MemoryPlace::Release() {

@@ -12,8 +12,8 @@
 //  (1) What a killed store of the same state directory left is taken over as
 //      it is.
 //  (2) Nothing that belongs to others is touched: a given directory must be
-//      free of foreign files of our names, and carries a link `.vitrine` to
-//      the state directory while it is ours.
+//      free of foreign files of our names, and holds an empty directory that
+//      names our state directory (`.vitrine%var%lib%vitrine`) while it is ours.
 #ifndef VITRINE_STORE_MEMORY_PLACE_H_
 #define VITRINE_STORE_MEMORY_PLACE_H_
 
@@ -74,6 +74,7 @@ class MemoryPlace {
                                uint64_t page_bytes);
   // Makes the given directory ours, or finds that it is.
   Status Claim();
+  std::string ClaimPath() const;
   // The private directory of our state directory.
   std::string PrivateDir() const;
   Status ReleaseGiven() const;
