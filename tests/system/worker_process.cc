@@ -30,6 +30,12 @@ WorkerProcess::~WorkerProcess() {
   if (pid_ > 0) Kill();
 }
 
+bool WorkerProcess::Running() const {
+  siginfo_t info{};
+  ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
+  return info.si_pid == 0;
+}
+
 int WorkerProcess::Wait() {
   int status = 0;
   ::waitpid(std::exchange(pid_, -1), &status, 0);

@@ -20,6 +20,8 @@ class WorkerProcess {
   ~WorkerProcess();
 
   pid_t pid() const { return pid_; }
+  // False: it has ended; Wait says how.
+  bool Running() const;
   // Exit status; 128 + the signal that killed it.
   int Wait();
   void Kill();

@@ -1,0 +1,167 @@
+// The store killed at random moments, and started again on the same
+// directories, while clients of both front ends work.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <random>
+#include <sstream>
+#include <thread>
+
+#include "tests/system/content.h"
+#include "tests/system/store_process.h"
+#include "tests/system/worker_process.h"
+
+namespace vitrine {
+namespace {
+
+constexpr size_t kAnchorBytes = 3 << 20;
+
+int KillRounds() {
+  const char* set = std::getenv("VITRINE_KILL_ROUNDS");
+  return set != nullptr ? std::atoi(set) : 200;
+}
+
+struct Promise {
+  uint64_t size_bytes = 0;
+  bool hold = false;
+  bool maybe_deleted = false;
+};
+
+class KilledStoreTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    VITRINE_REQUIRE(WhyNoPassthrough());
+    Status started = store_.Start();
+    ASSERT_TRUE(started) << started.error().ToString();
+    std::vector<std::byte> anchor(kAnchorBytes);
+    FillContent("anchor", anchor);
+    Client client = store_.Connect();
+    ASSERT_TRUE(client.Put(*ObjectId::FromText("anchor"), anchor));
+    ASSERT_TRUE(client.Hold(*ObjectId::FromText("anchor")));
+    StartWorkers();
+  }
+
+  void StartWorkers() {
+    for (const char* role :
+         {"native", "native", "mount", "mount", "read-native", "read-mount"}) {
+      const std::string number = std::to_string(workers_.size() + 1);
+      logs_.push_back(store_.dir() + "/log-" + number);
+      workers_.emplace_back(
+          "survivor_worker",
+          std::vector<std::string>{role, store_.socket(), store_.mount(),
+                                   number, logs_.back()});
+    }
+    for (const std::string& log : {logs_[4], logs_[5]}) {
+      for (int tries = 0; tries < 500 && Lines(log).empty(); ++tries) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      }
+      ASSERT_FALSE(Lines(log).empty()) << "a reader did not start";
+    }
+  }
+
+  static std::vector<std::string> Lines(const std::string& path) {
+    std::ifstream file(path);
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(file, line);) lines.push_back(line);
+    return lines;
+  }
+
+  std::map<std::string, Promise> Promises() const {
+    std::map<std::string, Promise> promises;
+    for (const std::string& log : logs_) {
+      for (const std::string& line : Lines(log)) {
+        std::istringstream words(line);
+        std::string kind, id;
+        words >> kind >> id;
+        if (kind == "S") words >> promises[id].size_bytes;
+        if (kind == "H") promises[id].hold = true;
+        if (kind == "D") promises[id].maybe_deleted = true;
+      }
+    }
+    return promises;
+  }
+
+  void SignalWorkers(int signal) {
+    for (const WorkerProcess& worker : workers_) {
+      ASSERT_EQ(::kill(worker.pid(), signal), 0);
+    }
+  }
+
+  void ExpectAllPromisesKept(Client& client) {
+    size_t checked = 0;
+    for (const auto& [id, promise] : Promises()) {
+      if (promise.maybe_deleted) continue;
+      ++checked;
+      auto object = client.Get(*ObjectId::FromText(id));
+      ASSERT_TRUE(object) << id << ": " << object.error().ToString();
+      ASSERT_EQ(object->size_bytes(), promise.size_bytes) << id;
+      ASSERT_EQ(CheckContent(id, object->bytes()), promise.size_bytes) << id;
+      auto stat = client.Stat(*ObjectId::FromText(id));
+      ASSERT_TRUE(stat) << id;
+      if (promise.hold) ASSERT_TRUE(stat->hold) << id;
+      auto metadata = object->GetMetadata();
+      ASSERT_TRUE(metadata) << id;
+      if (!metadata->empty()) ASSERT_EQ(metadata->at("id"), id);
+    }
+    RecordProperty("objects_checked", static_cast<int>(checked));
+  }
+
+  void KillAndRestart() {
+    std::this_thread::sleep_for(
+        std::chrono::microseconds(random_() % 60000 + 5000));
+    store_.Kill();
+    SignalWorkers(SIGSTOP);
+    Status started = store_.Start();
+    ASSERT_TRUE(started) << started.error().ToString();
+    Client client = store_.Connect();
+    auto unsealed = client.List(true);
+    ASSERT_TRUE(unsealed);
+    ASSERT_TRUE(unsealed->empty()) << "half-made objects are left";
+    ASSERT_NO_FATAL_FAILURE(ExpectAllPromisesKept(client));
+    SignalWorkers(SIGCONT);
+  }
+
+  StoreProcess store_{{.capacity = "256M", .passthrough = "on"}};
+  std::vector<WorkerProcess> workers_;
+  std::vector<std::string> logs_;
+  std::mt19937_64 random_{20240607};
+};
+
+TEST_F(KilledStoreTest, NothingThatWasSealedIsLost) {
+  for (int round = 0; round < KillRounds(); ++round) {
+    SCOPED_TRACE("round " + std::to_string(round));
+    ASSERT_NO_FATAL_FAILURE(KillAndRestart());
+    // Let the clients find their way back before the next blow.
+    std::this_thread::sleep_for(std::chrono::milliseconds(120));
+  }
+  const auto promises = Promises();
+  EXPECT_GT(promises.size(), static_cast<size_t>(KillRounds()))
+      << "the clients hardly worked";
+  // Readers still run: what they hold was never wrong.
+  for (const WorkerProcess& worker : workers_) {
+    EXPECT_TRUE(worker.Running());
+  }
+  workers_.clear();
+
+  Client client = store_.Connect();
+  auto list = client.List();
+  ASSERT_TRUE(list);
+  for (const ObjectStat& stat : *list) EXPECT_TRUE(client.Delete(stat.id));
+  nlohmann::json status;
+  for (int tries = 0; tries < 100; ++tries) {
+    status = store_.GetStatus();
+    if (status["used_bytes"] == 0) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_EQ(status["used_bytes"], 0) << status.dump(1);
+  EXPECT_EQ(store_.Stop(), 0);
+}
+
+}  // namespace
+}  // namespace vitrine
