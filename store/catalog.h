@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "store/catalog_batch.h"
 #include "store/observer.h"
 
 namespace vitrine {
@@ -18,7 +19,8 @@ class Catalog : public Observer {
   // Opens or makes `<state_dir>/catalog.db`, applies migrations (schema/
   // migrations).  kVersionMismatch: it is of a newer version.  kCorruption:
   // it is no database.
-  static Result<std::unique_ptr<Catalog>> Open(const std::string& state_dir);
+  static Result<std::unique_ptr<Catalog>> Open(
+      const std::string& state_dir, const CatalogLimits& limits = {});
   // Writes what is pending.
   ~Catalog() override = default;
 
@@ -26,7 +28,8 @@ class Catalog : public Observer {
   // objects that were are marked as lost.  Waits until it is written.
   virtual Status Reconcile(const std::vector<ObjectInfo>& live) = 0;
 
-  // Queues; AfterPending runs `done` once it is committed.
+  // Queues; AfterPending runs `done` once it is committed, or once writing it
+  // failed, which StatusJson tells: nobody waits for a full disk.
   void OnEvent(const ObjectEvent& event) override = 0;
   void AfterPending(std::function<void()> done) override = 0;
 
@@ -37,7 +40,10 @@ class Catalog : public Observer {
   // Recency and use counts of objects, from time to time.
   virtual void RecordUses(std::vector<ObjectInfo> infos) = 0;
 
-  // {path, version, pending, written, failed, last_error, lag_ms}.
+  // {path, version, pending, written, commits, failed, last_error, lag_ms,
+  // wal_bytes, degraded, dropped: {events, objects, clients, uses}}.
+  // `degraded`: writing fails at present, or history is being dropped because
+  // writing cannot follow.
   virtual nlohmann::json StatusJson() const = 0;
 };
 
