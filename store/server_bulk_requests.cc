@@ -1,0 +1,176 @@
+// The requests about many objects.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "store/server_requests.h"
+#include "store/server_timeouts.h"
+
+namespace vitrine::server {
+namespace {
+
+// With ids of the greatest length a page still fits a message.
+constexpr size_t kMaxObjectsPerPage = 256;
+// What the message around the JSON text takes, generously.
+constexpr size_t kStatusRoomBytes = kMaxMessageBytes - 1024;
+
+using Ids = flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>;
+
+Status CheckCount(const Ids& ids) {
+  if (ids.size() <= kMaxIdsPerRequest) return {};
+  return Error{
+      Code::kInvalidArgument,
+      "more than " + std::to_string(kMaxIdsPerRequest) + " ids in one request"};
+}
+
+uint8_t CodeByte(const Status& status) {
+  return status ? uint8_t{0} : static_cast<uint8_t>(status.error().code);
+}
+
+Status DeleteOne(Store* store, const Result<ObjectId>& id,
+                 const Credentials& who) {
+  if (!id) return id.error();
+  const auto object = store->FindSealed(*id);
+  if (!object) return object.error();
+  return store->Delete(*object, who);
+}
+
+// The objects of `listing` that come next, and where to go on.
+Message NextPage(Store* store, Listing* listing, size_t limit) {
+  std::vector<ObjectInfo> infos;
+  const std::vector<ObjectRef>& objects = listing->objects;
+  while (listing->next < objects.size() && infos.size() < limit) {
+    ObjectInfo info = store->Info(objects[listing->next++]);
+    if (info.number <= listing->after) continue;
+    listing->after = info.number;
+    if (info.state == listing->state) infos.push_back(std::move(info));
+  }
+  const bool done = listing->next == objects.size();
+  return ListMessage(infos, listing->after, done);
+}
+
+// Text that fits a message: what takes most is left out, and named.
+std::string StatusText(nlohmann::json status) {
+  using nlohmann::json;
+  const auto dump = [](const json& value) {
+    return value.dump(-1, ' ', false, json::error_handler_t::replace);
+  };
+  std::string text = dump(status);
+  while (text.size() > kStatusRoomBytes && status.is_object()) {
+    const auto largest = std::max_element(
+        status.begin(), status.end(), [&dump](const json& a, const json& b) {
+          return dump(a).size() < dump(b).size();
+        });
+    if (largest == status.end()) break;
+    const std::string name = largest.key();
+    status.erase(name);
+    status["left_out"].push_back(name);
+    text = dump(status);
+  }
+  return text;
+}
+
+}  // namespace
+
+void RequestHandler::Wait(Connection* connection,
+                          const protocol::Wait& request) {
+  if (Status checked = CheckCount(*request.ids()); !checked) {
+    return void(ReplyFailure(connection->id(), checked.error()));
+  }
+  WaitTable::Request wait{.ids = {},
+                          .need = request.need(),
+                          .deadline = DeadlineAfter(request.timeout_ms()),
+                          .stop_when_gone = request.stop_when_gone()};
+  for (const flatbuffers::String* text : *request.ids()) {
+    auto id = ObjectId::FromText(text->string_view());
+    if (!id) return void(ReplyFailure(connection->id(), id.error()));
+    wait.ids.push_back(std::move(*id));
+  }
+  const uint64_t peer = connection->id();
+  parts_.waits->Start(
+      peer, std::move(wait),
+      [this, peer](const std::vector<WaitTable::State>& states) {
+        Reply(peer, WaitMessage(states));
+      });
+}
+
+void RequestHandler::List(Connection* connection,
+                          const protocol::List& request) {
+  const auto state =
+      request.unsealed() ? ObjectState::kUnsealed : ObjectState::kSealed;
+  const size_t limit =
+      request.limit() == 0
+          ? kMaxObjectsPerPage
+          : std::min<size_t>(request.limit(), kMaxObjectsPerPage);
+  // The objects are asked for once in a listing, so that many take no longer
+  // than they must.
+  std::shared_ptr<Listing> listing = std::move(connection->listing);
+  const bool goes_on = listing != nullptr && request.after() != 0 &&
+                       listing->after == request.after() &&
+                       listing->state == state;
+  if (!goes_on) {
+    listing = std::make_shared<Listing>(
+        Listing{.state = state, .objects = {}, .after = request.after()});
+  }
+  parts_.workers->Run([this, store = parts_.store, listing, limit, goes_on,
+                       peer = connection->id()] {
+    if (!goes_on) listing->objects = store->List(listing->state);
+    const Message page = NextPage(store, listing.get(), limit);
+    parts_.loop->Post([this, peer, listing, page] {
+      Connection* const asker = parts_.connections->Find(peer);
+      if (asker == nullptr) return;
+      if (listing->next < listing->objects.size()) asker->listing = listing;
+      Reply(peer, page);
+    });
+  });
+}
+
+void RequestHandler::Delete(Connection* connection,
+                            const protocol::Delete& request) {
+  if (Status checked = CheckCount(*request.ids()); !checked) {
+    return void(ReplyFailure(connection->id(), checked.error()));
+  }
+  std::vector<Result<ObjectId>> ids;
+  for (const flatbuffers::String* text : *request.ids()) {
+    ids.push_back(ObjectId::FromText(text->string_view()));
+  }
+  parts_.workers->Run([this, ids = std::move(ids), who = connection->peer(),
+                       peer = connection->id(), loop = parts_.loop,
+                       store = parts_.store] {
+    std::vector<uint8_t> codes;
+    for (const Result<ObjectId>& id : ids) {
+      codes.push_back(CodeByte(DeleteOne(store, id, who)));
+    }
+    // Whoever has the answer finds the names gone everywhere.
+    store->AfterObservers([this, loop, peer, codes = std::move(codes)] {
+      loop->Post([this, peer, codes] { Reply(peer, DeleteMessage(codes)); });
+    });
+  });
+}
+
+void RequestHandler::Evict(Connection* connection, uint64_t bytes) {
+  auto done = [this, peer = connection->id(), loop = parts_.loop,
+               store = parts_.store](Result<uint64_t> evicted) {
+    if (!evicted) {
+      loop->Post(
+          [this, peer, error = evicted.error()] { ReplyFailure(peer, error); });
+      return;
+    }
+    store->AfterObservers([this, loop, peer, bytes_evicted = *evicted] {
+      loop->Post([this, peer, bytes_evicted] {
+        Reply(peer, EvictMessage(bytes_evicted));
+      });
+    });
+  };
+  parts_.workers->Run(
+      [store = parts_.store, bytes, done] { store->Evict(bytes, done); });
+}
+
+void RequestHandler::GetStatus(Connection* connection) {
+  parts_.workers->Run([this, store = parts_.store, peer = connection->id()] {
+    const std::string text = StatusText(store->StatusJson());
+    parts_.loop->Post([this, peer, text] { Reply(peer, StatusMessage(text)); });
+  });
+}
+
+}  // namespace vitrine::server
