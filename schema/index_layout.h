@@ -28,6 +28,16 @@
 //   3. not pinned: unlink from the chain, slot.word = (generation, kFree).
 // A reader that meets kEvicting waits for the outcome.  These are hazard
 // pointers (Michael, 2004) across processes.
+//
+// Memory order.  The store writes `head`, `next` and a slot's fields with
+// release; a reader loads them with acquire (or relaxed, with an acquire fence
+// before step 4), so that whoever saw something new cannot see the old word or
+// version after it.  The full fences: the store's store of kEvicting and its
+// loads of pins and of pins_high_water are seq_cst.  The reader either makes
+// its stores of pins_high_water and of the pin, and the load of the word in
+// step 4, seq_cst, too (preferred: ThreadSanitizer understands it, and the
+// cost is that of the fence), or puts atomic_thread_fence(seq_cst) between
+// them.  A pin is dropped with release, after the last use of the bytes.
 #ifndef VITRINE_SCHEMA_INDEX_LAYOUT_H_
 #define VITRINE_SCHEMA_INDEX_LAYOUT_H_
 

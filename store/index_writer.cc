@@ -99,10 +99,10 @@ IndexWriter::IndexWriter(std::string path, UniqueFd fd, Mapping mapping)
       mapping_(std::move(mapping)),
       seed_(reinterpret_cast<IndexHeader*>(mapping_.data())->seed) {}
 
-IndexBucket& IndexWriter::BucketOf(uint64_t key_low) const {
+IndexBucket& IndexWriter::BucketOf(const IndexKey& key) const {
   auto* buckets =
       reinterpret_cast<IndexBucket*>(mapping_.data() + kBucketsOffset);
-  return buckets[key_low & (kBucketCount - 1)];
+  return buckets[IndexBucketOf(key, kBucketCount)];
 }
 
 IndexSlot& IndexWriter::SlotAt(uint32_t slot) const {
@@ -112,7 +112,7 @@ IndexSlot& IndexWriter::SlotAt(uint32_t slot) const {
 
 Result<uint32_t> IndexWriter::Publish(const ObjectId& id, const Entry& entry) {
   const IndexKey key = MakeIndexKey(id.text(), seed_);
-  IndexBucket& bucket = BucketOf(key.low);
+  IndexBucket& bucket = BucketOf(key);
   if (InChain(bucket, key)) {
     return Error{Code::kAlreadyExists, "the index has " + id.text()};
   }
@@ -198,7 +198,9 @@ void IndexWriter::SetState(uint32_t slot, SlotState state) {
 void IndexWriter::Remove(uint32_t slot) {
   if (!IsPublished(slot)) return;
   IndexSlot& gone = SlotAt(slot);
-  IndexBucket& bucket = BucketOf(gone.key_low.load(std::memory_order_relaxed));
+  IndexBucket& bucket =
+      BucketOf(IndexKey{gone.key_high.load(std::memory_order_relaxed),
+                        gone.key_low.load(std::memory_order_relaxed)});
   std::atomic<uint32_t>* link = &bucket.head;
   uint32_t current = link->load(std::memory_order_relaxed);
   while (current != slot && current != kNoSlot) {

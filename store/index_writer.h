@@ -51,7 +51,7 @@ class IndexWriter {
   static Result<Mapping> SetUp(int fd);
   static void Fill(IndexSlot* slot, const IndexKey& key, const Entry& entry);
 
-  IndexBucket& BucketOf(uint64_t key_low) const;
+  IndexBucket& BucketOf(const IndexKey& key) const;
   IndexSlot& SlotAt(uint32_t slot) const;
   bool InChain(const IndexBucket& bucket, const IndexKey& key) const;
   // A free slot that has memory.
