@@ -16,8 +16,8 @@ namespace vitrine {
 class ScratchHugePages {
  public:
   explicit ScratchHugePages(uint64_t pages)
-      : lock_(::open("/dev/shm/vitrine-test-huge-pages.lock",
-                     O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+      : lock_(::open("/sys/kernel/mm/hugepages",
+                     O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
     ::flock(lock_.get(), LOCK_EX);
     old_pages_ = Get();
     Set(old_pages_ + pages);
