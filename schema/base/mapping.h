@@ -40,6 +40,12 @@ class Mapping {
   std::byte* data() const { return data_; }
   size_t size_bytes() const { return size_bytes_; }
 
+  // Gives the mapping up without unmapping it.
+  std::byte* release() {
+    size_bytes_ = 0;
+    return std::exchange(data_, nullptr);
+  }
+
  private:
   Mapping(std::byte* data, size_t size_bytes)
       : data_(data), size_bytes_(size_bytes) {}

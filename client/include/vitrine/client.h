@@ -11,6 +11,7 @@
 #ifndef VITRINE_CLIENT_H_
 #define VITRINE_CLIENT_H_
 
+#include <vitrine/export.h>
 #include <vitrine/metadata.h>
 #include <vitrine/object_id.h>
 #include <vitrine/result.h>
@@ -85,7 +86,7 @@ struct ObjectStat {
 // A sealed object, mapped read-only for as long as this value or a copy of it
 // lives, even when the store goes away or the object is deleted.  Copies share
 // the mapping.  Thread-safe as std::shared_ptr is.
-class Object {
+class VITRINE_EXPORT Object {
  public:
   std::span<const std::byte> bytes() const;
   uint64_t size_bytes() const { return bytes().size(); }
@@ -109,7 +110,7 @@ class Object {
 
 // An object being filled.  Move-only; destroying it unsealed aborts it.  Not
 // thread-safe, but different writers are independent.
-class Writer {
+class VITRINE_EXPORT Writer {
  public:
   // Empty after the end.  Not inherited by fork.
   std::span<std::byte> bytes();
@@ -148,7 +149,7 @@ struct Event {
 };
 
 // A stream of events.  Move-only.  One thread at a time.
-class Subscription {
+class VITRINE_EXPORT Subscription {
  public:
   // The next event.  kTimeout: none in time.  kDisconnected: the store went
   // away; subscribe again.
@@ -173,7 +174,7 @@ class Subscription {
 // Besides what each method names, every one but the destructor may say
 //   kDisconnected  the store went away; the client reconnects by itself,
 //   kForked        this process is a fork of the one that connected.
-class Client {
+class VITRINE_EXPORT Client {
  public:
   // kUnavailable: no store answered in time; the message says where it was
   // sought.  kVersionMismatch: it speaks another version.

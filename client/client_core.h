@@ -1,0 +1,100 @@
+// What a client and the objects it got share: the stripes, and which session
+// is the current one.  Lives as long as the client or any of its objects.
+//
+// Lock order: the fork registry's mutex, `mutex_`, a SegmentCache's mutex, a
+// stripe's lock.  A CallPool's mutex is taken with none of these held.
+#ifndef VITRINE_CLIENT_CLIENT_CORE_H_
+#define VITRINE_CLIENT_CLIENT_CORE_H_
+
+#include <vitrine/object_id.h>
+#include <vitrine/result.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/fork.h"
+#include "client/mapped_object.h"
+#include "client/session.h"
+#include "client/session_stripe.h"
+#include "schema/base/mutex.h"
+
+namespace vitrine {
+
+// Thread-safe.
+class ClientCore : private ForkListener {
+ public:
+  ClientCore() : fork_generation_(ForkGeneration()), registration_(this) {}
+
+  bool IsForked() const { return fork_generation_ != ForkGeneration(); }
+  // kForked, or nothing.
+  Status CheckFork() const;
+
+  ClientStripe& stripe(size_t number) { return stripes_[number]; }
+
+  // The current session.  kForked.  kDisconnected: there is none.
+  Result<std::shared_ptr<Session>> Current() EXCLUDES(mutex_);
+  // Makes it the current one; there is none.
+  void Publish(const std::shared_ptr<Session>& session) EXCLUDES(mutex_);
+  // Takes the current one out of use.  `why` is what calls say from now on.
+  void Retire(const std::string& why) EXCLUDES(mutex_);
+  // Changes what calls say while there is no session.
+  void SetWhy(const std::string& why) EXCLUDES(mutex_);
+
+  // All sessions that exist, for forks.
+  void Add(Session* session) EXCLUDES(mutex_);
+  void Remove(Session* session) EXCLUDES(mutex_);
+
+  enum class Outcome : uint8_t {
+    kGot,
+    kAbsent,  // Not sealed at this moment.
+    kBusy,    // The store is at work on it: ask again in a moment.
+    kFailed,
+    // The steps within say these; TryGet and TryFind do not.
+    kNoPin,
+    kDisconnected,
+    kCorrupt,
+  };
+  struct Attempt {
+    Outcome outcome;
+    std::shared_ptr<MappedObject> object;  // Of TryGet, if kGot.
+    Error error{};                         // If kFailed.
+  };
+  // One attempt to get a sealed object.  Of a resident one that is mapped
+  // already it takes no system call.
+  Attempt TryGet(const ObjectId& id);
+  // One attempt to find it in the index only.
+  Attempt TryFind(const ObjectId& id, IndexReader::Entry* entry);
+
+ private:
+  enum class Pinning : uint8_t { kPin, kMappingOnly };
+
+  static Outcome FindIn(const Session& session, const ObjectId& id,
+                        IndexReader::Entry* entry);
+  Outcome HoldIn(size_t stripe, const ObjectId& id, Pinning pinning,
+                 IndexReader::Entry* entry, MappedObject* object);
+  Attempt Finish(const IndexReader::Entry& entry, const ObjectId& id,
+                 Pinning pinning, std::shared_ptr<MappedObject> object);
+  Attempt Explain(Outcome outcome) EXCLUDES(mutex_);
+  static Attempt Failed(Error error);
+
+  void BeforeFork() override NO_THREAD_SAFETY_ANALYSIS;
+  void AfterForkInParent() override NO_THREAD_SAFETY_ANALYSIS;
+  void AfterForkInChild() override NO_THREAD_SAFETY_ANALYSIS;
+  void UnlockAfterFork() NO_THREAD_SAFETY_ANALYSIS;
+
+  const uint64_t fork_generation_;
+  ClientStripes stripes_;
+
+  Mutex mutex_;
+  std::shared_ptr<Session> current_ GUARDED_BY(mutex_);
+  std::string why_ GUARDED_BY(mutex_) = "not connected yet";
+  std::vector<Session*> sessions_ GUARDED_BY(mutex_);
+
+  ForkRegistration registration_;  // Last: forks see all of the above.
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_CLIENT_CLIENT_CORE_H_

@@ -1,0 +1,48 @@
+#include "client/client_impl.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <utility>
+
+namespace vitrine {
+namespace {
+
+// If the process's own cannot be read, nobody else may see its objects.
+constexpr mode_t kStrictUmask = 077;
+
+// umask(2) would change it for a moment, for all threads.
+mode_t ReadUmask() {
+  std::ifstream status("/proc/self/status");
+  std::string word;
+  while (status >> word) {
+    if (word != "Umask:") continue;
+    mode_t umask = kStrictUmask;
+    if (status >> std::oct >> umask) return umask & 0777;
+  }
+  return kStrictUmask;
+}
+
+std::vector<std::string> PathsToTry(const ConnectOptions& options) {
+  if (!options.socket_path.empty()) return {options.socket_path};
+  std::vector<std::string> paths = {DefaultSocketPath()};
+  const char* const chosen = std::getenv("VITRINE_SOCKET");
+  const bool is_chosen = chosen != nullptr && *chosen != '\0';
+  if (!is_chosen && paths[0] != SystemSocketPath()) {
+    paths.push_back(SystemSocketPath());
+  }
+  return paths;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<ClientImpl>> ClientImpl::Connect(
+    const ConnectOptions& options) {
+  std::shared_ptr<ClientImpl> impl(new ClientImpl(
+      std::make_shared<ClientCore>(), options.name, ReadUmask()));
+  auto connected =
+      impl->keeper_.Start(PathsToTry(options), DeadlineAfter(options.timeout));
+  if (!connected) return connected.error();
+  return impl;
+}
+
+}  // namespace vitrine

@@ -1,0 +1,82 @@
+// What is behind vitrine::Client: each method of the public class in terms of
+// the index, the store's answers, and waiting.
+#ifndef VITRINE_CLIENT_CLIENT_IMPL_H_
+#define VITRINE_CLIENT_CLIENT_IMPL_H_
+
+#include <sys/types.h>
+#include <vitrine/client.h>
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "client/client_core.h"
+#include "client/deadline.h"
+#include "client/session_keeper.h"
+#include "schema/protocol.h"
+
+namespace vitrine {
+
+// Thread-safe.  Owns the connection to the store.
+class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
+ public:
+  static Result<std::shared_ptr<ClientImpl>> Connect(
+      const ConnectOptions& options);
+
+  // --- writer.cc ---
+  Result<Writer> Create(const ObjectId& id, uint64_t size_bytes,
+                        const CreateOptions& options);
+  Status Put(const ObjectId& id, std::span<const std::byte> bytes,
+             const CreateOptions& options);
+
+  // --- get.cc ---
+  Result<Object> Get(const ObjectId& id, Timeout timeout);
+  Result<bool> Contains(const ObjectId& id);
+  // The object if it is sealed now; empty: it is not.
+  Result<std::optional<Object>> GetNow(const ObjectId& id);
+  // Some thread waits in the store until `need` of `ids` (at most
+  // kMaxIdsPerRequest) are sealed, and says what it saw.
+  Result<std::vector<protocol::WaitState>> WaitInStore(
+      std::vector<std::string> ids, size_t need, Deadline deadline,
+      bool stop_when_gone);
+
+  // --- requests.cc ---
+  Result<ObjectStat> Stat(const ObjectId& id);
+  Result<Metadata> GetMetadata(const ObjectId& id);
+  Result<std::vector<ObjectStat>> List(bool unsealed);
+  Result<std::vector<Status>> DeleteMany(std::span<const ObjectId> ids);
+  Result<uint64_t> Evict(uint64_t bytes);
+  Status SetHold(const ObjectId& id, bool hold);
+  Status SealByName(const ObjectId& id);
+  Status AbortByName(const ObjectId& id);
+  Result<std::string> GetStatus();
+  Result<std::string> StateDir();
+
+  // --- subscription.cc ---
+  Result<Subscription> Subscribe(bool want_existing);
+
+  ClientCore& core() { return *core_; }
+
+ private:
+  ClientImpl(std::shared_ptr<ClientCore> core, std::string name, mode_t umask)
+      : core_(core), name_(name), umask_(umask), keeper_(core, name) {}
+
+  Result<unsigned> ModeOf(const CreateOptions& options) const;
+  Status PutInline(const ObjectId& id, std::span<const std::byte> bytes,
+                   const CreateOptions& options, unsigned mode);
+  Status PutLarge(const ObjectId& id, std::span<const std::byte> bytes,
+                  const CreateOptions& options);
+  Status DeleteSome(std::span<const ObjectId> ids,
+                    std::vector<Status>* results);
+
+  const std::shared_ptr<ClientCore> core_;
+  const std::string name_;
+  const mode_t umask_;  // The process's, when it connected.
+  SessionKeeper keeper_;
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_CLIENT_CLIENT_IMPL_H_

@@ -1,0 +1,109 @@
+// Get and Contains: the index first; the store only to wait.
+#include <utility>
+
+#include "client/client_impl.h"
+#include "client/spin_lock.h"
+
+namespace vitrine {
+namespace {
+
+using Outcome = ClientCore::Outcome;
+
+// The store is at work on an object for microseconds, unless it died in the
+// middle (then the session ends) or was stopped.
+constexpr std::chrono::seconds kBusyPatience{5};
+
+// Repeats `attempt` while the store is at work on the object.
+template <typename Function>
+ClientCore::Attempt UntilNotBusy(const Function& attempt) {
+  ClientCore::Attempt result = attempt();
+  if (result.outcome != Outcome::kBusy) return result;
+  const Deadline deadline = Clock::now() + kBusyPatience;
+  Backoff backoff;
+  while (result.outcome == Outcome::kBusy && Clock::now() < deadline) {
+    backoff.Pause();
+    result = attempt();
+  }
+  return result;
+}
+
+Error Stuck(const ObjectId& id) {
+  return Error{Code::kTimeout, "the store is stuck with '" + id.text() + "'"};
+}
+
+Error NotThere(const ObjectId& id, Timeout timeout) {
+  if (timeout.milliseconds() == 0) {
+    return Error{Code::kNotFound, "'" + id.text() + "' is not sealed"};
+  }
+  return Error{Code::kTimeout, "'" + id.text() + "' was not sealed in time"};
+}
+
+}  // namespace
+
+Result<std::optional<Object>> ClientImpl::GetNow(const ObjectId& id) {
+  auto attempt = UntilNotBusy([&] { return core_->TryGet(id); });
+  switch (attempt.outcome) {
+    case Outcome::kGot:
+      return std::optional<Object>(Object(std::move(attempt.object)));
+    case Outcome::kAbsent:
+      return std::optional<Object>();
+    case Outcome::kFailed:
+      return std::move(attempt.error);
+    default:
+      return Stuck(id);
+  }
+}
+
+Result<Object> ClientImpl::Get(const ObjectId& id, Timeout timeout) {
+  auto attempt = core_->TryGet(id);
+  if (attempt.outcome == Outcome::kGot) {
+    return Object(std::move(attempt.object));
+  }
+  const Deadline deadline = DeadlineAfter(timeout);
+  Backoff backoff;
+  while (true) {
+    auto object = GetNow(id);
+    if (!object) return object.error();
+    if (object->has_value()) return std::move(**object);
+    if (RemainingMs(deadline) == 0) return NotThere(id, timeout);
+    auto states = WaitInStore({id.text()}, 1, deadline, false);
+    if (!states) return states.error();
+    // It may be evicted or deleted again before it is found in the index.
+    backoff.Pause();
+  }
+}
+
+Result<bool> ClientImpl::Contains(const ObjectId& id) {
+  IndexReader::Entry entry;
+  auto attempt = UntilNotBusy([&] { return core_->TryFind(id, &entry); });
+  if (attempt.outcome == Outcome::kFailed) return std::move(attempt.error);
+  if (attempt.outcome == Outcome::kBusy) return Stuck(id);
+  return attempt.outcome == Outcome::kGot;
+}
+
+Result<std::vector<protocol::WaitState>> ClientImpl::WaitInStore(
+    std::vector<std::string> ids, size_t need, Deadline deadline,
+    bool stop_when_gone) {
+  auto session = core_->Current();
+  if (!session) return session.error();
+  const size_t count = ids.size();
+  protocol::WaitT wait;
+  wait.ids = std::move(ids);
+  wait.need = static_cast<uint32_t>(need);
+  wait.timeout_ms = RemainingMs(deadline);
+  wait.stop_when_gone = stop_when_gone;
+  auto answer =
+      (*session)->calls().Ask<protocol::WaitReply>(std::move(wait), deadline);
+  if (!answer) return answer.error();
+  const auto* states = (*answer)->states();
+  if (states == nullptr || states->size() != count) {
+    return Error{Code::kCorruption, "the store answered for other ids"};
+  }
+  std::vector<protocol::WaitState> result;
+  for (const auto state : *states) {
+    result.push_back(static_cast<protocol::WaitState>(state));
+  }
+  return result;
+}
+
+}  // namespace vitrine

@@ -1,0 +1,137 @@
+#include "client/session_keeper.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+namespace vitrine {
+namespace {
+
+constexpr int kRetryMs = 100;
+// A store that accepts a connection says its welcome within this time.
+constexpr std::chrono::seconds kWelcomeTimeout{5};
+
+// While it lives, threads that are started have all signals blocked, so that
+// they reach none of the application's handlers.
+class AllSignalsBlocked {
+ public:
+  AllSignalsBlocked() {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+  ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
+// Worth trying again, or is it the same the next time?
+bool IsFinal(Code code) {
+  return code == Code::kVersionMismatch || code == Code::kInvalidArgument ||
+         code == Code::kInterrupted;
+}
+
+}  // namespace
+
+SessionKeeper::~SessionKeeper() {
+  if (core_->IsForked()) {
+    // The thread is the parent's: there is nothing to join, and nothing that
+    // destroying the handle could do right.
+    (void)thread_.release();
+  } else if (thread_ != nullptr) {
+    ::eventfd_write(stop_.get(), 1);  // The counter is far from full.
+    thread_->join();
+  }
+  core_->Retire("the client is closed");
+}
+
+Status SessionKeeper::Start(const std::vector<std::string>& paths,
+                            Deadline deadline) {
+  {
+    const ForkDelay delay;
+    UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!fd.valid()) return ErrnoError("eventfd", errno);
+    stop_ = PrivateFd(std::move(fd));
+  }
+  auto session = ConnectToAny(paths, deadline);
+  if (!session) return session.error();
+  core_->Publish(*session);
+  first_session_ = std::move(*session);
+  return StartThread();
+}
+
+Status SessionKeeper::StartThread() {
+  const AllSignalsBlocked blocked;
+  try {
+    thread_ = std::make_unique<std::thread>([this] { Run(); });
+  } catch (const std::system_error& error) {
+    return Error{Code::kIoError,
+                 std::string("cannot start a thread: ") + error.what()};
+  }
+  return {};
+}
+
+Result<std::shared_ptr<Session>> SessionKeeper::ConnectToAny(
+    const std::vector<std::string>& paths, Deadline deadline) {
+  while (true) {
+    std::string reasons;
+    for (const std::string& path : paths) {
+      auto session = Session::Open(core_, path, name_,
+                                   Clock::now() + kWelcomeTimeout, stop_.get());
+      if (session || IsFinal(session.error().code)) return session;
+      reasons += (reasons.empty() ? "" : "; ") + session.error().message;
+    }
+    if (RemainingMs(deadline) == 0) {
+      return Error{Code::kUnavailable, "no store answers: " + reasons};
+    }
+    const int64_t left_ms = RemainingMs(deadline);
+    const bool soon = left_ms >= 0 && left_ms < kRetryMs;
+    IsStopped(soon ? static_cast<int>(left_ms) : kRetryMs);
+  }
+}
+
+bool SessionKeeper::IsStopped(int wait_ms) const {
+  pollfd stop = {stop_.get(), POLLIN, 0};
+  return ::poll(&stop, 1, wait_ms) > 0;
+}
+
+void SessionKeeper::Run() {
+  std::shared_ptr<Session> session = std::move(first_session_);
+  while (session != nullptr) {
+    const Deadline not_before =
+        Clock::now() + std::chrono::milliseconds(kRetryMs);
+    const Error why = session->Serve(stop_.get());
+    if (why.code == Code::kInterrupted) return;
+    core_->Retire("the store at " + session->path() +
+                  " went away: " + why.message);
+    // A store that hangs up at once is not asked all the time.
+    if (IsStopped(PollTimeoutMs(not_before))) return;
+    session = Reconnect(std::string(session->path()));
+  }
+}
+
+std::shared_ptr<Session> SessionKeeper::Reconnect(const std::string& path) {
+  while (true) {
+    auto session = Session::Open(core_, path, name_,
+                                 Clock::now() + kWelcomeTimeout, stop_.get());
+    if (session) {
+      core_->Publish(*session);
+      return *session;
+    }
+    if (session.error().code == Code::kInterrupted) return nullptr;
+    core_->SetWhy("the store at " + path +
+                  " went away: " + session.error().message);
+    if (IsStopped(kRetryMs)) return nullptr;
+  }
+}
+
+}  // namespace vitrine

@@ -1,0 +1,54 @@
+#ifndef VITRINE_CLIENT_WRITER_STATE_H_
+#define VITRINE_CLIENT_WRITER_STATE_H_
+
+#include <vitrine/client.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "client/client_impl.h"
+#include "client/session.h"
+#include "schema/base/mapping.h"
+
+namespace vitrine {
+
+// An object being filled, as its writer sees it.  One thread at a time.
+struct Writer::State {
+ public:
+  State(std::weak_ptr<ClientImpl> owner, std::weak_ptr<Session> in_session,
+        uint64_t object_number, Mapping mapped, uint64_t size_bytes)
+      : client_(std::move(owner)),
+        session_(std::move(in_session)),
+        number_(object_number),
+        mapping_(std::move(mapped)),
+        size_bytes_(size_bytes),
+        fork_generation_(ForkGeneration()) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  // Aborts it unless it has ended.
+  ~State();
+
+  std::span<std::byte> bytes() const;
+  Status Seal();
+  Status Abort();
+
+ private:
+  bool IsForked() const { return fork_generation_ != ForkGeneration(); }
+  // The session in which it was created, if that is still the current one.
+  Result<std::shared_ptr<Session>> CurrentSession() const;
+  Status CheckUse() const;
+
+  std::weak_ptr<ClientImpl> client_;
+  std::weak_ptr<Session> session_;
+  uint64_t number_;
+  Mapping mapping_;
+  uint64_t size_bytes_;
+  uint64_t fork_generation_;
+  bool ended_ = false;
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_CLIENT_WRITER_STATE_H_
