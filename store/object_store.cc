@@ -106,6 +106,7 @@ ObjectStore::~ObjectStore() {
   housekeeper_.reset();
   evictor_.reset();
   table_->RemoveObserver(catalog_.get());
+  if (abandoned_) return;
   if (Status ok = catalog_->Reconcile({}); !ok) {
     spdlog::error("catalog: {}", ok.error().ToString());
   }

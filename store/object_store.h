@@ -34,6 +34,7 @@ class ObjectStore : public Store {
  public:
   static Result<std::unique_ptr<ObjectStore>> Open(const StoreOptions& options);
   ~ObjectStore() override;
+  void AbandonStart() override { abandoned_ = place_->taken_over(); }
 
   void AddObserver(Observer* observer) override;
   void RemoveObserver(Observer* observer) override;
@@ -127,6 +128,7 @@ class ObjectStore : public Store {
       GUARDED_BY(sources_mutex_);
 
   bool running_ = false;
+  bool abandoned_ = false;  // The memory stays for the next start.
   // Each uses those above it.
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<ObjectTable> table_;

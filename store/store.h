@@ -69,6 +69,9 @@ class Store {
   static Result<std::unique_ptr<Store>> Open(const StoreOptions& options);
   // Gives all memory back: sealed objects are lost.
   virtual ~Store() = default;
+  // For a start that failed after Open: the destructor leaves what a killed
+  // store left to the next start.
+  virtual void AbandonStart() = 0;
 
   // --- who listens (before the first call; must outlive the store's use) ---
   virtual void AddObserver(Observer* observer) = 0;
