@@ -253,6 +253,8 @@ SqliteCatalog::Pending SqliteCatalog::Take() {
   std::swap(taken, pending_);
   urgent_ = false;
   taken_since_ = std::min(taken_since_, taken.since);
+  numbers_.batch_rows +=
+      taken.events.size() + taken.folded.rows() + taken.use_count;
   return taken;
 }
 

@@ -19,12 +19,11 @@ bool IsGone(ObjectEventKind kind) {
 void CatalogBatch::AddEvent(QueuedEvent queued, bool with_history) {
   ObjectEvent& event = queued.event;
   const ObjectEventKind kind = event.kind;
-  const bool id_changed = event.old_id != event.info.id;
   if (with_history) {
     EventRow row{queued.sequence,       queued.time_ns, kind,
                  event.info.number,     event.info.id,  std::nullopt,
                  event.info.size_bytes, event.info.hold};
-    if (id_changed) row.old_id = std::move(event.old_id);
+    if (event.old_id != event.info.id) row.old_id = std::move(event.old_id);
     AddEventRow(std::move(row));
   } else {
     ++dropped_.events;
@@ -32,7 +31,7 @@ void CatalogBatch::AddEvent(QueuedEvent queued, bool with_history) {
   const uint64_t number = event.info.number;
   AddObject(number, ObjectRow{std::move(event.info), kind,
                               IsGone(kind) ? queued.time_ns : 0,
-                              kind == ObjectEventKind::kCreated, id_changed});
+                              kind == ObjectEventKind::kCreated});
 }
 
 void CatalogBatch::AddUses(const std::vector<ObjectInfo>& infos) {
@@ -89,7 +88,6 @@ void CatalogBatch::AddObject(uint64_t number, ObjectRow row) {
   const auto [it, added] = objects_.try_emplace(number, std::move(row));
   if (!added) {
     row.created |= it->second.created;
-    row.id_changed |= it->second.id_changed;
     it->second = std::move(row);
   }
   if (!gone) return;

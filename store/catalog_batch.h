@@ -45,7 +45,6 @@ class CatalogBatch {
     ObjectEventKind last;  // What happened last; says how it went.
     int64_t gone_ns;       // 0: it lives.
     bool created;          // The database has no row of it.
-    bool id_changed;
   };
   struct EventRow {
     int64_t sequence;

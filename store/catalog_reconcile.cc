@@ -86,8 +86,7 @@ Status CatalogWriter::MarkLost(int64_t now_ns, int64_t* next_sequence) {
 
 Status CatalogWriter::WriteLive(const std::vector<ObjectInfo>& live) {
   for (const ObjectInfo& info : live) {
-    const CatalogBatch::ObjectRow row{info, ObjectEventKind::kSealed, 0, false,
-                                      false};
+    const CatalogBatch::ObjectRow row{info, ObjectEventKind::kSealed, 0, false};
     BindObject(row, &put_live_);
     if (Status status = put_live_.Run(); !status) return status;
   }

@@ -19,10 +19,8 @@ constexpr char kInsertObject[] =
     " modified_ns, sealed_ns, used_ns, use_count, hold, gone_ns, gone_reason)"
     " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
     " ON CONFLICT (number) DO UPDATE SET ";
-// Setting the id, even to what it was, costs a change of its index.
-constexpr char kSetId[] = "id = excluded.id, ";
-constexpr char kSetOthers[] =
-    "state = excluded.state, tier = excluded.tier,"
+constexpr char kSetAll[] =
+    "id = excluded.id, state = excluded.state, tier = excluded.tier,"
     " segment = excluded.segment, offset_bytes = excluded.offset_bytes,"
     " size_bytes = excluded.size_bytes,"
     " charged_bytes = excluded.charged_bytes, mode = excluded.mode,"
@@ -55,8 +53,8 @@ constexpr char kTrimGone[] =
     " WHERE gone_ns IS NOT NULL ORDER BY gone_ns LIMIT ?)";
 constexpr char kCountEvents[] = "SELECT count(*) FROM events";
 constexpr char kTrimEvents[] =
-    "DELETE FROM events WHERE sequence IN"
-    " (SELECT sequence FROM events ORDER BY sequence LIMIT ?)";
+    "DELETE FROM events WHERE sequence <"
+    " (SELECT sequence FROM events ORDER BY sequence LIMIT 1 OFFSET ?)";
 constexpr char kCountLeft[] =
     "SELECT count(*) FROM clients WHERE disconnected_ns IS NOT NULL";
 constexpr char kTrimLeft[] =
@@ -130,12 +128,16 @@ Result<std::unique_ptr<CatalogWriter>> CatalogWriter::Open(
 }
 
 CatalogWriter::~CatalogWriter() {
+  checkpointer_.reset();
   if (database_.handle() != nullptr) Checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
 }
 
 Status CatalogWriter::Connect() {
   auto database = OpenCatalogDatabase(path_, CatalogMigrations());
   if (!database) return database.error();
+  auto checkpointer = CatalogCheckpointer::Start(path_);
+  if (!checkpointer) return checkpointer.error();
+  checkpointer_ = *std::move(checkpointer);
   database_ = *std::move(database);
   version_ = static_cast<int>(CatalogMigrations().size());
   const auto page_bytes = database_.QueryInteger("PRAGMA page_size");
@@ -150,9 +152,8 @@ Status CatalogWriter::Connect() {
 Status CatalogWriter::PrepareStatements() {
   const std::string insert(kInsertObject);
   const std::pair<std::string, Statement*> statements[] = {
-      {insert + kSetId + kSetOthers, &put_object_},
-      {insert + kSetOthers, &put_object_same_id_},
-      {insert + kSetId + kSetOthers + kWhereDifferent, &put_live_},
+      {insert + kSetAll, &put_object_},
+      {insert + kSetAll + kWhereDifferent, &put_live_},
       {kPutEvent, &put_event_},
       {kPutUses, &put_uses_},
       {kPutClient, &put_client_},
@@ -207,11 +208,15 @@ bool CatalogWriter::Checkpoint(int mode) {
 
 void CatalogWriter::CheckpointIfLong() {
   if (wal_bytes_ < checkpointed_wal_bytes_) checkpointed_wal_bytes_ = 0;
-  if (wal_bytes_ - checkpointed_wal_bytes_ < kCheckpointStepBytes) return;
-  checkpointed_wal_bytes_ = wal_bytes_;
-  // If it fails there will be another; a log without end is told by Write.
-  Checkpoint(wal_bytes_ < kLongWalBytes ? SQLITE_CHECKPOINT_PASSIVE
-                                        : SQLITE_CHECKPOINT_RESTART);
+  if (checkpointer_->TakeDone()) {
+    // The little that came meanwhile: the log can begin anew then.  If readers
+    // keep it from that, the next attempt is made when it has grown.
+    Checkpoint(wal_bytes_ < kLongWalBytes ? SQLITE_CHECKPOINT_PASSIVE
+                                          : SQLITE_CHECKPOINT_RESTART);
+    checkpointed_wal_bytes_ = wal_bytes_;
+  } else if (wal_bytes_ - checkpointed_wal_bytes_ >= kCheckpointStepBytes) {
+    checkpointer_->Request();
+  }
 }
 
 Status CatalogWriter::Write(const CatalogBatch& batch) {
@@ -267,11 +272,9 @@ Status CatalogWriter::WriteObjects(const CatalogBatch& batch) {
 }
 
 Status CatalogWriter::WriteObject(const CatalogBatch::ObjectRow& row) {
-  Statement* statement =
-      row.created || row.id_changed ? &put_object_ : &put_object_same_id_;
-  BindObject(row, statement);
+  BindObject(row, &put_object_);
   if (row.gone_ns != 0) ++gone_objects_.rows;
-  return statement->Run();
+  return put_object_.Run();
 }
 
 Status CatalogWriter::WriteEvents(const CatalogBatch& batch) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "store/catalog_batch.h"
+#include "store/catalog_checkpointer.h"
 #include "store/sqlite.h"
 
 namespace vitrine {
@@ -33,7 +34,7 @@ class CatalogWriter {
   // Makes `live` the objects that are sealed.  The events of those that are
   // lost are numbered from `*next_sequence` on.
   Status Reconcile(const std::vector<ObjectInfo>& live, int64_t* next_sequence);
-  // Moves the write-ahead log into the database once it is long.
+  // Sees to it that a long write-ahead log is moved into the database.
   void CheckpointIfLong();
 
   // The sequence number that comes after all that the database has.
@@ -91,9 +92,9 @@ class CatalogWriter {
   uint64_t checkpointed_wal_bytes_ = 0;  // Its length at the last checkpoint.
 
   Database database_;
+  std::unique_ptr<CatalogCheckpointer> checkpointer_;
   // After `database_`, so that they go first.
   Statement put_object_;
-  Statement put_object_same_id_;
   Statement put_live_;
   Statement put_event_;
   Statement put_uses_;
