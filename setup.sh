@@ -91,7 +91,7 @@ install_packages() {
 # configure_and_build TESTS BENCHMARKS, each ON or OFF.
 configure_and_build() {
   say "Building into ${build_dir#"$root_dir"/}/"
-  cmake -S "$root_dir" -B "$build_dir" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+  cmake -S "$root_dir" -B "$build_dir" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
     -DVITRINE_BUILD_TESTS="$1" -DVITRINE_BUILD_BENCHMARKS="$2" > \
     "$build_dir.log" 2>&1 || {
     cat "$build_dir.log" >&2

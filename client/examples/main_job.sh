@@ -61,13 +61,9 @@ make_numbers() {
 
 # Prints "id<TAB>file" for each input but the array.
 list_inputs() {
-  local file
-  for file in "$repository"/build/lib/libvitrine*; do
-    printf '%s\t%s\n' "${file##*/}" "$file"
-  done
-  while IFS= read -r file; do
-    printf 'doc-%s\t%s\n' "${file##*/}" "$file"
-  done < <(find "$repository"/*.md /usr/share/common-licenses -type f | sort)
+  find "${bin_dir%/*}/lib" -name 'libvitrine.*' -type f -printf '%f\t%p\n'
+  find "$repository"/*.md /usr/share/common-licenses -type f \
+    -printf 'doc-%f\t%p\n' | sort
 }
 
 # --- The job ----------------------------------------------------------------
