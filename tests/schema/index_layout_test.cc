@@ -1,0 +1,68 @@
+#include "schema/index_layout.h"
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+
+#include "schema/client_page.h"
+
+namespace vitrine {
+namespace {
+
+// Clients and stores of one version may have been built apart: none of these
+// may change without kIndexVersion.
+TEST(IndexLayoutTest, OffsetsAreTheContract) {
+  EXPECT_EQ(sizeof(IndexHeader), 48u);
+  EXPECT_EQ(offsetof(IndexHeader, seed), 24u);
+  EXPECT_EQ(offsetof(IndexHeader, buckets_offset), 32u);
+  EXPECT_EQ(offsetof(IndexHeader, slots_offset), 40u);
+  EXPECT_EQ(offsetof(IndexSlot, key_high), 8u);
+  EXPECT_EQ(offsetof(IndexSlot, segment), 24u);
+  EXPECT_EQ(offsetof(IndexSlot, size_bytes), 40u);
+  EXPECT_EQ(offsetof(IndexSlot, next), 48u);
+  EXPECT_EQ(offsetof(IndexSlot, flags), 52u);
+  EXPECT_EQ(offsetof(PageStripe, pins), 64u);
+  EXPECT_EQ(offsetof(PageStripe, touches), 64u + 8 * kPinsPerStripe);
+  EXPECT_EQ(offsetof(ClientPage, stripes), 64u);
+}
+
+TEST(IndexLayoutTest, KeysAreTheContract) {
+  const IndexKey key = MakeIndexKey("an object", 42);
+  EXPECT_EQ(key, (IndexKey{0x9c67'4949'b9e6'35d3, 0x9754'c8ee'b66e'09fd}));
+  EXPECT_NE(key, MakeIndexKey("an object", 43));
+  EXPECT_NE(key, MakeIndexKey("an objecT", 42));
+}
+
+TEST(IndexLayoutTest, AKeyBelongsToABucketThatThereIs) {
+  for (uint64_t seed = 0; seed < 1000; ++seed) {
+    EXPECT_LT(IndexBucketOf(MakeIndexKey("x", seed), 8), 8u);
+  }
+  EXPECT_EQ(IndexBucketOf({1, UINT64_MAX}, 1), 0u);
+}
+
+TEST(IndexLayoutTest, AWordKeepsGenerationAndState) {
+  const uint64_t word = MakeSlotWord(0x1234'5678'9abc, SlotState::kEvicting);
+  EXPECT_EQ(SlotGeneration(word), 0x1234'5678'9abcu);
+  EXPECT_EQ(SlotStateOf(word), SlotState::kEvicting);
+  EXPECT_EQ(SlotStateOf(0), SlotState::kFree) << "fresh memory is a free slot";
+}
+
+TEST(IndexLayoutTest, NoPinIsZero) {
+  EXPECT_NE(MakePin(0, 0), 0u);
+  EXPECT_NE(MakePin(kNoSlot - 1, 0), 0u);
+  EXPECT_NE(MakePin(1, 2), MakePin(2, 1));
+  EXPECT_EQ(MakePin(3, 1), MakePin(3, (uint64_t{1} << 32) + 1));
+}
+
+TEST(IndexLayoutTest, SegmentNamesHaveSixteenDigits) {
+  char name[kSegmentNameChars + 1];
+  WriteSegmentName(0x12ab, name);
+  EXPECT_STREQ(name, "00000000000012ab");
+  WriteSegmentName(UINT64_MAX, name);
+  EXPECT_STREQ(name, "ffffffffffffffff");
+  WriteSegmentName(0, name);
+  EXPECT_STREQ(name, "0000000000000000");
+}
+
+}  // namespace
+}  // namespace vitrine
