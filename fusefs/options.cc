@@ -24,8 +24,10 @@ namespace po = boost::program_options;
 
 constexpr unsigned kHelpColumns = 80;
 constexpr const char* kDefaultLogLevel = "warning";
-constexpr std::array<const char*, 7> kLogLevels = {
-    "trace", "debug", "info", "warning", "error", "critical", "off"};
+// With the short forms that spdlog knows as well.
+constexpr std::array<const char*, 9> kLogLevels = {
+    "trace", "debug", "info",     "warning", "warn",
+    "error", "err",   "critical", "off"};
 
 constexpr const char* kUsage =
     "Usage: vitrined [OPTION]...\n"

@@ -1,0 +1,89 @@
+#include "fusefs/daemon.h"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+#include <vitrine/version.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "schema/base/size.h"
+
+namespace vitrine {
+namespace {
+
+// Root serves all users; the store checks what each may do.  The memory that
+// others fill would count for the user who runs the store, so only root's is
+// for all.
+mode_t SocketMode() { return ::geteuid() == 0 ? 0666 : 0600; }
+
+}  // namespace
+
+Result<std::unique_ptr<Daemon>> Daemon::Start(const DaemonOptions& options) {
+  std::unique_ptr<Daemon> daemon(new Daemon(options));
+  auto store = Store::Open(options.store);
+  if (!store) return store.error();
+  daemon->store_ = *std::move(store);
+  Status started = daemon->StartMount();
+  if (started) started = daemon->StartServer();
+  if (!started) {
+    daemon->store_->AbandonStart();
+    return started.error();
+  }
+  daemon->traces_.Keep();
+  return daemon;
+}
+
+Daemon::Daemon(const DaemonOptions& options)
+    : options_(options), traces_(options) {}
+
+Daemon::~Daemon() {
+  server_.reset();
+  if (mount_ != nullptr) store_->SetStatusSource("mount", nullptr);
+}
+
+Status Daemon::StartMount() {
+  if (options_.mount_dir.empty()) return {};
+  if (Status made = traces_.MakeMountDir(); !made) return made;
+  auto mount = Mount::Start(store_.get(),
+                            {.mount_point = options_.mount_dir,
+                             .passthrough = options_.passthrough,
+                             .on_unmounted = [dir = options_.mount_dir] {
+                               spdlog::warn(
+                                   "somebody has unmounted {}; the socket is "
+                                   "still served",
+                                   dir);
+                             }});
+  if (!mount) return mount.error();
+  mount_ = *std::move(mount);
+  // Not through mount_: a request may be under way while it is destroyed.
+  store_->SetStatusSource(
+      "mount", [mounted = mount_.get()] { return mounted->StatusJson(); });
+  return {};
+}
+
+Status Daemon::StartServer() {
+  auto server = Server::Start(store_.get(), options_.socket_path, SocketMode(),
+                              store_->catalog());
+  if (!server) return server.error();
+  server_ = *std::move(server);
+  return {};
+}
+
+std::string Daemon::ReadyLine() const {
+  std::string line = "vitrined ";
+  line += Version();
+  line += " ready: " + FormatSize(store_->GetUsage().capacity_bytes) + " in " +
+          store_->DescribeMemory();
+  if (mount_ != nullptr) {
+    line +=
+        ", mount " + mount_->mount_point() + " (" + mount_->Describe() + ")";
+  } else {
+    line += ", no mount (no --mount)";
+  }
+  line += ", socket " + options_.socket_path + ", state " +
+          options_.store.state_dir;
+  return line;
+}
+
+}  // namespace vitrine
