@@ -1,0 +1,104 @@
+#include "fusefs/mount.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <thread>
+#include <utility>
+
+#include "fusefs/deferred_reply.h"
+#include "fusefs/file_system.h"
+#include "fusefs/mount_point.h"
+#include "fusefs/ops.h"
+#include "fusefs/session.h"
+
+namespace vitrine {
+namespace {
+
+// A nameless file where segments are, to try passthrough with.
+Result<UniqueFd> OpenProbeFile(const Store& store) {
+  std::string path = store.memory_dir() + "/probe-XXXXXX";
+  UniqueFd fd(::mkostemp(path.data(), O_CLOEXEC));
+  if (!fd.valid()) return ErrnoError("probe file " + path, errno);
+  ::unlink(path.c_str());
+  return fd;
+}
+
+// No request waits in its thread, so a few are enough.
+size_t ThreadCount() {
+  return std::clamp<size_t>(2 * std::thread::hardware_concurrency(), 4, 16);
+}
+
+}  // namespace
+
+struct Mount::Parts {
+  Store* store = nullptr;
+  DeferredReplies replies;
+  std::unique_ptr<Session> session;
+  std::shared_ptr<FileSystem> files;
+};
+
+Mount::Mount(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Result<std::unique_ptr<Mount>> Mount::Start(Store* store,
+                                            const MountOptions& options) {
+  const auto mount_point = PrepareMountPoint(options.mount_point);
+  if (!mount_point) return mount_point.error();
+  const auto probe = OpenProbeFile(*store);
+  if (!probe) return probe.error();
+  auto session = Session::Mount(
+      MountOps(), {*mount_point, options.passthrough, probe->get()});
+  if (!session) return session.error();
+  auto parts = std::make_unique<Parts>();
+  parts->store = store;
+  parts->session = *std::move(session);
+  parts->files = FileSystem::Make(store, parts->session.get(),
+                                  parts->session->passthrough());
+  store->AddObserver(parts->files.get());
+  parts->session->Serve(parts->files.get(), &parts->replies, ThreadCount(),
+                        options.on_unmounted);
+  return std::unique_ptr<Mount>(new Mount(std::move(parts)));
+}
+
+Mount::~Mount() {
+  // In this order: the notifier may wait for requests, which the session's
+  // threads answer; parked ones end before the session does.
+  parts_->store->RemoveObserver(parts_->files.get());
+  parts_->files->StopNotifying();
+  parts_->session->Stop();
+  parts_->replies.CancelAll(ENOTCONN);
+  parts_->files->Shutdown();
+}
+
+bool Mount::passthrough() const { return parts_->session->passthrough(); }
+
+const std::string& Mount::mount_point() const {
+  return parts_->session->mount_point();
+}
+
+std::string Mount::Describe() const {
+  const Session& session = *parts_->session;
+  std::string text = session.passthrough()
+                         ? "passthrough"
+                         : "page cache (" + session.why_not() + ")";
+  if (!session.allow_other()) {
+    text += ", for this user only (no user_allow_other in /etc/fuse.conf)";
+  }
+  return text;
+}
+
+nlohmann::json Mount::StatusJson() const {
+  nlohmann::json json = parts_->files->StatusJson();
+  json["mount_point"] = mount_point();
+  json["mode"] = Describe();
+  json["passthrough"] = passthrough();
+  json["requests"] = parts_->session->counts().ToJson();
+  json["parked_requests"] = parts_->replies.size();
+  return json;
+}
+
+}  // namespace vitrine

@@ -1,0 +1,40 @@
+// The directory that the store is mounted on: is it fit, what is there now.
+#ifndef VITRINE_FUSEFS_MOUNT_POINT_H_
+#define VITRINE_FUSEFS_MOUNT_POINT_H_
+
+#include <vitrine/result.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace vitrine {
+
+// One line of /proc/self/mountinfo, as far as it matters here.
+struct MountInfo {
+  std::string device;  // "major:minor"
+  std::string mount_point;
+  std::string type;
+};
+
+// Empty: `line` is not such a line.
+std::optional<MountInfo> ParseMountInfo(std::string_view line);
+
+// The topmost mount at exactly `path` (absolute, without links), if any.
+Result<std::optional<MountInfo>> FindMount(const std::string& path);
+
+// The absolute path of the directory `path`, fit to be mounted on: what a
+// killed store left mounted there has been detached.  kUnavailable: something
+// alive is mounted there.  kNotFound, kPermissionDenied, kInvalidArgument: no
+// such directory, not ours, not a directory.
+Result<std::string> PrepareMountPoint(const std::string& path);
+
+// Detaches whatever is mounted at `path`; who uses it may go on.
+Status DetachMount(const std::string& path);
+
+// May a mount of this process let other users in?
+bool MayAllowOtherUsers();
+
+}  // namespace vitrine
+
+#endif  // VITRINE_FUSEFS_MOUNT_POINT_H_

@@ -1,0 +1,62 @@
+#include "fusefs/open_objects.h"
+
+#include <utility>
+
+namespace vitrine {
+
+// Registering is one short ioctl, so it is done under the lock: then nobody
+// can come between and register the same segment again.
+Result<OpenObjects::Opened> OpenObjects::Acquire(const ObjectRef& object,
+                                                 uint64_t number) {
+  {
+    MutexLock lock(mutex_);
+    const auto it = entries_.find(number);
+    if (it != entries_.end()) {
+      ++it->second.opens;
+      if (it->second.opened.backing_id != 0) ++passthrough_opens_;
+      return it->second.opened;
+    }
+  }
+  auto segment = store_->Share(object);
+  if (!segment) return segment.error();
+  MutexLock lock(mutex_);
+  Entry& entry = entries_[number];
+  if (entry.opens++ == 0) {
+    entry.opened.segment = *std::move(segment);
+    if (kernel_ != nullptr) {
+      const auto id = kernel_->RegisterBacking(entry.opened.segment->fd());
+      // Not passed through then: slower, and just as right.
+      if (id) entry.opened.backing_id = *id;
+    }
+  }
+  if (entry.opened.backing_id != 0) ++passthrough_opens_;
+  return entry.opened;
+}
+
+void OpenObjects::Release(uint64_t number) {
+  Opened dropped;
+  MutexLock lock(mutex_);
+  const auto it = entries_.find(number);
+  if (it == entries_.end() || --it->second.opens > 0) return;
+  dropped = std::move(it->second.opened);
+  entries_.erase(it);
+  if (kernel_ != nullptr && dropped.backing_id != 0) {
+    kernel_->UnregisterBacking(dropped.backing_id);
+  }
+}
+
+void OpenObjects::Detach() {
+  MutexLock lock(mutex_);
+  kernel_ = nullptr;
+}
+
+OpenObjects::Numbers OpenObjects::Count() const {
+  MutexLock lock(mutex_);
+  Numbers numbers{entries_.size(), 0, passthrough_opens_};
+  for (const auto& [number, entry] : entries_) {
+    if (entry.opened.backing_id != 0) ++numbers.passed_through;
+  }
+  return numbers;
+}
+
+}  // namespace vitrine

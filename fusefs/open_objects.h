@@ -1,0 +1,66 @@
+// What is kept of an object while anybody has it open through the mount.
+//
+// Invariants:
+//  (1) An object has at most one backing id that opens are answered with, and
+//      it stays registered until the last of them is released: the kernel
+//      refuses a second one (EBUSY), and cached opens beside it (EIO).
+//  (2) Whether an object is passed through is decided at its first open and
+//      holds until its last release.
+#ifndef VITRINE_FUSEFS_OPEN_OBJECTS_H_
+#define VITRINE_FUSEFS_OPEN_OBJECTS_H_
+
+#include <vitrine/result.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+
+#include "fusefs/kernel.h"
+#include "schema/base/mutex.h"
+#include "store/segment_file.h"
+#include "store/store.h"
+
+namespace vitrine {
+
+// Thread-safe.  The store must outlive it, the kernel until Detach.
+class OpenObjects {
+ public:
+  // `kernel` null: nothing is passed through.
+  OpenObjects(Store* store, Kernel* kernel) : store_(store), kernel_(kernel) {}
+
+  struct Opened {
+    std::shared_ptr<SegmentFile> segment;
+    int32_t backing_id = 0;  // 0: not passed through.
+  };
+  // One more open of `object`.
+  Result<Opened> Acquire(const ObjectRef& object, uint64_t number)
+      EXCLUDES(mutex_);
+  void Release(uint64_t number) EXCLUDES(mutex_);
+  // The kernel is not there any more: its ids are void.
+  void Detach() EXCLUDES(mutex_);
+
+  struct Numbers {
+    size_t objects;
+    size_t passed_through;
+    uint64_t passthrough_opens;  // Since the start.
+  };
+  Numbers Count() const EXCLUDES(mutex_);
+
+ private:
+  struct Entry {
+    Opened opened;
+    uint32_t opens = 0;
+  };
+
+  Store* const store_;
+
+  mutable Mutex mutex_;
+  Kernel* kernel_ GUARDED_BY(mutex_);
+  uint64_t passthrough_opens_ GUARDED_BY(mutex_) = 0;
+  std::unordered_map<uint64_t, Entry> entries_ GUARDED_BY(mutex_);
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_FUSEFS_OPEN_OBJECTS_H_
