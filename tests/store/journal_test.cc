@@ -220,7 +220,7 @@ TEST_F(JournalTest, OfTwoObjectsWithOneIdTheLaterCounts) {
   {
     Objects objects;
     Journal journal = Open(&objects);
-    for (uint64_t number : {3, 1, 2}) {
+    for (const uint64_t number : {3u, 1u, 2u}) {
       ASSERT_TRUE(journal.RecordSealed(InfoOf(number, "a"), {}));
     }
   }
