@@ -200,7 +200,8 @@ nlohmann::json SqliteCatalog::StatusJson() const {
   const TimePoint oldest = std::min(taken_since_, pending_.since);
   const TimePoint now = steady_clock::now();
   const auto lag = oldest < now ? now - oldest : steady_clock::duration::zero();
-  const CatalogBatch::Dropped& dropped = numbers_.dropped;
+  CatalogBatch::Dropped dropped = numbers_.dropped;
+  dropped += pending_.folded.dropped();
   return {{"path", path_},
           {"version", version_},
           {"pending", pending_.events.size() + pending_.folded.rows() +

@@ -16,6 +16,14 @@ bool IsGone(ObjectEventKind kind) {
 
 }  // namespace
 
+CatalogBatch::Dropped& CatalogBatch::Dropped::operator+=(const Dropped& other) {
+  events += other.events;
+  objects += other.objects;
+  clients += other.clients;
+  uses += other.uses;
+  return *this;
+}
+
 void CatalogBatch::AddEvent(QueuedEvent queued, bool with_history) {
   ObjectEvent& event = queued.event;
   const ObjectEventKind kind = event.kind;
@@ -64,10 +72,7 @@ void CatalogBatch::Merge(CatalogBatch&& newer) {
       RemoveClient(client, row.disconnected_ns);
     }
   }
-  dropped_.events += newer.dropped_.events;
-  dropped_.objects += newer.dropped_.objects;
-  dropped_.clients += newer.dropped_.clients;
-  dropped_.uses += newer.dropped_.uses;
+  dropped_ += newer.dropped_;
 }
 
 void CatalogBatch::Clear() {

@@ -73,6 +73,8 @@ class CatalogBatch {
     uint64_t objects = 0;
     uint64_t clients = 0;
     uint64_t uses = 0;
+
+    Dropped& operator+=(const Dropped& other);
   };
 
   explicit CatalogBatch(size_t history_rows) : history_rows_(history_rows) {}

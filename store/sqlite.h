@@ -44,7 +44,8 @@ class Statement {
   // Ready for new parameters.
   void Reset();
 
-  // Columns of the row, from 0.
+  // How many columns a row has, and those of the row that is there, from 0.
+  int columns() const { return sqlite3_column_count(statement_); }
   int64_t Integer(int column) const;
   std::string Text(int column) const;
 
