@@ -235,11 +235,22 @@ MemoryPlace::~MemoryPlace() {
 }
 
 Status MemoryPlace::PrepareAny(const StoreOptions& options) {
+  if (Status none = CheckNothingElsewhere(options); !none) return none;
   if (!options.memory_dir.empty()) return PrepareGiven(options);
   if (::geteuid() != 0) return PreparePrivate(options, "");
   Status own = PrepareOwnTmpfs(options);
   if (own || own.error().code != Code::kNotPermitted) return own;
   return PreparePrivate(options, "mounting is not permitted");
+}
+
+Status MemoryPlace::CheckNothingElsewhere(const StoreOptions& options) const {
+  const std::string path = state_dir_ + "/memory";
+  if (options.memory_dir.empty() || options.memory_dir == path) return {};
+  const Result<bool> left = IsOwnTmpfs(path);
+  if (!left || !*left) return {};
+  return Error{Code::kUnavailable,
+               "a killed store left its objects in " + path +
+                   "; start without --memory-dir to have them, or unmount it"};
 }
 
 Status MemoryPlace::PrepareOwnTmpfs(const StoreOptions& options) {

@@ -65,6 +65,9 @@ class MemoryPlace {
   MemoryPlace() = default;
 
   Status PrepareAny(const StoreOptions& options);
+  // kUnavailable: a killed store left objects on an own tmpfs, and `options`
+  // name another place, from where they could not be seen.
+  Status CheckNothingElsewhere(const StoreOptions& options) const;
   Status PrepareOwnTmpfs(const StoreOptions& options);
   // `why`: what is to be said of the choice, or empty.
   Status PreparePrivate(const StoreOptions& options, const std::string& why);

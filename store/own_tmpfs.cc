@@ -43,12 +43,16 @@ Error MountError(const std::string& path, bool remount, uint64_t size_bytes,
                                  "; choose a larger --capacity"};
   }
   Error error = ErrnoError("mount a tmpfs on " + path, errno_value);
-  if (errno_value == EPERM) error.code = Code::kNotPermitted;
+  // EACCES: from a security module, as in containers.
+  if (errno_value == EPERM || errno_value == EACCES) {
+    error.code = Code::kNotPermitted;
+  }
   return error;
 }
 
-// True: a tmpfs of ours is there.  False: nothing is.
-Result<bool> IsMounted(const std::string& path) {
+}  // namespace
+
+Result<bool> IsOwnTmpfs(const std::string& path) {
   const Result<std::optional<MountEntry>> entry = FindMountAt(path);
   if (!entry) return entry.error();
   if (!*entry) return false;
@@ -58,15 +62,13 @@ Result<bool> IsMounted(const std::string& path) {
                                        ") is mounted on " + path};
 }
 
-}  // namespace
-
 Result<OwnTmpfs> MountOwnTmpfs(const std::string& path, uint64_t size_bytes,
                                Switch huge_pages) {
   std::string huge_option;
   const Result<HugePages> huge =
       ChooseHugePages(ReadTmpfsHugePolicy(), huge_pages, &huge_option);
   if (!huge) return huge.error();
-  const Result<bool> mounted = IsMounted(path);
+  const Result<bool> mounted = IsOwnTmpfs(path);
   if (!mounted) return mounted.error();
   const unsigned long flags = *mounted ? kFlags | MS_REMOUNT : kFlags;
   const std::string options =

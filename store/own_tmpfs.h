@@ -25,6 +25,9 @@ struct OwnTmpfs {
 Result<OwnTmpfs> MountOwnTmpfs(const std::string& path, uint64_t size_bytes,
                                Switch huge_pages);
 
+// Is one of ours mounted on `path`?  kUnavailable: something else is.
+Result<bool> IsOwnTmpfs(const std::string& path);
+
 // Unmounts it, even while somebody has a file on it open.
 Status UnmountOwnTmpfs(const std::string& path);
 

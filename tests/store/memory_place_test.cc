@@ -175,6 +175,18 @@ TEST_F(OwnTmpfsPlaceTest, SomebodyElsesMountIsLeftAlone) {
   EXPECT_TRUE(*FindMountAt(fs::canonical(options_.state_dir + "/memory")));
 }
 
+TEST_F(OwnTmpfsPlaceTest, WhatAKilledStoreLeftIsNotLeftBehind) {
+  ASSERT_FALSE(Prepare());
+  WriteSegment();
+  Kill();
+  options_.memory_dir = "/dev/shm";
+  EXPECT_EQ(Prepare()->code, Code::kUnavailable);
+  options_.memory_dir = "";
+  ASSERT_FALSE(Prepare());
+  EXPECT_TRUE(HasSegment());
+  ASSERT_TRUE(place_->Release());
+}
+
 TEST_F(OwnTmpfsPlaceTest, AFileInItsPlaceIsRefused) {
   std::ofstream(options_.state_dir + "/memory") << "x";
   EXPECT_EQ(Prepare()->code, Code::kUnavailable);
