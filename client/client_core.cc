@@ -1,6 +1,5 @@
 #include "client/client_core.h"
 
-#include <atomic>
 #include <utility>
 
 namespace vitrine {
@@ -136,7 +135,6 @@ ClientCore::Outcome ClientCore::HoldIn(size_t number, const ObjectId& id,
     ++segment->references;
     segment->used = true;
   }
-  std::atomic_thread_fence(std::memory_order_seq_cst);
   if (!session->index().StillTrue(*entry)) {
     if (pin != SessionStripe::kNoPin) own.Unpin(pin);
     if (segment != nullptr) --segment->references;
@@ -162,7 +160,6 @@ ClientCore::Attempt ClientCore::Finish(const IndexReader::Entry& entry,
     }
     if (!segment) return Failed(segment.error());
     object->SetSegment(*segment);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
     if (pinning == Pinning::kMappingOnly && !session.index().StillTrue(entry)) {
       return Attempt{Outcome::kBusy, nullptr};
     }

@@ -94,14 +94,14 @@ IndexReader::Outcome IndexReader::Walk(const IndexKey& key, uint32_t head,
   for (uint32_t steps = 0; number != kNoSlot; ++steps) {
     if (number >= slot_count_ || steps >= slot_count_) return Outcome::kCorrupt;
     const IndexSlot& slot = slots_[number];
-    if (slot.key_low.load(std::memory_order_relaxed) == key.low &&
-        slot.key_high.load(std::memory_order_relaxed) == key.high) {
+    if (slot.key_low.load(std::memory_order_acquire) == key.low &&
+        slot.key_high.load(std::memory_order_acquire) == key.high) {
       entry->slot = number;
       entry->word = slot.word.load(std::memory_order_acquire);
-      entry->segment = slot.segment.load(std::memory_order_relaxed);
-      entry->offset = slot.offset.load(std::memory_order_relaxed);
-      entry->size_bytes = slot.size_bytes.load(std::memory_order_relaxed);
-      entry->flags = slot.flags.load(std::memory_order_relaxed);
+      entry->segment = slot.segment.load(std::memory_order_acquire);
+      entry->offset = slot.offset.load(std::memory_order_acquire);
+      entry->size_bytes = slot.size_bytes.load(std::memory_order_acquire);
+      entry->flags = slot.flags.load(std::memory_order_acquire);
       return SlotStateOf(entry->word) == SlotState::kSealed ? Outcome::kFound
                                                             : Outcome::kBusy;
     }
@@ -111,7 +111,7 @@ IndexReader::Outcome IndexReader::Walk(const IndexKey& key, uint32_t head,
 }
 
 bool IndexReader::StillTrue(const Entry& entry) const {
-  return slots_[entry.slot].word.load(std::memory_order_acquire) ==
+  return slots_[entry.slot].word.load(std::memory_order_seq_cst) ==
              entry.word &&
          buckets_[entry.bucket].version.load(std::memory_order_acquire) ==
              entry.bucket_version;

@@ -40,7 +40,8 @@ class IndexReader {
   // Steps 1 and 2 of the reader.  `*entry` is set if it says kFound.
   Outcome Find(std::string_view id, Entry* entry) const;
 
-  // Step 4.  The caller has fenced after it made the object undroppable.
+  // Step 4.  The caller has made the object undroppable before, by a seq_cst
+  // store of a pin or by a mapping.
   bool StillTrue(const Entry& entry) const;
 
  private:

@@ -23,7 +23,7 @@ int SessionStripe::Pin(uint32_t slot, uint64_t generation) {
   } else {
     return kNoPin;
   }
-  page_->pins[pin].store(MakePin(slot, generation), std::memory_order_relaxed);
+  page_->pins[pin].store(MakePin(slot, generation), std::memory_order_seq_cst);
   return static_cast<int>(pin);
 }
 

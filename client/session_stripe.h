@@ -54,8 +54,8 @@ class SessionStripe {
   // Tells the compiler that the caller has locked it under another name.
   void AssertLocked() const VITRINE_TSA(assert_capability(owner_->lock)) {}
 
-  // Pins the slot; the pin's number, or kNoPin: all are taken.  The caller
-  // fences before it believes that the pin holds.
+  // Pins the slot; the pin's number, or kNoPin: all are taken.  It holds if the
+  // index still says the same afterwards.
   int Pin(uint32_t slot, uint64_t generation) REQUIRES(owner_->lock);
   void Unpin(int pin) REQUIRES(owner_->lock);
   void Touch(uint32_t slot) REQUIRES(owner_->lock);

@@ -21,6 +21,14 @@ int ExitCodeOf(Code code) {
              : kExitFailed;
 }
 
+constexpr char kProtector = '\x01';
+
+std::string Unprotect(const std::string& word) {
+  const bool is_protected = word.size() >= 2 && word[0] == kProtector &&
+                            (word[1] == '[' || word[1] == kProtector);
+  return is_protected ? word.substr(1) : word;
+}
+
 }  // namespace
 
 std::string Explain(const Error& error) {
@@ -40,6 +48,11 @@ std::string Explain(const Error& error) {
 int Fail(std::string_view what, const Error& error) {
   Complain(Printable(what) + ": " + Explain(error));
   return ExitCodeOf(error.code);
+}
+
+int FailWith(std::string_view what, std::string_view why) {
+  Complain(Printable(what) + ": " + std::string(why));
+  return kExitFailed;
 }
 
 int FailUsage(std::string_view what, std::string_view why) {
@@ -87,15 +100,46 @@ std::vector<ObjectId> ParseIds(const std::string& verb,
   return ids;
 }
 
+std::vector<std::string> ProtectWords(int argc, const char* const* argv) {
+  std::vector<std::string> words;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const bool special = word.starts_with('[') || word.starts_with(kProtector);
+    words.push_back(special ? kProtector + word : word);
+  }
+  return words;
+}
+
+CLI::Option* AddText(CLI::App* command, const std::string& name,
+                     std::string* text, const std::string& help) {
+  return command
+      ->add_option_function<std::string>(
+          name, [text](const std::string& word) { *text = Unprotect(word); },
+          help)
+      ->type_name("");
+}
+
 CLI::Option* AddWords(CLI::App* command, const std::string& name,
                       const std::string& help) {
-  // The library would take "[a,b]" for a list and "{}" for nothing: the first
-  // is turned off here, the second is why results() is read instead of a bound
-  // variable.
   return command
       ->add_option_function<std::vector<std::string>>(
           name, [](const std::vector<std::string>&) {}, help)
-      ->allow_extra_args(false);
+      ->type_name("");
+}
+
+CLI::Option* AddRepeated(CLI::App* command, const std::string& name,
+                         const std::string& help) {
+  // Or it would swallow the words that follow.
+  return AddWords(command, name, help)->allow_extra_args(false);
+}
+
+std::vector<std::string> Words(const CLI::Option* option) {
+  // Not a bound variable: that is empty for the one word "{}".
+  std::vector<std::string> words;
+  for (const std::string& word : option->results()) {
+    words.push_back(Unprotect(word));
+  }
+  return words;
 }
 
 CLI::Option* AddTimeout(CLI::App* command, Timeout* timeout,

@@ -34,6 +34,8 @@ struct CommandLine {
 // Writes "vitrine: <what>: <error>" to stderr and returns the exit code that
 // fits.  `what` is shown printable.
 int Fail(std::string_view what, const Error& error);
+// The same in words of one's own.
+int FailWith(std::string_view what, std::string_view why);
 // The same for a mistake on the command line.
 int FailUsage(std::string_view what, std::string_view why);
 
@@ -56,10 +58,21 @@ std::vector<ObjectId> ParseIds(const std::string& verb,
                                const std::vector<std::string>& names,
                                int* exit_code);
 
-// Adds the positional argument of one or more words to `command`.  The words
-// are the option's results(): anything is taken literally.
+// CLI11 takes "[a,b]" for a list of two words, where that is a good id or a
+// pattern to us.  So all words are protected before it parses them, and what
+// comes out of it is unprotected by AddText and Words.
+std::vector<std::string> ProtectWords(int argc, const char* const* argv);
+
+// Adds an option or a positional argument that is one word.
+CLI::Option* AddText(CLI::App* command, const std::string& name,
+                     std::string* text, const std::string& help);
+// Adds a positional argument of any number of words; read it with Words.
 CLI::Option* AddWords(CLI::App* command, const std::string& name,
                       const std::string& help);
+// Adds an option that may be given several times, one word each time.
+CLI::Option* AddRepeated(CLI::App* command, const std::string& name,
+                         const std::string& help);
+std::vector<std::string> Words(const CLI::Option* option);
 
 // Adds an option that takes a time (see ParseTimeout); a bad one is a mistake
 // on the command line.

@@ -32,7 +32,7 @@ Json ObjectAt(const Json& json, const std::string& key) {
 
 Finding CheckMount(const Json& status) {
   const Json mount = ObjectAt(status, "mount");
-  const std::string path = TextAt(mount, "path");
+  const std::string path = TextAt(mount, "mount_point");
   if (path.empty()) {
     return {"store's mount", Verdict::kOk, "none", "vitrined --mount DIR"};
   }
@@ -147,10 +147,13 @@ void AddDoctorCommand(CLI::App* app, CommandLine* line) {
   auto json = std::make_shared<bool>(false);
   CLI::App* command = app->add_subcommand(
       "doctor",
-      "Try what this machine can do, say what a store started here by this\n"
-      "user would be like, and what brings the next better one; then look at\n"
-      "the store that runs.  Changes nothing.  Exit status 0 if a store can\n"
-      "work here.");
+      "Tell what a store can do on this machine.\n"
+      "\n"
+      "Tries what the kernel and this user can do, says what a store started "
+      "here\n"
+      "would be like and what brings the next better one; then looks at the "
+      "store\n"
+      "that runs.  Changes nothing.  Exit status 0 if a store can work here.");
   command->add_flag("--json", *json, "For programs");
   command->callback(
       [=] { line->run = [=] { return RunDoctor(*line, *json); }; });

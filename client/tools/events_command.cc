@@ -56,10 +56,12 @@ void AddEventsCommand(CLI::App* app, CommandLine* line) {
   auto options = std::make_shared<EventsOptions>();
   CLI::App* command = app->add_subcommand(
       "events",
-      "Follow what happens to objects: one line for each that is sealed,\n"
-      "evicted or deleted, until interrupted.  `overflow` means that events\n"
-      "were lost because they were read too slowly: list again.\n"
-      "Example:\n"
+      "Follow what happens to objects.\n"
+      "\n"
+      "One line for each object that is sealed, evicted or deleted, until\n"
+      "interrupted.  \"overflow\" means that events were lost because they "
+      "were read\n"
+      "too slowly: list again.  Example:\n"
       "  vitrine events --json | jq -r 'select(.event==\"sealed\").id'");
   command->add_flag("--existing", options->existing,
                     "First say what is sealed already, then existing-done");

@@ -19,8 +19,8 @@ int RunEvict(const CommandLine& line, const std::string& size_text) {
   Print("evicted " + std::to_string(*evicted) + " bytes (" +
         FormatSize(*evicted) + ")\n");
   if (*evicted < *bytes) {
-    exit_code = Fail("evict " + size_text,
-                     {Code::kInUse, "the rest is in use, held, or not there"});
+    exit_code = FailWith("evict " + size_text,
+                         "the rest is in use, held, or not there");
   }
   return FinishOutput(exit_code);
 }
@@ -30,11 +30,14 @@ int RunEvict(const CommandLine& line, const std::string& size_text) {
 void AddEvictCommand(CLI::App* app, CommandLine* line) {
   CLI::App* command = app->add_subcommand(
       "evict",
-      "Evict objects, the least recently used first, until so much more\n"
-      "memory is free.  Objects in use or held stay.  Fails if there was less\n"
-      "to evict; what was evicted then stays evicted.");
+      "Evict objects to free memory.\n"
+      "\n"
+      "The least recently used go first, until so much more memory is free.\n"
+      "Objects in use or held stay.  Fails if there was less to evict; what "
+      "was\n"
+      "evicted then stays evicted.");
   auto size = std::make_shared<std::string>();
-  command->add_option("SIZE", *size, "8G, 512M, 4096, ...")->required();
+  AddText(command, "SIZE", size.get(), "8G, 512M, 4096, ...")->required();
   command->callback(
       [=] { line->run = [=] { return RunEvict(*line, *size); }; });
 }

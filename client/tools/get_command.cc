@@ -15,7 +15,7 @@ namespace vitrine::tools {
 namespace {
 
 struct GetOptions {
-  CLI::Option* id = nullptr;
+  std::string id;
   std::string output;
   Timeout timeout = Timeout::Poll();
 };
@@ -64,35 +64,34 @@ Status WriteToStandardOutput(const ObjectId& id,
 }
 
 int RunGet(const CommandLine& line, const GetOptions& options) {
-  const std::string& name = options.id->results().front();
   int exit_code = kExitOk;
-  const auto ids = ParseIds("get", {name}, &exit_code);
+  const auto ids = ParseIds("get", {options.id}, &exit_code);
   if (ids.empty()) return exit_code;
   auto client = Connect(line, Timeout::Poll(), &exit_code);
   if (!client) return exit_code;
   // The object first: a failure leaves the output file as it was.
   auto object = client->Get(ids[0], options.timeout);
-  if (!object) return Fail("get " + name, object.error());
+  if (!object) return Fail("get " + options.id, object.error());
   const bool to_stdout = options.output.empty() || options.output == "-";
   const Status written =
       to_stdout ? WriteToStandardOutput(ids[0], object->bytes())
                 : WriteToFile(options.output, ids[0], object->bytes());
-  return written ? kExitOk : Fail("get " + name, written.error());
+  return written ? kExitOk : Fail("get " + options.id, written.error());
 }
 
 }  // namespace
 
 void AddGetCommand(CLI::App* app, CommandLine* line) {
   auto options = std::make_shared<GetOptions>();
-  CLI::App* command = app->add_subcommand(
-      "get",
-      "Write an object's bytes to standard output, or to a file.\n"
-      "Example:\n"
-      "  vitrine get result-42 --timeout 1m | sha256sum");
-  options->id = AddWords(command, "ID", "The object")->required()->expected(1);
-  command
-      ->add_option("-o,--output", options->output,
-                   "Write there instead; left alone if there is no object")
+  CLI::App* command =
+      app->add_subcommand("get",
+                          "Write an object to standard output or a file.\n"
+                          "\n"
+                          "Example:\n"
+                          "  vitrine get result-42 --timeout 1m | sha256sum");
+  AddText(command, "ID", &options->id, "The object")->required();
+  AddText(command, "-o,--output", &options->output,
+          "Write there instead; left alone if there is no object")
       ->type_name("FILE");
   AddTimeout(command, &options->timeout,
              "Wait so long for the object to be sealed (default: not at all)");

@@ -124,7 +124,7 @@ int RunList(const CommandLine& line, const ListOptions& options) {
   if (!client) return exit_code;
   auto stats = Fetch(*client, options);
   if (!stats) return Fail("ls", stats.error());
-  exit_code = Filter(options.patterns->results(), &*stats);
+  exit_code = Filter(Words(options.patterns), &*stats);
   Sort(options, &*stats);
   const bool terminal = ::isatty(STDOUT_FILENO) == 1;
   if (options.json) {
@@ -145,8 +145,9 @@ void AddListCommand(CLI::App* app, CommandLine* line) {
   auto options = std::make_shared<ListOptions>();
   CLI::App* command =
       app->add_subcommand("ls",
-                          "List the sealed objects, one a line, by name.\n"
-                          "Example:\n"
+                          "List objects.\n"
+                          "\n"
+                          "The sealed ones, one a line, by name.  Example:\n"
                           "  vitrine ls -l 'model-*'");
   // -h is taken, as in ls.
   command->set_help_flag("--help", "Print this help and exit");

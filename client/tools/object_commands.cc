@@ -17,7 +17,7 @@ void AddSimple(CLI::App* app, CommandLine* line, const std::string& verb,
     int exit_code = kExitOk;
     auto client = Connect(*line, Timeout::Poll(), &exit_code);
     if (!client) return exit_code;
-    return ForEachId(verb, ids->results(),
+    return ForEachId(verb, Words(ids),
                      [&](const ObjectId& id) { return ((*client).*call)(id); });
   };
   command->callback([=] { line->run = run; });
@@ -27,6 +27,7 @@ int RunRemove(const CommandLine& line, const std::vector<std::string>& names,
               bool force) {
   int exit_code = kExitOk;
   const auto ids = ParseIds("rm", names, &exit_code);
+  if (ids.empty()) return exit_code;
   auto client = Connect(line, Timeout::Poll(), &exit_code);
   if (!client) return exit_code;
   auto results = client->DeleteMany(ids);
@@ -42,32 +43,38 @@ int RunRemove(const CommandLine& line, const std::vector<std::string>& names,
 void AddRemove(CLI::App* app, CommandLine* line) {
   CLI::App* command = app->add_subcommand(
       "rm",
-      "Delete sealed objects.  The names go at once; whoever has an object\n"
-      "open or mapped keeps reading it, and its memory is free when the last\n"
-      "of them lets go.");
+      "Delete sealed objects.\n"
+      "\n"
+      "The names go at once; whoever has an object open or mapped keeps "
+      "reading\n"
+      "it, and its memory is free when the last of them lets go.");
   CLI::Option* ids = AddWords(command, "ID", "The objects")->required();
   auto force = std::make_shared<bool>(false);
   command->add_flag("-f,--force", *force,
                     "Do not mind objects that are not there");
   command->callback([=] {
-    line->run = [=] { return RunRemove(*line, ids->results(), *force); };
+    line->run = [=] { return RunRemove(*line, Words(ids), *force); };
   });
 }
 
 }  // namespace
 
 void AddObjectCommands(CLI::App* app, CommandLine* line) {
-  AddSimple(
-      app, line, "seal",
-      "Seal what was left unsealed, for instance by `cp` into the mount:\n"
-      "from then on nobody can change it and all can read it.  Fails\n"
-      "while anybody still has it open or mapped for writing.",
-      &Client::SealByName);
+  AddSimple(app, line, "seal",
+            "Seal what was left unsealed.\n"
+            "\n"
+            "For instance by `cp` into the mount.  From then on nobody can "
+            "change it and\n"
+            "all can read it.  Fails while anybody has it open or mapped for "
+            "writing.",
+            &Client::SealByName);
   AddSimple(app, line, "abort", "Give up unsealed objects and their memory.",
             &Client::AbortByName);
   AddRemove(app, line);
   AddSimple(app, line, "hold",
-            "Keep objects in memory, however little of it is left, until\n"
+            "Keep objects in memory.\n"
+            "\n"
+            "They are not evicted, however little memory is left, until "
             "`vitrine unhold`.",
             &Client::Hold);
   AddSimple(app, line, "unhold", "Let objects be evicted again.",

@@ -96,7 +96,7 @@ Status PutOne(Client& client, const std::string& file, const ObjectId& id,
 
 // The usage errors; kExitOk: there is none.
 int CheckFiles(const PutOptions& options) {
-  const auto& files = options.files->results();
+  const auto files = Words(options.files);
   if (!options.id.empty() && files.size() != 1) {
     return FailUsage("put", "--id goes with exactly one file");
   }
@@ -111,7 +111,7 @@ int CheckFiles(const PutOptions& options) {
 int PutAll(Client& client, const PutOptions& options,
            const CreateOptions& create) {
   int exit_code = kExitOk;
-  for (const std::string& file : options.files->results()) {
+  for (const std::string& file : Words(options.files)) {
     auto id =
         ObjectId::FromText(options.id.empty() ? BaseName(file) : options.id);
     const Status status =
@@ -130,7 +130,7 @@ int RunPut(const CommandLine& line, const PutOptions& options) {
   if (const int usage = CheckFiles(options); usage != kExitOk) return usage;
   CreateOptions create;
   create.timeout = options.timeout;
-  auto metadata = ParseMetadata(options.meta->results());
+  auto metadata = ParseMetadata(Words(options.meta));
   if (!metadata) return FailUsage("put --meta", metadata.error().message);
   create.metadata = std::move(*metadata);
   if (!options.mode_text.empty()) {
@@ -152,27 +152,28 @@ void AddPutCommand(CLI::App* app, CommandLine* line) {
   auto options = std::make_shared<PutOptions>();
   CLI::App* command = app->add_subcommand(
       "put",
-      "Put files into the store: copy, seal.\n"
-      "An object is named after its file unless --id says otherwise, and gets\n"
-      "the file's permission bits (without x; umask applies).  It is there "
-      "for\n"
-      "others all at once, when it is sealed; nothing stays behind if that\n"
-      "fails.  Example:\n"
+      "Put files into the store: copy and seal.\n"
+      "\n"
+      "An object is named after its file unless --id says otherwise, and gets "
+      "the\n"
+      "file's permission bits (without x; umask applies).  It is there for "
+      "others\n"
+      "all at once, when it is sealed; nothing stays behind if that fails.\n"
+      "Examples:\n"
       "  vitrine put model.bin --meta version=3\n"
       "  zcat data.gz | vitrine put - --id data");
   options->files =
       AddWords(command, "FILE", "Files; - is standard input (needs --id)")
           ->required();
-  command->add_option("--id", options->id, "The object's id, for one file")
+  AddText(command, "--id", &options->id, "The object's id, for one file")
       ->type_name("ID");
   options->meta =
-      AddWords(command, "--meta",
-               "What to say about the object; may be given several times.\n"
-               "Through the mount it is the extended attribute user.KEY")
+      AddRepeated(command, "--meta",
+                  "What to say about the object; may be given several times. "
+                  "Through the mount it is the extended attribute user.KEY")
           ->type_name("KEY=VALUE");
-  command
-      ->add_option("--mode", options->mode_text,
-                   "Permission bits in octal, as they stand (no umask)")
+  AddText(command, "--mode", &options->mode_text,
+          "Permission bits in octal, as they stand (no umask)")
       ->type_name("MODE");
   AddTimeout(command, &options->timeout,
              "How long to wait for space (default 10 s)");

@@ -180,8 +180,7 @@ int RunSql(const CommandLine& line, const SqlOptions& options) {
   const auto dir = FindStateDir(line, options, &exit_code);
   if (!dir) return exit_code;
   auto reader = CatalogReader::Open(*dir);
-  // The message has the path, which is what was not found.
-  if (!reader) return Fail("sql: " + reader.error().message, reader.error());
+  if (!reader) return FailWith("sql", reader.error().message);
   const Status status = Query(*reader, options);
   return FinishOutput(status ? kExitOk : Fail("sql", status.error()));
 }
@@ -192,14 +191,16 @@ void AddSqlCommand(CLI::App* app, CommandLine* line) {
   auto options = std::make_shared<SqlOptions>();
   CLI::App* command = app->add_subcommand(
       "sql",
-      "Ask the catalog, read-only, while the store runs (at most 50 ms behind\n"
-      "it).  The tables are shown by\n"
+      "Ask the catalog with SQL, read-only.\n"
+      "\n"
+      "Works while the store runs; the catalog is at most 50 ms behind it.\n"
+      "Examples:\n"
+      "  vitrine sql 'SELECT id, size_bytes FROM objects ORDER BY used_ns'\n"
       "  vitrine sql 'SELECT name, sql FROM sqlite_schema'");
-  command->add_option("SQL", options->sql, "One or more SELECT statements")
+  AddText(command, "SQL", &options->sql, "One or more SELECT statements")
       ->required();
-  command
-      ->add_option("--state-dir", options->state_dir,
-                   "Read the catalog there; needs no running store")
+  AddText(command, "--state-dir", &options->state_dir,
+          "Read the catalog there; needs no running store")
       ->type_name("DIR");
   command->add_flag("--json", options->json, "An array of objects");
   command->add_flag("--csv", options->csv, "Comma-separated, with a header");

@@ -65,10 +65,9 @@ int RunStat(const CommandLine& line, const StatOptions& options) {
   auto client = Connect(line, Timeout::Poll(), &exit_code);
   if (!client) return exit_code;
   auto json = nlohmann::ordered_json::array();
-  exit_code =
-      ForEachId("stat", options.ids->results(), [&](const ObjectId& id) {
-        return StatOne(*client, id, options.json ? &json : nullptr);
-      });
+  exit_code = ForEachId("stat", Words(options.ids), [&](const ObjectId& id) {
+    return StatOne(*client, id, options.json ? &json : nullptr);
+  });
   if (options.json) Print(Dump(json) + "\n");
   return FinishOutput(exit_code);
 }
@@ -79,8 +78,9 @@ void AddStatCommand(CLI::App* app, CommandLine* line) {
   auto options = std::make_shared<StatOptions>();
   CLI::App* command = app->add_subcommand(
       "stat",
-      "Tell all that is known of objects, sealed or not: size, owner, times,\n"
-      "use, and what their creators said about them.");
+      "Tell all that is known of objects.\n"
+      "\n"
+      "Sealed or not: size, owner, times, use, and the metadata.");
   options->ids = AddWords(command, "ID", "The objects")->required();
   command->add_flag("--json", options->json,
                     "An array; times in nanoseconds since 1970");

@@ -93,8 +93,9 @@ void AddStatusCommand(CLI::App* app, CommandLine* line) {
   auto options = std::make_shared<StatusOptions>();
   CLI::App* command = app->add_subcommand(
       "status",
-      "Tell how the store is: capacity and use, objects, memory, mount,\n"
-      "clients, catalog, eviction.\n"
+      "Tell how the store is.\n"
+      "\n"
+      "Capacity and use, objects, memory, mount, clients, catalog, eviction.\n"
       "Example:\n"
       "  vitrine status --wait --timeout 10 && start-workers");
   command->add_flag("--wait", options->wait, "Wait until a store is ready");

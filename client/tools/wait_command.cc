@@ -40,7 +40,7 @@ int Report(const WaitOptions& options, const std::vector<ObjectId>& ids,
 
 int RunWait(const CommandLine& line, const WaitOptions& options) {
   int exit_code = kExitOk;
-  const auto ids = ParseIds("wait", options.ids->results(), &exit_code);
+  const auto ids = ParseIds("wait", Words(options.ids), &exit_code);
   if (exit_code != kExitOk) return exit_code;
   const size_t distinct = std::set<ObjectId>(ids.begin(), ids.end()).size();
   if (options.any_option->count() > 0 &&
@@ -68,6 +68,7 @@ void AddWaitCommand(CLI::App* app, CommandLine* line) {
   CLI::App* command =
       app->add_subcommand("wait",
                           "Wait until objects are sealed.\n"
+                          "\n"
                           "Example:\n"
                           "  vitrine wait part-1 part-2 --timeout 5m && merge");
   options->ids = AddWords(command, "ID", "The objects")->required();

@@ -1,0 +1,304 @@
+// What a store that is broken, or another program altogether, can do to a
+// client: nothing but to get errors out of it.
+#include <gtest/gtest.h>
+#include <vitrine/client.h>
+
+#include <chrono>
+
+#include "tests/client/fake_store.h"
+#include "tests/client/test_store.h"
+
+namespace vitrine {
+namespace {
+
+using Answer = FakeStore::Answer;
+
+class HostileStoreTest : public testing::Test {
+ protected:
+  Code ConnectError(int timeout_ms = 200) {
+    auto client = Client::Connect(store_.Options(timeout_ms));
+    return client ? Code{} : client.error().code;
+  }
+  std::string ConnectMessage() {
+    auto client = Client::Connect(store_.Options(200));
+    return client ? "" : client.error().message;
+  }
+  Client Connect() {
+    auto client = Client::Connect(store_.Options());
+    if (!client) throw std::runtime_error(client.error().ToString());
+    return *client;
+  }
+
+  FakeStore store_;
+};
+
+TEST_F(HostileStoreTest, AnotherVersionIsSaidAtOnce) {
+  store_.version = kProtocolVersion + 1;
+  EXPECT_EQ(ConnectError(60000), Code::kVersionMismatch);
+}
+
+TEST_F(HostileStoreTest, ARefusedVersionIsSaidAtOnce) {
+  protocol::FailureT failure;
+  failure.code = static_cast<uint8_t>(Code::kVersionMismatch);
+  failure.message = "too new";
+  store_.welcome = [&] { return Answer{FakeStore::Say(failure)}; };
+  auto client = Client::Connect(store_.Options(60000));
+  EXPECT_EQ(client.error().code, Code::kVersionMismatch);
+  EXPECT_NE(client.error().message.find("too new"), std::string::npos);
+}
+
+TEST_F(HostileStoreTest, AWelcomeWithoutSenseIsRefused) {
+  store_.token_bytes = 3;
+  EXPECT_EQ(ConnectError(), Code::kUnavailable);
+  store_.token_bytes = kSessionTokenBytes;
+  store_.page_bytes = 4097;
+  EXPECT_EQ(ConnectError(), Code::kUnavailable);
+  store_.page_bytes = 0;
+  EXPECT_EQ(ConnectError(), Code::kUnavailable);
+  store_.page_bytes = 4096;
+  EXPECT_EQ(ConnectError(), Code{});
+}
+
+TEST_F(HostileStoreTest, AWelcomeWithoutDescriptorsIsRefused) {
+  store_.welcome = [&] {
+    Answer answer = store_.Welcome();
+    answer.fds.pop_back();
+    return answer;
+  };
+  EXPECT_EQ(ConnectError(), Code::kUnavailable);
+}
+
+TEST_F(HostileStoreTest, AShortPageIsRefused) {
+  ASSERT_EQ(::ftruncate(store_.page_fd(), sizeof(ClientPage) - 1), 0);
+  EXPECT_NE(ConnectMessage().find("page"), std::string::npos);
+}
+
+TEST_F(HostileStoreTest, ABrokenIndexIsRefused) {
+  store_.index().header().slot_count = 1000000;
+  EXPECT_NE(ConnectMessage().find("index"), std::string::npos);
+}
+
+TEST_F(HostileStoreTest, GarbageAndHangUpsInsteadOfAWelcome) {
+  store_.welcome = [] { return Answer{.garbage = true}; };
+  EXPECT_EQ(ConnectError(), Code::kUnavailable);
+  store_.welcome = [] { return Answer{.hang_up = true}; };
+  EXPECT_EQ(ConnectError(), Code::kUnavailable);
+  store_.welcome = [] { return Answer{FakeStore::Say(protocol::DoneT())}; };
+  EXPECT_EQ(ConnectError(), Code::kUnavailable);
+}
+
+TEST_F(HostileStoreTest, GarbageEndsTheSessionAndItIsMadeAnew) {
+  store_.answer = [](const auto&) { return Answer{.garbage = true}; };
+  Client client = Connect();
+  EXPECT_EQ(client.Stat(Id("a")).error().code, Code::kCorruption);
+  EXPECT_TRUE(Eventually([&] { return store_.sessions() >= 2; }));
+}
+
+TEST_F(HostileStoreTest, TheAnswerToAnotherQuestionEndsTheSession) {
+  store_.answer = [](const auto&) {
+    return Answer{FakeStore::Say(protocol::EvictReplyT())};
+  };
+  Client client = Connect();
+  EXPECT_EQ(client.Stat(Id("a")).error().code, Code::kCorruption);
+  EXPECT_TRUE(Eventually([&] { return store_.sessions() >= 2; }));
+}
+
+TEST_F(HostileStoreTest, SomethingUnaskedEndsTheSession) {
+  Client client = Connect();
+  store_.SaySoon(FakeStore::Say(protocol::DoneT()));
+  EXPECT_TRUE(Eventually([&] { return store_.sessions() >= 2; }));
+}
+
+TEST_F(HostileStoreTest, UnknownErrorCodesAreCorruption) {
+  protocol::FailureT failure;
+  failure.code = 200;
+  store_.answer = [&](const auto&) { return Answer{FakeStore::Say(failure)}; };
+  Client client = Connect();
+  EXPECT_EQ(client.Stat(Id("a")).error().code, Code::kCorruption);
+}
+
+TEST_F(HostileStoreTest, ResultsForOtherIdsAreRefused) {
+  store_.answer = [](const protocol::RequestT& request) {
+    if (request.body.AsDelete() != nullptr) {
+      return Answer{FakeStore::Say(protocol::DeleteReplyT())};
+    }
+    return Answer{FakeStore::Say(protocol::WaitReplyT())};
+  };
+  Client client = Connect();
+  EXPECT_EQ(client.Delete(Id("a")).error().code, Code::kCorruption);
+  EXPECT_EQ(client.Get(Id("a"), Timeout::Never()).error().code,
+            Code::kCorruption);
+}
+
+TEST_F(HostileStoreTest, AListWithoutEndEnds) {
+  store_.answer = [](const auto&) {
+    return Answer{FakeStore::Say(protocol::ListReplyT())};
+  };
+  Client client = Connect();
+  EXPECT_EQ(client.List().error().code, Code::kCorruption);
+}
+
+TEST_F(HostileStoreTest, ASegmentShorterThanTheObjectIsRefused) {
+  store_.WriteSegment(7, "short");
+  store_.index().Publish(1, "a", 7, 6);
+  Client client = Connect();
+  EXPECT_EQ(client.Get(Id("a")).error().code, Code::kCorruption);
+  store_.index().slot(1).offset = ~uint64_t{0};
+  EXPECT_EQ(client.Get(Id("a")).error().code, Code::kCorruption);
+}
+
+TEST_F(HostileStoreTest, ASecondObjectBeyondAMappedSegmentIsRefused) {
+  store_.WriteSegment(7, "hello");
+  store_.index().Publish(1, "a", 7, 5);
+  store_.index().Publish(2, "b", 7, 100000);
+  Client client = Connect();
+  EXPECT_TRUE(client.Get(Id("a")));
+  EXPECT_EQ(client.Get(Id("b")).error().code, Code::kCorruption);
+}
+
+TEST_F(HostileStoreTest, ASegmentThatIsALinkIsNotFollowed) {
+  ASSERT_EQ(::symlink("/etc/passwd",
+                      (store_.segments() + "/0000000000000007").c_str()),
+            0);
+  store_.index().Publish(1, "a", 7, 5);
+  protocol::FailureT failure;
+  failure.code = static_cast<uint8_t>(Code::kPermissionDenied);
+  store_.answer = [&](const auto&) { return Answer{FakeStore::Say(failure)}; };
+  Client client = Connect();
+  EXPECT_EQ(client.Get(Id("a")).error().code, Code::kPermissionDenied);
+}
+
+TEST_F(HostileStoreTest, ALoopInTheIndexIsCorruption) {
+  Client client = Connect();
+  store_.index().Publish(1, "a", 7, 6);
+  store_.index().slot(1).next = 1;
+  store_.index().bucket_of("b").head = 1;
+  EXPECT_EQ(client.Get(Id("b")).error().code, Code::kCorruption);
+}
+
+TEST_F(HostileStoreTest, AnObjectStuckBetweenStatesIsATimeout) {
+  Client client = Connect();
+  store_.index().Publish(1, "a", 7, 6);
+  store_.index().slot(1).word = MakeSlotWord(1, SlotState::kEvicting);
+  EXPECT_EQ(client.Get(Id("a")).error().code, Code::kTimeout);
+}
+
+TEST_F(HostileStoreTest, ANewObjectWithAShortSegmentIsRefused) {
+  const UniqueFd file(::memfd_create("segment", MFD_CLOEXEC));
+  ASSERT_EQ(::ftruncate(file.get(), 10), 0);
+  std::atomic<int> aborts = 0;
+  store_.answer = [&](const protocol::RequestT& request) {
+    if (request.body.AsAbort() != nullptr) {
+      ++aborts;
+      return Answer{FakeStore::Say(protocol::DoneT())};
+    }
+    return Answer{FakeStore::Say(protocol::CreateReplyT()), {file.get()}};
+  };
+  Client client = Connect();
+  EXPECT_EQ(client.Create(Id("a"), 11).error().code, Code::kCorruption);
+  EXPECT_EQ(aborts, 1);
+}
+
+TEST_F(HostileStoreTest, AHungUpCallIsDisconnected) {
+  store_.answer = [](const auto&) { return Answer{.hang_up = true}; };
+  Client client = Connect();
+  EXPECT_EQ(client.Stat(Id("a")).error().code, Code::kDisconnected);
+}
+
+TEST_F(HostileStoreTest, BlockedCallsEndWithTheStore) {
+  store_.answer = [](const auto&) { return Answer{.silent = true}; };
+  Client client = Connect();
+  std::thread stopper([&] {
+    Eventually([&] { return store_.requests() > 0; });
+    store_.Stop();
+  });
+  EXPECT_EQ(client.Get(Id("a"), Timeout::Never()).error().code,
+            Code::kDisconnected);
+  stopper.join();
+  EXPECT_TRUE(Eventually(
+      [&] { return client.Get(Id("a")).error().code == Code::kDisconnected; }));
+}
+
+// --- and what a good one does, seen from close by ---
+
+TEST_F(HostileStoreTest, AGetIsPinnedInThePageUntilItsRelease) {
+  store_.WriteSegment(7, "hello");
+  store_.index().Publish(3, "a", 7, 5);
+  Client client = Connect();
+  auto mapping = Mapping::Map(store_.page_fd(), sizeof(ClientPage), PROT_READ);
+  ASSERT_TRUE(mapping);
+  const auto* page = reinterpret_cast<const ClientPage*>(mapping->data());
+  const auto count_pins = [&] {
+    int count = 0;
+    for (const PageStripe& stripe : page->stripes) {
+      for (uint32_t i = 0; i < stripe.pins_high_water; ++i) {
+        if (stripe.pins[i] == MakePin(3, 1)) ++count;
+      }
+    }
+    return count;
+  };
+  {
+    auto object = client.Get(Id("a"));
+    ASSERT_TRUE(object);
+    const Object copy = *object;
+    auto again = client.Get(Id("a"));
+    EXPECT_EQ(count_pins(), 2);
+    EXPECT_EQ(TextOf(copy), "hello");
+    EXPECT_EQ(page->kept_mappings, 1u);
+  }
+  EXPECT_EQ(count_pins(), 0);
+  EXPECT_EQ(store_.requests(), 0);
+}
+
+TEST_F(HostileStoreTest, ARecallUnmapsWhatIsNotInHand) {
+  store_.WriteSegment(7, "kept");
+  store_.WriteSegment(8, "held");
+  store_.index().Publish(1, "kept", 7, 4);
+  store_.index().Publish(2, "held", 8, 4);
+  Client client = Connect();
+  auto mapping = Mapping::Map(store_.page_fd(), sizeof(ClientPage), PROT_READ);
+  const auto* page = reinterpret_cast<const ClientPage*>(mapping->data());
+  auto held = client.Get(Id("held"));
+  EXPECT_TRUE(client.Get(Id("kept")));
+  EXPECT_EQ(page->kept_mappings, 2u);
+  protocol::RecallT recall;
+  recall.segments = {7, 8, 9};
+  store_.SaySoon(FakeStore::Say(recall));
+  EXPECT_TRUE(Eventually([&] { return page->kept_mappings == 1; }));
+  EXPECT_EQ(TextOf(*held), "held");
+}
+
+TEST_F(HostileStoreTest, WithoutPinsLeftGetsGoOn) {
+  store_.WriteSegment(7, "hello");
+  store_.index().Publish(1, "a", 7, 5);
+  Client client = Connect();
+  std::vector<Object> objects;
+  for (size_t i = 0; i < kPageStripes * kPinsPerStripe + 100; ++i) {
+    auto object = client.Get(Id("a"));
+    ASSERT_TRUE(object) << object.error().ToString();
+    objects.push_back(std::move(*object));
+  }
+  EXPECT_EQ(TextOf(objects.back()), "hello");
+}
+
+TEST_F(HostileStoreTest, OpensByDescriptorWhatItMayNotOpenByName) {
+  store_.WriteSegment(7, "hello");
+  store_.index().Publish(1, "a", 7, 5, /*flags=*/0);
+  const UniqueFd segment(::open(
+      (store_.segments() + "/0000000000000007").c_str(), O_RDONLY | O_CLOEXEC));
+  std::atomic<uint64_t> number = 6;  // Deleted and made anew, at first.
+  store_.answer = [&](const protocol::RequestT& request) {
+    EXPECT_NE(request.body.AsOpen(), nullptr);
+    protocol::OpenReplyT reply;
+    reply.number = number++;
+    return Answer{FakeStore::Say(reply), {segment.get()}};
+  };
+  Client client = Connect();
+  auto object = client.Get(Id("a"));
+  ASSERT_TRUE(object) << object.error().ToString();
+  EXPECT_EQ(TextOf(*object), "hello");
+  EXPECT_EQ(store_.requests(), 2);
+}
+
+}  // namespace
+}  // namespace vitrine
