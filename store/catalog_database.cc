@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "schema/base/unique_fd.h"
 #include "schema/migrations.h"
@@ -13,6 +14,9 @@ namespace vitrine {
 namespace {
 
 constexpr mode_t kMode = 0644;
+// Somebody who has it locked for a moment must not keep the store from
+// starting; later there is a next attempt.
+constexpr int kOpenTimeoutMs = 5000;
 constexpr int kBusyTimeoutMs = 100;
 
 // NORMAL: only a checkpoint waits for the disk, and a crash of the host costs
@@ -56,16 +60,15 @@ Status CheckVersion(Database* database, int64_t newest) {
   if (!tables) return tables.error();
   const bool fresh = *version == 0 && *tables == 0;
   if (!fresh && *application != kCatalogApplicationId) {
-    return Error{Code::kCorruption,
-                 database->path() + " is a database, but not a catalog"};
+    return Error{Code::kCorruption, "it is a database, but not a catalog"};
   }
   if (*version < 0) {
     return Error{Code::kCorruption,
-                 database->path() + " has version " + std::to_string(*version)};
+                 "it has version " + std::to_string(*version)};
   }
   if (*version > newest) {
     return Error{Code::kVersionMismatch,
-                 database->path() + " has version " + std::to_string(*version) +
+                 "it has version " + std::to_string(*version) +
                      "; this program knows versions up to " +
                      std::to_string(newest)};
   }
@@ -87,7 +90,6 @@ Status UseWriteAheadLog(Database* database) {
 
 Status SetUp(Database* database) {
   sqlite3* handle = database->handle();
-  sqlite3_busy_timeout(handle, kBusyTimeoutMs);
   // SQLite would delete the log at the end; but without it, a reader who may
   // not write to the directory could not open the database.
   int persist = 1;
@@ -115,6 +117,13 @@ Status Migrate(Database* database, std::span<const char* const> migrations) {
   return Status();
 }
 
+Error WithAdvice(Error error, const std::string& path) {
+  if (error.code == Code::kCorruption) {
+    error.message += "; move " + path + "* away to begin a new catalog";
+  }
+  return error;
+}
+
 }  // namespace
 
 Result<Database> OpenCatalogDatabase(const std::string& path,
@@ -123,11 +132,13 @@ Result<Database> OpenCatalogDatabase(const std::string& path,
   auto database =
       Database::Open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX);
   if (!database) return database.error();
+  sqlite3_busy_timeout(database->handle(), kOpenTimeoutMs);
   Status status =
       CheckVersion(&*database, static_cast<int64_t>(migrations.size()));
   if (status) status = SetUp(&*database);
   if (status) status = Migrate(&*database, migrations);
-  if (!status) return status.error();
+  if (!status) return WithAdvice(status.error(), path);
+  sqlite3_busy_timeout(database->handle(), kBusyTimeoutMs);
   return database;
 }
 
