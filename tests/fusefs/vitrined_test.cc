@@ -264,7 +264,7 @@ TEST_F(VitrinedTest, AnUnusableMemoryDirectoryIsRefused) {
 TEST_F(VitrinedTest, ACatalogThatIsNoneIsRefusedAndStays) {
   fs::create_directory(Path("state"));
   std::ofstream(Path("state/catalog.db")) << std::string(8192, 'x');
-  ExpectRefusal(Small(), "catalog");
+  ExpectRefusal(Small(), Path("state/catalog.db"));
   EXPECT_EQ(fs::file_size(Path("state/catalog.db")), 8192U);
 }
 
