@@ -66,8 +66,8 @@ Finding CheckPassthrough(const MachineFacts& facts) {
 Finding CheckFuseDevice(const MachineFacts& facts) {
   if (facts.fuse_device.works) return Ok("/dev/fuse", "can be opened");
   return Warn("/dev/fuse", facts.fuse_device.why_not,
-              "modprobe fuse; in a container, --device /dev/fuse; without it "
-              "there is no mount, native clients work in full");
+              "modprobe fuse, chmod 666 /dev/fuse; in a container: --device "
+              "/dev/fuse");
 }
 
 Finding CheckFusermount(const MachineFacts& facts) {
@@ -287,8 +287,7 @@ std::string NextTier(const MachineFacts& facts) {
     case Tier::kNoMount:
       return facts.fuse_device.works
                  ? "install fusermount3 (package fuse3), setuid root"
-                 : "make /dev/fuse usable (modprobe fuse; in a container: "
-                   "--device /dev/fuse)";
+                 : "make /dev/fuse usable for this user";
     case Tier::kUserMount:
       return KernelHasPassthrough(facts)
                  ? "run vitrined as root: passthrough and an own tmpfs"

@@ -195,7 +195,7 @@ void AddSqlCommand(CLI::App* app, CommandLine* line) {
       "\n"
       "Works while the store runs; the catalog is at most 50 ms behind it.\n"
       "Examples:\n"
-      "  vitrine sql 'SELECT id, size_bytes FROM objects ORDER BY used_ns'\n"
+      "  vitrine sql 'SELECT id, size_bytes FROM sealed ORDER BY used_ns'\n"
       "  vitrine sql 'SELECT name, sql FROM sqlite_schema'");
   AddText(command, "SQL", &options->sql, "One or more SELECT statements")
       ->required();

@@ -16,6 +16,7 @@ using Json = nlohmann::ordered_json;
 struct StatusOptions {
   bool wait = false;
   bool json = false;
+  bool verbose = false;
   Timeout timeout = Timeout::Never();
 };
 
@@ -36,39 +37,57 @@ std::string ValueText(const std::string& key, const Json& value) {
   return Dump(value, -1);
 }
 
-// "used_bytes" -> "used"
-std::string Label(std::string key) {
-  for (const char* unit : {"_bytes", "_s"}) {
-    if (key.ends_with(unit)) key.erase(key.rfind('_'));
+// "used_bytes" -> "used", unless `siblings` have that, too.
+std::string Label(const std::string& key, const Json& siblings) {
+  if (siblings.is_array()) return "-";
+  for (const std::string unit : {"_bytes", "_s"}) {
+    const std::string bare = key.substr(0, key.size() - unit.size());
+    if (key.ends_with(unit) && !siblings.contains(bare)) return Printable(bare);
   }
   return Printable(key);
 }
 
+// Of no interest to people in a hurry.
+bool IsNothing(const Json& value) {
+  return value.is_null() || value == Json(0) || value == Json("") ||
+         (value.is_structured() && value.empty());
+}
+
 // One row for each value, whatever there is: new keys need no new code.
-void AddRows(const Json& json, const std::string& indent, Table* table) {
+void AddRows(const Json& json, const std::string& indent, bool verbose,
+             Table* table) {
   for (const auto& [key, value] : json.items()) {
+    const std::string label = indent + Label(key, json);
     if (value.is_structured() && !value.empty()) {
-      table->Add({indent + (json.is_array() ? "-" : Label(key)), ""});
-      AddRows(value, indent + "  ", table);
-    } else if (value.is_structured()) {
-      table->Add({indent + Label(key), "none"});
-    } else {
-      table->Add({indent + (json.is_array() ? "-" : Label(key)),
-                  ValueText(key, value)});
+      Table inner({Align::kLeft, Align::kLeft});
+      AddRows(value, indent + "  ", verbose, &inner);
+      if (inner.empty()) continue;
+      table->Add({label, ""});
+      table->Append(std::move(inner));
+    } else if (verbose || indent.empty() || !IsNothing(value)) {
+      table->Add({label, ValueText(key, value)});
     }
   }
 }
 
-std::string Summary(const Json& status) {
-  Table table({Align::kLeft, Align::kLeft});
-  // The plain values first: they are what people look for.
+// The plain values, the best known first, then the nested ones.
+Json InOrder(const Json& status) {
   Json plain = Json::object();
   Json nested = Json::object();
+  for (const char* key : {"version", "pid", "uptime_s", "capacity_bytes",
+                          "used_bytes", "free_bytes"}) {
+    if (status.contains(key)) plain[key] = status[key];
+  }
   for (const auto& [key, value] : status.items()) {
     (value.is_structured() ? nested : plain)[key] = value;
   }
-  AddRows(plain, "", &table);
-  AddRows(nested, "", &table);
+  for (auto& [key, value] : nested.items()) plain[key] = value;
+  return plain;
+}
+
+std::string Summary(const Json& status, bool verbose) {
+  Table table({Align::kLeft, Align::kLeft});
+  AddRows(InOrder(status), "", verbose, &table);
   return table.Text();
 }
 
@@ -83,7 +102,7 @@ int RunStatus(const CommandLine& line, const StatusOptions& options) {
   if (!status.is_object()) {
     return Fail("status", {Code::kCorruption, "the answer is not JSON"});
   }
-  Print(options.json ? Dump(status) + "\n" : Summary(status));
+  Print(options.json ? Dump(status) + "\n" : Summary(status, options.verbose));
   return FinishOutput(kExitOk);
 }
 
@@ -102,6 +121,8 @@ void AddStatusCommand(CLI::App* app, CommandLine* line) {
   AddTimeout(command, &options->timeout,
              "With --wait: at most so long (default: never)");
   command->add_flag("--json", options->json, "As the store says it");
+  command->add_flag("-v,--verbose", options->verbose,
+                    "Also what is zero or empty");
   command->callback(
       [=] { line->run = [=] { return RunStatus(*line, *options); }; });
 }

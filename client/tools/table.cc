@@ -9,6 +9,10 @@ void Table::Add(std::vector<std::string> cells) {
   rows_.push_back(std::move(cells));
 }
 
+void Table::Append(Table other) {
+  for (auto& row : other.rows_) Add(std::move(row));
+}
+
 std::string Table::Text() const {
   std::vector<size_t> widths(aligns_.size());
   for (const auto& row : rows_) {

@@ -19,6 +19,9 @@ class Table {
 
   // `cells` beyond the columns are dropped, missing ones are empty.
   void Add(std::vector<std::string> cells);
+  // Adds the rows of `other`, which has as many columns.
+  void Append(Table other);
+  bool empty() const { return rows_.empty(); }
   // The rows, two spaces between columns, none at the end of a line.
   std::string Text() const;
 
