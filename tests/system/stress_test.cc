@@ -81,8 +81,8 @@ TEST_P(StressTest, NoWrongByteNothingLostNothingLeaked) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Passthrough, StressTest, testing::Values("on", "off"),
-                         [](const auto& info) {
-                           return std::string(info.param);
+                         [](const auto& tested) {
+                           return std::string(tested.param);
                          });
 
 }  // namespace
