@@ -1,24 +1,22 @@
 // How the catalog is made to agree with what a restarted store found in memory.
 #include <algorithm>
 #include <chrono>
-#include <limits>
 
 #include "store/catalog_writer.h"
 
 namespace vitrine {
 namespace {
 
-constexpr char kMakeLiveTable[] =
-    "CREATE TEMP TABLE IF NOT EXISTS live (number INTEGER PRIMARY KEY);"
-    "DELETE FROM temp.live";
-constexpr char kPutLiveNumber[] =
-    "INSERT OR IGNORE INTO temp.live (number) VALUES (?)";
-constexpr char kPutLostEvents[] =
-    "INSERT INTO events (sequence, time_ns, kind, object, id, size_bytes,"
-    " reason) SELECT ? + row_number() OVER (ORDER BY number) - 1, ?,"
-    " CASE state WHEN 'sealed' THEN 'lost' ELSE 'aborted' END, number, id,"
-    " size_bytes, 'the store ended' FROM objects WHERE gone_ns IS NULL"
-    " AND number NOT IN (SELECT number FROM temp.live)";
+constexpr char kSelectLiving[] =
+    "SELECT number, id, state = 'sealed', hold, sealed_ns FROM objects"
+    " WHERE gone_ns IS NULL ORDER BY number";
+constexpr char kForget[] = "DELETE FROM objects WHERE number = ?";
+constexpr char kPutLostEvent[] =
+    "INSERT OR REPLACE INTO events (sequence, time_ns, kind, object, id,"
+    " size_bytes, reason) SELECT ?, ?,"
+    " CASE state WHEN 'sealed' THEN 'lost' ELSE 'aborted' END,"
+    " number, id, size_bytes, 'the store ended'"
+    " FROM objects WHERE number = ?";
 constexpr char kMarkLost[] =
     "UPDATE objects SET"
     " state = CASE state WHEN 'sealed' THEN 'lost' ELSE 'aborted' END,"
@@ -26,8 +24,7 @@ constexpr char kMarkLost[] =
     "  THEN 'not in memory when the store started'"
     "  ELSE 'the store ended before it was sealed' END,"
     " tier = NULL, segment = NULL, offset_bytes = NULL, gone_ns = ?"
-    " WHERE gone_ns IS NULL AND number NOT IN (SELECT number FROM temp.live)";
-
+    " WHERE number = ?";
 constexpr char kEndAllClients[] =
     "UPDATE clients SET disconnected_ns = ? WHERE disconnected_ns IS NULL";
 
@@ -35,6 +32,22 @@ int64_t NowNs() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();
+}
+
+std::vector<const ObjectInfo*> SortedByNumber(
+    const std::vector<ObjectInfo>& infos) {
+  std::vector<const ObjectInfo*> sorted;
+  sorted.reserve(infos.size());
+  for (const ObjectInfo& info : infos) sorted.push_back(&info);
+  std::sort(sorted.begin(), sorted.end(),
+            [](const auto* a, const auto* b) { return a->number < b->number; });
+  return sorted;
+}
+
+// True if the row of kSelectLiving that `row` is at says what `info` says.
+bool Agrees(const Statement& row, const ObjectInfo& info) {
+  return row.Integer(2) == 1 && (row.Integer(3) != 0) == info.hold &&
+         row.Integer(4) == info.sealed_ns && row.Text(1) == info.id.text();
 }
 
 }  // namespace
@@ -46,51 +59,87 @@ Status CatalogWriter::Reconcile(const std::vector<ObjectInfo>& live,
   if (!transaction) return transaction.error();
   const int64_t now_ns = NowNs();
   int64_t sequence = *next_sequence;
-  Status status = FillLiveTable(live);
-  if (status) status = MarkLost(now_ns, &sequence);
-  if (status) status = WriteLive(live);
-  if (status) {
-    auto end_clients = database_.Prepare(kEndAllClients);
-    status = end_clients ? end_clients->Bind(now_ns).Run()
-                         : Status(end_clients.error());
-  }
   ForgetCounts();
+  auto difference = Compare(live);
+  Status status = difference ? WriteUnknown(difference->unknown)
+                             : Status(difference.error());
+  if (status) status = WriteLost(difference->lost, now_ns, &sequence);
+  if (status) status = EndAllClients(now_ns);
   if (status) status = TrimAll();
   if (status) status = transaction->Commit();
-  if (!status) ForgetCounts();
-  if (status) *next_sequence = sequence;
+  if (!status) {
+    ForgetCounts();
+    return status;
+  }
+  *next_sequence = sequence;
   return status;
 }
 
-Status CatalogWriter::FillLiveTable(const std::vector<ObjectInfo>& live) {
-  if (Status status = database_.Execute(kMakeLiveTable); !status) return status;
-  auto statement = database_.Prepare(kPutLiveNumber);
-  if (!statement) return statement.error();
-  for (const ObjectInfo& info : live) {
-    Status status = statement->Bind(static_cast<int64_t>(info.number)).Run();
+Result<CatalogWriter::Difference> CatalogWriter::Compare(
+    const std::vector<ObjectInfo>& live) {
+  const std::vector<const ObjectInfo*> sorted = SortedByNumber(live);
+  auto next = sorted.begin();
+  Difference difference;
+  auto rows = database_.Prepare(kSelectLiving);
+  if (!rows) return rows.error();
+  for (;;) {
+    const auto row = rows->Step();
+    if (!row) return row.error();
+    if (!*row) break;
+    const int64_t number = rows->Integer(0);
+    while (next != sorted.end() && ToSql((*next)->number) < number) {
+      difference.unknown.push_back(*next++);
+    }
+    if (next == sorted.end() || ToSql((*next)->number) > number) {
+      difference.lost.push_back(number);
+    } else {
+      if (!Agrees(*rows, **next)) difference.unknown.push_back(*next);
+      ++next;
+    }
+  }
+  difference.unknown.insert(difference.unknown.end(), next, sorted.end());
+  return difference;
+}
+
+Status CatalogWriter::WriteUnknown(
+    const std::vector<const ObjectInfo*>& unknown) {
+  for (const ObjectInfo* info : unknown) {
+    const Status status =
+        WriteObject({*info, ObjectEventKind::kSealed, 0, false});
     if (!status) return status;
   }
   return Status();
 }
 
-Status CatalogWriter::MarkLost(int64_t now_ns, int64_t* next_sequence) {
-  auto put_events = database_.Prepare(kPutLostEvents);
-  if (!put_events) return put_events.error();
-  Status status = put_events->Bind(*next_sequence).Bind(now_ns).Run();
-  if (!status) return status;
-  *next_sequence += sqlite3_changes64(database_.handle());
+Status CatalogWriter::WriteLost(const std::vector<int64_t>& lost,
+                                int64_t now_ns, int64_t* next_sequence) {
+  auto forget = database_.Prepare(kForget);
+  if (!forget) return forget.error();
+  auto put_event = database_.Prepare(kPutLostEvent);
+  if (!put_event) return put_event.error();
   auto mark = database_.Prepare(kMarkLost);
   if (!mark) return mark.error();
-  return mark->Bind(now_ns).Run();
-}
-
-Status CatalogWriter::WriteLive(const std::vector<ObjectInfo>& live) {
-  for (const ObjectInfo& info : live) {
-    const CatalogBatch::ObjectRow row{info, ObjectEventKind::kSealed, 0, false};
-    BindObject(row, &put_live_);
-    if (Status status = put_live_.Run(); !status) return status;
+  // More would be trimmed at once.
+  const size_t kept = std::min(lost.size(), limits_.history_rows);
+  const auto first_kept = lost.end() - static_cast<ptrdiff_t>(kept);
+  for (auto number = lost.begin(); number != lost.end(); ++number) {
+    Status status;
+    if (number < first_kept) {
+      status = forget->Bind(*number).Run();
+    } else {
+      status =
+          put_event->Bind((*next_sequence)++).Bind(now_ns).Bind(*number).Run();
+      if (status) status = mark->Bind(now_ns).Bind(*number).Run();
+    }
+    if (!status) return status;
   }
   return Status();
+}
+
+Status CatalogWriter::EndAllClients(int64_t now_ns) {
+  auto statement = database_.Prepare(kEndAllClients);
+  if (!statement) return statement.error();
+  return statement->Bind(now_ns).Run();
 }
 
 }  // namespace vitrine

@@ -13,14 +13,13 @@ constexpr uint64_t kCheckpointStepBytes = 16 << 20;
 // From here on readers are waited for, for a moment.
 constexpr uint64_t kLongWalBytes = 4 * kCheckpointStepBytes;
 
-constexpr char kInsertObject[] =
+constexpr char kPutObject[] =
     "INSERT INTO objects (number, id, state, tier, segment, offset_bytes,"
     " size_bytes, charged_bytes, mode, uid, gid, creator_pid, created_ns,"
     " modified_ns, sealed_ns, used_ns, use_count, hold, gone_ns, gone_reason)"
     " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-    " ON CONFLICT (number) DO UPDATE SET ";
-constexpr char kSetAll[] =
-    "id = excluded.id, state = excluded.state, tier = excluded.tier,"
+    " ON CONFLICT (number) DO UPDATE SET"
+    " id = excluded.id, state = excluded.state, tier = excluded.tier,"
     " segment = excluded.segment, offset_bytes = excluded.offset_bytes,"
     " size_bytes = excluded.size_bytes,"
     " charged_bytes = excluded.charged_bytes, mode = excluded.mode,"
@@ -30,10 +29,6 @@ constexpr char kSetAll[] =
     " used_ns = excluded.used_ns, use_count = excluded.use_count,"
     " hold = excluded.hold, gone_ns = excluded.gone_ns,"
     " gone_reason = excluded.gone_reason";
-constexpr char kWhereDifferent[] =
-    " WHERE objects.id <> excluded.id OR objects.state <> excluded.state"
-    " OR objects.hold <> excluded.hold"
-    " OR objects.sealed_ns IS NOT excluded.sealed_ns";
 constexpr char kPutEvent[] =
     "INSERT OR REPLACE INTO events (sequence, time_ns, kind, object, id,"
     " size_bytes, reason) VALUES (?,?,?,?,?,?,?)";
@@ -60,11 +55,6 @@ constexpr char kCountLeft[] =
 constexpr char kTrimLeft[] =
     "DELETE FROM clients WHERE connection IN (SELECT connection FROM clients"
     " WHERE disconnected_ns IS NOT NULL ORDER BY connection LIMIT ?)";
-
-int64_t ToSql(uint64_t value) {
-  constexpr uint64_t kMax = std::numeric_limits<int64_t>::max();
-  return static_cast<int64_t>(std::min(value, kMax));
-}
 
 struct Fate {
   const char* state;
@@ -150,19 +140,13 @@ Status CatalogWriter::Connect() {
 }
 
 Status CatalogWriter::PrepareStatements() {
-  const std::string insert(kInsertObject);
-  const std::pair<std::string, Statement*> statements[] = {
-      {insert + kSetAll, &put_object_},
-      {insert + kSetAll + kWhereDifferent, &put_live_},
-      {kPutEvent, &put_event_},
-      {kPutUses, &put_uses_},
-      {kPutClient, &put_client_},
-      {kEndClient, &end_client_},
-      {kTrimGone, &gone_objects_.trim},
-      {kTrimEvents, &events_.trim},
-      {kTrimLeft, &left_clients_.trim}};
+  const std::pair<const char*, Statement*> statements[] = {
+      {kPutObject, &put_object_},   {kPutEvent, &put_event_},
+      {kPutUses, &put_uses_},       {kPutClient, &put_client_},
+      {kEndClient, &end_client_},   {kTrimGone, &gone_objects_.trim},
+      {kTrimEvents, &events_.trim}, {kTrimLeft, &left_clients_.trim}};
   for (const auto& [sql, statement] : statements) {
-    auto prepared = database_.Prepare(sql.c_str());
+    auto prepared = database_.Prepare(sql);
     if (!prepared) return prepared.error();
     *statement = *std::move(prepared);
   }
@@ -232,6 +216,11 @@ Status CatalogWriter::Write(const CatalogBatch& batch) {
   if (status) status = transaction->Commit();
   if (!status) ForgetCounts();
   return status;
+}
+
+int64_t CatalogWriter::ToSql(uint64_t value) {
+  constexpr uint64_t kMax = std::numeric_limits<int64_t>::max();
+  return static_cast<int64_t>(std::min(value, kMax));
 }
 
 void CatalogWriter::BindObject(const CatalogBatch::ObjectRow& row,

@@ -57,6 +57,8 @@ class CatalogWriter {
   static int OnCommit(void* self, sqlite3* database, const char* name,
                       int log_pages);
 
+  // SQLite's integers have a sign.
+  static int64_t ToSql(uint64_t value);
   // As long as the strings of `row` live.
   static void BindObject(const CatalogBatch::ObjectRow& row,
                          Statement* statement);
@@ -67,9 +69,17 @@ class CatalogWriter {
   Status WriteClients(const CatalogBatch& batch);
 
   // Parts of Reconcile.
-  Status FillLiveTable(const std::vector<ObjectInfo>& live);
-  Status MarkLost(int64_t now_ns, int64_t* next_sequence);
-  Status WriteLive(const std::vector<ObjectInfo>& live);
+  struct Difference {
+    // Living, but the database lacks them or says otherwise.
+    std::vector<const ObjectInfo*> unknown;
+    // Living only in the database.
+    std::vector<int64_t> lost;
+  };
+  Result<Difference> Compare(const std::vector<ObjectInfo>& live);
+  Status WriteUnknown(const std::vector<const ObjectInfo*>& unknown);
+  Status WriteLost(const std::vector<int64_t>& lost, int64_t now_ns,
+                   int64_t* next_sequence);
+  Status EndAllClients(int64_t now_ns);
 
   // History of one kind: counted by `count_sql`, its oldest rows deleted by
   // `trim`.  `rows` is at least what there is.
@@ -95,7 +105,6 @@ class CatalogWriter {
   std::unique_ptr<CatalogCheckpointer> checkpointer_;
   // After `database_`, so that they go first.
   Statement put_object_;
-  Statement put_live_;
   Statement put_event_;
   Statement put_uses_;
   Statement put_client_;

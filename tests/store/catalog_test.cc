@@ -441,6 +441,18 @@ TEST_F(CatalogTest, ReconcileMarksWhatIsNotThereAsLost) {
             "sealed|10");
 }
 
+TEST_F(CatalogTest, OfManyLostOnesTheNewestAreKnown) {
+  CatalogLimits limits;
+  limits.history_rows = 20;
+  Open(limits);
+  for (uint64_t i = 1; i <= 100; ++i) Seal(i, "o" + std::to_string(i));
+  ASSERT_TRUE(catalog_->Reconcile({Info(1, "o1")}));
+  EXPECT_EQ(Query("SELECT count(*), min(number), max(number) FROM gone"),
+            "20|81|100");
+  EXPECT_EQ(Query("SELECT id FROM sealed"), "o1");
+  EXPECT_EQ(Query("SELECT count(*), min(kind) FROM events"), "20|lost");
+}
+
 TEST_F(CatalogTest, NumberUsedAgainReplacesTheHistoryOfTheOldOne) {
   Open();
   Seal(1, "old");
