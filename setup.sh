@@ -239,8 +239,9 @@ start_store() {
     end_store
     die "the store did not start"
   }
-  "$bin_dir/vitrine" status --json | sed -n \
-    's/^ *"memory_dir": "\(.*\)",*$/\1/p' >> "$places_file"
+  "$bin_dir/vitrine" status --json | python3 -c \
+    'import json, sys; print(json.load(sys.stdin)["memory"]["directory"])' \
+    >> "$places_file"
   cat "$log_file"
 }
 

@@ -132,8 +132,8 @@ nlohmann::json BenchmarkStore::GetStatus() const {
   return nlohmann::json::parse(OrDie(client.GetStatus()));
 }
 
-void BenchmarkStore::WaitUntilEmpty() const {
-  while (GetStatus().at("used_bytes").get<uint64_t>() > 0) {
+void BenchmarkStore::WaitUntilFree(uint64_t bytes) const {
+  while (GetStatus().at("free_bytes").get<uint64_t>() < bytes) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
 }

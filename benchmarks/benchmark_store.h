@@ -53,8 +53,8 @@ class BenchmarkStore {
   // A new connection.
   Client Connect() const;
   nlohmann::json GetStatus() const;
-  // Waits until nothing is charged any more: what was removed is given back.
-  void WaitUntilEmpty() const;
+  // Waits until `bytes` are free: what was removed has been given back.
+  void WaitUntilFree(uint64_t bytes) const;
 
  private:
   TempDir dir_;

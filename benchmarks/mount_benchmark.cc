@@ -28,7 +28,7 @@ struct Places {
   BenchmarkStore store{4 * kCopyBytes, BenchmarkStore::WithMount::kYes};
   std::string sealed = store.mount_path() + "/sealed/";
   std::string unsealed = store.mount_path() + "/unsealed/";
-  std::string memory_dir = store.GetStatus().at("memory_dir");
+  std::string memory_dir = store.GetStatus().at("memory").at("directory");
   BareTmpfs tmpfs{memory_dir, 2 * kCopyBytes};
   TempDir source_dir{"/dev/shm"};
   std::string source = source_dir.path() + "/source";
@@ -90,6 +90,7 @@ void Copy(benchmark::State& state, const std::string& to) {
         std::chrono::steady_clock::now() - start;
     state.SetIterationTime(took.count());
     std::filesystem::remove(to);
+    places.store.WaitUntilFree(2 * kCopyBytes);
   }
   state.SetBytesProcessed(static_cast<int64_t>(state.iterations()) *
                           static_cast<int64_t>(kCopyBytes));
@@ -104,7 +105,11 @@ void BM_CopyTmpfs(benchmark::State& state) {
 }
 
 uint64_t CountRequests() {
-  return GetPlaces().store.GetStatus().at("mount").at("requests");
+  uint64_t sum = 0;
+  for (const auto& count : GetPlaces().store.GetStatus()["mount"]["requests"]) {
+    sum += count.get<uint64_t>();
+  }
+  return sum;
 }
 
 // How many requests reach the store for each stat of a sealed object.
