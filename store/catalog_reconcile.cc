@@ -21,7 +21,7 @@ constexpr char kMarkLost[] =
     "UPDATE objects SET"
     " state = CASE state WHEN 'sealed' THEN 'lost' ELSE 'aborted' END,"
     " gone_reason = CASE state WHEN 'sealed'"
-    "  THEN 'not in memory when the store started'"
+    "  THEN 'not in memory after the store ended'"
     "  ELSE 'the store ended before it was sealed' END,"
     " tier = NULL, segment = NULL, offset_bytes = NULL, gone_ns = ?"
     " WHERE number = ?";

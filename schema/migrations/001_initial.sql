@@ -22,7 +22,7 @@ CREATE TABLE objects (
   -- deleted:  somebody asked for it.
   -- evicted:  its memory was needed.
   -- aborted:  given up before it was sealed.
-  -- lost:     sealed, but not in memory when the store started again.
+  -- lost:     sealed, but not in memory after the store ended.
   state TEXT NOT NULL CHECK (state IN (
     'unsealed', 'sealed', 'deleted', 'evicted', 'aborted', 'lost')),
   -- Where its bytes are: 'memory'; NULL: nowhere, the object is gone.
