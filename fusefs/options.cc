@@ -238,12 +238,13 @@ Status SetStoreOptions(const po::variables_map& values, StoreOptions* store) {
     return Invalid("external stores are not available in this version");
   }
   std::optional<uint64_t> threshold;
-  for (Status status : {SetSize(values, "capacity", &store->capacity_bytes),
-                        SetSize(values, "overshoot", &store->overshoot_bytes),
-                        SetSize(values, "dedicated-threshold", &threshold),
-                        SetSwitch(values, "huge-pages", &store->huge_pages),
-                        SetPath(values, "state-dir", &store->state_dir),
-                        SetPath(values, "memory-dir", &store->memory_dir)}) {
+  for (const Status& status :
+       {SetSize(values, "capacity", &store->capacity_bytes),
+        SetSize(values, "overshoot", &store->overshoot_bytes),
+        SetSize(values, "dedicated-threshold", &threshold),
+        SetSwitch(values, "huge-pages", &store->huge_pages),
+        SetPath(values, "state-dir", &store->state_dir),
+        SetPath(values, "memory-dir", &store->memory_dir)}) {
     if (!status) return status;
   }
   if (store->capacity_bytes == 0U) return Invalid("--capacity: is zero");
@@ -258,11 +259,12 @@ Status SetStoreOptions(const po::variables_map& values, StoreOptions* store) {
 Result<DaemonOptions> MakeOptions(const po::variables_map& values) {
   DaemonOptions options;
   options.socket_path = DefaultSocketPath();
-  for (Status status : {SetStoreOptions(values, &options.store),
-                        SetPath(values, "socket", &options.socket_path),
-                        SetPath(values, "mount", &options.mount_dir),
-                        SetSwitch(values, "passthrough", &options.passthrough),
-                        SetLogLevel(values, &options.log_level)}) {
+  for (const Status& status :
+       {SetStoreOptions(values, &options.store),
+        SetPath(values, "socket", &options.socket_path),
+        SetPath(values, "mount", &options.mount_dir),
+        SetSwitch(values, "passthrough", &options.passthrough),
+        SetLogLevel(values, &options.log_level)}) {
     if (!status) return status.error();
   }
   return options;

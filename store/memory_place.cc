@@ -159,11 +159,10 @@ Status CheckNoOtherClaim(const std::string& path,
     const std::string name = entry.path().filename();
     if (!name.starts_with(kClaimPrefix)) continue;
     if (name == own && entry.is_directory(failure)) continue;
-    return Error{Code::kUnavailable,
-                 "memory directory " + path +
-                     " belongs to a store with another state directory (if "
-                     "that store is gone for good, remove " +
-                     name + " and segments)"};
+    std::string message = "memory directory " + path;
+    message += " belongs to a store with another state directory (if that ";
+    message += "store is gone for good, remove " + name + " and segments)";
+    return Error{Code::kUnavailable, message};
   }
   if (!failure) return {};
   return ErrnoError("list " + path, failure.value());
