@@ -71,6 +71,7 @@ void Evictor::Run() {
     FinishRequests(false);
     const uint64_t target = Target();
     if (target > 0) EvictOnce(target);
+    FinishRequests(false);
   }
 }
 
