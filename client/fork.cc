@@ -85,10 +85,10 @@ class ForkRegistry {
 
   void ReplaceDescriptors() NO_THREAD_SAFETY_ANALYSIS {
     if (fds_.empty()) return;
-    UniqueFd dud(::eventfd(0, EFD_CLOEXEC));
+    UniqueFd dud(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!dud.valid()) {  // No number is free: one of theirs will be.
       ::close(fds_.front());
-      dud = UniqueFd(::eventfd(0, EFD_CLOEXEC));
+      dud = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     }
     for (const int fd : fds_) {
       if (fd != dud.get()) ::dup3(dud.get(), fd, O_CLOEXEC);

@@ -1,0 +1,249 @@
+// How a client finds the store, loses it, and finds it again.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <vitrine/client.h>
+
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "schema/base/unique_fd.h"
+#include "tests/client/test_store.h"
+
+namespace vitrine {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+TEST(ConnectTest, SaysWhereItLookedAndWhy) {
+  ConnectOptions options;
+  options.socket_path = "/dev/shm/no-such-store/socket";
+  options.timeout = Timeout::Milliseconds(250);
+  const auto start = steady_clock::now();
+  auto client = Client::Connect(options);
+  EXPECT_GE(steady_clock::now() - start, milliseconds(250));
+  EXPECT_EQ(client.error().code, Code::kUnavailable);
+  EXPECT_NE(client.error().message.find(options.socket_path),
+            std::string::npos);
+  EXPECT_NE(client.error().message.find("No such file"), std::string::npos);
+}
+
+TEST(ConnectTest, APathThatIsTooLongIsSaidAtOnce) {
+  ConnectOptions options;
+  options.socket_path = "/" + std::string(200, 'x');
+  options.timeout = Timeout::Never();
+  EXPECT_EQ(Client::Connect(options).error().code, Code::kInvalidArgument);
+}
+
+TEST(ConnectTest, APollTriesOnce) {
+  ConnectOptions options;
+  options.socket_path = "/dev/shm/no-such-store/socket";
+  options.timeout = Timeout::Poll();
+  const auto start = steady_clock::now();
+  EXPECT_FALSE(Client::Connect(options));
+  EXPECT_LT(steady_clock::now() - start, milliseconds(90));
+}
+
+TEST(ConnectTest, ASocketThatNobodyListensOnIsRefused) {
+  ScratchDir dir;
+  ConnectOptions options;
+  options.socket_path = dir / "socket";
+  options.timeout = Timeout::Poll();
+  {
+    const UniqueFd dead(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, options.socket_path.data(),
+                options.socket_path.size());
+    ASSERT_EQ(::bind(dead.get(), reinterpret_cast<sockaddr*>(&address),
+                     sizeof(address)),
+              0);
+  }
+  auto client = Client::Connect(options);
+  EXPECT_EQ(client.error().code, Code::kUnavailable);
+  EXPECT_NE(client.error().message.find("refused"), std::string::npos);
+}
+
+TEST(ConnectTest, TheEnvironmentSaysWhereTheStoreIs) {
+  TestStore store;
+  ::setenv("VITRINE_SOCKET", store.socket().c_str(), 1);
+  auto client = Client::Connect();
+  ::setenv("VITRINE_SOCKET", "/dev/shm/no-such-store/socket", 1);
+  ConnectOptions options;
+  options.timeout = Timeout::Poll();
+  auto nobody = Client::Connect(options);
+  ::unsetenv("VITRINE_SOCKET");
+  EXPECT_TRUE(client);
+  // Nowhere else: the user said where.
+  EXPECT_EQ(nobody.error().message.find("/run/"), std::string::npos);
+}
+
+TEST(ConnectTest, WaitsForAStoreThatComesLater) {
+  ScratchDir dir;
+  TestStore store;
+  const std::string path = store.socket();
+  store.Signal(SIGTERM);
+  std::thread starter([&] {
+    std::this_thread::sleep_for(milliseconds(150));
+    store.Start();
+  });
+  auto options = store.Options();
+  options.timeout = Timeout::Milliseconds(60000);
+  EXPECT_TRUE(Client::Connect(options));
+  starter.join();
+}
+
+TEST(ConnectTest, TheThreadHasAllSignalsBlocked) {
+  TestStore store;
+  const Client client = store.Connect();
+  constexpr uint64_t kHandledSignals = 1 << (SIGHUP - 1) | 1 << (SIGINT - 1) |
+                                       1 << (SIGTERM - 1) | 1 << (SIGCHLD - 1) |
+                                       1 << (SIGUSR1 - 1);
+  int blocked = 0;
+  for (const auto& task :
+       std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream status(task.path() / "status");
+    std::stringstream text;
+    text << status.rdbuf();
+    const size_t mask = text.str().find("SigBlk:") + 7;
+    const uint64_t bits = std::stoull(text.str().substr(mask), nullptr, 16);
+    if ((bits & kHandledSignals) == kHandledSignals) ++blocked;
+  }
+  EXPECT_GE(blocked, 1);
+}
+
+class ReconnectTest : public testing::Test {
+ protected:
+  bool IsDisconnected() {
+    auto object = client_.Get(Id("none"));
+    return !object && object.error().code == Code::kDisconnected;
+  }
+  bool IsConnected() {
+    auto object = client_.Get(Id("none"));
+    return !object && object.error().code == Code::kNotFound;
+  }
+
+  TestStore store_;
+  Client client_ = store_.Connect();
+};
+
+TEST_F(ReconnectTest, CallsSayAtOnceThatTheStoreIsGone) {
+  store_.Kill();
+  ASSERT_TRUE(Eventually([&] { return IsDisconnected(); }));
+  const auto start = steady_clock::now();
+  EXPECT_EQ(client_.Get(Id("a"), Timeout::Never()).error().code,
+            Code::kDisconnected);
+  EXPECT_EQ(client_.Create(Id("a"), 1).error().code, Code::kDisconnected);
+  EXPECT_EQ(client_.Put(Id("a"), {}).error().code, Code::kDisconnected);
+  EXPECT_EQ(client_.List().error().code, Code::kDisconnected);
+  EXPECT_EQ(client_.Contains(Id("a")).error().code, Code::kDisconnected);
+  EXPECT_EQ(client_.DeleteMany({}).error().code, Code::kDisconnected);
+  EXPECT_EQ(client_.Subscribe(true).error().code, Code::kDisconnected);
+  EXPECT_EQ(client_.StateDir().error().code, Code::kDisconnected);
+  EXPECT_LT(steady_clock::now() - start, milliseconds(1000));
+}
+
+TEST_F(ReconnectTest, SealedObjectsAreThereAfterTheStoreWasKilled) {
+  const std::string text = Content(1, 200000);
+  ASSERT_TRUE(client_.Put(Id("a"), BytesOf(text)));
+  const Object in_hand = *client_.Get(Id("a"));
+  for (int round = 0; round < 3; ++round) {
+    store_.Kill();
+    ASSERT_TRUE(Eventually([&] { return IsDisconnected(); }));
+    EXPECT_TRUE(TextOf(in_hand) == text);
+    store_.Start();
+    ASSERT_TRUE(Eventually([&] { return IsConnected(); }));
+    auto again = client_.Get(Id("a"));
+    ASSERT_TRUE(again) << again.error().ToString();
+    EXPECT_TRUE(TextOf(*again) == text);
+    EXPECT_TRUE(TextOf(in_hand) == text);
+  }
+}
+
+TEST_F(ReconnectTest, WhatIsInHandFromBeforeIsNotEvicted) {
+  const std::string text = Content(1, 200000);
+  ASSERT_TRUE(client_.Put(Id("a"), BytesOf(text)));
+  ASSERT_TRUE(client_.Put(Id("b"), BytesOf(text)));
+  ASSERT_TRUE(client_.Get(Id("b")));  // Its mapping is kept.
+  std::optional<Object> in_hand = *client_.Get(Id("a"));
+  store_.Kill();
+  store_.Start();
+  ASSERT_TRUE(Eventually([&] { return IsConnected(); }));
+  ASSERT_TRUE(client_.Evict(uint64_t{1} << 30));
+  EXPECT_TRUE(*client_.Contains(Id("a")));
+  EXPECT_FALSE(*client_.Contains(Id("b")));
+  in_hand.reset();
+  ASSERT_TRUE(client_.Evict(uint64_t{1} << 30));
+  EXPECT_FALSE(*client_.Contains(Id("a")));
+}
+
+TEST_F(ReconnectTest, WritersOfALostStoreAreGone) {
+  auto during = client_.Create(Id("a"), 10);
+  auto after = client_.Create(Id("b"), 10);
+  auto dropped = client_.Create(Id("c"), 10);
+  ASSERT_TRUE(during && after && dropped);
+  store_.Kill();
+  ASSERT_TRUE(Eventually([&] { return IsDisconnected(); }));
+  std::memset(during->bytes().data(), 1, 10);  // Still memory.
+  EXPECT_EQ(during->Seal().error().code, Code::kDisconnected);
+  store_.Start();
+  ASSERT_TRUE(Eventually([&] { return IsConnected(); }));
+  EXPECT_EQ(after->Seal().error().code, Code::kGone);
+  EXPECT_EQ(client_.List(/*unsealed=*/true)->size(), 0u);
+}
+
+TEST_F(ReconnectTest, AStoreThatWasStoppedTakesItsObjectsAlong) {
+  ASSERT_TRUE(client_.Put(Id("a"), BytesOf("hello")));
+  const Object in_hand = *client_.Get(Id("a"));
+  store_.Signal(SIGTERM);
+  store_.Start();
+  ASSERT_TRUE(Eventually([&] { return IsConnected(); }));
+  EXPECT_FALSE(*client_.Contains(Id("a")));
+  EXPECT_EQ(TextOf(in_hand), "hello");
+}
+
+TEST_F(ReconnectTest, AWriterOutlivesItsClientWithoutHarm) {
+  std::optional<Client> second = store_.Connect();
+  auto writer = second->Create(Id("a"), 10);
+  ASSERT_TRUE(writer);
+  second.reset();
+  EXPECT_EQ(writer->Seal().error().code, Code::kGone);
+  EXPECT_TRUE(Eventually(
+      [&] { return client_.Stat(Id("a")).error().code == Code::kNotFound; }));
+}
+
+TEST_F(ReconnectTest, GetsGoOnWhileTheStoreComesAndGoes) {
+  const std::string text = Content(1, 100000);
+  ASSERT_TRUE(client_.Put(Id("a"), BytesOf(text)));
+  std::atomic<bool> stop = false;
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 4; ++i) {
+    readers.emplace_back([&] {
+      while (!stop) {
+        auto object = client_.Get(Id("a"), Timeout::Milliseconds(100));
+        if (!object && object.error().code != Code::kDisconnected) ++wrong;
+        if (object && TextOf(*object) != text) ++wrong;
+      }
+    });
+  }
+  for (int round = 0; round < 5; ++round) {
+    std::this_thread::sleep_for(milliseconds(100));
+    store_.Kill();
+    store_.Start();
+  }
+  EXPECT_TRUE(Eventually([&] { return IsConnected(); }));
+  stop = true;
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+}  // namespace
+}  // namespace vitrine
