@@ -20,21 +20,6 @@
 namespace vitrine {
 namespace {
 
-// mountinfo writes blanks and the like as three octal digits.
-std::string Unescape(const std::string& text) {
-  std::string plain;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      plain += static_cast<char>(((text[i + 1] & 7) << 6) |
-                                 ((text[i + 2] & 7) << 3) | (text[i + 3] & 7));
-      i += 3;
-    } else {
-      plain += text[i];
-    }
-  }
-  return plain;
-}
-
 // The path behind `path`, found without asking a file system that is dead.
 Result<std::string> ResolveDirectory(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -82,34 +67,6 @@ Status CheckDirectory(const std::string& path) {
 }
 
 }  // namespace
-
-std::optional<MountInfo> ParseMountInfo(std::string_view line) {
-  // 36 35 98:0 /root /mount/point rw,noatime master:1 - type source options
-  std::istringstream words{std::string(line)};
-  std::string id, parent, root, options, word;
-  MountInfo info;
-  if (!(words >> id >> parent >> info.device >> root >> info.mount_point >>
-        options)) {
-    return std::nullopt;
-  }
-  while (words >> word && word != "-") {
-  }
-  if (!(words >> info.type)) return std::nullopt;
-  info.mount_point = Unescape(info.mount_point);
-  return info;
-}
-
-Result<std::optional<MountInfo>> FindMount(const std::string& path) {
-  std::ifstream file("/proc/self/mountinfo");
-  if (!file) return ErrnoError("/proc/self/mountinfo", errno);
-  std::optional<MountInfo> found;
-  std::string line;
-  while (std::getline(file, line)) {
-    auto info = ParseMountInfo(line);
-    if (info && info->mount_point == path) found = std::move(info);
-  }
-  return found;
-}
 
 Status DetachMount(const std::string& path) {
   if (::umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) {

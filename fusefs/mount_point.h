@@ -4,24 +4,11 @@
 
 #include <vitrine/result.h>
 
-#include <optional>
 #include <string>
-#include <string_view>
+
+#include "store/mount_table.h"
 
 namespace vitrine {
-
-// One line of /proc/self/mountinfo, as far as it matters here.
-struct MountInfo {
-  std::string device;  // "major:minor"
-  std::string mount_point;
-  std::string type;
-};
-
-// Empty: `line` is not such a line.
-std::optional<MountInfo> ParseMountInfo(std::string_view line);
-
-// The topmost mount at exactly `path` (absolute, without links), if any.
-Result<std::optional<MountInfo>> FindMount(const std::string& path);
 
 // The absolute path of the directory `path`, fit to be mounted on: what a
 // killed store left mounted there has been detached.  kUnavailable: something

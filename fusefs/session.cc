@@ -17,6 +17,7 @@
 #include "fusefs/kernel_abi.h"
 #include "fusefs/mount_point.h"
 #include "schema/base/mutex.h"
+#include "store/mount_table.h"
 
 namespace vitrine {
 namespace {

@@ -4,7 +4,6 @@
 #include <sys/sysmacros.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <fstream>
 #include <functional>
 #include <sstream>
@@ -37,18 +36,15 @@ std::optional<MountEntry> ParseLine(const std::string& line) {
   std::istringstream words(line);
   std::string id;
   std::string parent;
-  std::string device;
   std::string root;
   MountEntry entry;
-  if (!(words >> id >> parent >> device >> root >> entry.mount_point >>
+  if (!(words >> id >> parent >> entry.device >> root >> entry.mount_point >>
         entry.options)) {
     return std::nullopt;
   }
   std::string word;
   while (words >> word && word != "-") continue;
-  if (!(words >> entry.type >> entry.source >> entry.super_options) ||
-      std::sscanf(device.c_str(), "%u:%u", &entry.device_major,
-                  &entry.device_minor) != 2) {
+  if (!(words >> entry.type >> entry.source >> entry.super_options)) {
     return std::nullopt;
   }
   entry.mount_point = Unescape(entry.mount_point);
@@ -93,7 +89,7 @@ std::vector<MountEntry> ParseMountInfo(const std::string& text) {
   return entries;
 }
 
-Result<std::optional<MountEntry>> FindMountAt(const std::string& mount_point) {
+Result<std::optional<MountEntry>> FindMount(const std::string& mount_point) {
   return FindLast([&](const MountEntry& entry) {
     return entry.mount_point == mount_point;
   });
@@ -104,10 +100,10 @@ Result<std::optional<MountEntry>> FindMountOf(const std::string& path) {
   if (::stat(path.c_str(), &status) != 0) {
     return ErrnoError("stat " + path, errno);
   }
-  return FindLast([&](const MountEntry& entry) {
-    return entry.device_major == major(status.st_dev) &&
-           entry.device_minor == minor(status.st_dev);
-  });
+  const std::string device = std::to_string(major(status.st_dev)) + ":" +
+                             std::to_string(minor(status.st_dev));
+  return FindLast(
+      [&](const MountEntry& entry) { return entry.device == device; });
 }
 
 }  // namespace vitrine

@@ -12,13 +12,12 @@ namespace vitrine {
 
 // A line of /proc/self/mountinfo.
 struct MountEntry {
+  std::string device;  // "major:minor"
   std::string mount_point;
   std::string type;           // "tmpfs"
   std::string source;         // Who mounted it, by custom.
   std::string options;        // Of this mount: "rw,nosuid".
   std::string super_options;  // Of the file system: "rw,size=8388608k".
-  unsigned device_major = 0;
-  unsigned device_minor = 0;
 
   // The value of `name` among super_options; "" if it stands there without
   // one; none if it does not stand there.
@@ -30,7 +29,7 @@ std::vector<MountEntry> ParseMountInfo(const std::string& text);
 
 // What is mounted on `mount_point` itself, the topmost if there are several.
 // The path must have no symbolic links in it.
-Result<std::optional<MountEntry>> FindMountAt(const std::string& mount_point);
+Result<std::optional<MountEntry>> FindMount(const std::string& mount_point);
 // The mount that the file `path` is on.
 Result<std::optional<MountEntry>> FindMountOf(const std::string& path);
 

@@ -53,7 +53,7 @@ Error MountError(const std::string& path, bool remount, uint64_t size_bytes,
 }  // namespace
 
 Result<bool> IsOwnTmpfs(const std::string& path) {
-  const Result<std::optional<MountEntry>> entry = FindMountAt(path);
+  const Result<std::optional<MountEntry>> entry = FindMount(path);
   if (!entry) return entry.error();
   if (!*entry) return false;
   if ((*entry)->type == "tmpfs" && (*entry)->source == kSource) return true;

@@ -172,7 +172,7 @@ TEST_F(OwnTmpfsPlaceTest, SomebodyElsesMountIsLeftAlone) {
   const std::optional<Error> error = Prepare();
   ASSERT_TRUE(error);
   EXPECT_EQ(error->code, Code::kUnavailable);
-  EXPECT_TRUE(*FindMountAt(fs::canonical(options_.state_dir + "/memory")));
+  EXPECT_TRUE(*FindMount(fs::canonical(options_.state_dir + "/memory")));
 }
 
 TEST_F(OwnTmpfsPlaceTest, WhatAKilledStoreLeftIsNotLeftBehind) {
@@ -221,7 +221,7 @@ TEST_F(OwnTmpfsPlaceTest, ItIsMountedAsItSays) {
   EXPECT_EQ(place_->segments_dir(), path + "/segments");
   EXPECT_EQ(place_->capacity_bytes(), 8 * kMiB);
   EXPECT_EQ(place_->overshoot_bytes(), kMiB);
-  const std::optional<MountEntry> entry = *FindMountAt(path);
+  const std::optional<MountEntry> entry = *FindMount(path);
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->type, "tmpfs");
   for (const char* option : {"nosuid", "nodev", "noexec"}) {
