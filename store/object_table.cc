@@ -658,6 +658,7 @@ Result<std::vector<ObjectInfo>> ObjectTable::Restore(
     if (Status ok = segments_->Unlink(number); !ok) return ok.error();
   }
   std::vector<const JournaledObject*> by_use;
+  by_use.reserve(journaled.size());
   for (const auto& [number, object] : journaled) by_use.push_back(&object);
   std::sort(by_use.begin(), by_use.end(), [](const auto* a, const auto* b) {
     return a->info.used_ns < b->info.used_ns;

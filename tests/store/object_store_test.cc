@@ -87,7 +87,7 @@ class ObjectStoreTest : public testing::Test {
   }
 
   ObjectRef CreateSealed(const std::string& id, uint64_t size_bytes) {
-    const ObjectRef object = Create(id, size_bytes);
+    ObjectRef object = Create(id, size_bytes);
     Write(object, id);
     const Status sealed = store_->Seal(object, Id(id));
     EXPECT_TRUE(sealed) << sealed.error().ToString();
