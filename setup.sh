@@ -91,13 +91,14 @@ install_packages() {
 # configure_and_build TESTS BENCHMARKS, each ON or OFF.
 configure_and_build() {
   say "Building into ${build_dir#"$root_dir"/}/"
-  cmake -S "$root_dir" -B "$build_dir" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-    -DVITRINE_BUILD_TESTS="$1" -DVITRINE_BUILD_BENCHMARKS="$2" > \
-    "$build_dir.log" 2>&1 || {
-    cat "$build_dir.log" >&2
+  mkdir -p "$build_dir"
+  local log=$build_dir/configure.log
+  cmake -S "$root_dir" -B "$build_dir" -G Ninja \
+    -DCMAKE_BUILD_TYPE=RelWithDebInfo -DVITRINE_BUILD_TESTS="$1" \
+    -DVITRINE_BUILD_BENCHMARKS="$2" > "$log" 2>&1 || {
+    cat "$log" >&2
     die "cmake could not configure the build"
   }
-  rm -f "$build_dir.log"
   cmake --build "$build_dir" -j "$(nproc)"
 }
 
@@ -184,12 +185,19 @@ is_our_mount() {
   } END { exit type != "fuse.vitrine" }' /proc/self/mountinfo
 }
 
-# note_missing DIR: notes which of it and its parents are not there yet.
-note_missing() {
+# missing_dirs DIR: prints which of it and its parents are not there yet.
+missing_dirs() {
   if [[ ! -d $1 ]]; then
-    note_missing "$(dirname "$1")"
-    echo "$1" >> "$made_file"
+    missing_dirs "$(dirname "$1")"
+    echo "$1"
   fi
+}
+
+make_demo_dir() {
+  local missing
+  missing=$(missing_dirs "$(dirname "$demo_dir")")
+  mkdir -p "$demo_dir"
+  [[ -z $missing ]] || echo "$missing" >> "$made_file"
 }
 
 # Sets `mount_options` and `mount_shown`: what the store is to be mounted on.
@@ -204,7 +212,7 @@ choose_mount() {
     if ! is_our_mount "$mount_dir" && [[ -n $(ls -A "$mount_dir" 2> /dev/null) ]]; then
       die "$mount_dir is not empty; set VITRINE_MOUNT to another directory"
     fi
-    note_missing "$mount_dir"
+    missing_dirs "$mount_dir" >> "$made_file"
     mkdir -p "$mount_dir"
     return
   fi
@@ -219,14 +227,14 @@ same_places() {
 }
 
 start_store() {
-  mkdir -p "$demo_dir"
+  make_demo_dir
   choose_mount
   if store_is_current && same_places && vitrine_is_ready 0; then
     note "it runs already"
     return
   fi
   end_store
-  note_missing "$(dirname "$VITRINE_SOCKET")" # The store makes it.
+  missing_dirs "$(dirname "$VITRINE_SOCKET")" >> "$made_file"
   printf '%s\n' "$mount_dir" "$VITRINE_SOCKET" > "$places_file"
   local capacity=()
   [[ -z ${VITRINE_CAPACITY:-} ]] || capacity=(--capacity "$VITRINE_CAPACITY")
@@ -318,7 +326,7 @@ end_store() {
   # A socket where nobody answers is what a killed store left.
   if [[ -S ${places[1]:-} ]] &&
     ! "$bin_dir/vitrine" --socket "${places[1]}" status > /dev/null 2>&1; then
-    rm -f "${places[1]}"
+    rm -f "${places[1]}" "${places[1]}.lock"
   fi
   rm -f "$places_file"
 }

@@ -226,8 +226,8 @@ rate_line() {
 print_rates() {
   say "Throughput of the array, $size bytes"
   if [[ -n $bare_rate ]]; then
-    rate_line "cp onto $bare_words" "$bare_rate"
-    note "  (memory that nothing had touched yet: $first_rate GB/s)"
+    note "cp onto $bare_words: $bare_rate GB/s"
+    note "  ($first_rate GB/s into memory that nothing had touched yet)"
   fi
   [[ -z $cp_rate ]] || rate_line "cp + mv through the mount" "$cp_rate"
   rate_line "vitrine put" "$put_rate"
