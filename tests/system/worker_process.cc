@@ -8,9 +8,13 @@
 
 namespace vitrine {
 
+std::string WorkerProgram(const std::string& program) {
+  return std::string(VITRINE_WORKER_DIR) + "/" + program;
+}
+
 WorkerProcess::WorkerProcess(const std::string& program,
                              const std::vector<std::string>& arguments) {
-  const std::string path = std::string(VITRINE_WORKER_DIR) + "/" + program;
+  const std::string path = WorkerProgram(program);
   std::vector<char*> argv = {const_cast<char*>(path.c_str())};
   for (const std::string& argument : arguments) {
     argv.push_back(const_cast<char*>(argument.c_str()));

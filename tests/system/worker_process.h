@@ -9,6 +9,9 @@
 
 namespace vitrine {
 
+// Where `program` of tests/system/programs is.
+std::string WorkerProgram(const std::string& program);
+
 // Runs until it ends by itself; killed at destruction.
 class WorkerProcess {
  public:
