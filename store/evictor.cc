@@ -68,9 +68,9 @@ void Evictor::Run() {
   SetUpThread("evictor", ThreadPriority::kHigh);
   while (WaitForWork()) {
     budget_->ExpireWaits(Clock::now());
-    FinishRequests(false);
     const uint64_t target = Target();
     if (target > 0) EvictOnce(target);
+    // Before it sleeps: a request that is met is no work to wake up for.
     FinishRequests(false);
   }
 }

@@ -16,6 +16,8 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kWorkers = 2;
 // What a passthrough writer may write before the evictor reacts.
 constexpr uint64_t kRunwayBytes = 64 << 20;
+// An eviction takes some 15 us; a writer, 4 GB/s.
+constexpr uint64_t kQuickVictimBytes = 64 << 10;
 
 // Free space that the evictor keeps: enough for a burst, too little to miss.
 uint64_t LowWater(uint64_t capacity_bytes) {
@@ -287,17 +289,24 @@ void ObjectStore::NoteWritten(const ObjectRef& object, uint64_t end_bytes) {
   table_->NoteWritten(object, end_bytes);
 }
 
-Result<WriteMode> ObjectStore::BeginWriting(const ObjectRef& object) {
+bool ObjectStore::EvictorKeepsAhead() const {
   const MemoryBudget::Numbers budget = budget_->Get();
   const uint64_t limit = budget.capacity_bytes + place_->overshoot_bytes();
   const uint64_t room = limit - std::min(limit, budget.used_bytes);
-  const uint64_t writers = watch_->Count().writers + 1;
-  const bool runway = room / writers >= kRunwayBytes;
-  const bool ample =
-      budget.used_bytes + kRunwayBytes <= budget.capacity_bytes ||
-      table_->Evictable() > 0;
+  if (room / (watch_->Count().writers + 1) < kRunwayBytes) return false;
+  const ObjectTable::Victims victims = table_->CountEvictable();
+  const bool fast = victims.bytes >= victims.objects * kQuickVictimBytes;
+  const uint64_t free = budget.capacity_bytes -
+                        std::min(budget.capacity_bytes, budget.used_bytes);
+  if (victims.objects > 0 && fast) return true;
+  // Few bytes a victim, or no victim: only what is free already counts.
+  return free >= std::max(kRunwayBytes,
+                          victims.objects > 0 ? budget.capacity_bytes / 4 : 0);
+}
+
+Result<WriteMode> ObjectStore::BeginWriting(const ObjectRef& object) {
   const WriteMode mode =
-      runway && ample ? WriteMode::kPassthrough : WriteMode::kCarried;
+      EvictorKeepsAhead() ? WriteMode::kPassthrough : WriteMode::kCarried;
   if (Status ok = table_->BeginWriting(object, mode); !ok) return ok.error();
   if (mode == WriteMode::kPassthrough) watch_->Add(object);
   return mode;

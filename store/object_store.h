@@ -108,6 +108,8 @@ class ObjectStore : public Store {
                const Done<void>& done);
   Status GrowNow(const ObjectRef& object, uint64_t size_bytes);
   Status ShrinkNow(const ObjectRef& object, uint64_t size_bytes);
+  // Can one more writer write unseen, without running into the end of memory?
+  bool EvictorKeepsAhead() const;
   uint64_t RoundUp(uint64_t bytes) const;
   void DropNow(DroppedSegment dropped);
   // Says in the message who uses what.

@@ -278,7 +278,7 @@ Status ObjectTable::Publish(const ObjectRef& object) {
   sealed_by_slot_[*slot] = object.get();
   sealed_.emplace(info.id.text(), object);
   sealed_by_number_.emplace(object->number, object);
-  if (!info.hold) policy_->Add(object->number);
+  if (!info.hold) MakeEvictable(*object);
   return Status();
 }
 
@@ -342,7 +342,7 @@ DroppedSegment ObjectTable::Drop(const ObjectRef& object, ObjectEventKind why) {
   if (info.state == ObjectState::kSealed) {
     index_.Remove(object->slot);
     sealed_by_slot_[object->slot] = nullptr;
-    policy_->Remove(object->number);
+    if (!info.hold) MakeUnevictable(*object);
     sealed_by_number_.erase(object->number);
     sealed_.erase(info.id.text());
     // A record that outlives its segment is ignored by the next Restore.
@@ -407,9 +407,9 @@ Status ObjectTable::SetHold(const ObjectRef& object, bool hold,
   if (Status ok = journal_.RecordHold(object->number, hold); !ok) return ok;
   object->info.hold = hold;
   if (hold) {
-    policy_->Remove(object->number);
+    MakeUnevictable(*object);
   } else {
-    policy_->Add(object->number);
+    MakeEvictable(*object);
   }
   Notify(ObjectEventKind::kHoldChanged, *object, object->info.id);
   return Status();
@@ -612,9 +612,19 @@ std::pair<size_t, size_t> ObjectTable::CountObjects() const {
   return {sealed_.size(), unsealed_.size()};
 }
 
-size_t ObjectTable::Evictable() const {
+ObjectTable::Victims ObjectTable::CountEvictable() const {
   MutexLock lock(mutex_);
-  return policy_->size();
+  return {.objects = policy_->size(), .bytes = evictable_bytes_};
+}
+
+void ObjectTable::MakeEvictable(const Object& object) {
+  policy_->Add(object.number);
+  evictable_bytes_ += object.info.charged_bytes;
+}
+
+void ObjectTable::MakeUnevictable(const Object& object) {
+  policy_->Remove(object.number);
+  evictable_bytes_ -= object.info.charged_bytes;
 }
 
 Result<UniqueFd> ObjectTable::OpenIndex() const {

@@ -35,7 +35,7 @@ namespace vitrine {
 
 // A segment whose name is gone and whose memory is to be given back.
 struct DroppedSegment {
-  std::shared_ptr<SegmentFile> file;  // Null: it could not be opened.
+  std::shared_ptr<SegmentFile> file = {};  // Null: it could not be opened.
   uint64_t charged_bytes = 0;
 };
 
@@ -148,7 +148,12 @@ class ObjectTable {
   Numbers Count() const EXCLUDES(mutex_);
   // Sealed and unsealed objects.
   std::pair<size_t, size_t> CountObjects() const EXCLUDES(mutex_);
-  size_t Evictable() const EXCLUDES(mutex_);
+  // All that could be evicted if nobody used it.
+  struct Victims {
+    size_t objects = 0;
+    uint64_t bytes = 0;
+  };
+  Victims CountEvictable() const EXCLUDES(mutex_);
   Result<UniqueFd> OpenIndex() const EXCLUDES(mutex_);
 
  private:
@@ -170,6 +175,8 @@ class ObjectTable {
   // Takes the object out of every structure and unlinks its segment.
   DroppedSegment Drop(const ObjectRef& object, ObjectEventKind why)
       REQUIRES(mutex_);
+  void MakeEvictable(const Object& object) REQUIRES(mutex_);
+  void MakeUnevictable(const Object& object) REQUIRES(mutex_);
   void TouchLocked(Object* object) REQUIRES(mutex_);
   void Notify(ObjectEventKind kind, const Object& object,
               const ObjectId& old_id) REQUIRES(mutex_);
@@ -192,6 +199,7 @@ class ObjectTable {
   std::unordered_map<uint64_t, ObjectRef> sealed_by_number_ GUARDED_BY(mutex_);
   std::vector<Object*> sealed_by_slot_ GUARDED_BY(mutex_);
   std::vector<std::weak_ptr<Object>> used_ GUARDED_BY(mutex_);
+  uint64_t evictable_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t evicted_objects_ GUARDED_BY(mutex_) = 0;
   uint64_t evicted_bytes_ GUARDED_BY(mutex_) = 0;
 };
