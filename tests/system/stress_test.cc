@@ -58,7 +58,8 @@ class StressTest : public testing::TestWithParam<const char*> {
     EXPECT_EQ(status["objects"]["unsealed"], 0);
     EXPECT_EQ(status["objects"]["deleted_in_use"], 0);
     EXPECT_GT(status["eviction"]["evicted_objects"], 0);
-    EXPECT_LE(store.OpenDescriptors(), descriptors_before + kDescriptorsOfThreads);
+    EXPECT_LE(store.OpenDescriptors(),
+              descriptors_before + kDescriptorsOfThreads);
 
     // The kernel agrees: only index and journal are left.
     struct statvfs memory;
