@@ -60,10 +60,18 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
   ClientCore& core() { return *core_; }
 
  private:
+  // An unsealed object and a writable descriptor of it.
+  struct NewObject {
+    std::unique_ptr<Writer::State> state;
+    PrivateFd fd;
+  };
+
   ClientImpl(std::shared_ptr<ClientCore> core, std::string name, mode_t umask)
       : core_(core), name_(name), umask_(umask), keeper_(core, name) {}
 
   Result<unsigned> ModeOf(const CreateOptions& options) const;
+  Result<NewObject> Reserve(const ObjectId& id, uint64_t size_bytes,
+                            const CreateOptions& options);
   Status PutInline(const ObjectId& id, std::span<const std::byte> bytes,
                    const CreateOptions& options, unsigned mode);
   Status PutLarge(const ObjectId& id, std::span<const std::byte> bytes,

@@ -1,13 +1,45 @@
 // Create, Put and Writer.
+#include <unistd.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "client/client_impl.h"
 #include "client/messages.h"
+#include "client/spin_lock.h"
 #include "client/writer_state.h"
 
 namespace vitrine {
+namespace {
+
+// A multiple of every page size, so that the kernel need not clear pages that
+// are written in whole.
+constexpr size_t kWriteBytes = size_t{64} << 20;
+
+// How long a child that was just forked may take to drop a descriptor.
+constexpr std::chrono::milliseconds kForkPatience{500};
+
+// write(2) rather than a mapping: the kernel fills new pages without clearing
+// them first and without a fault for each.  kUnsupported: not on hugetlbfs.
+Status WriteAll(const PrivateFd& fd, std::span<const std::byte> bytes) {
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t written = ::pwrite(fd.get(), bytes.data() + done,
+                                     std::min(kWriteBytes, bytes.size() - done),
+                                     static_cast<off_t>(done));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == EINVAL) {
+      return Error{Code::kUnsupported, "write"};
+    }
+    if (written < 0) return ErrnoError("write an object", errno);
+    done += static_cast<size_t>(written);
+  }
+  return {};
+}
+
+}  // namespace
 
 // --- Writer::State ---
 
@@ -63,6 +95,21 @@ Status Writer::State::Seal() {
   return error;
 }
 
+// If another thread forks meanwhile, the child has a copy of the descriptor
+// for a moment.
+Status Writer::State::SealSoon() {
+  const Deadline deadline = Clock::now() + kForkPatience;
+  Backoff backoff;
+  while (true) {
+    auto sealed = Seal();
+    if (sealed || sealed.error().code != Code::kInUse ||
+        Clock::now() > deadline) {
+      return sealed;
+    }
+    backoff.Pause();
+  }
+}
+
 Status Writer::State::Abort() {
   auto usable = CheckUse();
   if (!usable) return usable;
@@ -76,6 +123,18 @@ Status Writer::State::Abort() {
   Error error = answer.error();
   if (error.code == Code::kNotFound) error.code = Code::kGone;
   return error;
+}
+
+Status Writer::State::Map(const PrivateFd& fd, uint64_t size_bytes) {
+  const auto session = session_.lock();
+  if (session == nullptr) {
+    return Error{Code::kGone, "the store was restarted, the object aborted"};
+  }
+  auto mapping = session->MapForWriting(fd, size_bytes);
+  if (!mapping) return mapping.error();
+  mapping_ = std::move(*mapping);
+  size_bytes_ = size_bytes;
+  return {};
 }
 
 // --- Writer ---
@@ -110,8 +169,8 @@ Result<unsigned> ClientImpl::ModeOf(const CreateOptions& options) const {
   return options.mode & ~umask_;
 }
 
-Result<Writer> ClientImpl::Create(const ObjectId& id, uint64_t size_bytes,
-                                  const CreateOptions& options) {
+Result<ClientImpl::NewObject> ClientImpl::Reserve(
+    const ObjectId& id, uint64_t size_bytes, const CreateOptions& options) {
   auto mode = ModeOf(options);
   if (!mode) return mode.error();
   auto session = core_->Current();
@@ -125,16 +184,24 @@ Result<Writer> ClientImpl::Create(const ObjectId& id, uint64_t size_bytes,
   auto answer = (*session)->calls().Ask<protocol::CreateReply>(
       std::move(request), DeadlineAfter(options.timeout));
   if (!answer) return answer.error();
-  Result<Mapping> mapping = Error{Code::kCorruption, "no descriptor came"};
-  if (answer->fds.size() == 1) {
-    mapping = (*session)->MapForWriting(answer->fds[0], size_bytes);
+  // From here on, whatever goes wrong aborts it.
+  NewObject object{std::make_unique<Writer::State>(weak_from_this(), *session,
+                                                   (*answer)->number()),
+                   PrivateFd()};
+  if (answer->fds.size() != 1) {
+    return Error{Code::kCorruption, "the store sent no descriptor"};
   }
-  const bool usable = mapping.has_value();
-  auto state = std::make_unique<Writer::State>(
-      weak_from_this(), *session, (*answer)->number(),
-      usable ? std::move(*mapping) : Mapping(), size_bytes);
-  if (!usable) return mapping.error();  // The state aborts it.
-  return Writer(std::move(state));
+  object.fd = std::move(answer->fds[0]);
+  return object;
+}
+
+Result<Writer> ClientImpl::Create(const ObjectId& id, uint64_t size_bytes,
+                                  const CreateOptions& options) {
+  auto object = Reserve(id, size_bytes, options);
+  if (!object) return object.error();
+  auto mapped = object->state->Map(object->fd, size_bytes);
+  if (!mapped) return mapped.error();
+  return Writer(std::move(object->state));
 }
 
 Status ClientImpl::Put(const ObjectId& id, std::span<const std::byte> bytes,
@@ -169,11 +236,18 @@ Status ClientImpl::PutInline(const ObjectId& id,
 Status ClientImpl::PutLarge(const ObjectId& id,
                             std::span<const std::byte> bytes,
                             const CreateOptions& options) {
-  auto writer = Create(id, bytes.size(), options);
-  if (!writer) return writer.error();
-  const std::span<std::byte> target = writer->bytes();
-  std::memcpy(target.data(), bytes.data(), bytes.size());
-  return writer->Seal();
+  auto object = Reserve(id, bytes.size(), options);
+  if (!object) return object.error();
+  Writer::State& state = *object->state;
+  auto written = WriteAll(object->fd, bytes);
+  if (!written && written.error().code == Code::kUnsupported) {
+    written = state.Map(object->fd, bytes.size());
+    if (!written) return written;
+    std::memcpy(state.bytes().data(), bytes.data(), bytes.size());
+  }
+  if (!written) return written;
+  { const PrivateFd closed = std::move(object->fd); }
+  return state.SealSoon();
 }
 
 }  // namespace vitrine

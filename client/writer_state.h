@@ -18,20 +18,22 @@ namespace vitrine {
 struct Writer::State {
  public:
   State(std::weak_ptr<ClientImpl> owner, std::weak_ptr<Session> in_session,
-        uint64_t object_number, Mapping mapped, uint64_t size_bytes)
+        uint64_t object_number)
       : client_(std::move(owner)),
         session_(std::move(in_session)),
         number_(object_number),
-        mapping_(std::move(mapped)),
-        size_bytes_(size_bytes),
         fork_generation_(ForkGeneration()) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   // Aborts it unless it has ended.
   ~State();
 
+  // Maps its segment, of which `fd` is a writable descriptor.
+  Status Map(const PrivateFd& fd, uint64_t size_bytes);
   std::span<std::byte> bytes() const;
   Status Seal();
+  // Seals what nobody else has been given.
+  Status SealSoon();
   Status Abort();
 
  private:
@@ -44,7 +46,7 @@ struct Writer::State {
   std::weak_ptr<Session> session_;
   uint64_t number_;
   Mapping mapping_;
-  uint64_t size_bytes_;
+  uint64_t size_bytes_ = 0;
   uint64_t fork_generation_;
   bool ended_ = false;
 };
