@@ -28,6 +28,12 @@ struct Listing {
   uint64_t after = 0;  // The cursor that the peer was given for `next`.
 };
 
+// A create that the store has not answered yet; it may wait for space.
+struct PendingCreate {
+  ObjectId id;
+  bool finished = false;
+};
+
 // One peer.  Owns its socket and what is still to be sent.  On the loop's
 // thread only.
 class Connection {
@@ -67,6 +73,7 @@ class Connection {
   uint64_t session = 0;  // kSession, kCall: which.
   bool busy = false;     // A request is under way.
   std::shared_ptr<Listing> listing;
+  std::shared_ptr<PendingCreate> creating;  // The last one.
   EventLoop::Timer hello_timer;
 
  private:

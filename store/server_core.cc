@@ -136,6 +136,9 @@ void ServerCore::Close(uint64_t id) {
       return CloseSession(connection->session);
     case Role::kCall:
       waits_.Cancel(id);
+      if (connection->creating != nullptr) {
+        requests_.Abandon(*connection->creating, connection->peer());
+      }
       if (Session* const session = sessions_.Find(connection->session)) {
         session->calls.erase(id);
       }
@@ -237,8 +240,9 @@ void ServerCore::OpenCall(Connection* connection,
 void ServerCore::OpenEvents(Connection* connection,
                             const protocol::Hello& hello) {
   connection->role = Role::kEvents;
-  connection->Send(Welcome(""));
+  // First of all, so that nothing is missed that happens after the reply.
   subscriptions_.Add(connection->id(), hello.want_existing());
+  connection->Send(Welcome(""));
 }
 
 // A child may have inherited the life-line; the client is dead all the same.

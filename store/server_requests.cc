@@ -165,7 +165,7 @@ void RequestHandler::Create(Connection* connection,
   if (!id) return void(ReplyFailure(connection->id(), id.error()));
   auto options = ReadOptions(*connection, request.mode(), request.metadata());
   if (!options) return void(ReplyFailure(connection->id(), options.error()));
-  CreateSized(*id, request.size_bytes(), std::move(*options),
+  CreateSized(connection, *id, request.size_bytes(), std::move(*options),
               request.timeout_ms(),
               [this, peer = connection->id(),
                session = connection->session](Result<ObjectRef> created) {
@@ -205,7 +205,8 @@ void RequestHandler::Put(Connection* connection, const protocol::Put& request) {
     return void(ReplyFailure(connection->id(),
                              Error{Code::kTooLarge, "too much for one Put"}));
   }
-  CreateSized(*id, size_bytes, std::move(*options), request.timeout_ms(),
+  CreateSized(connection, *id, size_bytes, std::move(*options),
+              request.timeout_ms(),
               [this, peer = connection->id(),
                data = std::move(data)](Result<ObjectRef> created) {
                 FinishPut(peer, data, std::move(created));
@@ -226,23 +227,46 @@ void RequestHandler::FinishPut(uint64_t connection, const std::string& data,
   Reply(connection, PutMessage(parts_.store->Info(*created).number));
 }
 
-void RequestHandler::CreateSized(const ObjectId& id, uint64_t size_bytes,
-                                 CreateOptions options, int64_t timeout_ms,
-                                 CreateThen then) {
+void RequestHandler::CreateSized(Connection* connection, const ObjectId& id,
+                                 uint64_t size_bytes, CreateOptions options,
+                                 int64_t timeout_ms, CreateThen then) {
   Store* const store = parts_.store;
   const SpaceWait wait{.deadline = DeadlineAfter(timeout_ms)};
+  const auto pending = std::make_shared<PendingCreate>(PendingCreate{.id = id});
+  connection->creating = pending;
   // The callback may outlive this server, by waiting for space.
-  auto done = [loop = parts_.loop, store,
+  auto done = [loop = parts_.loop, store, pending,
                then = std::move(then)](Result<ObjectRef> created) {
-    if (loop->RunOrPost([then, created] { then(created); })) return;
-    if (created) AbortUnsealed(store, *created);
+    const bool taken = loop->RunOrPost([pending, then, created] {
+      pending->finished = true;
+      then(created);
+    });
+    if (!taken && created) AbortUnsealed(store, *created);
   };
-  auto create = [store, id, size_bytes, wait, options = std::move(options),
-                 done = std::move(done)] {
-    store->CreateSized(id, size_bytes, options, wait, done);
-  };
-  if (size_bytes <= kQuickBytes) return create();
-  parts_.workers->Run(std::move(create));
+  if (size_bytes <= kQuickBytes) {
+    return store->CreateSized(id, size_bytes, options, wait, std::move(done));
+  }
+  parts_.workers->Run([this, store, pending, size_bytes, wait,
+                       options = std::move(options), done = std::move(done),
+                       peer = connection->id()] {
+    store->CreateSized(pending->id, size_bytes, options, wait, done);
+    // The peer may have gone before there was anything to abandon.
+    parts_.loop->Post([this, pending, peer, who = options.creator] {
+      if (parts_.connections->Find(peer) == nullptr) Abandon(*pending, who);
+    });
+  });
+}
+
+void RequestHandler::Abandon(const PendingCreate& pending,
+                             const Credentials& peer) {
+  if (pending.finished) return;
+  auto object = parts_.store->FindUnsealed(pending.id);
+  if (!object) return;
+  // Somebody may have aborted it and made another.
+  const ObjectInfo info = parts_.store->Info(*object);
+  if (info.creator_pid == peer.pid && info.uid == peer.uid) {
+    Discard(std::move(*object));
+  }
 }
 
 // --- seal, abort ---

@@ -45,6 +45,9 @@ class RequestHandler {
   void Handle(Connection* connection, const protocol::Request& request);
   // Aborts an unsealed object, soon.
   void Discard(ObjectRef object);
+  // The peer is gone: what it is creating must not wait for space any longer,
+  // with its id taken.
+  void Abandon(const PendingCreate& pending, const Credentials& peer);
 
  private:
   using CreateThen = std::function<void(Result<ObjectRef> created)>;
@@ -78,8 +81,9 @@ class RequestHandler {
   void WithId(Connection* connection, const flatbuffers::String& text,
               void (RequestHandler::*handle)(Connection*, const ObjectId&));
   // CreateSized, with `then` on the loop's thread.
-  void CreateSized(const ObjectId& id, uint64_t size_bytes,
-                   CreateOptions options, int64_t timeout_ms, CreateThen then);
+  void CreateSized(Connection* connection, const ObjectId& id,
+                   uint64_t size_bytes, CreateOptions options,
+                   int64_t timeout_ms, CreateThen then);
   // Runs `work` on an object of `size_bytes`, here if that makes it quick, else
   // on a worker; then `then`, with what it said, on the loop's thread.
   void RunSized(uint64_t size_bytes, std::function<Status()> work,
