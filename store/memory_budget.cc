@@ -47,7 +47,8 @@ bool MemoryBudget::TryCharge(uint64_t bytes) {
   return true;
 }
 
-void MemoryBudget::Charge(uint64_t bytes, SpaceWait wait, Done<void> done) {
+void MemoryBudget::Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
+                          const void* whose) {
   if (bytes > capacity_bytes_) {
     return done(Error{Code::kTooLarge, std::to_string(bytes) +
                                            " bytes are more than the " +
@@ -69,7 +70,7 @@ void MemoryBudget::Charge(uint64_t bytes, SpaceWait wait, Done<void> done) {
     } else if (wait.deadline <= std::chrono::steady_clock::now()) {
       outcome = OutOfMemoryLocked(bytes);
     } else {
-      waiters_.push_back(Waiter{bytes, wait, std::move(done)});
+      waiters_.push_back(Waiter{bytes, wait, std::move(done), whose});
       waits = true;
       short_now = true;
     }
@@ -106,11 +107,18 @@ uint64_t MemoryBudget::Shortage() const {
 }
 
 void MemoryBudget::ExpireWaits(Deadline now) {
-  EndWaits([now](const SpaceWait& wait) { return wait.deadline <= now; });
+  EndWaits(Code::kOutOfMemory,
+           [now](const Waiter& waiter) { return waiter.wait.deadline <= now; });
 }
 
 void MemoryBudget::FailStuck() {
-  EndWaits([](const SpaceWait& wait) { return wait.fail_when_stuck; });
+  EndWaits(Code::kOutOfMemory,
+           [](const Waiter& waiter) { return waiter.wait.fail_when_stuck; });
+}
+
+void MemoryBudget::EndWaitsOf(const void* whose) {
+  EndWaits(Code::kNotFound,
+           [whose](const Waiter& waiter) { return waiter.whose == whose; });
 }
 
 MemoryBudget::Numbers MemoryBudget::Get() const {
@@ -160,7 +168,8 @@ void MemoryBudget::GrantLocked(std::list<Waiter>* granted) {
   }
 }
 
-void MemoryBudget::EndWaits(const std::function<bool(const SpaceWait&)>& ends) {
+void MemoryBudget::EndWaits(Code code,
+                            const std::function<bool(const Waiter&)>& ends) {
   std::list<Waiter> granted;
   std::list<Waiter> ended;
   std::vector<Error> errors;
@@ -168,13 +177,14 @@ void MemoryBudget::EndWaits(const std::function<bool(const SpaceWait&)>& ends) {
     MutexLock lock(mutex_);
     for (auto it = waiters_.begin(); it != waiters_.end();) {
       const auto next = std::next(it);
-      if (!ends(it->wait)) {
+      if (!ends(*it)) {
         it = next;
         continue;
       }
       const bool was_first = it == waiters_.begin();
       ended.splice(ended.end(), waiters_, it);
       errors.push_back(OutOfMemoryLocked(ended.back().bytes));
+      errors.back().code = code;
       it = next;
       if (!was_first) continue;
       // Those behind may fit now: rather granted than ended.

@@ -39,8 +39,9 @@ class MemoryBudget {
   bool TryCharge(uint64_t bytes) EXCLUDES(mutex_);
   // Charges, waiting if need be.  kTooLarge: more than the capacity.
   // kOutOfMemory: `wait` ended; a deadline that has passed already waits for
-  // nothing.
-  void Charge(uint64_t bytes, SpaceWait wait, Done<void> done) EXCLUDES(mutex_);
+  // nothing.  `whose` is a name for EndWaitsOf.
+  void Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
+              const void* whose = nullptr) EXCLUDES(mutex_);
   void ForceCharge(uint64_t bytes) EXCLUDES(mutex_);
   void Uncharge(uint64_t bytes) EXCLUDES(mutex_);
 
@@ -51,6 +52,8 @@ class MemoryBudget {
   void ExpireWaits(Deadline now) EXCLUDES(mutex_);
   // Nothing more can be evicted: ends the waits that asked to be told.
   void FailStuck() EXCLUDES(mutex_);
+  // What `whose` waits for is not wanted any more: kNotFound.
+  void EndWaitsOf(const void* whose) EXCLUDES(mutex_);
 
   uint64_t capacity_bytes() const { return capacity_bytes_; }
 
@@ -73,6 +76,7 @@ class MemoryBudget {
     uint64_t bytes;
     SpaceWait wait;
     Done<void> done;
+    const void* whose;
   };
 
   bool FitsLocked(uint64_t bytes) const REQUIRES(mutex_);
@@ -81,9 +85,9 @@ class MemoryBudget {
   Error OutOfMemoryLocked(uint64_t bytes) const REQUIRES(mutex_);
   // Moves those who can be granted now to `granted`.
   void GrantLocked(std::list<Waiter>* granted) REQUIRES(mutex_);
-  // Ends the waits that `ends` picks, and grants whom they stood in the way
-  // of.
-  void EndWaits(const std::function<bool(const SpaceWait&)>& ends)
+  // Ends the waits that `ends` picks, as `code`, and grants whom they stood in
+  // the way of.
+  void EndWaits(Code code, const std::function<bool(const Waiter&)>& ends)
       EXCLUDES(mutex_);
 
   const uint64_t capacity_bytes_;

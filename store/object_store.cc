@@ -193,7 +193,10 @@ void ObjectStore::WithCharge(const ObjectRef& object, uint64_t needed_bytes,
         workers_->Run([this, object, needed_bytes, charged_bytes, then, done] {
           Charged(object, needed_bytes, charged_bytes, then, done);
         });
-      });
+      },
+      object.get());
+  // It may have gone before it waited.
+  if (!table_->CheckWritable(object)) budget_->EndWaitsOf(object.get());
 }
 
 void ObjectStore::Charged(const ObjectRef& object, uint64_t needed_bytes,
@@ -342,9 +345,13 @@ Status ObjectStore::SetMetadata(const ObjectRef& object,
 
 Status ObjectStore::Rename(const ObjectRef& object, const ObjectId& id,
                            bool no_replace) {
+  const auto victim = table_->FindUnsealed(id);
   DroppedSegment replaced;
   Status renamed = table_->Rename(object, id, no_replace, &replaced);
   DropNow(std::move(replaced));
+  if (victim && !table_->CheckWritable(*victim)) {
+    budget_->EndWaitsOf(victim->get());
+  }
   return renamed;
 }
 
@@ -359,6 +366,8 @@ Status ObjectStore::Abort(const ObjectRef& object) {
   auto dropped = table_->Abort(object);
   if (!dropped) return dropped.error();
   DropNow(*std::move(dropped));
+  // Others wait behind what nobody wants any more.
+  budget_->EndWaitsOf(object.get());
   return Status();
 }
 

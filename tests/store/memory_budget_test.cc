@@ -46,6 +46,23 @@ TEST_F(MemoryBudgetTest, MoreThanTheCapacityIsTooLarge) {
   EXPECT_EQ(budget_->Get().used_bytes, 0u);
 }
 
+TEST_F(MemoryBudgetTest, WaitsOfWhatIsNotWantedEndAndLetOthersPass) {
+  ASSERT_TRUE(budget_->TryCharge(60));
+  const int gone = 0;
+  const int other = 0;
+  budget_->Charge(50, SpaceWait{}, Note("gone"), &gone);
+  budget_->Charge(60, SpaceWait{}, Note("waiting"), &other);
+  budget_->Charge(30, SpaceWait{}, Note("behind"));
+  budget_->EndWaitsOf(&gone);
+  EXPECT_EQ(outcomes_, Outcomes({"gone: not found"}));
+  budget_->EndWaitsOf(&other);
+  EXPECT_EQ(outcomes_,
+            Outcomes({"gone: not found", "behind", "waiting: not found"}));
+  budget_->EndWaitsOf(&other);
+  EXPECT_EQ(budget_->Get().used_bytes, 90u);
+  EXPECT_EQ(budget_->Get().waiters, 0u);
+}
+
 TEST_F(MemoryBudgetTest, FullAndNotWillingToWaitIsOutOfMemory) {
   ASSERT_TRUE(budget_->TryCharge(60));
   std::string message;
