@@ -117,8 +117,8 @@ void InitOp(void*, fuse_conn_info* connection) noexcept {
   connection->want &= ~static_cast<unsigned int>(
       FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS);
   connection->want |=
-      connection->capable & (FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_SPLICE_WRITE |
-                             FUSE_CAP_SPLICE_MOVE | FUSE_CAP_ASYNC_DIO);
+      connection->capable &
+      (FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_ASYNC_DIO);
   connection->max_background = kMaxBackground;
   connection->congestion_threshold = kMaxBackground * 3 / 4;
 }
@@ -257,7 +257,8 @@ void ReadOp(fuse_req_t req, fuse_ino_t, size_t size, off_t offset,
       static_cast<fuse_buf_flags>(FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK);
   buffers.buf[0].fd = source->segment->fd();
   buffers.buf[0].pos = static_cast<off_t>(source->offset);
-  fuse_reply_data(req, &buffers, FUSE_BUF_SPLICE_MOVE);
+  // Never SPLICE_MOVE: it would take the pages away from the segment.
+  fuse_reply_data(req, &buffers, static_cast<fuse_buf_copy_flags>(0));
 }
 
 void WriteOp(fuse_req_t req, fuse_ino_t, const char* data, size_t size,

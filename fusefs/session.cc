@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "fusefs/fuse_device.h"
 #include "fusefs/kernel_abi.h"
 #include "fusefs/mount_point.h"
 #include "schema/base/mutex.h"
@@ -120,30 +121,24 @@ Status Session::Open(const fuse_lowlevel_ops& ops) {
   fuse_set_log_func(KeepMessage);
   const Status handler = InstallWakeHandler();
   if (!handler) return handler;
-  std::string mount_options =
-      "default_permissions,nosuid,nodev,fsname=vitrine,subtype=vitrine";
-  if (allow_other_) mount_options += ",allow_other";
   Arguments arguments;
-  if (fuse_opt_add_arg(&arguments.args, "vitrine") != 0 ||
-      fuse_opt_add_arg(&arguments.args, "-o") != 0 ||
-      fuse_opt_add_arg(&arguments.args, mount_options.c_str()) != 0) {
-    return Error{Code::kIoError, "no memory for the mount's options"};
+  if (fuse_opt_add_arg(&arguments.args, "vitrine") != 0) {
+    return Error{Code::kIoError, "no memory"};
   }
   session_.reset(fuse_session_new(&arguments.args, &ops, sizeof(ops), this));
   if (!session_) return LibfuseError("cannot make a FUSE session");
-  if (fuse_session_mount(session_.get(), mount_point_.c_str()) != 0) {
-    return LibfuseError("cannot mount on " + mount_point_);
-  }
+  auto device = MountFuse(mount_point_, allow_other_);
+  if (!device) return device.error();
   const auto mount = FindMount(mount_point_);
   if (mount && mount->has_value()) device_ = (*mount)->device;
   fuse_custom_io io{};
   io.read = ReadHook;
   io.writev = WriteHook;
   io.splice_send = SpliceHook;
-  if (fuse_session_custom_io(session_.get(), &io,
-                             fuse_session_fd(session_.get())) != 0) {
+  if (fuse_session_custom_io(session_.get(), &io, device->get()) != 0) {
     return LibfuseError("cannot set the session up");
   }
+  device->release();  // The session closes it.
   return Status();
 }
 
@@ -221,7 +216,8 @@ void Session::Stop() {
   if (stopping_.exchange(true)) return;
   // First the name, while requests are still answered: then nobody comes in
   // any more.  A failure leaves a dead mount, which the next start replaces.
-  if (MountIsOurs()) static_cast<void>(DetachMount(mount_point_));
+  if (!device_.empty() && MountIsOurs())
+    static_cast<void>(DetachMount(mount_point_));
   // A signal may come just before the read that it is to interrupt: repeat.
   while (working_ > 0) {
     for (auto& thread : threads_) {
@@ -233,10 +229,7 @@ void Session::Stop() {
   threads_.clear();
 }
 
-Session::~Session() {
-  Stop();
-  if (session_) fuse_session_unmount(session_.get());
-}
+Session::~Session() { Stop(); }
 
 ssize_t Session::ReadHook(int fd, void* buffer, size_t size, void* self) {
   const ssize_t received = ::read(fd, buffer, size);

@@ -1,0 +1,249 @@
+// A store with its mount, in the test's own process.
+//
+// Whoever maps a file of the mount does so in a child (see InChild): a process
+// that waits for its own page fault to be answered may wait for ever.
+#ifndef VITRINE_TESTS_FUSEFS_MOUNTED_STORE_H_
+#define VITRINE_TESTS_FUSEFS_MOUNTED_STORE_H_
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+
+#include "fusefs/mount.h"
+#include "schema/base/unique_fd.h"
+#include "store/mount_table.h"
+#include "store/store.h"
+#include "tests/store/scratch_dir.h"
+
+// In a child: ends it with status 1 and says where, if `condition` is false.
+#define CHILD_EXPECT(condition)                                               \
+  do {                                                                        \
+    if (!(condition)) {                                                       \
+      std::fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #condition, \
+                   std::strerror(errno));                                     \
+      ::_exit(1);                                                             \
+    }                                                                         \
+  } while (false)
+
+namespace vitrine {
+
+// Runs `body` in a forked process; true if it came to its end.  The child must
+// do no more than system calls.
+inline pid_t StartChild(const std::function<void()>& body) {
+  const pid_t pid = ::fork();
+  if (pid != 0) return pid;
+  ::alarm(60);
+  body();
+  ::_exit(0);
+}
+
+inline bool ChildSucceeded(pid_t pid) {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR) return false;
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+inline bool InChild(const std::function<void()>& body) {
+  return ChildSucceeded(StartChild(body));
+}
+
+inline bool Eventually(const std::function<bool()>& condition) {
+  for (int i = 0; i < 500; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return condition();
+}
+
+// Bytes that tell their place and `seed`.
+inline std::string Pattern(size_t size, unsigned seed = 1) {
+  std::string bytes(size, '\0');
+  uint32_t state = seed * 2654435761u + 1;
+  for (char& byte : bytes) {
+    state = state * 1664525u + 1013904223u;
+    byte = static_cast<char>(state >> 24);
+  }
+  return bytes;
+}
+
+inline bool WriteFile(const std::string& path, const std::string& bytes,
+                      int flags = O_WRONLY | O_CREAT | O_TRUNC,
+                      mode_t mode = 0644) {
+  const UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC, mode));
+  if (!fd.valid()) return false;
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t size =
+        ::write(fd.get(), bytes.data() + done, bytes.size() - done);
+    if (size <= 0) return false;
+    done += static_cast<size_t>(size);
+  }
+  return true;
+}
+
+// "<error>" if it cannot be read.
+inline std::string ReadFile(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return std::string("<") + std::strerror(errno) + ">";
+  std::string bytes;
+  std::string buffer(1 << 20, '\0');
+  for (;;) {
+    const ssize_t size = ::read(fd.get(), buffer.data(), buffer.size());
+    if (size < 0) return std::string("<") + std::strerror(errno) + ">";
+    if (size == 0) return bytes;
+    bytes.append(buffer, 0, static_cast<size_t>(size));
+  }
+}
+
+// Says where the file at `path` differs from `bytes`.
+inline ::testing::AssertionResult HasBytes(const std::string& path,
+                                           const std::string& bytes) {
+  const std::string got = ReadFile(path);
+  if (got == bytes) return ::testing::AssertionSuccess();
+  size_t at = 0;
+  while (at < got.size() && at < bytes.size() && got[at] == bytes[at]) ++at;
+  return ::testing::AssertionFailure()
+         << path << " has " << got.size() << " bytes instead of "
+         << bytes.size() << "; they differ from byte " << at << " on";
+}
+
+// The errno of a call that says -1; 0: it succeeded.
+template <typename T>
+int ErrnoOf(T result) {
+  return result == static_cast<T>(-1) ? errno : 0;
+}
+
+class MountedStore : public ::testing::Test {
+ protected:
+  static bool Required() {
+    const char* ci = std::getenv("CI");
+    return ci != nullptr && std::string(ci) == "true";
+  }
+
+  // Starts both; false: skipped or failed.
+  bool StartMounted(Switch passthrough, uint64_t capacity_bytes = 512 << 20) {
+    if (!StartStore(capacity_bytes)) return false;
+    return StartMount(passthrough);
+  }
+
+  bool StartStore(uint64_t capacity_bytes) {
+    StoreOptions options;
+    options.capacity_bytes = capacity_bytes;
+    options.state_dir = state_dir_.path();
+    options.memory_dir = memory_dir_.path();
+    auto store = Store::Open(options);
+    if (!store) {
+      ADD_FAILURE() << store.error().ToString();
+      return false;
+    }
+    store_ = *std::move(store);
+    return true;
+  }
+
+  bool StartMount(Switch passthrough) {
+    MountOptions options;
+    options.mount_point = mount_dir_.path();
+    options.passthrough = passthrough;
+    options.on_unmounted = [this] { ++unmounted_; };
+    auto mount = Mount::Start(store_.get(), options);
+    if (mount) {
+      mount_ = *std::move(mount);
+      return true;
+    }
+    if (Required()) {
+      ADD_FAILURE() << mount.error().ToString();
+    } else {
+      skip_ = mount.error().ToString();
+    }
+    return false;
+  }
+
+  void TearDown() override {
+    mount_.reset();
+    store_.reset();
+    const auto left = FindMount(mount_dir_.path());
+    EXPECT_TRUE(left && !left->has_value()) << "still mounted";
+  }
+
+  std::string Root() const { return mount_dir_.path(); }
+  std::string Unsealed(const std::string& id) const {
+    return Root() + "/unsealed/" + id;
+  }
+  std::string Sealed(const std::string& id) const {
+    return Root() + "/sealed/" + id;
+  }
+  std::string Waiting(const std::string& id) const {
+    return Root() + "/wait/" + id;
+  }
+  std::string Direct(const std::string& id) const {
+    return Root() + "/direct/" + id;
+  }
+
+  // Makes a sealed object through the mount.
+  void Put(const std::string& id, const std::string& bytes,
+           mode_t mode = 0644) {
+    ASSERT_TRUE(
+        WriteFile(Unsealed(id), bytes, O_WRONLY | O_CREAT | O_EXCL, mode))
+        << std::strerror(errno);
+    ASSERT_EQ(ErrnoOf(::rename(Unsealed(id).c_str(), Sealed(id).c_str())), 0);
+  }
+
+  ObjectRef FindSealed(const std::string& id) {
+    auto found = store_->FindSealed(*ObjectId::FromText(id));
+    return found ? *found : nullptr;
+  }
+  ObjectRef FindUnsealed(const std::string& id) {
+    auto found = store_->FindUnsealed(*ObjectId::FromText(id));
+    return found ? *found : nullptr;
+  }
+
+  uint64_t Requests(const std::string& kind) const {
+    return mount_->StatusJson()["requests"].value(kind, uint64_t{0});
+  }
+
+  ScratchDir state_dir_{"/tmp"};
+  ScratchDir memory_dir_;
+  ScratchDir mount_dir_{"/tmp"};
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Mount> mount_;
+  std::atomic<int> unmounted_ = 0;
+  std::string skip_;  // Why, if the mount cannot be had here.
+};
+
+// The same tests with passthrough and without.
+class BothModes : public MountedStore,
+                  public ::testing::WithParamInterface<Switch> {
+ protected:
+  void SetUp() override {
+    if (!StartMounted(GetParam()) && !skip_.empty()) GTEST_SKIP() << skip_;
+    ASSERT_TRUE(mount_);
+  }
+};
+
+#define INSTANTIATE_BOTH_MODES(suite)                                \
+  INSTANTIATE_TEST_SUITE_P(                                          \
+      , suite, ::testing::Values(Switch::kOn, Switch::kOff),         \
+      [](const ::testing::TestParamInfo<Switch>& p) {                \
+        return p.param == Switch::kOn ? "Passthrough" : "PageCache"; \
+      })
+
+}  // namespace vitrine
+
+#endif  // VITRINE_TESTS_FUSEFS_MOUNTED_STORE_H_
