@@ -153,7 +153,7 @@ Finding CheckShm(const MachineFacts& facts) {
 
 Finding CheckTmpfsLeases(const MachineFacts& facts) {
   if (!HasMemory(facts)) {
-    return Warn("leases", "not tried: there is no tmpfs", "");
+    return Warn("leases", "not tried: there is no tmpfs", "see /dev/shm");
   }
   if (facts.tmpfs_leases.works) {
     return Ok("leases",

@@ -63,6 +63,14 @@ Status WriteToStandardOutput(const ObjectId& id,
                   [&](uint64_t done) { progress.Update(done); });
 }
 
+// Says more than "not found" of an object that is still being written.
+Error WhyNot(Client& client, const ObjectId& id, Error error) {
+  if (error.code != Code::kNotFound) return error;
+  const auto stat = client.Stat(id);
+  if (stat && !stat->sealed) return {Code::kNotSealed, ""};
+  return error;
+}
+
 int RunGet(const CommandLine& line, const GetOptions& options) {
   int exit_code = kExitOk;
   const auto ids = ParseIds("get", {options.id}, &exit_code);
@@ -71,7 +79,9 @@ int RunGet(const CommandLine& line, const GetOptions& options) {
   if (!client) return exit_code;
   // The object first: a failure leaves the output file as it was.
   auto object = client->Get(ids[0], options.timeout);
-  if (!object) return Fail("get " + options.id, object.error());
+  if (!object) {
+    return Fail("get " + options.id, WhyNot(*client, ids[0], object.error()));
+  }
   const bool to_stdout = options.output.empty() || options.output == "-";
   const Status written =
       to_stdout ? WriteToStandardOutput(ids[0], object->bytes())

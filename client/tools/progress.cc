@@ -64,7 +64,7 @@ std::string Progress::Line(uint64_t done_bytes, double seconds) const {
   }
   line += FormatSize(done_bytes);
   if (total_bytes_ > 0) line += " of " + FormatSize(total_bytes_);
-  if (seconds > 0) {
+  if (seconds >= 0.1) {
     const double rate = static_cast<double>(done_bytes) / seconds;
     line += "  " + FormatSize(static_cast<uint64_t>(rate)) + "/s";
   }

@@ -117,6 +117,7 @@ TEST(DiagnosisTest, TheBestTierHasNoNextAndNothingToWarnOf) {
 
 TEST(DiagnosisTest, WhateverIsNotOkSaysWhatToDo) {
   MachineFacts nothing;
+  nothing.fuse_device = nothing.own_tmpfs = nothing.shm = kFails;
   nothing.hugetlb_leases = kFails;
   MachineFacts no_passthrough = User();
   no_passthrough.hugetlb.total_pages = 4;
