@@ -44,8 +44,9 @@ LocalSegment* SegmentCache::Attach(uint64_t number, size_t stripe,
   SpinLockHolder lock(owner.lock());
   LocalSegment* local = owner.segments().Find(number);
   if (local == nullptr) {
-    local = owner.segments().Add(LocalSegment{
-        number, segment.mapping.data(), segment.mapping.size_bytes(), 0, true});
+    local = owner.segments().Add(LocalSegment{number, segment.mapping.data(),
+                                              segment.mapping.size_bytes(), 0,
+                                              true, false});
     segment.stripes |= uint32_t{1} << stripe;
   }
   ++local->references;
@@ -58,7 +59,10 @@ bool SegmentCache::DetachFrom(SessionStripe& stripe, uint64_t number,
   SpinLockHolder lock(stripe.lock());
   LocalSegment* const local = stripe.segments().Find(number);
   if (local == nullptr) return true;
-  if (local->references > 0) return false;
+  if (local->references > 0) {
+    if (mercy == Mercy::kNone) local->recalled = true;
+    return false;
+  }
   if (mercy == Mercy::kIfUsedLately && std::exchange(local->used, false)) {
     return false;
   }

@@ -46,7 +46,8 @@ class SegmentCache {
                                 const std::function<Result<Mapping>()>& map)
       EXCLUDES(mutex_);
 
-  // Unmaps those of `numbers` that no object in hand needs.
+  // Unmaps those of `numbers` that no object in hand needs.  The others become
+  // `recalled`: whoever gives the last reference back drops them again.
   void Drop(std::span<const uint64_t> numbers) EXCLUDES(mutex_);
   void DropAll() EXCLUDES(mutex_);
   size_t size() const EXCLUDES(mutex_);

@@ -15,6 +15,7 @@ struct LocalSegment {
   size_t size_bytes;
   uint32_t references;  // Of objects in hand, through this stripe.
   bool used;            // Since it was last considered for unmapping.
+  bool recalled;        // To be unmapped once nothing in hand needs it.
 };
 
 // Segment numbers to LocalSegments, which do not move while they are in it.

@@ -226,24 +226,25 @@ void Session::Release(size_t number, int pin, LocalSegment* segment) {
   {
     SpinLockHolder lock(own.lock());
     if (pin != SessionStripe::kNoPin) own.Unpin(pin);
+    bool recalled = false;
     if (segment != nullptr) {
-      --segment->references;
+      recalled = --segment->references == 0 && segment->recalled;
       segment_number = segment->number;
     }
-    if (!own.retired) {
+    if (!own.retired && !recalled) {
       --own.in_hand;
       return;
     }
   }
-  ReleaseRetired(number, segment_number);
+  ReleaseAndUnmap(number, segment_number);
 }
 
-void Session::ReleaseRetired(size_t number, uint64_t segment) {
+void Session::ReleaseAndUnmap(size_t number, uint64_t segment) {
   segments_->Drop({&segment, 1});
   SessionStripe& own = stripe(number);
   std::shared_ptr<Session> last;  // Dropped when nothing is locked.
   SpinLockHolder lock(own.lock());
-  if (--own.in_hand == 0) last = std::move(own.keep_alive);
+  if (--own.in_hand == 0 && own.retired) last = std::move(own.keep_alive);
 }
 
 void Session::Retire() {

@@ -90,7 +90,8 @@ class Session {
   Result<PrivateFd> AskForDescriptor(const IndexReader::Entry& entry,
                                      const std::string& id);
   uint64_t RoundToPages(uint64_t size_bytes) const;
-  void ReleaseRetired(size_t stripe, uint64_t segment);
+  // Until it is done, the object counts as in hand: that keeps this alive.
+  void ReleaseAndUnmap(size_t stripe, uint64_t segment);
 
   const std::shared_ptr<ClientCore> core_;
   const std::string path_;

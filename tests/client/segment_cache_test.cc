@@ -62,6 +62,16 @@ TEST_F(SegmentCacheTest, WhatIsInHandIsNotDropped) {
   EXPECT_EQ(kept_, 0u);
 }
 
+TEST_F(SegmentCacheTest, WhatIsInHandIsRememberedAsRecalled) {
+  LocalSegment* const here = Acquire(1, 0);
+  LocalSegment* const there = Acquire(1, 5);
+  EXPECT_FALSE(here->recalled);
+  const std::array<uint64_t, 1> number = {1};
+  cache_.Drop(number);
+  EXPECT_TRUE(here->recalled);
+  EXPECT_TRUE(there->recalled);
+}
+
 TEST_F(SegmentCacheTest, WhatAnotherStripeHasInHandIsNotDropped) {
   Release(Acquire(1, 0));
   LocalSegment* const other = Acquire(1, 5);

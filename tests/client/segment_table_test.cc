@@ -9,7 +9,7 @@ namespace vitrine {
 namespace {
 
 LocalSegment Numbered(uint64_t number) {
-  return LocalSegment{number, nullptr, 0, 0, false};
+  return LocalSegment{number, nullptr, 0, 0, false, false};
 }
 
 TEST(SegmentTableTest, WhatWasNeverAddedIsNotFound) {
