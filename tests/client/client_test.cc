@@ -367,6 +367,7 @@ TEST_F(ClientTest, MoreThanTheCapacityGoesThroughAndReadersSeeTheRightBytes) {
 
 TEST_F(ClientTest, AnotherUserGetsOnlyWhatTheModeAllows) {
   if (::getuid() != 0) GTEST_SKIP() << "needs root to become another user";
+  if (kThreadSanitizer) GTEST_SKIP() << "no threads after a fork";
   CreateOptions options;
   options.mode = 0600;
   ASSERT_TRUE(Put("private", "secret", options));

@@ -17,6 +17,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -31,8 +32,7 @@
 
 namespace vitrine {
 
-// Serves all connections with one thread.  `welcome`, `page_bytes` and
-// `answer` are set before clients connect.
+// Serves all connections with one thread.
 class FakeStore {
  public:
   struct Answer {
@@ -88,6 +88,7 @@ class FakeStore {
   }
   // Says it on the session connection.
   void SaySoon(protocol::ResponseT response) {
+    const std::lock_guard lock(mutex_);
     said_ = std::move(response);
     say_ = true;
   }
@@ -115,13 +116,20 @@ class FakeStore {
                   {index_.fd(), page_.get(), segment_dir_.get()}};
   }
 
-  uint32_t version = kProtocolVersion;
-  size_t token_bytes = kSessionTokenBytes;
-  uint64_t page_bytes = 4096;
-  // The answer to a Hello for a session; empty: Welcome().
-  std::function<Answer()> welcome;
+  // The answer to a Hello for a session; without it, Welcome().
+  void SetWelcome(std::function<Answer()> welcome) {
+    const std::lock_guard lock(mutex_);
+    welcome_ = std::move(welcome);
+  }
   // The answer to all other requests.
-  Answerer answer;
+  void SetAnswer(Answerer answer) {
+    const std::lock_guard lock(mutex_);
+    answer_ = std::move(answer);
+  }
+
+  std::atomic<uint32_t> version = kProtocolVersion;
+  std::atomic<size_t> token_bytes = kSessionTokenBytes;
+  std::atomic<uint64_t> page_bytes = 4096;
 
  private:
   struct Peer {
@@ -148,6 +156,7 @@ class FakeStore {
                              false});
       }
       if (say_) {
+        const std::lock_guard lock(mutex_);
         for (const Peer& peer : peers) {
           if (peer.is_session) Send(peer, Answer{said_});
         }
@@ -170,11 +179,13 @@ class FakeStore {
     if (hello != nullptr && hello->role == protocol::Role::kSession) {
       ++sessions_;
       peer->is_session = true;
-      return welcome ? welcome() : Welcome();
+      const std::lock_guard lock(mutex_);
+      return welcome_ ? welcome_() : Welcome();
     }
     if (hello != nullptr) return Answer{Say(protocol::HelloReplyT())};
     ++requests_;
-    return answer(request);
+    const std::lock_guard lock(mutex_);
+    return answer_(request);
   }
   bool Send(const Peer& peer, const Answer& said) {
     if (said.hang_up) return false;
@@ -189,6 +200,9 @@ class FakeStore {
         .has_value();
   }
 
+  std::mutex mutex_;
+  std::function<Answer()> welcome_;
+  Answerer answer_;
   ScratchDir dir_;
   IndexFile index_;
   UniqueFd segment_dir_;

@@ -41,7 +41,7 @@ TEST_F(HostileStoreTest, ARefusedVersionIsSaidAtOnce) {
   protocol::FailureT failure;
   failure.code = static_cast<uint8_t>(Code::kVersionMismatch);
   failure.message = "too new";
-  store_.welcome = [&] { return Answer{FakeStore::Say(failure)}; };
+  store_.SetWelcome([&] { return Answer{FakeStore::Say(failure)}; });
   auto client = Client::Connect(store_.Options(60000));
   EXPECT_EQ(client.error().code, Code::kVersionMismatch);
   EXPECT_NE(client.error().message.find("too new"), std::string::npos);
@@ -60,11 +60,11 @@ TEST_F(HostileStoreTest, AWelcomeWithoutSenseIsRefused) {
 }
 
 TEST_F(HostileStoreTest, AWelcomeWithoutDescriptorsIsRefused) {
-  store_.welcome = [&] {
+  store_.SetWelcome([&] {
     Answer answer = store_.Welcome();
     answer.fds.pop_back();
     return answer;
-  };
+  });
   EXPECT_EQ(ConnectError(), Code::kUnavailable);
 }
 
@@ -79,25 +79,25 @@ TEST_F(HostileStoreTest, ABrokenIndexIsRefused) {
 }
 
 TEST_F(HostileStoreTest, GarbageAndHangUpsInsteadOfAWelcome) {
-  store_.welcome = [] { return Answer{.garbage = true}; };
+  store_.SetWelcome([] { return Answer{.garbage = true}; });
   EXPECT_EQ(ConnectError(), Code::kUnavailable);
-  store_.welcome = [] { return Answer{.hang_up = true}; };
+  store_.SetWelcome([] { return Answer{.hang_up = true}; });
   EXPECT_EQ(ConnectError(), Code::kUnavailable);
-  store_.welcome = [] { return Answer{FakeStore::Say(protocol::DoneT())}; };
+  store_.SetWelcome([] { return Answer{FakeStore::Say(protocol::DoneT())}; });
   EXPECT_EQ(ConnectError(), Code::kUnavailable);
 }
 
 TEST_F(HostileStoreTest, GarbageEndsTheSessionAndItIsMadeAnew) {
-  store_.answer = [](const auto&) { return Answer{.garbage = true}; };
+  store_.SetAnswer([](const auto&) { return Answer{.garbage = true}; });
   Client client = Connect();
   EXPECT_EQ(client.Stat(Id("a")).error().code, Code::kCorruption);
   EXPECT_TRUE(Eventually([&] { return store_.sessions() >= 2; }));
 }
 
 TEST_F(HostileStoreTest, TheAnswerToAnotherQuestionEndsTheSession) {
-  store_.answer = [](const auto&) {
+  store_.SetAnswer([](const auto&) {
     return Answer{FakeStore::Say(protocol::EvictReplyT())};
-  };
+  });
   Client client = Connect();
   EXPECT_EQ(client.Stat(Id("a")).error().code, Code::kCorruption);
   EXPECT_TRUE(Eventually([&] { return store_.sessions() >= 2; }));
@@ -112,18 +112,19 @@ TEST_F(HostileStoreTest, SomethingUnaskedEndsTheSession) {
 TEST_F(HostileStoreTest, UnknownErrorCodesAreCorruption) {
   protocol::FailureT failure;
   failure.code = 200;
-  store_.answer = [&](const auto&) { return Answer{FakeStore::Say(failure)}; };
+  store_.SetAnswer(
+      [&](const auto&) { return Answer{FakeStore::Say(failure)}; });
   Client client = Connect();
   EXPECT_EQ(client.Stat(Id("a")).error().code, Code::kCorruption);
 }
 
 TEST_F(HostileStoreTest, ResultsForOtherIdsAreRefused) {
-  store_.answer = [](const protocol::RequestT& request) {
+  store_.SetAnswer([](const protocol::RequestT& request) {
     if (request.body.AsDelete() != nullptr) {
       return Answer{FakeStore::Say(protocol::DeleteReplyT())};
     }
     return Answer{FakeStore::Say(protocol::WaitReplyT())};
-  };
+  });
   Client client = Connect();
   EXPECT_EQ(client.Delete(Id("a")).error().code, Code::kCorruption);
   EXPECT_EQ(client.Get(Id("a"), Timeout::Never()).error().code,
@@ -131,9 +132,9 @@ TEST_F(HostileStoreTest, ResultsForOtherIdsAreRefused) {
 }
 
 TEST_F(HostileStoreTest, AListWithoutEndEnds) {
-  store_.answer = [](const auto&) {
+  store_.SetAnswer([](const auto&) {
     return Answer{FakeStore::Say(protocol::ListReplyT())};
-  };
+  });
   Client client = Connect();
   EXPECT_EQ(client.List().error().code, Code::kCorruption);
 }
@@ -163,7 +164,8 @@ TEST_F(HostileStoreTest, ASegmentThatIsALinkIsNotFollowed) {
   store_.index().Publish(1, "a", 7, 5);
   protocol::FailureT failure;
   failure.code = static_cast<uint8_t>(Code::kPermissionDenied);
-  store_.answer = [&](const auto&) { return Answer{FakeStore::Say(failure)}; };
+  store_.SetAnswer(
+      [&](const auto&) { return Answer{FakeStore::Say(failure)}; });
   Client client = Connect();
   EXPECT_EQ(client.Get(Id("a")).error().code, Code::kPermissionDenied);
 }
@@ -187,26 +189,26 @@ TEST_F(HostileStoreTest, ANewObjectWithAShortSegmentIsRefused) {
   const UniqueFd file(::memfd_create("segment", MFD_CLOEXEC));
   ASSERT_EQ(::ftruncate(file.get(), 10), 0);
   std::atomic<int> aborts = 0;
-  store_.answer = [&](const protocol::RequestT& request) {
+  store_.SetAnswer([&](const protocol::RequestT& request) {
     if (request.body.AsAbort() != nullptr) {
       ++aborts;
       return Answer{FakeStore::Say(protocol::DoneT())};
     }
     return Answer{FakeStore::Say(protocol::CreateReplyT()), {file.get()}};
-  };
+  });
   Client client = Connect();
   EXPECT_EQ(client.Create(Id("a"), 11).error().code, Code::kCorruption);
   EXPECT_EQ(aborts, 1);
 }
 
 TEST_F(HostileStoreTest, AHungUpCallIsDisconnected) {
-  store_.answer = [](const auto&) { return Answer{.hang_up = true}; };
+  store_.SetAnswer([](const auto&) { return Answer{.hang_up = true}; });
   Client client = Connect();
   EXPECT_EQ(client.Stat(Id("a")).error().code, Code::kDisconnected);
 }
 
 TEST_F(HostileStoreTest, BlockedCallsEndWithTheStore) {
-  store_.answer = [](const auto&) { return Answer{.silent = true}; };
+  store_.SetAnswer([](const auto&) { return Answer{.silent = true}; });
   Client client = Connect();
   std::thread stopper([&] {
     Eventually([&] { return store_.requests() > 0; });
@@ -287,12 +289,12 @@ TEST_F(HostileStoreTest, OpensByDescriptorWhatItMayNotOpenByName) {
   const UniqueFd segment(::open(
       (store_.segments() + "/0000000000000007").c_str(), O_RDONLY | O_CLOEXEC));
   std::atomic<uint64_t> number = 6;  // Deleted and made anew, at first.
-  store_.answer = [&](const protocol::RequestT& request) {
+  store_.SetAnswer([&](const protocol::RequestT& request) {
     EXPECT_NE(request.body.AsOpen(), nullptr);
     protocol::OpenReplyT reply;
     reply.number = number++;
     return Answer{FakeStore::Say(reply), {segment.get()}};
-  };
+  });
   Client client = Connect();
   auto object = client.Get(Id("a"));
   ASSERT_TRUE(object) << object.error().ToString();
