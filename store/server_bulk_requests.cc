@@ -37,16 +37,18 @@ Status DeleteOne(Store* store, const Result<ObjectId>& id,
 
 // The objects of `listing` that come next, and where to go on.
 Message NextPage(Store* store, Listing* listing, size_t limit) {
-  std::vector<ObjectInfo> infos;
+  std::vector<ListedObject> listed;
   const std::vector<ObjectRef>& objects = listing->objects;
-  while (listing->next < objects.size() && infos.size() < limit) {
-    ObjectInfo info = store->Info(objects[listing->next++]);
+  while (listing->next < objects.size() && listed.size() < limit) {
+    const ObjectRef& object = objects[listing->next++];
+    ObjectInfo info = store->Info(object);
     if (info.number <= listing->after) continue;
     listing->after = info.number;
-    if (info.state == listing->state) infos.push_back(std::move(info));
+    if (info.state != listing->state) continue;
+    listed.push_back({std::move(info), store->InUse(object)});
   }
   const bool done = listing->next == objects.size();
-  return ListMessage(infos, listing->after, done);
+  return ListMessage(listed, listing->after, done);
 }
 
 // Text that fits a message: what takes most is left out, and named.

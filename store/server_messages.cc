@@ -112,13 +112,13 @@ Message MetadataMessage(const Metadata& metadata) {
   return Finish(&builder, protocol::CreateGetMetadataReply(builder, vector));
 }
 
-Message ListMessage(const std::vector<ObjectInfo>& infos, uint64_t next_after,
-                    bool done) {
+Message ListMessage(const std::vector<ListedObject>& listed,
+                    uint64_t next_after, bool done) {
   FlatBufferBuilder builder;
   std::vector<Offset<protocol::ObjectInfo>> objects;
-  objects.reserve(infos.size());
-  for (const ObjectInfo& info : infos) {
-    objects.push_back(AddInfo(&builder, info, false));
+  objects.reserve(listed.size());
+  for (const ListedObject& object : listed) {
+    objects.push_back(AddInfo(&builder, object.info, object.in_use));
   }
   const auto vector = builder.CreateVector(objects);
   return Finish(&builder,

@@ -48,8 +48,8 @@ class ServerCoreTest : public ServerFixture {
 
 TEST_F(ServerCoreTest, GarbageOfAnySizeEndsTheConnection) {
   std::mt19937 random(1);
-  for (const size_t size : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 31, 64, 255, 1000,
-                            4096, 65536, 131071, 131072}) {
+  for (const size_t size : {1U, 2U, 3U, 4U, 5U, 7U, 8U, 9U, 15U, 16U, 31U, 64U,
+                            255U, 1000U, 4096U, 65536U, 131071U, 131072U}) {
     std::vector<uint8_t> bytes(size);
     std::generate(bytes.begin(), bytes.end(),
                   [&random] { return static_cast<uint8_t>(random()); });
@@ -259,9 +259,9 @@ TEST_F(ServerCoreTest, ServerWithoutDescriptorsLeftRecovers) {
 
 TEST_F(ServerCoreTest, SessionThatDiesTakesItsObjectsAndCallsWithIt) {
   auto peers = Connect();
-  for (int i = 0; i < 50; ++i) {
+  for (uint64_t i = 0; i < 50; ++i) {
     ASSERT_TRUE(peers->call.Ask<protocol::CreateReplyT>(
-        CreateRequest("half-" + std::to_string(i), i * 10'000U)));
+        CreateRequest("half-" + std::to_string(i), i * 10'000)));
   }
   ASSERT_TRUE(peers->call.Ask<protocol::PutReplyT>(PutRequest("whole", "x")));
   EXPECT_EQ(store_->List(ObjectState::kUnsealed).size(), 50U);

@@ -345,6 +345,10 @@ TEST_F(RequestHandlerTest, StatKnowsUseAndHold) {
   stat = call().Ask<protocol::StatReplyT>(Named<protocol::StatT>("a"));
   ASSERT_TRUE(stat);
   EXPECT_TRUE(stat->info->in_use);
+  const auto list = call().Ask<protocol::ListReplyT>(protocol::ListT());
+  ASSERT_TRUE(list);
+  ASSERT_EQ(list->objects.size(), 1U);
+  EXPECT_TRUE(list->objects[0]->in_use);
   ASSERT_TRUE(call().Ask<protocol::DoneT>(HoldRequest("a", false)));
   EXPECT_EQ(call().AskForFailure(HoldRequest("b", true)), Code::kNotFound);
 }
