@@ -252,7 +252,9 @@ void ReadOp(fuse_req_t req, fuse_ino_t, size_t size, off_t offset,
     return;
   }
   if (!source->spliceable) return ReplyCopied(req, *source);
-  fuse_bufvec buffers = FUSE_BUFVEC_INIT(source->size);
+  fuse_bufvec buffers{};
+  buffers.count = 1;
+  buffers.buf[0].size = source->size;
   buffers.buf[0].flags =
       static_cast<fuse_buf_flags>(FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK);
   buffers.buf[0].fd = source->segment->fd();
