@@ -113,6 +113,18 @@ std::unordered_set<uint64_t> ClientRegistry::CollectPins() const {
   return pins;
 }
 
+std::unordered_set<uint64_t> ClientRegistry::FindPins(
+    const std::unordered_set<uint64_t>& wanted) const {
+  std::unordered_set<uint64_t> pins;
+  MutexLock lock(mutex_);
+  for (const auto& [number, entry] : clients_) {
+    VisitPins(PageIn(entry.page), [&](uint64_t pin) {
+      if (wanted.contains(pin)) pins.insert(pin);
+    });
+  }
+  return pins;
+}
+
 void ClientRegistry::DrainTouches(
     const std::function<void(uint32_t slot)>& touch) {
   std::vector<uint32_t> slots;

@@ -45,6 +45,10 @@ class ClientRegistry {
   // Every pin of every client, as MakePin made it.  The caller has marked what
   // it wants to evict before and fenced (index_layout.h).
   std::unordered_set<uint64_t> CollectPins() const EXCLUDES(mutex_);
+  // Those of `wanted` that somebody has pinned.  However much clients write to
+  // their pages, this takes no memory and little time.
+  std::unordered_set<uint64_t> FindPins(
+      const std::unordered_set<uint64_t>& wanted) const EXCLUDES(mutex_);
   // Calls `touch` with the slot number of every touch since the last call that
   // the rings still have.  Slot numbers are as the client wrote them.
   void DrainTouches(const std::function<void(uint32_t slot)>& touch)

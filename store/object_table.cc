@@ -453,7 +453,11 @@ ObjectTable::Batch ObjectTable::EvictBatch(uint64_t bytes) {
   MutexLock lock(mutex_);
   const std::vector<ObjectRef> victims = MarkVictims(bytes, &batch);
   if (victims.empty()) return batch;
-  const auto pins = clients_->CollectPins();
+  std::unordered_set<uint64_t> wanted;
+  for (const ObjectRef& victim : victims) {
+    wanted.insert(index_.PinOf(victim->slot));
+  }
+  const auto pins = clients_->FindPins(wanted);
   for (const ObjectRef& victim : victims) {
     if (batch.dropped_bytes >= bytes) {
       index_.Unmark(victim->slot);
@@ -511,7 +515,7 @@ bool ObjectTable::InUse(const ObjectRef& object) {
   if (object->info.state == ObjectState::kGone) return false;
   if (object->has_writers() || object->shared.use_count() > 0) return true;
   if (object->slot != kNoSlot &&
-      clients_->CollectPins().contains(index_.PinOf(object->slot))) {
+      !clients_->FindPins({index_.PinOf(object->slot)}).empty()) {
     return true;
   }
   auto file = ShareLocked(object.get());

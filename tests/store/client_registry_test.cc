@@ -129,6 +129,18 @@ TEST_F(ClientRegistryTest, PinsOfADeadClientAreGone) {
   EXPECT_EQ(registry_.CollectPins().size(), 1u);
 }
 
+TEST_F(ClientRegistryTest, OnlyWantedPinsAreFound) {
+  const FakeClient liar = Add();
+  std::memset(liar.mapping.data(), 0xff, liar.mapping.size_bytes());
+  const FakeClient client = Add();
+  Pin(client, 1, 1, MakePin(1, 1));
+  Pin(client, 2, 2, MakePin(2, 1));
+  EXPECT_TRUE(registry_.FindPins({}).empty());
+  EXPECT_TRUE(registry_.FindPins({MakePin(1, 2)}).empty());
+  EXPECT_EQ(registry_.FindPins({MakePin(1, 1), MakePin(3, 1)}),
+            std::unordered_set<uint64_t>{MakePin(1, 1)});
+}
+
 TEST_F(ClientRegistryTest, TouchesAreDrainedOnce) {
   const FakeClient client = Add();
   Touch(client, 2, 7);
