@@ -292,7 +292,7 @@ print_places() {
     note "ls -l $mount_dir/sealed"
   fi
   note "build/bin/vitrine ls -l      build/bin/vitrine --help"
-  note "build/bin/vitrine sql 'SELECT * FROM objects LIMIT 5'"
+  note "build/bin/vitrine sql 'SELECT id, size_bytes FROM sealed LIMIT 5'"
   note "./setup.sh stop"
 }
 

@@ -157,24 +157,33 @@ compare_all() {
   note "all are equal: $((count + 1)) files, each by every way it went in"
 }
 
+# Prints the path under which any program can map the object: in the mount, or
+# the memory itself, which the catalog knows.
+plain_path() {
+  if [[ -n $mount ]]; then
+    echo "$mount/sealed/$1"
+  else
+    sleep 0.1 # The catalog is at most 50 ms behind.
+    printf '%s/segments/%016x\n' "$(status_value '["memory"]["directory"]')" \
+      "$(vitrine sql --csv "SELECT segment FROM sealed WHERE id = '$1'" |
+        tail -n 1)"
+  fi
+}
+
 # The line without its rate must be the same from both programs.
+map_one() {
+  local native plain
+  native=$(map_object "$1")
+  note "C++, libvitrine   $1: $native"
+  plain=$("$here/map_file.py" "$(plain_path "$1")")
+  note "python3, mmap     $1: $plain"
+  [[ ${native%, *} == "${plain%, *}" ]] || die "the sums differ"
+}
+
 map_all() {
   say "Mapped and summed in place"
-  local native plain
-  native=$(map_object put-numbers)
-  note "C++, libvitrine   put-numbers   $native"
-  if [[ -z $mount ]]; then
-    note "(no mount, so nothing to map for a program without libvitrine)"
-    return
-  fi
-  plain=$("$here/map_file.py" "$mount/sealed/put-numbers")
-  note "python3, mmap     put-numbers   $plain"
-  [[ ${native%, *} == "${plain%, *}" ]] || die "the sums differ"
-  native=$(map_object numbers)
-  note "C++, libvitrine   numbers       $native"
-  plain=$("$here/map_file.py" "$mount/sealed/numbers")
-  note "python3, mmap     numbers       $plain"
-  [[ ${native%, *} == "${plain%, *}" ]] || die "the sums differ"
+  map_one put-numbers
+  [[ -z $mount ]] || map_one numbers
 }
 
 # Sets `bare` to a directory on a tmpfs like the store's own, if we may mount
