@@ -164,7 +164,7 @@ class FileSystem : public Observer,
                OnAnswer<void> done);
 
   Answer<Opened> OpenStatus(int flags);
-  Answer<Opened> OpenObject(const ObjectRef& object, int flags);
+  Answer<Opened> OpenObject(const ObjectRef& object, int flags, bool creates);
   uint32_t FlagsFor(const OpenFile& file, const ObjectInfo& info, int flags);
   Answer<size_t> WriteNow(OpenFile& file, uint64_t offset,
                           std::span<const std::byte> data);

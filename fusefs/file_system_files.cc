@@ -26,7 +26,7 @@ Answer<FileSystem::Opened> FileSystem::Open(uint64_t node, int flags) {
   if (node == kStatusFile) return OpenStatus(flags);
   const ObjectRef object = nodes_.FindObject(node);
   if (!object || KindOf(node) != NodeKind::kObject) return Errno{ESTALE};
-  return OpenObject(object, flags);
+  return OpenObject(object, flags, false);
 }
 
 Answer<FileSystem::Opened> FileSystem::OpenStatus(int flags) {
@@ -36,13 +36,14 @@ Answer<FileSystem::Opened> FileSystem::OpenStatus(int flags) {
 }
 
 Answer<FileSystem::Opened> FileSystem::OpenObject(const ObjectRef& object,
-                                                  int flags) {
+                                                  int flags, bool creates) {
   const ObjectInfo info = store_->Info(object);
   const bool writes = WantsToWrite(flags);
   // ESTALE: the kernel looks the name up once more.
   if (info.state == ObjectState::kGone) return Errno{ESTALE};
   if (writes && info.state == ObjectState::kSealed) return Errno{EPERM};
-  auto file = OpenFile::Open(store_, objects_, object, info.number, writes);
+  auto file = OpenFile::Open(store_, objects_, object, info.number,
+                             {.writes = writes, .creates = creates});
   if (!file) {
     const Code code = file.error().code;
     const bool gone = code == Code::kNotFound || code == Code::kGone;
@@ -64,8 +65,11 @@ uint32_t FileSystem::FlagsFor(const OpenFile& file, const ObjectInfo& info,
   }
   // One that cannot map needs no copy in the page cache.
   if ((flags & O_ACCMODE) == O_WRONLY) return kOpenDirectIo;
-  const bool sealed = info.state == ObjectState::kSealed;
-  return flush | (sealed ? kOpenKeepCache : 0);
+  // What the kernel cached while it was being written goes at the first open
+  // after the seal.
+  const bool keep = info.state == ObjectState::kSealed &&
+                    nodes_.NoteSealedOpen(ObjectNode(info.number));
+  return flush | (keep ? kOpenKeepCache : 0);
 }
 
 Answer<FileSystem::Created> FileSystem::Create(uint64_t dir,
@@ -83,8 +87,8 @@ Answer<FileSystem::Created> FileSystem::Create(uint64_t dir,
   const auto object = store_->Create(*id, options);
   if (!object) return object.error();
   auto entry = MakeEntry(dir, *object);
-  auto opened =
-      entry ? OpenObject(*object, flags) : Answer<Opened>(Errno{entry.error()});
+  auto opened = entry ? OpenObject(*object, flags, true)
+                      : Answer<Opened>(Errno{entry.error()});
   if (opened) return Created{*entry, *opened};
   if (entry) nodes_.Forget(entry->ino, 1);
   // It may be gone already; that is what is wanted.
@@ -205,14 +209,13 @@ Answer<off_t> FileSystem::Seek(uint64_t handle, off_t offset, int whence) {
 Answer<void> FileSystem::Flush(uint64_t handle, pid_t thread_id) {
   const auto file = files_.Find(handle);
   if (!file) return Errno{EBADF};
-  if (file->writes()) file->closed_by_killed = IsDyingFromSignal(thread_id);
+  if (file->writes()) file->NoteClosed(IsDyingFromSignal(thread_id));
   return Answer<void>();
 }
 
 void FileSystem::Release(uint64_t handle) {
   auto file = files_.Remove(handle);
-  if (!file || !file->closed_by_killed) return;
-  // Whoever wrote it died half-way, and nobody else has this description.
+  if (!file || !file->EndsHalfWritten()) return;
   ++killed_writers_;
   const ObjectRef object = file->object();
   file.reset();

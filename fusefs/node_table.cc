@@ -51,6 +51,12 @@ bool NodeTable::Knows(uint64_t node) const {
   return nodes_.contains(node);
 }
 
+bool NodeTable::NoteSealedOpen(uint64_t node) {
+  MutexLock lock(mutex_);
+  const auto it = nodes_.find(node);
+  return it != nodes_.end() && std::exchange(it->second.opened_sealed, true);
+}
+
 size_t NodeTable::size() const {
   MutexLock lock(mutex_);
   return nodes_.size();

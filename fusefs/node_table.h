@@ -33,6 +33,9 @@ class NodeTable {
   ObjectRef FindObject(uint64_t node) const EXCLUDES(mutex_);
   std::optional<ObjectId> FindWait(uint64_t node) const EXCLUDES(mutex_);
   bool Knows(uint64_t node) const EXCLUDES(mutex_);
+  // The object of `node` is opened, sealed.  True: it was so before, since the
+  // kernel has known the node.
+  bool NoteSealedOpen(uint64_t node) EXCLUDES(mutex_);
   size_t size() const EXCLUDES(mutex_);
 
  private:
@@ -40,6 +43,7 @@ class NodeTable {
     uint64_t lookups = 0;
     ObjectRef object;
     std::unique_ptr<ObjectId> wait_id;
+    bool opened_sealed = false;
   };
 
   mutable Mutex mutex_;

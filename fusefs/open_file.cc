@@ -36,22 +36,52 @@ Status WriteByMapping(int fd, uint64_t page_bytes, uint64_t offset_bytes,
 
 Result<std::shared_ptr<OpenFile>> OpenFile::Open(
     Store* store, std::shared_ptr<OpenObjects> objects, const ObjectRef& object,
-    uint64_t number, bool writes) {
+    uint64_t number, Use use) {
   auto opened = objects->Acquire(object, number);
   if (!opened) return opened.error();
   std::shared_ptr<OpenFile> file(
       new OpenFile(store, std::move(objects), object, number));
   file->opened_ = *std::move(opened);
-  if (writes) {
-    const auto mode = store->BeginWriting(object);
-    if (!mode) return mode.error();
-    file->write_mode_ = *mode;
-  }
+  if (!use.writes) return file;
+  const auto mode = store->BeginWriting(object);
+  if (!mode) return mode.error();
+  file->write_mode_ = *mode;
+  MutexLock lock(file->mutex_);
+  file->objects_->AddWriter(number);
+  file->counted_ = true;
+  if (use.creates) return file;
+  if (const auto extent = file->segment()->Stat()) file->finished_ = *extent;
   return file;
+}
+
+void OpenFile::NoteClosed(bool by_killed) {
+  const auto extent = segment()->Stat();
+  MutexLock lock(mutex_);
+  if (!by_killed) {
+    if (extent) finished_ = *extent;
+    half_written_ = false;
+    return;
+  }
+  half_written_ = !extent || !finished_ ||
+                  extent->size_bytes != finished_->size_bytes ||
+                  extent->modified_ns != finished_->modified_ns;
+}
+
+void OpenFile::StopWriting() {
+  MutexLock lock(mutex_);
+  if (!std::exchange(counted_, false)) return;
+  other_writers_ = objects_->RemoveWriter(number_);
+}
+
+bool OpenFile::EndsHalfWritten() {
+  StopWriting();
+  MutexLock lock(mutex_);
+  return half_written_ && other_writers_ == 0;
 }
 
 OpenFile::~OpenFile() {
   if (!object_) return;
+  StopWriting();
   {
     // The store must not find a writer when it looks at what was written.
     MutexLock lock(mutex_);

@@ -4,7 +4,6 @@
 
 #include <vitrine/result.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -25,10 +24,14 @@ class OpenFile {
  public:
   // A file whose whole content is `text`.
   explicit OpenFile(std::string text) : text_(std::move(text)) {}
+  struct Use {
+    bool writes = false;
+    bool creates = false;  // The object was made for this open.
+  };
   // kNotPermitted: a writer of a sealed object.  kNotFound: gone.
   static Result<std::shared_ptr<OpenFile>> Open(
       Store* store, std::shared_ptr<OpenObjects> objects,
-      const ObjectRef& object, uint64_t number, bool writes);
+      const ObjectRef& object, uint64_t number, Use use);
   ~OpenFile();
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
@@ -51,8 +54,11 @@ class OpenFile {
   // Where O_APPEND writes to.
   uint64_t EndOffset() const { return store_->Info(object_).size_bytes; }
 
-  // Did a signal kill the last process that closed it?
-  std::atomic<bool> closed_by_killed = false;
+  // A process has closed it, because a signal killed it or of its own will.
+  void NoteClosed(bool by_killed) EXCLUDES(mutex_);
+  // The kernel has released it.  True: whoever wrote it died half-way, and
+  // nobody else has the object open for writing.
+  bool EndsHalfWritten() EXCLUDES(mutex_);
 
  private:
   OpenFile(Store* store, std::shared_ptr<OpenObjects> objects,
@@ -63,6 +69,7 @@ class OpenFile {
         number_(number) {}
 
   Result<int> WritableFd() EXCLUDES(mutex_);
+  void StopWriting() EXCLUDES(mutex_);
 
   Store* const store_ = nullptr;
   const std::shared_ptr<OpenObjects> objects_;
@@ -75,6 +82,13 @@ class OpenFile {
 
   Mutex mutex_;
   UniqueFd writable_ GUARDED_BY(mutex_);
+  // What nobody has to finish any more: as it was when it was opened, or when
+  // somebody last closed it of his own will.  An heir of the description who
+  // is killed later has done no harm if it is still so.
+  std::optional<SegmentFile::Extent> finished_ GUARDED_BY(mutex_);
+  bool half_written_ GUARDED_BY(mutex_) = false;
+  bool counted_ GUARDED_BY(mutex_) = false;  // Among the object's writers.
+  uint32_t other_writers_ GUARDED_BY(mutex_) = 0;  // When it stopped to count.
 };
 
 }  // namespace vitrine

@@ -33,6 +33,17 @@ Result<OpenObjects::Opened> OpenObjects::Acquire(const ObjectRef& object,
   return entry.opened;
 }
 
+uint32_t OpenObjects::AddWriter(uint64_t number) {
+  MutexLock lock(mutex_);
+  return entries_[number].writers++;
+}
+
+uint32_t OpenObjects::RemoveWriter(uint64_t number) {
+  MutexLock lock(mutex_);
+  const auto it = entries_.find(number);
+  return it == entries_.end() ? 0 : --it->second.writers;
+}
+
 void OpenObjects::Release(uint64_t number) {
   Opened dropped;
   MutexLock lock(mutex_);

@@ -36,6 +36,9 @@ class OpenObjects {
   // One more open of `object`.
   Result<Opened> Acquire(const ObjectRef& object, uint64_t number)
       EXCLUDES(mutex_);
+  // One of its opens writes, or does not any more; says how many others do.
+  uint32_t AddWriter(uint64_t number) EXCLUDES(mutex_);
+  uint32_t RemoveWriter(uint64_t number) EXCLUDES(mutex_);
   void Release(uint64_t number) EXCLUDES(mutex_);
   // The kernel is not there any more: its ids are void.
   void Detach() EXCLUDES(mutex_);
@@ -51,6 +54,7 @@ class OpenObjects {
   struct Entry {
     Opened opened;
     uint32_t opens = 0;
+    uint32_t writers = 0;  // Of the opens.
   };
 
   Store* const store_;
