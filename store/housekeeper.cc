@@ -1,5 +1,6 @@
 #include "store/housekeeper.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -13,15 +14,18 @@ using Clock = std::chrono::steady_clock;
 // With orphans about: their space should be back soon after their users end.
 constexpr auto kOrphanPause = std::chrono::milliseconds(20);
 constexpr auto kPause = std::chrono::milliseconds(500);
+constexpr size_t kUnsealedPerRound = 1024;
 constexpr uint64_t kHugePageBytes = 2 << 20;
 
 }  // namespace
 
 Housekeeper::Housekeeper(ObjectTable* table, SegmentDir* segments,
-                         Orphans* orphans, Catalog* catalog)
+                         Orphans* orphans, MemoryBudget* budget,
+                         Catalog* catalog)
     : table_(table),
       segments_(segments),
       orphans_(orphans),
+      budget_(budget),
       catalog_(catalog),
       thread_([this] { Run(); }) {}
 
@@ -59,6 +63,23 @@ void Housekeeper::CollapseAll(const std::list<ObjectRef>& objects) {
   }
 }
 
+void Housekeeper::ChargeWhatWasWritten() {
+  const std::vector<ObjectRef> unsealed = table_->List(ObjectState::kUnsealed);
+  auto next = std::upper_bound(
+      unsealed.begin(), unsealed.end(), last_looked_at_,
+      [](uint64_t number, auto& ref) { return number < ref->number; });
+  for (size_t i = 0; i < kUnsealedPerRound && next != unsealed.end(); ++i) {
+    const ObjectRef& object = *next++;
+    last_looked_at_ = object->number;
+    auto file = table_->Share(object);
+    if (!file) continue;  // Aborted meanwhile.
+    auto extent = (*file)->Stat();
+    if (!extent) continue;
+    budget_->ForceCharge(table_->RaiseCharge(object, extent->allocated_bytes));
+  }
+  if (next == unsealed.end()) last_looked_at_ = 0;
+}
+
 void Housekeeper::Run() {
   SetUpThread("housekeeper", ThreadPriority::kNormal);
   Clock::time_point next_chores = Clock::now();
@@ -79,6 +100,7 @@ void Housekeeper::Run() {
     orphans_->Poll();
     if (Clock::now() < next_chores) continue;
     next_chores = Clock::now() + kPause;
+    ChargeWhatWasWritten();
     table_->DrainTouches();
     auto uses = table_->TakeUses();
     if (!uses.empty()) catalog_->RecordUses(std::move(uses));

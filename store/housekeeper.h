@@ -13,13 +13,14 @@
 
 namespace vitrine {
 
-// Owns one thread, which gives the memory of orphans back, notes recency,
-// tells the catalog of it, keeps the journal short and makes small pages huge.
+// Owns one thread, which gives the memory of orphans back, charges for memory
+// that clients took unasked, notes recency, tells the catalog of it, keeps the
+// journal short and makes small pages huge.
 // Thread-safe.  All that it is given must outlive it.
 class Housekeeper {
  public:
   Housekeeper(ObjectTable* table, SegmentDir* segments, Orphans* orphans,
-              Catalog* catalog);
+              MemoryBudget* budget, Catalog* catalog);
   ~Housekeeper();
 
   // The object was written to its end: give it huge pages where it has none.
@@ -30,10 +31,13 @@ class Housekeeper {
  private:
   void Run() EXCLUDES(mutex_);
   void CollapseAll(const std::list<ObjectRef>& objects);
+  // A client may write more to its object than it asked for.
+  void ChargeWhatWasWritten();
 
   ObjectTable* const table_;  // Lock themselves.
   SegmentDir* const segments_;
   Orphans* const orphans_;
+  MemoryBudget* const budget_;
   Catalog* const catalog_;
 
   Mutex mutex_;
@@ -41,6 +45,8 @@ class Housekeeper {
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool woken_ GUARDED_BY(mutex_) = false;
   std::list<ObjectRef> to_collapse_ GUARDED_BY(mutex_);
+
+  uint64_t last_looked_at_ = 0;  // On the thread only.
 
   std::thread thread_;  // Last: it uses all of the above.
 };

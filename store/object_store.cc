@@ -70,8 +70,8 @@ Status ObjectStore::Start() {
   budget_ = std::make_unique<MemoryBudget>(capacity, LowWater(capacity));
   if (Status ok = Restore(journaled); !ok) return ok;
   orphans_ = std::make_unique<Orphans>(budget_.get());
-  housekeeper_ = std::make_unique<Housekeeper>(table_.get(), &segments_,
-                                               orphans_.get(), catalog_.get());
+  housekeeper_ = std::make_unique<Housekeeper>(
+      table_.get(), &segments_, orphans_.get(), budget_.get(), catalog_.get());
   watch_ = std::make_unique<WriterWatch>(
       table_.get(), &segments_, budget_.get(),
       WriterWatch::Options{

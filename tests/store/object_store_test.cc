@@ -283,6 +283,18 @@ TEST_F(ObjectStoreTest, DeletedMemoryCountsUntilItsLastUserIsGone) {
   ExpectUsedSoon(0);
 }
 
+TEST_F(ObjectStoreTest, MemoryThatAWriterTookUnaskedIsCharged) {
+  const ObjectRef object = Create("x", 4096);
+  EXPECT_EQ(used_bytes(), 4096u);
+  auto fd = store_->OpenForWriting(object);
+  ASSERT_TRUE(fd);
+  ASSERT_EQ(::fallocate(fd->get(), 0, 0, kMiB), 0);
+  ExpectUsedSoon(kMiB);
+  *fd = UniqueFd();
+  EXPECT_TRUE(store_->Abort(object));
+  ExpectUsedSoon(0);
+}
+
 TEST_F(ObjectStoreTest, OnlyTheOwnerAndRootDeleteAndHold) {
   Answer<ObjectRef> answer;
   store_->CreateSized(Id("x"), 1, {.creator = {.uid = 1000, .gid = 1000}},
