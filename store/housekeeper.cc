@@ -59,6 +59,8 @@ void Housekeeper::CollapseAll(const std::list<ObjectRef>& objects) {
     const ObjectInfo info = table_->Info(object);
     if (info.state == ObjectState::kGone) continue;
     if (info.size_bytes < kHugePageBytes) continue;
+    // It has holes: a huge page would take more than is charged.
+    if (info.charged_bytes < info.size_bytes) continue;
     segments_->Collapse(info.number, info.size_bytes);
   }
 }

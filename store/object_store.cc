@@ -103,8 +103,8 @@ ObjectStore::~ObjectStore() {
   // Those who wait for space hear that there will be none, while everything
   // that their callbacks use is still there.
   budget_->Close();
+  workers_.reset();  // Their tasks may end the last hold of an open file.
   watch_.reset();
-  workers_.reset();
   housekeeper_.reset();
   evictor_.reset();
   table_->RemoveObserver(catalog_.get());
@@ -218,6 +218,7 @@ Status ObjectStore::GrowNow(const ObjectRef& object, uint64_t size_bytes) {
   // The size first: huge pages are given only within it.
   auto grown = table_->SetSize(object, size_bytes);
   if (!grown) return grown.error();
+  GiveBack(*grown);  // It may have been larger by now.
   Status reserved = segments_.Reserve(object->number, 0, size_bytes);
   if (!reserved) (void)ShrinkNow(object, before);
   return reserved;
@@ -226,15 +227,27 @@ Status ObjectStore::GrowNow(const ObjectRef& object, uint64_t size_bytes) {
 Status ObjectStore::ShrinkNow(const ObjectRef& object, uint64_t size_bytes) {
   auto freed = table_->SetSize(object, size_bytes);
   if (!freed) return freed.error();
-  budget_->Uncharge(*freed);
+  GiveBack(*freed);
   return Status();
+}
+
+void ObjectStore::GiveBack(int64_t freed_bytes) {
+  if (freed_bytes >= 0) {
+    budget_->Uncharge(static_cast<uint64_t>(freed_bytes));
+  } else {
+    budget_->ForceCharge(static_cast<uint64_t>(-freed_bytes));
+  }
 }
 
 void ObjectStore::Resize(const ObjectRef& object, uint64_t size_bytes,
                          SpaceWait wait, Done<void> done) {
   if (Status ok = table_->CheckWritable(object); !ok) return done(ok);
   if (size_bytes <= table_->Info(object).size_bytes) {
-    return done(ShrinkNow(object, size_bytes));
+    auto begun = table_->BeginChange(object);
+    if (!begun) return done(begun.error());
+    Status shrunk = ShrinkNow(object, size_bytes);
+    table_->EndChange(object);
+    return done(std::move(shrunk));
   }
   WithCharge(
       object, RoundUp(size_bytes), wait,
@@ -317,7 +330,7 @@ Result<WriteMode> ObjectStore::BeginWriting(const ObjectRef& object) {
 
 void ObjectStore::EndWriting(const ObjectRef& object, WriteMode mode) {
   if (mode == WriteMode::kPassthrough) watch_->Remove(object);
-  budget_->Uncharge(table_->EndWriting(object, mode));
+  GiveBack(table_->EndWriting(object, mode));
   if (place_->huge_pages()) housekeeper_->Collapse(object);
 }
 
@@ -356,9 +369,9 @@ Status ObjectStore::Rename(const ObjectRef& object, const ObjectId& id,
 }
 
 Status ObjectStore::Seal(const ObjectRef& object, const ObjectId& id) {
-  auto freed = table_->Seal(object, id);
+  auto freed = table_->Seal(object, id, budget_->capacity_bytes());
   if (!freed) return freed.error();
-  budget_->Uncharge(*freed);
+  GiveBack(*freed);
   return Status();
 }
 

@@ -108,6 +108,8 @@ class ObjectStore : public Store {
                const Done<void>& done);
   Status GrowNow(const ObjectRef& object, uint64_t size_bytes);
   Status ShrinkNow(const ObjectRef& object, uint64_t size_bytes);
+  // `freed_bytes` as the object table says it.
+  void GiveBack(int64_t freed_bytes);
   // Can one more writer write unseen, without running into the end of memory?
   bool EvictorKeepsAhead() const;
   uint64_t RoundUp(uint64_t bytes) const;

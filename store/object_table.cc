@@ -141,7 +141,7 @@ Status ObjectTable::BeginWriting(const ObjectRef& object, WriteMode mode) {
   return Status();
 }
 
-uint64_t ObjectTable::EndWriting(const ObjectRef& object, WriteMode mode) {
+int64_t ObjectTable::EndWriting(const ObjectRef& object, WriteMode mode) {
   MutexLock lock(mutex_);
   --(mode == WriteMode::kPassthrough ? object->passthrough_writers
                                      : object->carried_writers);
@@ -166,7 +166,7 @@ void ObjectTable::NoteWritten(const ObjectRef& object, uint64_t end_bytes) {
     info.size_bytes = std::max(info.size_bytes, end_bytes);
 }
 
-uint64_t ObjectTable::SettleCharge(Object* object) {
+int64_t ObjectTable::SettleCharge(Object* object) {
   auto file = ShareLocked(object);
   if (!file) return 0;
   auto extent = (*file)->Stat();
@@ -174,13 +174,14 @@ uint64_t ObjectTable::SettleCharge(Object* object) {
   ObjectInfo& info = object->info;
   info.size_bytes =
       segments_->is_hugetlbfs() ? info.size_bytes : extent->size_bytes;
-  const uint64_t charged =
-      std::min(info.charged_bytes, extent->allocated_bytes);
-  return std::exchange(info.charged_bytes, charged) - charged;
+  const uint64_t before =
+      std::exchange(info.charged_bytes, extent->allocated_bytes);
+  return static_cast<int64_t>(before) -
+         static_cast<int64_t>(info.charged_bytes);
 }
 
-Result<uint64_t> ObjectTable::SetSize(const ObjectRef& object,
-                                      uint64_t size_bytes) {
+Result<int64_t> ObjectTable::SetSize(const ObjectRef& object,
+                                     uint64_t size_bytes) {
   MutexLock lock(mutex_);
   if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
   const uint64_t before = object->info.size_bytes;
@@ -189,7 +190,8 @@ Result<uint64_t> ObjectTable::SetSize(const ObjectRef& object,
   }
   object->info.size_bytes = size_bytes;
   object->info.modified_ns = NowNs();
-  return size_bytes < before ? SettleCharge(object.get()) : uint64_t{0};
+  const bool settles = size_bytes < before && object->pending_changes <= 1;
+  return settles ? SettleCharge(object.get()) : int64_t{0};
 }
 
 Result<UniqueFd> ObjectTable::OpenForWriting(const ObjectRef& object) {
@@ -300,19 +302,37 @@ Status ObjectTable::CommitSeal(const ObjectRef& object) {
   return Status();
 }
 
-Result<uint64_t> ObjectTable::Seal(const ObjectRef& object,
-                                   const ObjectId& id) {
+Status ObjectTable::FillHoles(const Object& object, uint64_t most_bytes) const {
+  const uint64_t size_bytes = object.info.size_bytes;
+  if (size_bytes > most_bytes) {
+    return Error{Code::kTooLarge,
+                 std::to_string(size_bytes) +
+                     " bytes with the holes are more than the capacity"};
+  }
+  return segments_->Reserve(object.number, 0, size_bytes);
+}
+
+Result<int64_t> ObjectTable::Seal(const ObjectRef& object, const ObjectId& id,
+                                  uint64_t most_bytes) {
   MutexLock lock(mutex_);
   if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
   if (sealed_.contains(id.text())) {
     return Error{Code::kAlreadyExists, "`" + id.text() + "` is taken"};
   }
+  const auto file = ShareLocked(object.get());  // One for all that follows.
   if (Status ok = CheckNobodyWrites(object.get()); !ok) return ok.error();
   if (Status ok = segments_->TrimToSize(object->number); !ok) {
     return ok.error();
   }
-  const uint64_t freed = SettleCharge(object.get());
   const ObjectInfo before = object->info;
+  int64_t freed = SettleCharge(object.get());
+  if (object->info.charged_bytes < object->info.size_bytes) {
+    if (Status ok = FillHoles(*object, most_bytes); !ok) {
+      object->info = before;
+      return ok.error();
+    }
+    freed += SettleCharge(object.get());
+  }
   object->info.id = id;
   object->info.state = ObjectState::kSealed;
   object->info.sealed_ns = object->info.used_ns = NowNs();
@@ -682,6 +702,9 @@ Result<std::vector<ObjectInfo>> ObjectTable::Restore(
     next_number_ = std::max(next_number_, object->info.number + 1);
     if (Status ok = RestoreOne(*object); ok) {
       live.push_back(sealed_by_number_.at(object->info.number)->info);
+    } else if (ok.error().code != Code::kNotFound &&
+               ok.error().code != Code::kCorruption) {
+      return ok.error();  // No memory, no descriptor: it may be had later.
     } else {
       // Its removal was under way, or somebody deleted its file.
       spdlog::warn("not restored: `{}`: {}", object->info.id.text(),

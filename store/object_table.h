@@ -68,11 +68,13 @@ class ObjectTable {
   uint64_t RaiseCharge(const ObjectRef& object, uint64_t charged_bytes)
       EXCLUDES(mutex_);
   Status BeginWriting(const ObjectRef& object, WriteMode mode) EXCLUDES(mutex_);
-  // Returns the charge that became free: after the last writer, memory beyond
-  // the size is given back.
-  uint64_t EndWriting(const ObjectRef& object, WriteMode mode) EXCLUDES(mutex_);
-  // Sets the size of the segment; returns the charge that became free.
-  Result<uint64_t> SetSize(const ObjectRef& object, uint64_t size_bytes)
+  // Returns the charge that became free (negative: how much more it takes):
+  // after the last writer, memory beyond the size is given back.
+  int64_t EndWriting(const ObjectRef& object, WriteMode mode) EXCLUDES(mutex_);
+  // Sets the size of the segment, within a change; returns the charge that
+  // became free.  While other changes are pending that is nothing: they rely on
+  // what they have charged.
+  Result<int64_t> SetSize(const ObjectRef& object, uint64_t size_bytes)
       EXCLUDES(mutex_);
   // A carried write ended at `end_bytes`: the size is at least that.
   void NoteWritten(const ObjectRef& object, uint64_t end_bytes)
@@ -88,9 +90,10 @@ class ObjectTable {
   // `replaced` gets what had the id before.
   Status Rename(const ObjectRef& object, const ObjectId& id, bool no_replace,
                 DroppedSegment* replaced) EXCLUDES(mutex_);
-  // Returns the charge that became free.
-  Result<uint64_t> Seal(const ObjectRef& object, const ObjectId& id)
-      EXCLUDES(mutex_);
+  // Returns the charge that became free.  kTooLarge: with its holes filled it
+  // takes more than `most_bytes`.
+  Result<int64_t> Seal(const ObjectRef& object, const ObjectId& id,
+                       uint64_t most_bytes) EXCLUDES(mutex_);
   // kNotPermitted: sealed.
   Result<DroppedSegment> Abort(const ObjectRef& object) EXCLUDES(mutex_);
 
@@ -164,8 +167,12 @@ class ObjectTable {
       REQUIRES(mutex_);
   Result<std::shared_ptr<SegmentFile>> ShareLocked(Object* object)
       REQUIRES(mutex_);
-  // Sets the charge to what the segment takes; returns what became free.
-  uint64_t SettleCharge(Object* object) REQUIRES(mutex_);
+  // Sets the charge to what the segment takes; returns what became free.  Not
+  // while a change is pending that has charged for what it will take.
+  int64_t SettleCharge(Object* object) REQUIRES(mutex_);
+  // Gives memory to holes: a reader's mapping would take it unasked.
+  Status FillHoles(const Object& object, uint64_t most_bytes) const
+      REQUIRES(mutex_);
   // kInUse: somebody does.
   Status CheckNobodyWrites(Object* object) REQUIRES(mutex_);
   Status CommitSeal(const ObjectRef& object) REQUIRES(mutex_);

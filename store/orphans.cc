@@ -18,6 +18,9 @@ void RaiseCharge(DroppedSegment* dropped, MemoryBudget* budget) {
 bool Orphans::TryRelease(DroppedSegment* dropped) {
   if (dropped->file != nullptr) {
     if (dropped->file.use_count() > 1) return false;
+    // Whoever waited in open(2) for the lease of an eviction has it now: only
+    // a lease taken anew tells.
+    dropped->file->Unlease();
     auto alone = dropped->file->LeaseAlone();
     if (alone && !*alone) return false;
     dropped->file.reset();

@@ -447,5 +447,53 @@ TEST_F(ObjectStoreTest, ManyThreadsOnASmallStoreLoseNothing) {
   ExpectUsedSoon(0);
 }
 
+// What is charged for a change under way must not be given back by another.
+TEST_F(ObjectStoreTest, ShrinkingWhileAReservationWaitsKeepsTheBooks) {
+  const ObjectRef held = CreateSealed("held", 40 * kMiB);
+  ASSERT_TRUE(store_->SetHold(held, true, {}));
+  const ObjectRef object = Create("a", 20 * kMiB);
+  Answer<void> reserved;
+  store_->Reserve(object, 0, 40 * kMiB, WaitFor(std::chrono::seconds(10)),
+                  reserved.callback());
+  Answer<void> shrunk;
+  store_->Resize(object, kMiB, NoWait(), shrunk.callback());
+  ASSERT_TRUE(shrunk.Get());
+  ASSERT_TRUE(store_->Delete(held, {}));
+  ASSERT_TRUE(reserved.Get());
+  EXPECT_EQ(used_bytes(), 40 * kMiB);
+  ASSERT_TRUE(store_->Seal(object, Id("a")));
+  ExpectUsedSoon(kMiB);
+}
+
+TEST_F(ObjectStoreTest, HolesAreFilledAtTheSeal) {
+  const auto object = store_->Create(Id("a"), {});
+  ASSERT_TRUE(object);
+  {
+    auto fd = store_->OpenForWriting(*object);
+    ASSERT_TRUE(fd);
+    ASSERT_EQ(::pwrite(fd->get(), "z", 1, 8 * kMiB - 1), 1);
+  }
+  ASSERT_TRUE(store_->Seal(*object, Id("a")));
+  EXPECT_EQ(used_bytes(), 8 * kMiB);
+  struct stat info;
+  ASSERT_EQ(::stat(store_->SegmentPath(*object).c_str(), &info), 0);
+  EXPECT_EQ(static_cast<uint64_t>(info.st_blocks) * 512, 8 * kMiB);
+}
+
+TEST_F(ObjectStoreTest, HolesBeyondTheCapacityAreNotSealed) {
+  const auto object = store_->Create(Id("a"), {});
+  ASSERT_TRUE(object);
+  {
+    auto fd = store_->OpenForWriting(*object);
+    ASSERT_TRUE(fd);
+    ASSERT_EQ(::pwrite(fd->get(), "z", 1, 2 * kCapacity), 1);
+  }
+  const Status sealed = store_->Seal(*object, Id("a"));
+  ASSERT_FALSE(sealed);
+  EXPECT_EQ(sealed.error().code, Code::kTooLarge);
+  ASSERT_TRUE(store_->Abort(*object));
+  ExpectUsedSoon(0);
+}
+
 }  // namespace
 }  // namespace vitrine
