@@ -8,7 +8,7 @@ namespace {
 
 constexpr int kObjects = 100'000;
 
-class ManyObjectsTest : public MountedStore {
+class DirListingTest : public MountedStore {
  protected:
   int Count(const std::string& path, bool with_stat) {
     DIR* dir = ::opendir(path.c_str());
@@ -29,7 +29,7 @@ class ManyObjectsTest : public MountedStore {
   }
 };
 
-TEST_F(ManyObjectsTest, ListingsShowThemAll) {
+TEST_F(DirListingTest, ListingsShowThemAll) {
   if (!StartMounted(Switch::kAuto, uint64_t{1} << 30)) GTEST_SKIP() << skip_;
   for (int i = 0; i < kObjects; ++i) {
     const ObjectId id = *ObjectId::FromText("object-" + std::to_string(i));
