@@ -14,7 +14,7 @@ constexpr uid_t kUser = 65534;  // nobody: fusermount3 wants a name.
 
 // All in a child that is an ordinary user in mounts of its own, where /dev/fuse
 // is open to everybody, as it is on most machines.
-class UnprivilegedTest : public MountedStore {
+class FuseDeviceTest : public MountedStore {
  protected:
   void SetUp() override {
     if (::getuid() != 0) GTEST_SKIP() << "needs root to become another user";
@@ -52,7 +52,7 @@ class UnprivilegedTest : public MountedStore {
   ScratchDir device_dir_{"/tmp"};
 };
 
-TEST_F(UnprivilegedTest, PassthroughThatIsInsistedOnIsRefused) {
+TEST_F(FuseDeviceTest, PassthroughThatIsInsistedOnIsRefused) {
   EXPECT_TRUE(AsUser([this] {
     CHILD_EXPECT(StartStore(64 << 20));
     const auto mount =
@@ -65,7 +65,7 @@ TEST_F(UnprivilegedTest, PassthroughThatIsInsistedOnIsRefused) {
   }));
 }
 
-TEST_F(UnprivilegedTest, FallsBackToThePageCacheAndWorks) {
+TEST_F(FuseDeviceTest, FallsBackToThePageCacheAndWorks) {
   EXPECT_TRUE(AsUser([this] {
     CHILD_EXPECT(StartStore(64 << 20));
     auto mount =
@@ -84,7 +84,7 @@ TEST_F(UnprivilegedTest, FallsBackToThePageCacheAndWorks) {
   }));
 }
 
-TEST_F(UnprivilegedTest, DeadMountIsReplaced) {
+TEST_F(FuseDeviceTest, DeadMountIsReplaced) {
   EXPECT_TRUE(AsUser([this] {
     CHILD_EXPECT(StartStore(64 << 20));
     const pid_t child = ::fork();
