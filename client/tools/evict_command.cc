@@ -16,8 +16,7 @@ int RunEvict(const CommandLine& line, const std::string& size_text) {
   if (!client) return exit_code;
   auto evicted = client->Evict(*bytes);
   if (!evicted) return Fail("evict", evicted.error());
-  Print("evicted " + std::to_string(*evicted) + " bytes" +
-        (*evicted < 1024 ? "" : " (" + FormatSize(*evicted) + ")") + "\n");
+  Print("evicted " + FormatBytes(*evicted) + "\n");
   if (*evicted < *bytes) {
     exit_code = FailWith("evict " + size_text,
                          "the rest is in use, held, or not there");

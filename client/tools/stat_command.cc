@@ -6,7 +6,6 @@
 #include "client/tools/json_text.h"
 #include "client/tools/owner_names.h"
 #include "client/tools/text.h"
-#include "schema/base/size.h"
 
 namespace vitrine::tools {
 namespace {
@@ -23,8 +22,7 @@ void PrintStat(const ObjectStat& stat, const Metadata& metadata) {
     text += std::string("  ") + label + value + "\n";
   };
   add("state:    ", stat.sealed ? "sealed" : "unsealed");
-  add("size:     ", std::to_string(stat.size_bytes) + " bytes (" +
-                        FormatSize(stat.size_bytes) + ")");
+  add("size:     ", FormatBytes(stat.size_bytes));
   add("mode:     ", FormatMode(stat.mode));
   add("owner:    ", names.User(stat.uid) + ":" + names.Group(stat.gid));
   add("creator:  ", "process " + std::to_string(stat.creator_pid));

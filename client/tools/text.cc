@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <ctime>
 
+#include "schema/base/size.h"
+
 namespace vitrine::tools {
 namespace {
 
@@ -77,6 +79,11 @@ bool IsControl(std::string_view sequence) {
 }
 
 }  // namespace
+
+std::string FormatBytes(uint64_t bytes) {
+  const std::string exact = std::to_string(bytes) + " bytes";
+  return bytes < 1024 ? exact : exact + " (" + FormatSize(bytes) + ")";
+}
 
 Result<Timeout> ParseTimeout(std::string_view text) {
   if (text == "never") return Timeout::Never();

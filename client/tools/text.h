@@ -10,6 +10,9 @@
 
 namespace vitrine::tools {
 
+// "17 bytes", "4096 bytes (4.0 KiB)".
+std::string FormatBytes(uint64_t bytes);
+
 // Seconds ("5", "0.5"), or with a unit: "500ms", "2m", "1h"; "never".
 // kInvalidArgument: anything else.
 Result<Timeout> ParseTimeout(std::string_view text);

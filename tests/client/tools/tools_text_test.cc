@@ -54,6 +54,11 @@ TEST(TextTest, DurationsHaveTwoUnitsAtMost) {
   EXPECT_EQ(FormatSeconds(2 * 86400 + 7200), "2 d 2 h");
 }
 
+TEST(TextTest, FewBytesAreNotSaidTwice) {
+  EXPECT_EQ(FormatBytes(17), "17 bytes");
+  EXPECT_EQ(FormatBytes(4096), "4096 bytes (4.0 KiB)");
+}
+
 TEST(TextTest, NoTimeIsADash) { EXPECT_EQ(FormatTime(0), "-"); }
 
 TEST(TextTest, OldTimesHaveAYearAndNewOnesAnHour) {
