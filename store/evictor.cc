@@ -82,8 +82,9 @@ bool Evictor::WaitForWork() {
   if (target == 0) pause_ms_ = 0;
   Deadline until = next_deadline;
   if (target > 0) {
-    until =
-        std::min(until, Clock::now() + std::chrono::milliseconds(pause_ms_));
+    const bool half_way = examined_in_vain_ > 0 || rounds_in_vain_ > 0;
+    const auto pause = std::chrono::milliseconds(half_way ? 0 : pause_ms_);
+    until = std::min(until, Clock::now() + pause);
   }
   // wait_until(max()) overflows in some libraries; an hour is as good.
   until = std::min(until, Clock::now() + std::chrono::hours(1));
@@ -107,7 +108,7 @@ void Evictor::EvictOnce(uint64_t bytes) {
     numbers_.busy += batch.busy.size();
     numbers_.recalls += recalled;
   }
-  if (batch.dropped_bytes == 0) return NoProgress(batch);
+  if (batch.dropped.empty()) return NoProgress(batch);
   examined_in_vain_ = 0;
   rounds_in_vain_ = 0;
   CreditRequests(batch.dropped_bytes);
@@ -119,8 +120,10 @@ void Evictor::NoProgress(const ObjectTable::Batch& batch) {
   examined_in_vain_ += batch.examined;
   if (examined_in_vain_ < batch.evictable) return;
   examined_in_vain_ = 0;
-  const bool worth_another = batch.evictable > 0 && !batch.busy.empty();
-  if (worth_another && ++rounds_in_vain_ < kRoundsForRecall) {
+  // What was deleted while somebody merely kept it mapped comes back soon.
+  orphans_->Poll();
+  const bool worth_another = !batch.busy.empty() || orphans_->Count().count > 0;
+  if (Target() > 0 && worth_another && ++rounds_in_vain_ < kRoundsForRecall) {
     std::this_thread::sleep_for(kRecallPause);
     return;
   }

@@ -21,11 +21,12 @@ constexpr uint64_t kHugePageBytes = 2 << 20;
 
 Housekeeper::Housekeeper(ObjectTable* table, SegmentDir* segments,
                          Orphans* orphans, MemoryBudget* budget,
-                         Catalog* catalog)
+                         ClientRegistry* clients, Catalog* catalog)
     : table_(table),
       segments_(segments),
       orphans_(orphans),
       budget_(budget),
+      clients_(clients),
       catalog_(catalog),
       thread_([this] { Run(); }) {}
 
@@ -63,6 +64,11 @@ void Housekeeper::CollapseAll(const std::list<ObjectRef>& objects) {
     if (info.charged_bytes < info.size_bytes) continue;
     segments_->Collapse(info.number, info.size_bytes);
   }
+}
+
+void Housekeeper::RecallOrphans() {
+  const std::vector<uint64_t> segments = orphans_->Segments();
+  if (!segments.empty()) clients_->Recall(segments);
 }
 
 void Housekeeper::ChargeWhatWasWritten() {
@@ -103,6 +109,7 @@ void Housekeeper::Run() {
     if (Clock::now() < next_chores) continue;
     next_chores = Clock::now() + kPause;
     ChargeWhatWasWritten();
+    RecallOrphans();
     table_->DrainTouches();
     auto uses = table_->TakeUses();
     if (!uses.empty()) catalog_->RecordUses(std::move(uses));

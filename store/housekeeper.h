@@ -7,6 +7,7 @@
 
 #include "schema/base/mutex.h"
 #include "store/catalog.h"
+#include "store/client_registry.h"
 #include "store/object_table.h"
 #include "store/orphans.h"
 #include "store/segment_file.h"
@@ -20,7 +21,7 @@ namespace vitrine {
 class Housekeeper {
  public:
   Housekeeper(ObjectTable* table, SegmentDir* segments, Orphans* orphans,
-              MemoryBudget* budget, Catalog* catalog);
+              MemoryBudget* budget, ClientRegistry* clients, Catalog* catalog);
   ~Housekeeper();
 
   // The object was written to its end: give it huge pages where it has none.
@@ -31,6 +32,8 @@ class Housekeeper {
  private:
   void Run() EXCLUDES(mutex_);
   void CollapseAll(const std::list<ObjectRef>& objects);
+  // Clients that only keep deleted segments mapped should let go of them.
+  void RecallOrphans();
   // A client may write more to its object than it asked for.
   void ChargeWhatWasWritten();
 
@@ -38,6 +41,7 @@ class Housekeeper {
   SegmentDir* const segments_;
   Orphans* const orphans_;
   MemoryBudget* const budget_;
+  ClientRegistry* const clients_;
   Catalog* const catalog_;
 
   Mutex mutex_;

@@ -84,7 +84,9 @@ void MemoryBudget::ForceCharge(uint64_t bytes) {
   {
     MutexLock lock(mutex_);
     const bool short_before = ShortageLocked() > 0;
-    used_bytes_ = SaturatingAdd(used_bytes_, bytes);
+    const uint64_t owed = std::min(owed_bytes_, bytes);
+    owed_bytes_ -= owed;
+    used_bytes_ = SaturatingAdd(used_bytes_, bytes - owed);
     short_now = !short_before && ShortageLocked() > 0;
   }
   if (short_now && on_shortage_) on_shortage_();
@@ -94,7 +96,8 @@ void MemoryBudget::Uncharge(uint64_t bytes) {
   std::list<Waiter> granted;
   {
     MutexLock lock(mutex_);
-    assert(bytes <= used_bytes_);
+    // Given back before it was charged: the charge is on its way.
+    owed_bytes_ += SaturatingSubtract(bytes, used_bytes_);
     used_bytes_ = SaturatingSubtract(used_bytes_, bytes);
     GrantLocked(&granted);
   }

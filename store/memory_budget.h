@@ -96,6 +96,9 @@ class MemoryBudget {
 
   mutable Mutex mutex_;
   uint64_t used_bytes_ GUARDED_BY(mutex_) = 0;
+  // Uncharged in advance of the ForceCharge that another thread is about to
+  // make.
+  uint64_t owed_bytes_ GUARDED_BY(mutex_) = 0;
   std::list<Waiter> waiters_ GUARDED_BY(mutex_);
 };
 

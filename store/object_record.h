@@ -19,6 +19,7 @@ class Object {
       : number(initial.number), info(std::move(initial)) {}
 
   bool writable() const { return info.state == ObjectState::kUnsealed; }
+  uint64_t cost_bytes() const { return info.charged_bytes + overhead_bytes; }
   bool has_writers() const {
     return passthrough_writers + carried_writers + pending_changes > 0;
   }
@@ -28,6 +29,8 @@ class Object {
   std::shared_ptr<const Metadata> metadata;
   // The store's one description of the segment, while somebody needs it.
   std::weak_ptr<SegmentFile> shared;
+  // Charged besides the segment, for metadata.
+  uint64_t overhead_bytes = 0;
   uint32_t slot = kNoSlot;
   uint32_t passthrough_writers = 0;  // Opens through the mount.
   uint32_t carried_writers = 0;

@@ -70,8 +70,9 @@ Status ObjectStore::Start() {
   budget_ = std::make_unique<MemoryBudget>(capacity, LowWater(capacity));
   if (Status ok = Restore(journaled); !ok) return ok;
   orphans_ = std::make_unique<Orphans>(budget_.get());
-  housekeeper_ = std::make_unique<Housekeeper>(
-      table_.get(), &segments_, orphans_.get(), budget_.get(), catalog_.get());
+  housekeeper_ =
+      std::make_unique<Housekeeper>(table_.get(), &segments_, orphans_.get(),
+                                    budget_.get(), &clients_, catalog_.get());
   watch_ = std::make_unique<WriterWatch>(
       table_.get(), &segments_, budget_.get(),
       WriterWatch::Options{
@@ -92,7 +93,10 @@ Status ObjectStore::Restore(
     const std::map<uint64_t, JournaledObject>& journaled) {
   auto live = table_->Restore(journaled);
   if (!live) return live.error();
-  for (const ObjectInfo& info : *live) budget_->ForceCharge(info.charged_bytes);
+  for (const ObjectInfo& info : *live) {
+    budget_->ForceCharge(info.charged_bytes +
+                         MetadataCharge(journaled.at(info.number).metadata));
+  }
   if (Status ok = catalog_->Reconcile(*live); !ok) return ok;
   table_->AddObserver(catalog_.get());
   return Status();
@@ -280,7 +284,13 @@ void ObjectStore::DropNow(DroppedSegment dropped) {
 Result<ObjectRef> ObjectStore::Create(const ObjectId& id,
                                       const CreateOptions& options) {
   if (Status ok = CheckMetadata(options.metadata); !ok) return ok.error();
-  return table_->Insert(id, options);
+  const uint64_t charge = MetadataCharge(options.metadata);
+  if (!budget_->TryCharge(charge)) {
+    return Explain(Error{Code::kOutOfMemory, "no space for the metadata"});
+  }
+  auto created = table_->Insert(id, options);
+  if (!created) budget_->Uncharge(charge);
+  return created;
 }
 
 void ObjectStore::CreateSized(const ObjectId& id, uint64_t size_bytes,
@@ -353,7 +363,10 @@ Status ObjectStore::SetModified(const ObjectRef& object, int64_t modified_ns) {
 Status ObjectStore::SetMetadata(const ObjectRef& object,
                                 const std::string& name,
                                 std::optional<std::string> value) {
-  return table_->SetMetadata(object, name, std::move(value));
+  auto grown = table_->SetMetadata(object, name, std::move(value));
+  if (!grown) return grown.error();
+  GiveBack(-*grown);
+  return Status();
 }
 
 Status ObjectStore::Rename(const ObjectRef& object, const ObjectId& id,

@@ -32,6 +32,9 @@ uint64_t RoundUp(uint64_t bytes, uint64_t page_bytes) {
   return rest == 0 ? bytes : bytes - rest + page_bytes;
 }
 
+constexpr uint64_t kFreeMetadataBytes = 1024;
+constexpr uint64_t kMetadataCopies = 4;
+
 bool ReadableByAll(const ObjectInfo& info) { return (info.mode & 0004) != 0; }
 
 Error Gone(const Object& object) {
@@ -39,6 +42,13 @@ Error Gone(const Object& object) {
 }
 
 }  // namespace
+
+uint64_t MetadataCharge(const Metadata& metadata) {
+  uint64_t bytes = 0;
+  for (const auto& [name, value] : metadata)
+    bytes += name.size() + value.size();
+  return bytes <= kFreeMetadataBytes ? 0 : kMetadataCopies * bytes;
+}
 
 ObjectTable::ObjectTable(SegmentDir* segments, ClientRegistry* clients,
                          IndexWriter index, Journal journal,
@@ -92,6 +102,7 @@ Result<ObjectRef> ObjectTable::Insert(const ObjectId& id,
                                           .created_ns = now_ns,
                                           .modified_ns = now_ns});
   object->metadata = std::make_shared<const Metadata>(options.metadata);
+  object->overhead_bytes = MetadataCharge(options.metadata);
   unsealed_.emplace(id.text(), object);
   Notify(ObjectEventKind::kCreated, *object, id);
   return object;
@@ -215,20 +226,22 @@ Status ObjectTable::SetModified(const ObjectRef& object, int64_t modified_ns) {
   return segments_->SetModified(object->number, modified_ns);
 }
 
-Status ObjectTable::SetMetadata(const ObjectRef& object,
-                                const std::string& name,
-                                std::optional<std::string> value) {
+Result<int64_t> ObjectTable::SetMetadata(const ObjectRef& object,
+                                         const std::string& name,
+                                         std::optional<std::string> value) {
   MutexLock lock(mutex_);
-  if (Status ok = CheckWritableLocked(*object); !ok) return ok;
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
   auto changed = std::make_shared<Metadata>(*object->metadata);
   if (value) {
     (*changed)[name] = *std::move(value);
   } else if (changed->erase(name) == 0) {
     return Error{Code::kNotFound, "no metadata `" + name + "`"};
   }
-  if (Status ok = CheckMetadata(*changed); !ok) return ok;
+  if (Status ok = CheckMetadata(*changed); !ok) return ok.error();
+  const uint64_t charge = MetadataCharge(*changed);
+  const uint64_t before = std::exchange(object->overhead_bytes, charge);
   object->metadata = std::move(changed);
-  return Status();
+  return static_cast<int64_t>(charge) - static_cast<int64_t>(before);
 }
 
 Status ObjectTable::Rename(const ObjectRef& object, const ObjectId& id,
@@ -280,6 +293,7 @@ Status ObjectTable::Publish(const ObjectRef& object) {
   sealed_by_slot_[*slot] = object.get();
   sealed_.emplace(info.id.text(), object);
   sealed_by_number_.emplace(object->number, object);
+  sealed_bytes_ += object->cost_bytes();
   if (!info.hold) MakeEvictable(*object);
   return Status();
 }
@@ -354,7 +368,8 @@ Result<DroppedSegment> ObjectTable::Abort(const ObjectRef& object) {
 DroppedSegment ObjectTable::Drop(const ObjectRef& object, ObjectEventKind why) {
   const ObjectRef keep_alive = object;
   ObjectInfo& info = object->info;
-  DroppedSegment dropped{.charged_bytes = info.charged_bytes};
+  DroppedSegment dropped{.number = object->number,
+                         .charged_bytes = object->cost_bytes()};
   if (auto file = ShareLocked(object.get())) dropped.file = *file;
   if (Status ok = segments_->Unlink(object->number); !ok) {
     spdlog::error("unlink: {}", ok.error().ToString());
@@ -362,6 +377,7 @@ DroppedSegment ObjectTable::Drop(const ObjectRef& object, ObjectEventKind why) {
   if (info.state == ObjectState::kSealed) {
     index_.Remove(object->slot);
     sealed_by_slot_[object->slot] = nullptr;
+    sealed_bytes_ -= object->cost_bytes();
     if (!info.hold) MakeUnevictable(*object);
     sealed_by_number_.erase(object->number);
     sealed_.erase(info.id.text());
@@ -374,6 +390,7 @@ DroppedSegment ObjectTable::Drop(const ObjectRef& object, ObjectEventKind why) {
   }
   info.state = ObjectState::kGone;
   info.charged_bytes = 0;
+  object->overhead_bytes = 0;
   Notify(why, *object, info.id);
   return dropped;
 }
@@ -441,7 +458,7 @@ std::vector<ObjectRef> ObjectTable::MarkVictims(uint64_t bytes, Batch* batch) {
   policy_->Visit([&](uint64_t number) REQUIRES(mutex_) {
     const ObjectRef& object = sealed_by_number_.at(number);
     victims.push_back(object);
-    marked_bytes += object->info.charged_bytes;
+    marked_bytes += object->cost_bytes();
     return victims.size() < kVictimsPerBatch && marked_bytes < bytes;
   });
   for (const ObjectRef& victim : victims) index_.MarkEvicting(victim->slot);
@@ -461,9 +478,9 @@ bool ObjectTable::EvictOne(const ObjectRef& object, Batch* batch) {
     batch->busy.push_back(object->number);
     return false;
   }
-  batch->dropped_bytes += object->info.charged_bytes;
+  batch->dropped_bytes += object->cost_bytes();
   ++evicted_objects_;
-  evicted_bytes_ += object->info.charged_bytes;
+  evicted_bytes_ += object->cost_bytes();
   batch->dropped.push_back(Drop(object, ObjectEventKind::kEvicted));
   return true;
 }
@@ -620,13 +637,12 @@ ObjectTable::Numbers ObjectTable::Count() const {
                   .evictable_objects = policy_->size(),
                   .index_bytes = index_.allocated_bytes(),
                   .journal_bytes = journal_.size_bytes()};
-  for (const auto& [id, object] : sealed_) {
-    numbers.sealed_bytes += object->info.charged_bytes;
-    numbers.held_objects += object->info.hold ? 1 : 0;
-    numbers.held_bytes += object->info.hold ? object->info.charged_bytes : 0;
-  }
+  // What is sealed and not held is what may be evicted.
+  numbers.sealed_bytes = sealed_bytes_;
+  numbers.held_objects = sealed_.size() - policy_->size();
+  numbers.held_bytes = sealed_bytes_ - evictable_bytes_;
   for (const auto& [id, object] : unsealed_) {
-    numbers.unsealed_bytes += object->info.charged_bytes;
+    numbers.unsealed_bytes += object->cost_bytes();
   }
   return numbers;
 }
@@ -643,12 +659,12 @@ ObjectTable::Victims ObjectTable::CountEvictable() const {
 
 void ObjectTable::MakeEvictable(const Object& object) {
   policy_->Add(object.number);
-  evictable_bytes_ += object.info.charged_bytes;
+  evictable_bytes_ += object.cost_bytes();
 }
 
 void ObjectTable::MakeUnevictable(const Object& object) {
   policy_->Remove(object.number);
-  evictable_bytes_ -= object.info.charged_bytes;
+  evictable_bytes_ -= object.cost_bytes();
 }
 
 Result<UniqueFd> ObjectTable::OpenIndex() const {
@@ -662,6 +678,7 @@ Status ObjectTable::RestoreOne(const JournaledObject& journaled) {
   auto object = std::make_shared<Object>(journaled.info);
   object->info.state = ObjectState::kSealed;
   object->metadata = std::make_shared<const Metadata>(journaled.metadata);
+  object->overhead_bytes = MetadataCharge(journaled.metadata);
   auto file = ShareLocked(object.get());
   if (!file) return file.error();
   auto extent = (*file)->Stat();

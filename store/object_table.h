@@ -33,8 +33,14 @@
 
 namespace vitrine {
 
+// What an object with `metadata` is charged besides its segment: nothing for
+// the usual few words; else for the copies in the store's own memory and in
+// the journal, two of them while that is rewritten.
+uint64_t MetadataCharge(const Metadata& metadata);
+
 // A segment whose name is gone and whose memory is to be given back.
 struct DroppedSegment {
+  uint64_t number = 0;
   std::shared_ptr<SegmentFile> file = {};  // Null: it could not be opened.
   uint64_t charged_bytes = 0;
 };
@@ -85,8 +91,10 @@ class ObjectTable {
                const std::function<void(ObjectInfo*)>& change) EXCLUDES(mutex_);
   Status SetModified(const ObjectRef& object, int64_t modified_ns)
       EXCLUDES(mutex_);
-  Status SetMetadata(const ObjectRef& object, const std::string& name,
-                     std::optional<std::string> value) EXCLUDES(mutex_);
+  // Returns by how much the object's charge grew.
+  Result<int64_t> SetMetadata(const ObjectRef& object, const std::string& name,
+                              std::optional<std::string> value)
+      EXCLUDES(mutex_);
   // `replaced` gets what had the id before.
   Status Rename(const ObjectRef& object, const ObjectId& id, bool no_replace,
                 DroppedSegment* replaced) EXCLUDES(mutex_);
@@ -108,7 +116,7 @@ class ObjectTable {
   struct Batch {
     std::vector<DroppedSegment> dropped;
     uint64_t dropped_bytes = 0;
-    size_t examined = 0;
+    size_t examined = 0;         // Those that were dropped among them.
     size_t evictable = 0;        // All that could be victims before the batch.
     std::vector<uint64_t> busy;  // Somebody has these open or mapped.
   };
@@ -147,7 +155,6 @@ class ObjectTable {
     uint64_t index_bytes = 0;
     uint64_t journal_bytes = 0;
   };
-  // Looks at every object.
   Numbers Count() const EXCLUDES(mutex_);
   // Sealed and unsealed objects.
   std::pair<size_t, size_t> CountObjects() const EXCLUDES(mutex_);
@@ -206,6 +213,7 @@ class ObjectTable {
   std::unordered_map<uint64_t, ObjectRef> sealed_by_number_ GUARDED_BY(mutex_);
   std::vector<Object*> sealed_by_slot_ GUARDED_BY(mutex_);
   std::vector<std::weak_ptr<Object>> used_ GUARDED_BY(mutex_);
+  uint64_t sealed_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t evictable_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t evicted_objects_ GUARDED_BY(mutex_) = 0;
   uint64_t evicted_bytes_ GUARDED_BY(mutex_) = 0;

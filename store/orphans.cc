@@ -50,6 +50,16 @@ void Orphans::Poll() {
   orphans_.splice(orphans_.begin(), polled);
 }
 
+std::vector<uint64_t> Orphans::Segments() const {
+  MutexLock lock(mutex_);
+  std::vector<uint64_t> segments;
+  segments.reserve(orphans_.size());
+  for (const DroppedSegment& orphan : orphans_) {
+    segments.push_back(orphan.number);
+  }
+  return segments;
+}
+
 Orphans::Numbers Orphans::Count() const {
   MutexLock lock(mutex_);
   Numbers numbers;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <list>
+#include <vector>
 
 #include "schema/base/mutex.h"
 #include "store/memory_budget.h"
@@ -21,6 +22,9 @@ class Orphans {
   void Add(DroppedSegment dropped) EXCLUDES(mutex_);
   // Looks again.  Whoever still writes to an orphan is charged for it, too.
   void Poll() EXCLUDES(mutex_);
+
+  // The segments that somebody still has.
+  std::vector<uint64_t> Segments() const EXCLUDES(mutex_);
 
   struct Numbers {
     uint64_t count = 0;

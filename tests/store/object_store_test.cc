@@ -367,6 +367,32 @@ TEST_F(ObjectStoreTest, MetadataIsKeptAndBounded) {
   EXPECT_EQ(*store_->GetMetadata(*object), (Metadata{{"shape", "3x4"}}));
 }
 
+TEST_F(ObjectStoreTest, MuchMetadataIsChargedUntilItsObjectGoes) {
+  const Metadata much = {{"notes", std::string(30'000, 'x')}};
+  auto object = store_->Create(Id("x"), {.metadata = much});
+  ASSERT_TRUE(object);
+  EXPECT_GE(used_bytes(), 30'000u);
+  EXPECT_TRUE(store_->SetMetadata(*object, "notes", "few"));
+  EXPECT_EQ(used_bytes(), 0u);
+  EXPECT_TRUE(store_->SetMetadata(*object, "notes", much.at("notes")));
+  ASSERT_TRUE(store_->Seal(*object, Id("x")));
+  EXPECT_GE(used_bytes(), 30'000u);
+  Answer<uint64_t> evicted;
+  store_->Evict(1, evicted.callback());
+  EXPECT_GE(*evicted.Get(), 30'000u);
+  ExpectUsedSoon(0);
+}
+
+TEST_F(ObjectStoreTest, MetadataAloneDoesNotOutgrowTheCapacity) {
+  const Metadata much = {{"notes", std::string(32'000, 'x')}};
+  size_t made = 0;
+  for (; made < 2000; ++made) {
+    if (!store_->Create(Id(std::to_string(made)), {.metadata = much})) break;
+  }
+  EXPECT_LT(made, 2000u);
+  EXPECT_LE(used_bytes(), kCapacity);
+}
+
 TEST_F(ObjectStoreTest, AKilledStoreLosesNothingThatWasSealed) {
   store_.reset();
   const pid_t child = ::fork();
