@@ -55,6 +55,10 @@ function(vitrine_test source)
   add_executable(${name} ${source})
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  if(NOT VITRINE_SANITIZE)
+    # Compiling the tests takes longer than running them.
+    target_compile_options(${name} PRIVATE -O0 -g1)
+  endif()
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gtest_main)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
     PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 300)
