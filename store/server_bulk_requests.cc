@@ -151,21 +151,24 @@ void RequestHandler::Delete(Connection* connection,
 }
 
 void RequestHandler::Evict(Connection* connection, uint64_t bytes) {
-  auto done = [this, peer = connection->id(), loop = parts_.loop,
-               store = parts_.store](Result<uint64_t> evicted) {
-    if (!evicted) {
-      loop->Post(
-          [this, peer, error = evicted.error()] { ReplyFailure(peer, error); });
-      return;
-    }
-    store->AfterObservers([this, loop, peer, bytes_evicted = *evicted] {
-      loop->Post([this, peer, bytes_evicted] {
-        Reply(peer, EvictMessage(bytes_evicted));
-      });
-    });
+  auto finish = [this, peer = connection->id()](Result<uint64_t> evicted) {
+    if (!evicted) return void(ReplyFailure(peer, evicted.error()));
+    ReplyAfterObservers(peer, EvictMessage(*evicted));
   };
-  parts_.workers->Run(
-      [store = parts_.store, bytes, done] { store->Evict(bytes, done); });
+  parts_.store->Evict(bytes, [loop = parts_.loop, finish = std::move(finish)](
+                                 Result<uint64_t> evicted) {
+    loop->Post([finish, evicted] { finish(evicted); });
+  });
+}
+
+// On a worker, as all that asks the observers: workers end before they do.
+void RequestHandler::ReplyAfterObservers(uint64_t connection, Message message) {
+  parts_.workers->Run([this, connection, message = std::move(message),
+                       loop = parts_.loop, store = parts_.store] {
+    store->AfterObservers([this, connection, message, loop] {
+      loop->Post([this, connection, message] { Reply(connection, message); });
+    });
+  });
 }
 
 void RequestHandler::GetStatus(Connection* connection) {

@@ -94,6 +94,8 @@ class RequestHandler {
   Result<ObjectRef> FindCreated(const Connection& connection, uint64_t number);
   void Forget(uint64_t session, uint64_t number);
 
+  // Whoever has the answer finds the names that went gone everywhere.
+  void ReplyAfterObservers(uint64_t connection, Message message);
   // False: the connection is gone, or ending.
   bool Reply(uint64_t connection, Message message,
              std::vector<UniqueFd> fds = {});
