@@ -11,9 +11,10 @@
 namespace vitrine {
 namespace {
 
-// A seal is tried again after 1, 2, 4, ... 32 ms: RELEASE comes a moment after
-// close(2) has returned.
-constexpr int kSealAttempts = 7;
+// A seal is tried again after 1, 2, 4, ... 512 ms: RELEASE comes a moment after
+// close(2) has returned, and on a busy machine the moment is long.  `cp` and
+// `mv` one after the other must not fail; who really is in the way may wait.
+constexpr int kSealAttempts = 11;
 
 Answer<ObjectId> ParseName(std::string_view name) {
   if (name.size() > ObjectId::kMaxBytes) return Errno{ENAMETOOLONG};
