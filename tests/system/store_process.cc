@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 namespace vitrine {
 namespace {
@@ -21,6 +23,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kStartTime = std::chrono::seconds(60);
+constexpr auto kStopTime = std::chrono::seconds(60);
 
 [[noreturn]] void Exec(const std::vector<std::string>& arguments,
                        int output_fd) {
@@ -71,6 +74,9 @@ StoreProcess::StoreProcess(StoreProcessOptions options)
 
 StoreProcess::~StoreProcess() {
   if (pid_ > 0) Stop();
+  // What a store that was killed, or did not stop, has left.
+  if (options_.mount) ::umount2(mount().c_str(), MNT_DETACH);
+  ::umount2((state_dir() + "/memory").c_str(), MNT_DETACH);
   std::error_code ignored;
   std::filesystem::remove_all(dir_, ignored);
 }
@@ -99,7 +105,7 @@ Status StoreProcess::Start() {
     return ErrnoError("pipe", errno);
   }
   output_ = UniqueFd(pipe_fds[0]);
-  const UniqueFd write_end(pipe_fds[1]);
+  UniqueFd write_end(pipe_fds[1]);
   const std::vector<std::string> arguments = Arguments();
   pid_ = ::fork();
   if (pid_ < 0) return ErrnoError("fork", errno);
@@ -107,6 +113,7 @@ Status StoreProcess::Start() {
     if (options_.uid != 0) BecomeUser(options_.uid);
     Exec(arguments, write_end.get());
   }
+  write_end = UniqueFd();  // So that its end is seen.
   return WaitUntilReady();
 }
 
@@ -134,7 +141,11 @@ int StoreProcess::Stop() {
   if (pid_ <= 0) return -1;
   ::kill(pid_, SIGTERM);
   int status = 0;
-  ::waitpid(pid_, &status, 0);
+  const auto deadline = Clock::now() + kStopTime;
+  while (::waitpid(pid_, &status, WNOHANG) == 0) {
+    if (Clock::now() > deadline) ::kill(pid_, SIGKILL);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
   pid_ = -1;
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }

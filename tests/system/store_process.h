@@ -33,7 +33,8 @@ class StoreProcess {
 
   // Runs vitrined and waits for its ready line.  The error has what it said.
   Status Start();
-  // Exit status of vitrined after SIGTERM; -1: a signal killed it.
+  // Exit status of vitrined after SIGTERM; -1: a signal killed it, ours if it
+  // took a minute.
   int Stop();
   void Kill();  // SIGKILL.
 

@@ -1,0 +1,323 @@
+// Clients that lie, babble, stall and pry: each gets an error or is hung up
+// on, and the store goes on serving the good ones.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstring>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "schema/base/mapping.h"
+#include "schema/client_page.h"
+#include "tests/system/content.h"
+#include "tests/system/raw_peer.h"
+#include "tests/system/store_process.h"
+
+namespace vitrine {
+namespace {
+
+constexpr size_t kBytes = 300'000;
+constexpr size_t kMoreDescriptors = 16;
+
+ObjectId Id(const std::string& id) { return *ObjectId::FromText(id); }
+
+protocol::CreateT MakeCreate(const std::string& id, uint64_t size) {
+  protocol::CreateT create;
+  create.id = id;
+  create.size_bytes = size;
+  return create;
+}
+
+class HostileClientTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    Status started = store_.Start();
+    ASSERT_TRUE(started) << started.error().ToString();
+    client_.emplace(store_.Connect("good"));
+    std::vector<std::byte> bytes(kBytes);
+    FillContent("public", bytes);
+    ASSERT_TRUE(client_->Put(Id("public"), bytes));
+    (void)store_.GetStatus();
+    descriptors_ = store_.OpenDescriptors();
+  }
+
+  // The good client sees nothing of it.
+  void TearDown() override {
+    if (IsSkipped() || HasFatalFailure()) return;
+    auto object = client_->Get(Id("public"));
+    ASSERT_TRUE(object) << object.error().ToString();
+    EXPECT_EQ(CheckContent("public", object->bytes()), kBytes);
+    std::vector<std::byte> bytes(kBytes);
+    FillContent("another", bytes);
+    Status put = store_.Connect().Put(Id("another"), bytes);
+    EXPECT_TRUE(put) << put.error().ToString();
+    for (int tries = 0; tries < 1000; ++tries) {
+      if (store_.OpenDescriptors() <= descriptors_ + kMoreDescriptors) break;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_LE(store_.OpenDescriptors(), descriptors_ + kMoreDescriptors);
+    EXPECT_TRUE(client_->List(true)->empty());
+    EXPECT_EQ(store_.Stop(), 0);
+  }
+
+  std::vector<uint8_t> Garbage() {
+    std::vector<uint8_t> bytes(1 + random_() % 2000);
+    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random_());
+    return bytes;
+  }
+
+  // Requests of every kind, made so that a slip of a bit may mean something.
+  static std::vector<std::vector<uint8_t>> ValidPackets() {
+    protocol::PutT put;
+    put.id = "put";
+    put.data = {1, 2, 3};
+    protocol::WaitT wait;
+    wait.ids = {"public", "never"};
+    wait.timeout_ms = 1;
+    protocol::DeleteT remove;
+    remove.ids = {"none"};
+    protocol::StatT stat;
+    stat.id = "public";
+    protocol::OpenT open;
+    open.id = "public";
+    protocol::ListT list;
+    list.limit = 10;
+    return {MakePacket(MakeCreate("created", 4096)),
+            MakePacket(std::move(put)),
+            MakePacket(std::move(wait)),
+            MakePacket(std::move(remove)),
+            MakePacket(std::move(stat)),
+            MakePacket(std::move(open)),
+            MakePacket(std::move(list)),
+            MakePacket(MakeHello(protocol::Role::kSession))};
+  }
+
+  StoreProcess store_{{.capacity = "32M", .mount = false}};
+  std::optional<Client> client_;
+  size_t descriptors_ = 0;
+  std::mt19937 random_{20240613};
+};
+
+TEST_F(HostileClientTest, GarbageInsteadOfHelloIsHungUpOn) {
+  for (int i = 0; i < 200; ++i) {
+    RawPeer peer(store_.socket());
+    ASSERT_TRUE(peer.connected());
+    (void)peer.Send(Garbage());
+    ASSERT_TRUE(peer.IsClosed()) << i;
+  }
+}
+
+TEST_F(HostileClientTest, GarbageInsteadOfARequestIsHungUpOn) {
+  for (int i = 0; i < 100; ++i) {
+    RawClient client(store_.socket());
+    ASSERT_TRUE(client.valid);
+    (void)client.call.Send(Garbage());
+    ASSERT_TRUE(client.call.IsClosed()) << i;
+  }
+}
+
+TEST_F(HostileClientTest, TruncatedAndDamagedRequestsDoNoHarm) {
+  const auto packets = ValidPackets();
+  for (int i = 0; i < 600; ++i) {
+    std::vector<uint8_t> packet = packets[random_() % packets.size()];
+    if (random_() % 3 == 0) {
+      packet.resize(1 + random_() % packet.size());
+    } else {
+      for (int flips = 0; flips < 3; ++flips) {
+        packet[random_() % packet.size()] ^=
+            static_cast<uint8_t>(1u << random_() % 8);
+      }
+    }
+    RawClient client(store_.socket());
+    ASSERT_TRUE(client.valid) << i;
+    // An error, an answer, or the end: but soon.
+    (void)client.call.Send(packet);
+    (void)client.call.Receive(i % 20 == 0 ? 100 : 0);
+  }
+}
+
+TEST_F(HostileClientTest, OtherVersionsAreToldSo) {
+  for (const uint32_t version : {0u, kProtocolVersion + 1, UINT32_MAX}) {
+    RawPeer peer(store_.socket());
+    protocol::HelloT hello = MakeHello(protocol::Role::kSession);
+    hello.version = version;
+    EXPECT_EQ(peer.AskForFailure(std::move(hello)), Code::kVersionMismatch);
+    EXPECT_TRUE(peer.IsClosed());
+  }
+}
+
+TEST_F(HostileClientTest, MadeUpTokensAreRefused) {
+  RawClient honest(store_.socket());
+  ASSERT_TRUE(honest.valid);
+  std::vector<uint8_t> nearly = honest.token;
+  nearly.back() ^= 1;
+  for (const std::vector<uint8_t>& token :
+       {std::vector<uint8_t>(), std::vector<uint8_t>(kSessionTokenBytes, 0),
+        nearly, std::vector<uint8_t>(1000, 7)}) {
+    RawPeer peer(store_.socket());
+    EXPECT_TRUE(peer.AskForFailure(MakeHello(protocol::Role::kCall, token)));
+  }
+}
+
+TEST_F(HostileClientTest, NumbersOfOthersObjectsAreRefused) {
+  auto writer = client_->Create(Id("mine"), kBytes);
+  ASSERT_TRUE(writer) << writer.error().ToString();
+  RawClient thief(store_.socket());
+  ASSERT_TRUE(thief.valid);
+  for (uint64_t number = 0; number < 64; ++number) {
+    protocol::SealT seal;
+    seal.number = number;
+    EXPECT_TRUE(thief.call.AskForFailure(std::move(seal))) << number;
+    protocol::AbortT abort;
+    abort.number = number;
+    EXPECT_TRUE(thief.call.AskForFailure(std::move(abort))) << number;
+  }
+  FillContent("mine", writer->bytes());
+  Status sealed = writer->Seal();
+  ASSERT_TRUE(sealed) << sealed.error().ToString();
+  auto object = client_->Get(Id("mine"));
+  ASSERT_TRUE(object);
+  EXPECT_EQ(CheckContent("mine", object->bytes()), kBytes);
+}
+
+TEST_F(HostileClientTest, IdsThatAreNoneAreRefused) {
+  RawClient client(store_.socket());
+  ASSERT_TRUE(client.valid);
+  for (const std::string& id :
+       {std::string(), std::string("."), std::string(".."),
+        std::string("../../etc/passwd"), std::string("a\0b", 3),
+        std::string(256, 'x')}) {
+    const auto code = client.call.AskForFailure(MakeCreate(id, 4096));
+    EXPECT_EQ(code, Code::kInvalidArgument) << id;
+  }
+}
+
+TEST_F(HostileClientTest, ImpossibleSizesAreRefused) {
+  for (const uint64_t size :
+       {UINT64_MAX, UINT64_MAX - 4095, uint64_t{1} << 63, uint64_t{33} << 20}) {
+    RawClient client(store_.socket());
+    ASSERT_TRUE(client.valid);
+    EXPECT_EQ(client.call.AskForFailure(MakeCreate("huge", size)),
+              Code::kTooLarge)
+        << size;
+  }
+}
+
+// All pins claimed, the count of touches beyond all sense: objects may stay
+// longer than they should, and that is all.
+TEST_F(HostileClientTest, APageFullOfLiesHarmsNobody) {
+  RawClient liar(store_.socket());
+  ASSERT_TRUE(liar.valid);
+  RawPeer session(store_.socket());
+  ASSERT_TRUE(session.Ask(MakeHello(protocol::Role::kSession)));
+  ASSERT_GE(session.fds().size(), 2u);
+  auto page = Mapping::Map(session.fds()[1].get(), sizeof(ClientPage),
+                           PROT_READ | PROT_WRITE);
+  ASSERT_TRUE(page) << page.error().ToString();
+  for (const int fill : {0xff, 0x7f, 0x01, 0x80}) {
+    std::memset(page->data(), fill, page->size_bytes());
+    ASSERT_TRUE(client_->Evict(1 << 20));
+    ASSERT_FALSE(store_.GetStatus().is_discarded());
+    std::vector<std::byte> bytes(kBytes);
+    FillContent("object", bytes);
+    ASSERT_TRUE(client_->Put(Id("object"), bytes));
+    ASSERT_TRUE(client_->Delete(Id("object")));
+  }
+  for (int i = 0; i < 200; ++i) {
+    for (size_t at = 0; at + 4 <= page->size_bytes(); at += 4) {
+      const auto word = static_cast<uint32_t>(random_());
+      std::memcpy(page->data() + at, &word, 4);
+    }
+    if (i % 20 != 0) continue;
+    ASSERT_TRUE(client_->Evict(1 << 20));
+  }
+  std::vector<std::byte> bytes(kBytes);
+  FillContent("public", bytes);
+  if (!*client_->Contains(Id("public"))) {
+    ASSERT_TRUE(client_->Put(Id("public"), bytes));
+  }
+}
+
+// A page that became shorter would be the store's SIGBUS.
+TEST_F(HostileClientTest, ThePageCannotBeCutShort) {
+  RawPeer session(store_.socket());
+  ASSERT_TRUE(session.Ask(MakeHello(protocol::Role::kSession)));
+  ASSERT_GE(session.fds().size(), 2u);
+  for (const UniqueFd& fd : session.fds()) {
+    struct stat before;
+    ASSERT_EQ(::fstat(fd.get(), &before), 0);
+    (void)!::ftruncate(fd.get(), 0);
+    (void)::fallocate(fd.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+                      before.st_size);
+    struct stat after;
+    ASSERT_EQ(::fstat(fd.get(), &after), 0);
+    EXPECT_EQ(before.st_size, after.st_size);
+  }
+  ASSERT_TRUE(client_->Evict(0));
+  ASSERT_FALSE(store_.GetStatus().is_discarded());
+}
+
+// A client may write to its own page, and to nothing else that it is given.
+TEST_F(HostileClientTest, TheIndexCannotBeWritten) {
+  RawPeer session(store_.socket());
+  ASSERT_TRUE(session.Ask(MakeHello(protocol::Role::kSession)));
+  ASSERT_GE(session.fds().size(), 1u);
+  auto mapping =
+      Mapping::Map(session.fds()[0].get(), 4096, PROT_READ | PROT_WRITE);
+  EXPECT_FALSE(mapping);
+  EXPECT_LT(::pwrite(session.fds()[0].get(), "x", 1, 0), 0);
+}
+
+TEST_F(HostileClientTest, SentDescriptorsAreNotKept) {
+  const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const std::vector<int> fds(4, null.get());
+  for (int i = 0; i < 100; ++i) {
+    RawPeer peer(store_.socket());
+    ASSERT_TRUE(peer.connected()) << i;
+    // Where the kernel lets a receiver refuse them, it does not even arrive.
+    if (!peer.Send(MakePacket(MakeHello(protocol::Role::kSession)), fds)) {
+      continue;
+    }
+    (void)peer.Receive();
+  }
+}
+
+TEST_F(HostileClientTest, StallingConnectionsKeepNobodyWaiting) {
+  std::vector<RawPeer> silent;
+  for (int i = 0; i < 100; ++i) silent.emplace_back(store_.socket());
+  // Asks much and reads nothing.
+  RawClient deaf(store_.socket());
+  ASSERT_TRUE(deaf.valid);
+  protocol::ListT list;
+  list.limit = 1000;
+  const auto packet = MakePacket(std::move(list));
+  for (int i = 0; i < 3; ++i) (void)deaf.call.Send(packet);
+
+  const auto start = std::chrono::steady_clock::now();
+  Client client = store_.Connect("patient");
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(client.Stat(Id("public")));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+}
+
+TEST_F(HostileClientTest, ASessionThatGoesTakesItsObjectsAlong) {
+  {
+    RawClient client(store_.socket());
+    ASSERT_TRUE(client.valid);
+    for (int i = 0; i < 20; ++i) {
+      ASSERT_FALSE(client.call.AskForFailure(
+          MakeCreate("left-" + std::to_string(i), 4096)));
+    }
+    EXPECT_EQ(client_->List(true)->size(), 20u);
+  }
+  for (int tries = 0; tries < 1000 && !client_->List(true)->empty(); ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+}  // namespace
+}  // namespace vitrine
