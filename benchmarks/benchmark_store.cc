@@ -26,6 +26,7 @@ namespace {
 
 pid_t Spawn(const std::vector<std::string>& arguments, bool quiet) {
   std::vector<char*> words;
+  words.reserve(arguments.size() + 1);
   for (const std::string& argument : arguments) {
     words.push_back(const_cast<char*>(argument.c_str()));
   }

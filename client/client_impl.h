@@ -66,7 +66,8 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
     PrivateFd fd;
   };
 
-  ClientImpl(std::shared_ptr<ClientCore> core, std::string name, mode_t umask)
+  ClientImpl(std::shared_ptr<ClientCore> core, const std::string& name,
+             mode_t umask)
       : core_(core), name_(name), umask_(umask), keeper_(core, name) {}
 
   Result<unsigned> ModeOf(const CreateOptions& options) const;
