@@ -21,6 +21,10 @@ int ExitCodeOf(Code code) {
              : kExitFailed;
 }
 
+std::string What(const std::string& verb, const std::string& name) {
+  return verb + " " + name;
+}
+
 constexpr char kProtector = '\x01';
 
 std::string Unprotect(const std::string& word) {
@@ -78,7 +82,7 @@ int ForEachId(const std::string& verb, const std::vector<std::string>& names,
   for (const ObjectId& id : ParseIds(verb, names, &exit_code)) {
     const Status status = action(id);
     if (status) continue;
-    exit_code = Fail(verb + " " + id.text(), status.error());
+    exit_code = Fail(What(verb, id.text()), status.error());
     if (exit_code == kExitNoStore) break;
   }
   return exit_code;
@@ -94,7 +98,7 @@ std::vector<ObjectId> ParseIds(const std::string& verb,
     if (id) {
       ids.push_back(std::move(*id));
     } else {
-      *exit_code = Fail(verb + " " + name, id.error());
+      *exit_code = Fail(What(verb, name), id.error());
     }
   }
   return ids;
@@ -105,7 +109,8 @@ std::vector<std::string> ProtectWords(int argc, const char* const* argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     const bool special = word.starts_with('[') || word.starts_with(kProtector);
-    words.push_back(special ? kProtector + word : word);
+    words.emplace_back(special ? 1 : 0, kProtector);
+    words.back() += word;
   }
   return words;
 }
