@@ -9,7 +9,6 @@
 #include <array>
 #include <cstring>
 #include <filesystem>
-#include <set>
 #include <thread>
 #include <vector>
 
@@ -453,6 +452,50 @@ TEST_F(ClientTest, ABlockedGetDelaysNobody) {
   ASSERT_TRUE(Put("late", "now"));
   for (std::thread& thread : waiting) thread.join();
   EXPECT_EQ(woken, 20);
+}
+
+TEST_F(ClientTest, ThreadsThatFillAndEvictSeeNoWrongByte) {
+  constexpr uint64_t kThreads = 6;
+  constexpr size_t kSize = 300000;
+  std::vector<std::thread> threads;
+  for (uint64_t t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (uint64_t i = 0; i < 100; ++i) {
+        const uint64_t seed = t * 1000 + i;
+        const ObjectId id = Id("object" + std::to_string(seed));
+        auto put = client_.Put(id, BytesOf(Content(seed, kSize)));
+        ASSERT_TRUE(put) << put.error().ToString();
+        const uint64_t other = (seed * 7919) % (kThreads * 1000);
+        auto object = client_.Get(Id("object" + std::to_string(other)));
+        if (object) {
+          ASSERT_TRUE(TextOf(*object) == Content(other, kSize));
+        }
+        if (i % 10 == 0) {
+          ASSERT_TRUE(client_.Evict(kSize * 20));
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST_F(ClientTest, NoDescriptorIsInheritable) {
+  ASSERT_TRUE(Put("a", Content(1, 100000)));
+  auto object = client_.Get(Id("a"));
+  auto events = client_.Subscribe(false);
+  auto writer = client_.Create(Id("b"), 100);
+  int of_sockets = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const std::string target = read_symlink(entry.path(), gone);
+    if (target.find("socket:") == std::string::npos) continue;
+    const int fd = std::stoi(entry.path().filename());
+    if (fd <= STDERR_FILENO) continue;
+    ++of_sockets;
+    EXPECT_NE(::fcntl(fd, F_GETFD) & FD_CLOEXEC, 0) << target;
+  }
+  EXPECT_GE(of_sockets, 3);
 }
 
 TEST_F(ClientTest, NoDescriptorIsLeft) {

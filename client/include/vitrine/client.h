@@ -60,7 +60,7 @@ struct ConnectOptions {
 
 struct CreateOptions {
   Metadata metadata;
-  // Permission bits; the process's umask applies.
+  // Permission bits; the umask that the process had at Connect applies.
   unsigned mode = 0666;
   // How long to wait for space.
   Timeout timeout = Timeout::Milliseconds(10000);
@@ -85,7 +85,8 @@ struct ObjectStat {
 
 // A sealed object, mapped read-only for as long as this value or a copy of it
 // lives, even when the store goes away or the object is deleted.  Copies share
-// the mapping.  Thread-safe as std::shared_ptr is.
+// the mapping.  Thread-safe as std::shared_ptr is.  A forked child may go on
+// reading what it inherited.
 class VITRINE_EXPORT Object {
  public:
   std::span<const std::byte> bytes() const;
@@ -201,6 +202,8 @@ class VITRINE_EXPORT Client {
     bool stop_when_gone = false;
   };
   // In the order of `ids`, which may repeat; empty where it is not there.
+  // kInvalidArgument: more are needed than there are distinct ids.
+  // kPermissionDenied: one of them may not be read.
   Result<std::vector<std::optional<Object>>> GetMany(
       std::span<const ObjectId> ids, const GetManyOptions& options);
 
