@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/store/scratch_dir.h"
 #include "tests/system/child_process.h"
 #include "tests/system/content.h"
 #include "tests/system/files.h"
@@ -38,7 +39,7 @@ constexpr Kind kKinds[] = {{"Passthrough1GiB", uint64_t{1} << 30, "on"},
 
 class FullStoreTest : public testing::TestWithParam<Kind> {
  protected:
-  static constexpr int kSources = 8;
+  static constexpr int kSources = 5;
   static constexpr int kFiles = 100;
   static constexpr int kCopiers = 4;
   static constexpr int kNewest = 3;  // Four were on their way in meanwhile.
@@ -132,7 +133,7 @@ class FullStoreTest : public testing::TestWithParam<Kind> {
   }
 
   std::string Source(int number) const {
-    return store_.dir() + "/source-" + std::to_string(number % kSources);
+    return sources_.path() + "/source-" + std::to_string(number % kSources);
   }
 
   // Where copiers note what they sealed, one number a line.
@@ -146,7 +147,7 @@ class FullStoreTest : public testing::TestWithParam<Kind> {
   std::string Copier(int number) const {
     return "for i in $(seq " + std::to_string(number) + " " +
            std::to_string(kCopiers) + " " + std::to_string(kFiles - 1) +
-           "); do cp '" + store_.dir() + "'/source-$((i % " +
+           "); do cp '" + sources_.path() + "'/source-$((i % " +
            std::to_string(kSources) + ")) '" + store_.mount() +
            "'/unsealed/file-$i && mv '" + store_.mount() +
            "'/unsealed/file-$i '" + store_.mount() +
@@ -154,6 +155,7 @@ class FullStoreTest : public testing::TestWithParam<Kind> {
   }
 
   static constexpr uint64_t kKeptBytes = 1 << 20;
+  const ScratchDir sources_;  // Disks are too slow to keep up.
   StoreProcess store_{{.capacity = std::to_string(GetParam().capacity_bytes),
                        .passthrough = GetParam().passthrough}};
 };

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/store/scratch_dir.h"
 #include "tests/system/content.h"
 #include "tests/system/files.h"
 #include "tests/system/page_frames.h"
@@ -106,7 +107,8 @@ class SharedPagesTest : public testing::Test {
 };
 
 TEST_F(SharedPagesTest, OfAFilePutByCpAndMv) {
-  const std::string source = store_.dir() + "/source";
+  const ScratchDir scratch;  // On tmpfs: disks are slow.
+  const std::string source = scratch.path() + "/source";
   ASSERT_EQ(WriteContent(source, "large", kLargeBytes), 0);
   std::string output;
   ASSERT_EQ(
