@@ -75,6 +75,7 @@ void MemoryBudget::Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
       short_now = true;
     }
   }
+  // NOLINTNEXTLINE(bugprone-use-after-move): moved only if it waits.
   if (!waits) done(std::move(outcome));
   if (short_now && on_shortage_) on_shortage_();
 }
