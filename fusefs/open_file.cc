@@ -58,7 +58,10 @@ void OpenFile::NoteClosed(bool by_killed) {
   const auto extent = segment()->Stat();
   MutexLock lock(mutex_);
   if (!by_killed) {
-    if (extent) finished_ = *extent;
+    // dd and shells move a descriptor by dup2 and close; a file that they have
+    // just made, and not written to, is not finished by that.
+    const bool empty_still = !finished_ && extent && extent->size_bytes == 0;
+    if (extent && !empty_still) finished_ = *extent;
     half_written_ = false;
     return;
   }

@@ -29,7 +29,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr int kNativeRounds = 100;
-constexpr int kCopyRounds = 40;
+constexpr int kCopyRounds = 24;
 constexpr uint64_t kCopyBytes = 24 << 20;
 // What is promised, and what a machine that is busy with other tests may take
 // now and then.
@@ -217,6 +217,25 @@ TEST_P(KilledCreatorTest, WhoWaitsForAFileIsTold) {
       EXPECT_FALSE(child.Succeeded());
     });
   }
+}
+
+// As dd and shells do: make it, move the descriptor, close the first one.
+TEST_P(KilledCreatorTest, AFileThatWasJustMadeIsGoneAsWell) {
+  ChildProcess child([&](const auto& parent) {
+    UniqueFd fd(::open(store_.unsealed("a").c_str(),
+                       O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+    const UniqueFd moved(::dup(fd.get()));
+    fd = UniqueFd();
+    parent.Say();
+    parent.Await();
+    return moved.valid();
+  });
+  ASSERT_TRUE(child.AwaitWord());
+  ASSERT_TRUE(IsUnsealed("a"));
+  KillAndExpectGone("a", [&] {
+    ::kill(child.pid(), SIGKILL);
+    EXPECT_FALSE(child.Succeeded());
+  });
 }
 
 // One that was made whole, by a process that was killed afterwards, is no
