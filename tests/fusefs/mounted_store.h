@@ -42,12 +42,27 @@
 
 namespace vitrine {
 
+// A child that has the session's descriptor, too, would keep the session alive
+// when the mount ends, and wait for it for ever.
+inline void CloseFuseDevices() {
+  for (int fd = 3; fd < 256; ++fd) {
+    char target[32];
+    const std::string link = "/proc/self/fd/" + std::to_string(fd);
+    const ssize_t size = ::readlink(link.c_str(), target, sizeof(target));
+    if (size > 0 &&
+        std::string(target, static_cast<size_t>(size)) == "/dev/fuse") {
+      ::close(fd);
+    }
+  }
+}
+
 // Runs `body` in a forked process; true if it came to its end.  The child must
 // do no more than system calls.
 inline pid_t StartChild(const std::function<void()>& body) {
   const pid_t pid = ::fork();
   if (pid != 0) return pid;
   ::alarm(60);
+  CloseFuseDevices();
   body();
   ::_exit(0);
 }
