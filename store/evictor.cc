@@ -122,7 +122,8 @@ void Evictor::NoProgress(const ObjectTable::Batch& batch) {
   examined_in_vain_ = 0;
   // What was deleted while somebody merely kept it mapped comes back soon.
   orphans_->Poll();
-  const bool worth_another = !batch.busy.empty() || orphans_->Count().count > 0;
+  const bool worth_another =
+      !batch.busy.empty() || batch.opened > 0 || orphans_->Count().count > 0;
   if (Target() > 0 && worth_another && ++rounds_in_vain_ < kRoundsForRecall) {
     std::this_thread::sleep_for(kRecallPause);
     return;

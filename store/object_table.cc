@@ -467,7 +467,10 @@ std::vector<ObjectRef> ObjectTable::MarkVictims(uint64_t bytes, Batch* batch) {
 }
 
 bool ObjectTable::EvictOne(const ObjectRef& object, Batch* batch) {
-  if (object->shared.use_count() > 0) return false;
+  if (object->shared.use_count() > 0) {
+    ++batch->opened;
+    return false;
+  }
   auto file = ShareLocked(object.get());
   if (!file) {
     spdlog::error("eviction: {}", file.error().ToString());

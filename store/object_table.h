@@ -116,8 +116,9 @@ class ObjectTable {
   struct Batch {
     std::vector<DroppedSegment> dropped;
     uint64_t dropped_bytes = 0;
-    size_t examined = 0;         // Those that were dropped among them.
-    size_t evictable = 0;        // All that could be victims before the batch.
+    size_t examined = 0;   // Those that were dropped among them.
+    size_t evictable = 0;  // All that could be victims before the batch.
+    size_t opened = 0;  // Open through the mount; its close may be under way.
     std::vector<uint64_t> busy;  // Somebody has these open or mapped.
   };
   // Evicts victims until `bytes` are dropped or a few dozen were examined.
