@@ -89,23 +89,22 @@ TEST_F(ForkTest, TheChildReadsOnAndHarmsNothing) {
   auto writer = std::make_optional(*client_.Create(Id("b"), 100000));
   auto events = std::make_optional(*client_.Subscribe(false));
   auto client = std::make_optional(std::move(client_));
-  EXPECT_EQ(
-      InChild([&] {
-        Checks check;
-        check(TextOf(*object) == text);
-        check(writer->bytes().empty());
-        check(writer->Seal().error().code == Code::kForked);
-        check(events->Next(Timeout::Never()).error().code == Code::kForked);
-        const Object copy = *object;
-        object.reset();
-        check(TextOf(copy) == text);
-        writer.reset();
-        events.reset();
-        client.reset();
-        check(TextOf(copy) == text);
-        return check.failed();
-      }),
-      0);
+  EXPECT_EQ(InChild([&] {
+              Checks check;
+              check(TextOf(*object) == text);
+              check(writer->bytes().empty());
+              check(CodeOf(writer->Seal()) == Code::kForked);
+              check(CodeOf(events->Next(Timeout::Never())) == Code::kForked);
+              const Object copy = *object;
+              object.reset();
+              check(TextOf(copy) == text);
+              writer.reset();
+              events.reset();
+              client.reset();
+              check(TextOf(copy) == text);
+              return check.failed();
+            }),
+            0);
   std::memset(writer->bytes().data(), 1, writer->bytes().size());
   EXPECT_TRUE(writer->Seal());
   EXPECT_EQ(events->Next(Timeout::Milliseconds(20000))->id, "b");
@@ -148,9 +147,8 @@ TEST_F(ForkTest, ALivingChildKeepsNothingAlive) {
   EXPECT_TRUE(client_.Evict(uint64_t{1} << 30));
   EXPECT_FALSE(*client_.Contains(Id("kept")));
   second.reset();
-  EXPECT_TRUE(Eventually([&] {
-    return client_.Stat(Id("left")).error().code == Code::kNotFound;
-  }));
+  EXPECT_TRUE(Eventually(
+      [&] { return CodeOf(client_.Stat(Id("left"))) == Code::kNotFound; }));
   ::close(pipe_fds[1]);
   ::close(pipe_fds[0]);
   int status = 0;
@@ -202,7 +200,7 @@ TEST_F(ForkTest, ForksAmongBusyThreadsDoNotHang) {
   for (int round = 0; round < 50; ++round) {
     ASSERT_EQ(InChild([&] {
                 const bool same = TextOf(held) == Content(1, 10000);
-                const auto code = client_.Get(Id("object1")).error().code;
+                const auto code = CodeOf(client_.Get(Id("object1")));
                 client_ = client_;
                 return same && code == Code::kForked ? 0 : 1;
               }),

@@ -41,8 +41,7 @@ class GetManyTest : public testing::Test {
 
 TEST_F(GetManyTest, NeedingMoreThanAskedForIsAMistake) {
   const std::vector<ObjectId> ids = {Id("a"), Id("a")};
-  EXPECT_EQ(client_.GetMany(ids, {.need = 2}).error().code,
-            Code::kInvalidArgument);
+  EXPECT_EQ(CodeOf(client_.GetMany(ids, {.need = 2})), Code::kInvalidArgument);
 }
 
 TEST_F(GetManyTest, OfNothingThereIsNothing) {
@@ -157,7 +156,7 @@ TEST_F(GetManyTest, TheStoresEndEndsTheWait) {
   auto objects =
       client_.GetMany(Ids(0, 600), {.timeout = Timeout::Never(), .need = 3});
   killer.join();
-  EXPECT_EQ(objects.error().code, Code::kDisconnected);
+  EXPECT_EQ(CodeOf(objects), Code::kDisconnected);
 }
 
 }  // namespace

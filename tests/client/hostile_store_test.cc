@@ -43,7 +43,7 @@ TEST_F(HostileStoreTest, ARefusedVersionIsSaidAtOnce) {
   failure.message = "too new";
   store_.SetWelcome([&] { return Answer{FakeStore::Say(failure)}; });
   auto client = Client::Connect(store_.Options(60000));
-  EXPECT_EQ(client.error().code, Code::kVersionMismatch);
+  EXPECT_EQ(CodeOf(client), Code::kVersionMismatch);
   EXPECT_NE(client.error().message.find("too new"), std::string::npos);
 }
 
@@ -90,7 +90,7 @@ TEST_F(HostileStoreTest, GarbageAndHangUpsInsteadOfAWelcome) {
 TEST_F(HostileStoreTest, GarbageEndsTheSessionAndItIsMadeAnew) {
   store_.SetAnswer([](const auto&) { return Answer{.garbage = true}; });
   Client client = Connect();
-  EXPECT_EQ(client.Stat(Id("a")).error().code, Code::kCorruption);
+  EXPECT_EQ(CodeOf(client.Stat(Id("a"))), Code::kCorruption);
   EXPECT_TRUE(Eventually([&] { return store_.sessions() >= 2; }));
 }
 
@@ -99,7 +99,7 @@ TEST_F(HostileStoreTest, TheAnswerToAnotherQuestionEndsTheSession) {
     return Answer{FakeStore::Say(protocol::EvictReplyT())};
   });
   Client client = Connect();
-  EXPECT_EQ(client.Stat(Id("a")).error().code, Code::kCorruption);
+  EXPECT_EQ(CodeOf(client.Stat(Id("a"))), Code::kCorruption);
   EXPECT_TRUE(Eventually([&] { return store_.sessions() >= 2; }));
 }
 
@@ -115,7 +115,7 @@ TEST_F(HostileStoreTest, UnknownErrorCodesAreCorruption) {
   store_.SetAnswer(
       [&](const auto&) { return Answer{FakeStore::Say(failure)}; });
   Client client = Connect();
-  EXPECT_EQ(client.Stat(Id("a")).error().code, Code::kCorruption);
+  EXPECT_EQ(CodeOf(client.Stat(Id("a"))), Code::kCorruption);
 }
 
 TEST_F(HostileStoreTest, ResultsForOtherIdsAreRefused) {
@@ -126,9 +126,8 @@ TEST_F(HostileStoreTest, ResultsForOtherIdsAreRefused) {
     return Answer{FakeStore::Say(protocol::WaitReplyT())};
   });
   Client client = Connect();
-  EXPECT_EQ(client.Delete(Id("a")).error().code, Code::kCorruption);
-  EXPECT_EQ(client.Get(Id("a"), Timeout::Never()).error().code,
-            Code::kCorruption);
+  EXPECT_EQ(CodeOf(client.Delete(Id("a"))), Code::kCorruption);
+  EXPECT_EQ(CodeOf(client.Get(Id("a"), Timeout::Never())), Code::kCorruption);
 }
 
 TEST_F(HostileStoreTest, AListWithoutEndEnds) {
@@ -136,16 +135,16 @@ TEST_F(HostileStoreTest, AListWithoutEndEnds) {
     return Answer{FakeStore::Say(protocol::ListReplyT())};
   });
   Client client = Connect();
-  EXPECT_EQ(client.List().error().code, Code::kCorruption);
+  EXPECT_EQ(CodeOf(client.List()), Code::kCorruption);
 }
 
 TEST_F(HostileStoreTest, ASegmentShorterThanTheObjectIsRefused) {
   store_.WriteSegment(7, "short");
   store_.index().Publish(1, "a", 7, 6);
   Client client = Connect();
-  EXPECT_EQ(client.Get(Id("a")).error().code, Code::kCorruption);
+  EXPECT_EQ(CodeOf(client.Get(Id("a"))), Code::kCorruption);
   store_.index().slot(1).offset = ~uint64_t{0};
-  EXPECT_EQ(client.Get(Id("a")).error().code, Code::kCorruption);
+  EXPECT_EQ(CodeOf(client.Get(Id("a"))), Code::kCorruption);
 }
 
 TEST_F(HostileStoreTest, ASecondObjectBeyondAMappedSegmentIsRefused) {
@@ -154,7 +153,7 @@ TEST_F(HostileStoreTest, ASecondObjectBeyondAMappedSegmentIsRefused) {
   store_.index().Publish(2, "b", 7, 100000);
   Client client = Connect();
   EXPECT_TRUE(client.Get(Id("a")));
-  EXPECT_EQ(client.Get(Id("b")).error().code, Code::kCorruption);
+  EXPECT_EQ(CodeOf(client.Get(Id("b"))), Code::kCorruption);
 }
 
 TEST_F(HostileStoreTest, ASegmentThatIsALinkIsNotFollowed) {
@@ -167,7 +166,7 @@ TEST_F(HostileStoreTest, ASegmentThatIsALinkIsNotFollowed) {
   store_.SetAnswer(
       [&](const auto&) { return Answer{FakeStore::Say(failure)}; });
   Client client = Connect();
-  EXPECT_EQ(client.Get(Id("a")).error().code, Code::kPermissionDenied);
+  EXPECT_EQ(CodeOf(client.Get(Id("a"))), Code::kPermissionDenied);
 }
 
 TEST_F(HostileStoreTest, ALoopInTheIndexIsCorruption) {
@@ -175,14 +174,14 @@ TEST_F(HostileStoreTest, ALoopInTheIndexIsCorruption) {
   store_.index().Publish(1, "a", 7, 6);
   store_.index().slot(1).next = 1;
   store_.index().bucket_of("b").head = 1;
-  EXPECT_EQ(client.Get(Id("b")).error().code, Code::kCorruption);
+  EXPECT_EQ(CodeOf(client.Get(Id("b"))), Code::kCorruption);
 }
 
 TEST_F(HostileStoreTest, AnObjectStuckBetweenStatesIsATimeout) {
   Client client = Connect();
   store_.index().Publish(1, "a", 7, 6);
   store_.index().slot(1).word = MakeSlotWord(1, SlotState::kEvicting);
-  EXPECT_EQ(client.Get(Id("a")).error().code, Code::kTimeout);
+  EXPECT_EQ(CodeOf(client.Get(Id("a"))), Code::kTimeout);
 }
 
 TEST_F(HostileStoreTest, ANewObjectWithAShortSegmentIsRefused) {
@@ -197,14 +196,14 @@ TEST_F(HostileStoreTest, ANewObjectWithAShortSegmentIsRefused) {
     return Answer{FakeStore::Say(protocol::CreateReplyT()), {file.get()}};
   });
   Client client = Connect();
-  EXPECT_EQ(client.Create(Id("a"), 11).error().code, Code::kCorruption);
+  EXPECT_EQ(CodeOf(client.Create(Id("a"), 11)), Code::kCorruption);
   EXPECT_EQ(aborts, 1);
 }
 
 TEST_F(HostileStoreTest, AHungUpCallIsDisconnected) {
   store_.SetAnswer([](const auto&) { return Answer{.hang_up = true}; });
   Client client = Connect();
-  EXPECT_EQ(client.Stat(Id("a")).error().code, Code::kDisconnected);
+  EXPECT_EQ(CodeOf(client.Stat(Id("a"))), Code::kDisconnected);
 }
 
 TEST_F(HostileStoreTest, BlockedCallsEndWithTheStore) {
@@ -214,11 +213,10 @@ TEST_F(HostileStoreTest, BlockedCallsEndWithTheStore) {
     Eventually([&] { return store_.requests() > 0; });
     store_.Stop();
   });
-  EXPECT_EQ(client.Get(Id("a"), Timeout::Never()).error().code,
-            Code::kDisconnected);
+  EXPECT_EQ(CodeOf(client.Get(Id("a"), Timeout::Never())), Code::kDisconnected);
   stopper.join();
   EXPECT_TRUE(Eventually(
-      [&] { return client.Get(Id("a")).error().code == Code::kDisconnected; }));
+      [&] { return CodeOf(client.Get(Id("a"))) == Code::kDisconnected; }));
 }
 
 // --- and what a good one does, seen from close by ---

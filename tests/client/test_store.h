@@ -114,6 +114,12 @@ class TestStore {
   pid_t pid_ = -1;
 };
 
+// What went wrong; Code{}: nothing did.
+template <typename T>
+Code CodeOf(const Result<T>& result) {
+  return result ? Code{} : result.error().code;
+}
+
 inline ObjectId Id(const std::string& text) {
   return *ObjectId::FromText(text);
 }
