@@ -11,10 +11,12 @@
 namespace vitrine {
 namespace {
 
-// A seal is tried again after 1, 2, 4, ... 512 ms: RELEASE comes a moment after
-// close(2) has returned, and on a busy machine the moment is long.  `cp` and
-// `mv` one after the other must not fail; who really is in the way may wait.
-constexpr int kSealAttempts = 11;
+// A seal is tried again after 1, 2, 4, ... ms.  Up to 512 ms if every writer
+// has closed and RELEASE is to come, which on a busy machine takes long: `cp`
+// and `mv` one after the other must not fail.  Else only as long as a call
+// under way may have the segment open, for a rename locks both directories.
+constexpr int kPatientSealAttempts = 11;
+constexpr int kSealAttempts = 6;
 
 Answer<ObjectId> ParseName(std::string_view name) {
   if (name.size() > ObjectId::kMaxBytes) return Errno{ENAMETOOLONG};
@@ -162,9 +164,12 @@ void FileSystem::Rename(uint64_t dir, std::string_view name, uint64_t new_dir,
 
 void FileSystem::Seal(const ObjectRef& object, const ObjectId& id, int attempt,
                       OnAnswer<void> done) {
+  // Asked before the attempt: who is released meanwhile makes it worth another.
+  const bool closing = objects_->WritersAreClosing(store_->Info(object).number);
   const Status sealed = store_->Seal(object, id);
   const bool in_use = !sealed && sealed.error().code == Code::kInUse;
-  if (!in_use || attempt + 1 == kSealAttempts) return done(sealed);
+  const int attempts = closing ? kPatientSealAttempts : kSealAttempts;
+  if (!in_use || attempt + 1 >= attempts) return done(sealed);
   tasks_.RunAfter(std::chrono::milliseconds(1 << attempt),
                   [this, object, id, attempt, done = std::move(done)] {
                     Seal(object, id, attempt + 1, done);

@@ -57,6 +57,7 @@ Result<std::shared_ptr<OpenFile>> OpenFile::Open(
 void OpenFile::NoteClosed(bool by_killed) {
   const auto extent = segment()->Stat();
   MutexLock lock(mutex_);
+  if (!std::exchange(closed_, true)) objects_->NoteWriterClosed(number_);
   if (!by_killed) {
     // dd and shells move a descriptor by dup2 and close; a file that they have
     // just made, and not written to, is not finished by that.
@@ -85,14 +86,16 @@ bool OpenFile::EndsHalfWritten() {
 OpenFile::~OpenFile() {
   if (!object_) return;
   StopWriting();
+  bool closed = false;
   {
     // The store must not find a writer when it looks at what was written.
     MutexLock lock(mutex_);
     writable_ = UniqueFd();
+    closed = closed_;
   }
   if (write_mode_) store_->EndWriting(object_, *write_mode_);
   opened_.segment.reset();
-  objects_->Release(number_);
+  objects_->Release(number_, closed);
 }
 
 Result<int> OpenFile::WritableFd() {

@@ -87,6 +87,7 @@ class OpenFile {
   // is killed later has done no harm if it is still so.
   std::optional<SegmentFile::Extent> finished_ GUARDED_BY(mutex_);
   bool half_written_ GUARDED_BY(mutex_) = false;
+  bool closed_ GUARDED_BY(mutex_) = false;   // At least once.
   bool counted_ GUARDED_BY(mutex_) = false;  // Among the object's writers.
   uint32_t other_writers_ GUARDED_BY(mutex_) = 0;  // When it stopped to count.
 };

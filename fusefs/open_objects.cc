@@ -44,11 +44,27 @@ uint32_t OpenObjects::RemoveWriter(uint64_t number) {
   return it == entries_.end() ? 0 : --it->second.writers;
 }
 
-void OpenObjects::Release(uint64_t number) {
+void OpenObjects::NoteWriterClosed(uint64_t number) {
+  MutexLock lock(mutex_);
+  const auto it = entries_.find(number);
+  if (it != entries_.end()) ++it->second.closed_writers;
+}
+
+bool OpenObjects::WritersAreClosing(uint64_t number) const {
+  MutexLock lock(mutex_);
+  const auto it = entries_.find(number);
+  if (it == entries_.end() || it->second.closed_writers == 0) return false;
+  // One that is being released counts no more as a writer.
+  return it->second.writers <= it->second.closed_writers;
+}
+
+void OpenObjects::Release(uint64_t number, bool closed) {
   Opened dropped;
   MutexLock lock(mutex_);
   const auto it = entries_.find(number);
-  if (it == entries_.end() || --it->second.opens > 0) return;
+  if (it == entries_.end()) return;
+  if (closed) --it->second.closed_writers;
+  if (--it->second.opens > 0) return;
   dropped = std::move(it->second.opened);
   entries_.erase(it);
   if (kernel_ != nullptr && dropped.backing_id != 0) {

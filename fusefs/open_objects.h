@@ -39,7 +39,14 @@ class OpenObjects {
   // One of its opens writes, or does not any more; says how many others do.
   uint32_t AddWriter(uint64_t number) EXCLUDES(mutex_);
   uint32_t RemoveWriter(uint64_t number) EXCLUDES(mutex_);
-  void Release(uint64_t number) EXCLUDES(mutex_);
+  // A writer was closed for the first time: Release follows, unless another
+  // descriptor or a mapping keeps it open.
+  void NoteWriterClosed(uint64_t number) EXCLUDES(mutex_);
+  // True: every open that writes has been closed, and the kernel is yet to
+  // release one of them.
+  bool WritersAreClosing(uint64_t number) const EXCLUDES(mutex_);
+  // `closed`: it was counted by NoteWriterClosed.
+  void Release(uint64_t number, bool closed) EXCLUDES(mutex_);
   // The kernel is not there any more: its ids are void.
   void Detach() EXCLUDES(mutex_);
 
@@ -55,6 +62,7 @@ class OpenObjects {
     Opened opened;
     uint32_t opens = 0;
     uint32_t writers = 0;  // Of the opens.
+    uint32_t closed_writers = 0;
   };
 
   Store* const store_;

@@ -112,6 +112,15 @@ TEST_P(SealTest, SucceedsWhileReadersHaveItOpenAndMapped) {
   EXPECT_TRUE(partner.Ended());
 }
 
+TEST_P(SealTest, SaysSoonThatSomebodyHasItOpen) {
+  const UniqueFd fd(::open(Unsealed("a").c_str(), O_RDWR | O_CREAT, 0644));
+  ASSERT_EQ(::write(fd.get(), "x", 1), 1);
+  const auto before = std::chrono::steady_clock::now();
+  EXPECT_EQ(Seal("a"), EBUSY);
+  EXPECT_LT(std::chrono::steady_clock::now() - before,
+            std::chrono::milliseconds(500));
+}
+
 TEST_P(SealTest, FollowsARunOfWritersThatHaveJustClosed) {
   for (int i = 0; i < 200; ++i) {
     const std::string id = "n" + std::to_string(i);
