@@ -98,8 +98,9 @@ class FileSystem : public Observer,
   Answer<Created> Create(uint64_t dir, std::string_view name, mode_t mode,
                          int flags, const Credentials& who);
   // Opens a node under wait/: answers with ESTALE once its id is sealed, upon
-  // which the kernel looks it up again and finds the sealed object.  Returns
-  // what CancelWait wants; 0: answered already.
+  // which the kernel looks it up again and finds the sealed object.  (It does
+  // so once: a caller sees ESTALE if the object goes in between and the id is
+  // sealed anew.)  Returns what CancelWait wants; 0: answered already.
   uint64_t OpenWait(uint64_t node, int flags, OnAnswer<Opened> done);
   void CancelWait(uint64_t node, uint64_t waiter);
   bool IsWait(uint64_t node) const { return KindOf(node) == NodeKind::kWait; }
