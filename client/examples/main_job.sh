@@ -77,17 +77,18 @@ list_inputs() {
 
 ids=()
 files=()
-bare_rate= first_rate= cp_rate= put_rate=
+bare_rate=''
+first_rate=''
+cp_rate=''
+put_rate=''
 
 remove_old() {
   local id existing
   existing=$(vitrine ls)
-  for id in "${ids[@]}" numbers; do
-    for id in "$id" "put-$id"; do
-      if grep -qxF -- "$id" <<< "$existing"; then
-        vitrine rm "$id"
-      fi
-    done
+  for id in "${ids[@]}" "${ids[@]/#/put-}" numbers put-numbers; do
+    if grep -qxF -- "$id" <<< "$existing"; then
+      vitrine rm "$id"
+    fi
   done
 }
 
