@@ -17,6 +17,7 @@ namespace vitrine {
 namespace {
 
 std::atomic<uint64_t> fork_generation{0};
+std::atomic<uint64_t> forks_begun{0};
 
 // Everything that has to hear of forks.  There is one for each process, as
 // there is one list of fork handlers; it is never destroyed.
@@ -62,6 +63,7 @@ class ForkRegistry {
     ForkRegistry& self = Get();
     self.mutex_.Lock();
     while (self.delays_ > 0) self.no_delay_.Wait(self.mutex_);
+    forks_begun.fetch_add(1, std::memory_order_relaxed);
     for (ForkListener* listener : self.listeners_) listener->BeforeFork();
   }
 
@@ -110,6 +112,8 @@ class ForkRegistry {
 uint64_t ForkGeneration() {
   return fork_generation.load(std::memory_order_relaxed);
 }
+
+uint64_t ForksBegun() { return forks_begun.load(std::memory_order_relaxed); }
 
 ForkRegistration::ForkRegistration(ForkListener* listener)
     : listener_(listener) {

@@ -21,6 +21,9 @@ namespace vitrine {
 // How many forks made this process since the library was loaded.
 uint64_t ForkGeneration();
 
+// How many children this process has forked, or is just forking.
+uint64_t ForksBegun();
+
 // Is told of forks.  BeforeFork takes all locks that guard what a child goes
 // on using, so that the child finds it whole; the other two give them back.
 // Its calls come with the registry locked: it must not register anything.

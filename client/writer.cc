@@ -79,7 +79,22 @@ Result<std::shared_ptr<Session>> Writer::State::CurrentSession() const {
   return current;
 }
 
+// A child that another thread forks has a copy of the descriptor until its
+// fork handler has run, which this process cannot see.
 Status Writer::State::Seal() {
+  auto sealed = SealOnce();
+  if (forks_before_ == ForksBegun()) return sealed;
+  const Deadline deadline = Clock::now() + kForkPatience;
+  Backoff backoff;
+  while (!sealed && sealed.error().code == Code::kInUse &&
+         Clock::now() < deadline) {
+    backoff.Pause();
+    sealed = SealOnce();
+  }
+  return sealed;
+}
+
+Status Writer::State::SealOnce() {
   auto usable = CheckUse();
   if (!usable) return usable;
   mapping_ = Mapping();  // The store asks the kernel whether anybody has one.
@@ -93,21 +108,6 @@ Status Writer::State::Seal() {
   ended_ = error.code != Code::kInUse;
   if (error.code == Code::kNotFound) error.code = Code::kGone;
   return error;
-}
-
-// If another thread forks meanwhile, the child has a copy of the descriptor
-// for a moment.
-Status Writer::State::SealSoon() {
-  const Deadline deadline = Clock::now() + kForkPatience;
-  Backoff backoff;
-  while (true) {
-    auto sealed = Seal();
-    if (sealed || sealed.error().code != Code::kInUse ||
-        Clock::now() > deadline) {
-      return sealed;
-    }
-    backoff.Pause();
-  }
 }
 
 Status Writer::State::Abort() {
@@ -181,13 +181,15 @@ Result<ClientImpl::NewObject> ClientImpl::Reserve(
   request.mode = *mode;
   request.metadata = PackMetadata(options.metadata);
   request.timeout_ms = options.timeout.milliseconds();
+  const uint64_t forks_before = ForksBegun();
   auto answer = (*session)->calls().Ask<protocol::CreateReply>(
       std::move(request), DeadlineAfter(options.timeout));
   if (!answer) return answer.error();
   // From here on, whatever goes wrong aborts it.
-  NewObject object{std::make_unique<Writer::State>(weak_from_this(), *session,
-                                                   (*answer)->number()),
-                   PrivateFd()};
+  NewObject object{
+      std::make_unique<Writer::State>(weak_from_this(), *session,
+                                      (*answer)->number(), forks_before),
+      PrivateFd()};
   if (answer->fds.size() != 1) {
     return Error{Code::kCorruption, "the store sent no descriptor"};
   }
@@ -247,7 +249,7 @@ Status ClientImpl::PutLarge(const ObjectId& id,
   }
   if (!written) return written;
   { const PrivateFd closed = std::move(object->fd); }
-  return state.SealSoon();
+  return state.Seal();
 }
 
 }  // namespace vitrine

@@ -18,10 +18,11 @@ namespace vitrine {
 struct Writer::State {
  public:
   State(std::weak_ptr<ClientImpl> owner, std::weak_ptr<Session> in_session,
-        uint64_t object_number)
+        uint64_t object_number, uint64_t forks_before)
       : client_(std::move(owner)),
         session_(std::move(in_session)),
         number_(object_number),
+        forks_before_(forks_before),
         fork_generation_(ForkGeneration()) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -32,8 +33,6 @@ struct Writer::State {
   Status Map(const PrivateFd& fd, uint64_t size_bytes);
   std::span<std::byte> bytes() const;
   Status Seal();
-  // Seals what nobody else has been given.
-  Status SealSoon();
   Status Abort();
 
  private:
@@ -41,10 +40,12 @@ struct Writer::State {
   // The session in which it was created, if that is still the current one.
   Result<std::shared_ptr<Session>> CurrentSession() const;
   Status CheckUse() const;
+  Status SealOnce();
 
   std::weak_ptr<ClientImpl> client_;
   std::weak_ptr<Session> session_;
   uint64_t number_;
+  uint64_t forks_before_;  // ForksBegun before there was a descriptor.
   Mapping mapping_;
   uint64_t size_bytes_ = 0;
   uint64_t fork_generation_;
