@@ -139,17 +139,20 @@ void BenchmarkStore::WaitUntilFree(uint64_t bytes) const {
   }
 }
 
-BareTmpfs::BareTmpfs(const std::string& path, uint64_t size_bytes)
-    : dir_("/tmp") {
+BareTmpfs::BareTmpfs(const std::string& path, uint64_t size_bytes) {
+  const TempDir dir("/tmp");
   const std::string options =
       "size=" + std::to_string(size_bytes) + ",huge=" + HugeOptionOf(path);
-  if (::mount("vitrine-benchmark", dir_.path().c_str(), "tmpfs", 0,
+  if (::mount("vitrine-benchmark", dir.path().c_str(), "tmpfs", 0,
               options.c_str()) != 0) {
     Die(ErrnoError("mount tmpfs " + options, errno).ToString());
   }
+  fd_ = UniqueFd(::open(dir.path().c_str(), O_PATH | O_CLOEXEC));
+  ::umount2(dir.path().c_str(), MNT_DETACH);
+  if (!fd_.valid()) Die(ErrnoError("open the tmpfs", errno).ToString());
+  path_ = "/proc/" + std::to_string(::getpid()) + "/fd/" +
+          std::to_string(fd_.get());
 }
-
-BareTmpfs::~BareTmpfs() { ::umount2(dir_.path().c_str(), MNT_DETACH); }
 
 void RunProgram(const std::vector<std::string>& arguments) {
   const int status = WaitForEnd(Spawn(arguments, /*quiet=*/false));

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "schema/base/unique_fd.h"
+
 namespace vitrine {
 
 // Prints `what` to stderr and exits with status 1.
@@ -64,18 +66,18 @@ class BenchmarkStore {
 };
 
 // A tmpfs with the same `huge=` option as the file system on which `path` is.
-// Needs root.
+// Needs root.  It has no name but that of our descriptor, so that it goes with
+// this process, however that ends.
 class BareTmpfs {
  public:
   BareTmpfs(const std::string& path, uint64_t size_bytes);
-  BareTmpfs(const BareTmpfs&) = delete;
-  BareTmpfs& operator=(const BareTmpfs&) = delete;
-  ~BareTmpfs();
 
-  const std::string& path() const { return dir_.path(); }
+  // Good for every process while this lives.
+  const std::string& path() const { return path_; }
 
  private:
-  TempDir dir_;
+  UniqueFd fd_;
+  std::string path_;
 };
 
 // Starts `arguments` (the first is sought in PATH) and waits for its end.

@@ -30,8 +30,8 @@ struct Places {
   std::string unsealed = store.mount_path() + "/unsealed/";
   std::string memory_dir = store.GetStatus().at("memory").at("directory");
   BareTmpfs tmpfs{memory_dir, 2 * kCopyBytes};
-  TempDir source_dir{"/dev/shm"};
-  std::string source = source_dir.path() + "/source";
+  BareTmpfs source_tmpfs{memory_dir, 2 * kCopyBytes};
+  std::string source = source_tmpfs.path() + "/source";
 
   Places() {
     WriteFile(source, kCopyBytes);
