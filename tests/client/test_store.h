@@ -19,19 +19,7 @@
 #include <vector>
 
 #include "tests/client/scratch_dir.h"
-
-// A child of a program with threads cannot start any under ThreadSanitizer.
-#if defined(__SANITIZE_THREAD__)
-inline constexpr bool kThreadSanitizer = true;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-inline constexpr bool kThreadSanitizer = true;
-#else
-inline constexpr bool kThreadSanitizer = false;
-#endif
-#else
-inline constexpr bool kThreadSanitizer = false;
-#endif
+#include "tests/sanitizers.h"
 
 namespace vitrine {
 

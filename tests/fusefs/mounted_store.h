@@ -28,6 +28,7 @@
 #include "schema/base/unique_fd.h"
 #include "store/mount_table.h"
 #include "store/store.h"
+#include "tests/sanitizers.h"
 #include "tests/store/scratch_dir.h"
 
 // In a child: ends it with status 1 and says where, if `condition` is false.
@@ -59,6 +60,11 @@ inline void CloseFuseDevices() {
 // Runs `body` in a forked process; true if it came to its end.  The child must
 // do no more than system calls.
 inline pid_t StartChild(const std::function<void()>& body) {
+  if (kAddressSanitizer) {
+    // Its allocator has no fork handlers: a thread of the mount that is just
+    // starting would leave the child with a lock that nobody gives back.
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
   const pid_t pid = ::fork();
   if (pid != 0) return pid;
   ::alarm(60);

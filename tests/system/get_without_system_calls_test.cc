@@ -6,6 +6,7 @@
 #include <sstream>
 #include <vector>
 
+#include "tests/sanitizers.h"
 #include "tests/system/content.h"
 #include "tests/system/store_process.h"
 #include "tests/system/worker_process.h"
@@ -44,6 +45,9 @@ std::vector<TracedCall> ReadTrace(const std::string& path) {
 class GetWithoutSystemCallsTest : public testing::Test {
  protected:
   void SetUp() override {
+    if (kAddressSanitizer || kThreadSanitizer) {
+      GTEST_SKIP() << "a sanitizer's allocator makes system calls of its own";
+    }
     VITRINE_REQUIRE(WhyNoTracer());
     Status started = store_.Start();
     ASSERT_TRUE(started) << started.error().ToString();
