@@ -9,7 +9,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -74,12 +73,13 @@ std::string HugeOptionOf(const std::string& path) {
   return option;
 }
 
-}  // namespace
-
-void Die(const std::string& what) {
-  std::fprintf(stderr, "%s\n", what.c_str());
-  std::exit(1);
+// Where temporary directories are made.
+std::string TempParent() {
+  const char* directory = std::getenv("TMPDIR");
+  return directory == nullptr || *directory == '\0' ? "/tmp" : directory;
 }
+
+}  // namespace
 
 void OrDie(const Status& status) {
   if (!status) Die(status.error().ToString());
@@ -98,7 +98,7 @@ TempDir::~TempDir() {
 }
 
 BenchmarkStore::BenchmarkStore(uint64_t capacity_bytes, WithMount with_mount)
-    : dir_("/tmp"), socket_path_(dir_.path() + "/socket") {
+    : dir_(TempParent()), socket_path_(dir_.path() + "/socket") {
   std::vector<std::string> arguments = {VITRINED_PROGRAM,
                                         "--capacity",
                                         std::to_string(capacity_bytes),
@@ -140,7 +140,7 @@ void BenchmarkStore::WaitUntilFree(uint64_t bytes) const {
 }
 
 BareTmpfs::BareTmpfs(const std::string& path, uint64_t size_bytes) {
-  const TempDir dir("/tmp");
+  const TempDir dir(TempParent());
   const std::string options =
       "size=" + std::to_string(size_bytes) + ",huge=" + HugeOptionOf(path);
   if (::mount("vitrine-benchmark", dir.path().c_str(), "tmpfs", 0,
@@ -156,6 +156,11 @@ BareTmpfs::BareTmpfs(const std::string& path, uint64_t size_bytes) {
 
 void RunProgram(const std::vector<std::string>& arguments) {
   const int status = WaitForEnd(Spawn(arguments, /*quiet=*/false));
+  if (status != 0) Die(arguments[0] + " failed");
+}
+
+void RunProgramQuietly(const std::vector<std::string>& arguments) {
+  const int status = WaitForEnd(Spawn(arguments, /*quiet=*/true));
   if (status != 0) Die(arguments[0] + " failed");
 }
 

@@ -11,12 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "benchmarks/die.h"
 #include "schema/base/unique_fd.h"
 
 namespace vitrine {
-
-// Prints `what` to stderr and exits with status 1.
-[[noreturn]] void Die(const std::string& what);
 
 // The value, or the end of the program.
 template <typename T>
@@ -82,6 +80,8 @@ class BareTmpfs {
 
 // Starts `arguments` (the first is sought in PATH) and waits for its end.
 void RunProgram(const std::vector<std::string>& arguments);
+// The same, without what it prints.
+void RunProgramQuietly(const std::vector<std::string>& arguments);
 
 // Writes `size_bytes` of numbered words to a new file, by write(2) after its
 // size was set.

@@ -1,0 +1,58 @@
+#include "benchmarks/workload_scale.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "benchmarks/die.h"
+#include "benchmarks/vitrine_peer.h"
+#include "benchmarks/workload_get.h"
+#include "benchmarks/workload_put.h"
+
+namespace vitrine {
+namespace {
+
+// Beyond all that the other workloads use.
+constexpr uint64_t kFirstId = uint64_t{1} << 50;
+
+}  // namespace
+
+void RunFill(const Settings& settings) {
+  VitrinePeer peer(settings.address);
+  const std::vector<std::byte> bytes(settings.size_bytes, std::byte{42});
+  const int64_t start = NowNs();
+  for (uint64_t i = 0; i < settings.objects; ++i) {
+    peer.Put(VitrinePeer::MakeId(kFirstId + i), bytes);
+  }
+  const double each = static_cast<double>(NowNs() - start) /
+                      static_cast<double>(settings.objects);
+  Print(settings, {"put of all, each", settings.size_bytes, "ns", {each}});
+}
+
+void RunScale(const Settings& settings) {
+  VitrinePeer peer(settings.address);
+  auto ids = MakeIds<VitrinePeer>(kFirstId, settings.objects);
+  std::shuffle(ids.begin(), ids.end(), std::mt19937_64(42));
+  const auto print = [&](const std::string& name, const std::string& unit,
+                         std::vector<double> values) {
+    Print(settings, {name, settings.size_bytes, unit, std::move(values)});
+  };
+  print("get of the same 1000", "ns",
+        TimeGets(settings, peer,
+                 {ids.begin(), ids.begin() + std::min<std::ptrdiff_t>(
+                                                 1000, std::ssize(ids))}));
+  print("get at random of all", "ns", TimeGets(settings, peer, ids));
+  std::vector<double> lists;
+  for (int i = 0; i < std::min(settings.repetitions, 3); ++i) {
+    const int64_t start = NowNs();
+    const auto objects = peer.client().List();
+    if (!objects) Die(objects.error().ToString());
+    if (objects->size() < settings.objects) Die("objects are missing");
+    lists.push_back(static_cast<double>(NowNs() - start));
+  }
+  print("list of all", "ns", lists);
+}
+
+}  // namespace vitrine
