@@ -33,7 +33,7 @@ build_packages=(g++ cmake ninja-build pkg-config ccache fuse3 libfuse3-dev
   libxxhash-dev libsystemd-dev)
 run_packages=(python3)
 test_packages=(libgtest-dev python3 sqlite3 strace attr procps)
-bench_packages=(libbenchmark-dev python3)
+bench_packages=(libbenchmark-dev python3 python3-venv)
 
 say() { printf '\n== %s\n' "$*"; }
 note() { printf '   %s\n' "$*"; }
@@ -149,7 +149,8 @@ do_test() {
 do_bench() {
   install_packages "${build_packages[@]}" "${bench_packages[@]}"
   open_fuse_device
-  "$root_dir/benchmarks/run" "$@"
+  # In the place of this shell: a signal to it is one to the benchmarks.
+  exec "$root_dir/benchmarks/run" "$@"
 }
 
 # --- The store --------------------------------------------------------------
@@ -373,7 +374,7 @@ Usage: ./setup.sh COMMAND
   test    build everything and run all tests; more arguments go to ctest
   run     build, start a store with its mount, and put real files through it
   stop    stop that store and remove all that `run` made
-  bench   build and run the benchmarks
+  bench   build and run the benchmarks; more arguments go to benchmarks/run
   install PACKAGE...
           install those of these Debian packages that are missing
   count FILE

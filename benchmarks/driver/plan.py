@@ -1,0 +1,321 @@
+"""What is measured, against which peers, and in which order."""
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+from driver import peers as peer_packages
+from driver import sandbox, servers
+
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+PYTHON_WORKLOADS = peer_packages.SOURCES / "python_workloads.py"
+WORKLOADS = ("get", "put", "handover", "crowd", "files", "scale")
+
+# Beyond this size pinning says nothing that the memory does not.
+MAX_PINNED_PUT_BYTES = 64 * MIB
+
+
+def put_count(size, quick):
+    """As in workload_put.h."""
+    return min(200, max(1, (4 if quick else 64) * MIB // size))
+
+
+def available_bytes():
+    with open("/proc/meminfo", encoding="ascii") as lines:
+        for line in lines:
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * KIB
+    return 0
+
+
+class Plan:
+    def __init__(self, args, build, work, peers, plasma_program):
+        self.args = args
+        self.build = pathlib.Path(build)
+        self.work = pathlib.Path(work)
+        self.peers = peers
+        self.plasma_program = plasma_program
+        self.results = []
+        self.not_measured = []
+        self.seconds = {}
+        self.cpus = sorted(os.sched_getaffinity(0))
+        self.vitrine = servers.Vitrine(build, work)
+        self.huge = None
+
+    # --- Running programs ---------------------------------------------------
+
+    def say(self, text):
+        print(f"   {text}", flush=True)
+
+    def skip(self, workload, peer, reason):
+        entry = {"workload": workload, "peer": peer, "reason": reason}
+        if entry not in self.not_measured:
+            self.not_measured.append(entry)
+            self.say(f"{workload}: {peer}: not measured: {reason}")
+
+    def server_cpus(self, pinned):
+        return self.cpus[:1] if pinned else []
+
+    def client_cpus(self, pinned):
+        """The first process away from the server."""
+        return self.cpus[1:] + self.cpus[:1] if pinned else []
+
+    def run(self, program, label, pinned, options, environment=None,
+            extra=None):
+        """Runs one program and keeps what it found under `label`."""
+        settings = {"repetitions": self.args.repetitions,
+                    "quick": int(self.args.quick), **options}
+        cpus = self.client_cpus(pinned)
+        if cpus:
+            settings["cpus"] = ",".join(map(str, cpus))
+        command = [str(word) for word in program]
+        for name, value in settings.items():
+            command += [f"--{name}", str(value)]
+        try:
+            found = subprocess.run(
+                command, capture_output=True, text=True, timeout=180,
+                env=environment, check=False)
+            lines, error = found.stdout, found.stderr.strip()
+            failed = found.returncode != 0
+        except subprocess.TimeoutExpired:
+            lines, error, failed = "", "it took more than 180 s", True
+        if failed:
+            last = (error.splitlines() or ["no reason was given"])[-1]
+            self.skip(options["workload"], label, f"failed: {last}")
+        for line in lines.splitlines():
+            if line.startswith("{"):
+                self.keep({**json.loads(line), "peer": label,
+                           "pinned": pinned, **(extra or {})})
+
+    def keep(self, result):
+        self.results.append(result)
+
+    def run_own(self, peer, label, pinned, options, extra=None):
+        self.run([self.build / "benchmarks/workloads"], label, pinned,
+                 {"peer": peer, **options}, extra=extra)
+
+    def run_python(self, peer, label, pinned, options):
+        package = self.peers.get("plasma" if peer == "plasma" else peer)
+        environment = peer_packages.python_environment(package) \
+            if package else None
+        self.run([sys.executable, PYTHON_WORKLOADS], label, pinned,
+                 {"peer": peer, **options}, environment)
+
+    @contextlib.contextmanager
+    def tolerating(self, workload, peer):
+        """A server that does not start is a peer that is not measured."""
+        try:
+            yield
+        except (servers.ServerError, OSError) as error:
+            self.skip(workload, peer, str(error))
+
+    def has(self, workload, name, label=None):
+        peer = self.peers.get(name)
+        if peer is None:
+            return False  # Not asked for.
+        if peer.missing:
+            self.skip(workload, label or name, peer.missing)
+        return not peer.missing
+
+    def modes(self):
+        if len(self.cpus) < 2:
+            self.skip("all", "pinned", "there is only one CPU")
+            return [False]
+        return [False, True]
+
+    def on_vitrine(self, workload, capacity, pinned, options, extra=None):
+        with self.tolerating(workload, "vitrine"), \
+                self.vitrine.run(capacity, self.server_cpus(pinned)) as store:
+            self.run_own("vitrine", "vitrine", pinned,
+                         {"workload": workload, "address": store.socket,
+                          **options}, extra)
+
+    def on_plasma(self, workload, capacity, pinned, options, extra=None,
+                  python=False):
+        label = "plasma (Python)" if python else "plasma"
+        if not self.has(workload, "plasma", label):
+            return
+        if not python and isinstance(self.plasma_program, str):
+            self.skip(workload, label, self.plasma_program)
+            return
+        with self.tolerating(workload, label), servers.plasma(
+                self.peers["plasma"], self.work, capacity,
+                self.server_cpus(pinned)) as path:
+            settings = {"workload": workload, "address": path, **options}
+            if python:
+                self.run_python("plasma", label, pinned, settings)
+            else:
+                self.run([self.plasma_program], label, pinned,
+                         {"peer": "plasma", **settings}, extra=extra)
+
+    def on_vineyard(self, workload, capacity, pinned, options):
+        label = "vineyard (Python)"
+        if not self.has(workload, "vineyard", label):
+            return
+        with self.tolerating(workload, label), servers.vineyard(
+                self.peers["vineyard"], self.work, capacity,
+                self.server_cpus(pinned)) as path:
+            self.run_python("vineyard", label, pinned,
+                            {"workload": workload, "address": path, **options})
+
+    def on_plain(self, workload, capacity, pinned, options, python):
+        """Shared memory and files; both are there on every machine."""
+        self.run_own("shm", "shared memory", pinned,
+                     {"workload": workload, **options})
+        if python:
+            self.run_python("shared_memory", "shared memory (Python)", pinned,
+                            {"workload": workload, **options})
+        with self.tolerating(workload, "file on tmpfs"), servers.tmpfs(
+                self.work / "bare", self.huge, capacity) as path:
+            self.run_own("file", "file on tmpfs", pinned,
+                         {"workload": workload, "address": path, **options})
+
+    # --- Workloads ----------------------------------------------------------
+
+    def find_page_kind(self):
+        """The bare tmpfs is to have the pages that the store's has."""
+        with self.vitrine.run(64 * MIB) as store:
+            self.huge = sandbox.option_of(
+                store.status()["memory"]["directory"], "huge")
+
+    def get(self):
+        capacity = 512 * MIB
+        for pinned in self.modes():
+            options = {"size": KIB}
+            self.on_vitrine("get", capacity, pinned, options)
+            self.on_plasma("get", capacity, pinned, options)
+            self.on_plain("get", capacity, pinned, options, python=True)
+            self.on_vineyard("get", capacity, pinned, options)
+            self.on_plasma("get", capacity, pinned, options, python=True)
+
+    def put(self):
+        sizes = [100, KIB, 64 * KIB, MIB] + (
+            [16 * MIB] if self.args.quick else
+            [64 * MIB, 256 * MIB, GIB])
+        for size in sizes:
+            repetitions = self.args.repetitions if size < GIB else 2
+            bytes_put = size * put_count(size, self.args.quick) * repetitions
+            capacity = max(256 * MIB, bytes_put * 5 // 4)
+            if available_bytes() < capacity + 2 * size + GIB:
+                self.skip(f"put of {size} bytes", "all", "too little memory")
+                continue
+            for pinned in self.modes():
+                if not pinned or size <= MAX_PINNED_PUT_BYTES:
+                    self.put_size(size, capacity, pinned)
+
+    def put_size(self, size, capacity, pinned):
+        options = {"size": size}
+        self.on_vitrine("put", capacity, pinned, options)
+        self.run_own("memcpy", "memcpy", pinned,
+                     {"workload": "put", **options})
+        self.on_plasma("put", capacity, pinned, options)
+        self.on_plain("put", capacity, pinned, options,
+                      python=size <= MAX_PINNED_PUT_BYTES)
+        if size <= MAX_PINNED_PUT_BYTES:
+            self.on_vineyard("put", capacity, pinned, options)
+            self.on_plasma("put", capacity, pinned, options, python=True)
+
+    def handover(self):
+        capacity = 64 * MIB
+        for pinned in self.modes():
+            options = {"size": 100}
+            self.on_vitrine("handover", capacity, pinned, options)
+            self.on_plasma("handover", capacity, pinned, options)
+            with tempfile.TemporaryDirectory(dir=self.work) as directory:
+                self.run_own("futex", "futex", pinned,
+                             {"workload": "handover", "address": directory,
+                              **options})
+            self.run_python("eventfd", "eventfd (Python)", pinned,
+                            {"workload": "handover", **options})
+            if self.has("handover", "iceoryx2", "iceoryx2 (Python)"):
+                self.run_python("iceoryx2", "iceoryx2 (Python)", pinned,
+                                {"workload": "handover", **options})
+
+    def crowd(self):
+        capacity = (128 if self.args.quick else 256) * MIB
+        for pinned in self.modes():
+            for pairs in (1, 2) if self.args.quick else (1, 2, 4, 8):
+                options = {"pairs": pairs, "capacity": capacity}
+                extra = {"pairs": pairs}
+                self.on_vitrine("crowd", capacity, pinned, options, extra)
+                self.on_plasma("crowd", capacity, pinned, options, extra)
+
+    def files(self):
+        for pinned in self.modes():
+            for label, options in (
+                    ("vitrine", []),
+                    ("vitrine, passthrough off", ["--passthrough", "off"])):
+                self.files_on_vitrine(label, options, pinned)
+            with self.tolerating("files", "bare tmpfs"), servers.tmpfs(
+                    self.work / "bare", self.huge, 2 * GIB) as bare:
+                self.files_in("bare tmpfs", pinned, bare, bare)
+                if self.has("files", "bindfs"):
+                    with self.tolerating("files", "bindfs"), servers.bindfs(
+                            self.peers["bindfs"], self.work, bare,
+                            self.server_cpus(pinned)) as point:
+                        self.files_in("bindfs", pinned, point, point)
+
+    def files_on_vitrine(self, label, options, pinned):
+        with self.tolerating("files", label), self.vitrine.run(
+                2 * GIB, self.server_cpus(pinned), mount=True,
+                options=options) as store:
+            self.files_in(label, pinned, store.mount / "sealed",
+                          store.mount / "unsealed")
+
+    def files_in(self, label, pinned, read_dir, write_dir):
+        # What is there from the file system before is in the way of `ls`.
+        if read_dir == write_dir:
+            read_dir = write_dir = read_dir / label.replace(" ", "-")
+            read_dir.mkdir()
+        with servers.tmpfs(self.work / "source", self.huge, GIB) as source:
+            self.run([self.build / "benchmarks/file_workloads"], label,
+                     pinned,
+                     {"workload": "files", "peer": "files",
+                      "address": read_dir, "write-dir": write_dir,
+                      "source": source, "objects": 1000, "size": 100})
+
+    def scale(self):
+        for count in (1000, self.args.objects):
+            label = f"vitrine, {count} objects"
+            with self.tolerating("scale", label), self.vitrine.run(
+                    max(GIB, count * 8 * KIB), mount=True) as store:
+                self.scale_on(store, count, label)
+
+    def scale_on(self, store, count, label):
+        options = {"address": store.socket, "size": 100, "objects": count}
+        before = store.resident_bytes()
+
+        def own(workload, **more):
+            self.run_own("vitrine", label, False,
+                         {**options, "workload": workload, **more},
+                         extra={"workload": "scale", "of": workload})
+
+        own("fill")
+        after = store.resident_bytes()
+        self.keep({"workload": "scale", "case": "store memory, each",
+                   "peer": label, "size_bytes": 100, "unit": "B",
+                   "values": [(after - before) / count], "pinned": False,
+                   "of": "fill"})
+        own("scale")
+        own("get")
+        own("put")
+        own("handover")
+        self.run([self.build / "benchmarks/file_workloads"], label, False,
+                 {"workload": "listing", "peer": "files",
+                  "address": store.mount / "sealed"},
+                 extra={"workload": "scale", "of": "files"})
+
+    # --- All of it ----------------------------------------------------------
+
+    def measure(self, workloads):
+        self.find_page_kind()
+        for name in workloads:
+            print(f"\n== {name}", flush=True)
+            start = time.monotonic()
+            getattr(self, name)()
+            self.seconds[name] = round(time.monotonic() - start, 1)
+            self.say(f"{self.seconds[name]} s")

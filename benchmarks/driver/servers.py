@@ -1,0 +1,160 @@
+"""The stores and file systems that are measured: each runs for as long as its
+`with` lasts."""
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+
+from driver import peers, sandbox
+
+
+class ServerError(Exception):
+    pass
+
+
+def pin_to(cpus):
+    """For preexec_fn; all CPUs if there are none."""
+    if not cpus:
+        return None
+    return lambda: os.sched_setaffinity(0, cpus)
+
+
+def accepts(path):
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+def end(process):
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def running(command, log, ready, cpus=(), environment=None):
+    """Waits until ready() is true; ends the process in the end."""
+    with open(log, "w", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            [str(word) for word in command], stdout=output, stderr=output,
+            stdin=subprocess.DEVNULL, preexec_fn=pin_to(cpus),
+            env=environment)
+        try:
+            deadline = time.monotonic() + 20
+            while not ready():
+                if process.poll() is not None or time.monotonic() > deadline:
+                    text = pathlib.Path(log).read_text(errors="replace")
+                    last = (text.strip().splitlines() or ["it said nothing"])
+                    raise ServerError(
+                        f"{command[0]} did not start: {last[-1][:300]}")
+                time.sleep(0.01)
+            yield process
+        finally:
+            end(process)
+
+
+class Vitrine:
+    """`vitrined`; its catalog lies on the disk."""
+
+    def __init__(self, build, work):
+        self.build = build
+        self.work = pathlib.Path(work)
+
+    @contextlib.contextmanager
+    def run(self, capacity, cpus=(), mount=False, options=()):
+        directory = self.work / "vitrine"
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir()
+        self.socket = directory / "socket"
+        self.mount = directory / "mount"
+        command = [self.build / "bin/vitrined", "--socket", self.socket,
+                   "--state-dir", directory / "state", "--capacity", capacity,
+                   "--log-level", "warning", *options]
+        if mount:
+            self.mount.mkdir()
+            command += ["--mount", self.mount]
+        log = self.work / "vitrined.log"
+
+        def ready():
+            # It says in one line that it is.
+            return log.exists() and self.socket.exists() and \
+                log.read_text(errors="replace").strip() != ""
+
+        with running(command, log, ready, cpus) as process:
+            self.pid = process.pid
+            yield self
+        shutil.rmtree(directory, ignore_errors=True)
+
+    def status(self):
+        found = subprocess.run(
+            [self.build / "bin/vitrine", "--socket", self.socket, "status",
+             "--json"], capture_output=True, text=True, check=False)
+        if found.returncode != 0:
+            raise ServerError(f"vitrine status: {found.stderr.strip()}")
+        return json.loads(found.stdout)
+
+    def resident_bytes(self):
+        """Of its own memory, without what it shares with its clients."""
+        for line in pathlib.Path(
+                f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+        raise ServerError("no RssAnon")
+
+
+@contextlib.contextmanager
+def plasma(peer, work, capacity, cpus=()):
+    package = peer.directory / "pyarrow"
+    path = pathlib.Path(work) / "plasma"
+    path.unlink(missing_ok=True)
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(package)}
+    with running([package / "plasma-store-server", "-s", path, "-m", capacity],
+                 f"{work}/plasma.log", lambda: accepts(path), cpus,
+                 environment):
+        yield path
+
+
+@contextlib.contextmanager
+def vineyard(peer, work, capacity, cpus=()):
+    path = pathlib.Path(work) / "vineyard"
+    path.unlink(missing_ok=True)
+    with running([peer.directory / "vineyard/bdist/vineyardd",
+                  "--meta", "local", "--rpc=false", "--size", capacity,
+                  "--socket", path], f"{work}/vineyardd.log",
+                 lambda: accepts(path), cpus):
+        yield path
+
+
+@contextlib.contextmanager
+def tmpfs(path, huge, size):
+    path = pathlib.Path(path)
+    path.mkdir(exist_ok=True)
+    options = f"size={size}" + (f",huge={huge}" if huge else "")
+    sandbox.mount("vitrine-benchmarks", path, "tmpfs", 0, options)
+    try:
+        yield path
+    finally:
+        sandbox.unmount(path)
+        path.rmdir()
+
+
+@contextlib.contextmanager
+def bindfs(peer, work, source, cpus=()):
+    """A FUSE file system without passthrough: each byte goes through it."""
+    point = pathlib.Path(work) / "bindfs"
+    point.mkdir(exist_ok=True)
+    with running([peer.directory / "usr/bin/bindfs", "-f", source, point],
+                 f"{work}/bindfs.log", lambda: os.path.ismount(point), cpus,
+                 peers.library_environment(peer)):
+        try:
+            yield point
+        finally:
+            with contextlib.suppress(OSError):
+                sandbox.unmount(point)
+    point.rmdir()
