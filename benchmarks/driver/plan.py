@@ -72,17 +72,19 @@ class Plan:
         cpus = self.client_cpus(pinned)
         if cpus:
             settings["cpus"] = ",".join(map(str, cpus))
+        timeout_s = 180 + options.get("objects", 0) // 1000
         command = [str(word) for word in program]
         for name, value in settings.items():
             command += [f"--{name}", str(value)]
         try:
             found = subprocess.run(
-                command, capture_output=True, text=True, timeout=180,
+                command, capture_output=True, text=True, timeout=timeout_s,
                 env=environment, check=False)
             lines, error = found.stdout, found.stderr.strip()
             failed = found.returncode != 0
         except subprocess.TimeoutExpired:
-            lines, error, failed = "", "it took more than 180 s", True
+            lines, failed = "", True
+            error = f"it took more than {timeout_s} s"
         if failed:
             last = (error.splitlines() or ["no reason was given"])[-1]
             self.skip(options["workload"], label, f"failed: {last}")
@@ -295,6 +297,7 @@ class Plan:
                          extra={"workload": "scale", "of": workload})
 
         own("fill")
+        time.sleep(1)  # Until the catalog has caught up.
         after = store.resident_bytes()
         self.keep({"workload": "scale", "case": "store memory, each",
                    "peer": label, "size_bytes": 100, "unit": "B",

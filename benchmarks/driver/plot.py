@@ -46,6 +46,11 @@ class LogScale:
         return [10.0 ** power for power in range(self.low, self.high + 1)]
 
 
+def axis_time(nanoseconds):
+    return report.human_value(nanoseconds, "ns").replace(".00 ", " ").replace(
+        ".0 ", " ")
+
+
 def found_of(rows, workload, unit):
     """[(what, [(peer, {pinned: result})])] with positive figures."""
     found = []
@@ -83,8 +88,7 @@ def bars(rows, workload, title):
     for value in scale.decades():
         x = scale.at(value)
         grid.append(line(x, top, x, y + 8, "#dddddd"))
-        grid.append(text(x, y + 22, report.human_value(value, "ns"),
-                         "middle"))
+        grid.append(text(x, y + 22, axis_time(value), "middle"))
     return svg(840, y + 36, grid + parts)
 
 

@@ -156,6 +156,24 @@ def markdown_table(rows):
     return "\n".join(output)
 
 
+def interpreter_costs(rows):
+    """What Python adds, where a peer is measured from C++ too."""
+    lines = []
+    for (workload, row), peers in rows.rows.items():
+        if workload != "get" and row != "steady (1 KiB)":
+            continue
+        for peer, by_mode in peers.items():
+            there = peers.get(f"{peer} (Python)", {}).get(False)
+            here = by_mode.get(False)
+            if here and there:
+                lines.append(
+                    f"{workload}, {row}: {peer}: "
+                    f"{human_value(here['median'], here['unit'])} from C++, "
+                    f"{human_value(there['median'], here['unit'])} from "
+                    "Python")
+    return lines
+
+
 def describe_machine(machine):
     kind = "virtual machine" if machine["virtual"] else "machine"
     return [
@@ -190,6 +208,10 @@ def markdown(data, rows, budget_lines):
               "|---|---:|---:|---|"]
     lines += ["| " + " | ".join(line) + " |" for line in budget_lines]
     lines += ["", markdown_table(rows)]
+    costs = interpreter_costs(rows)
+    if costs:
+        lines += ["## What the interpreter costs", ""]
+        lines += [f"- {cost}" for cost in costs] + [""]
     if data["not_measured"]:
         lines += ["## Not measured", "", "| what | peer | why |",
                   "|---|---|---|"]

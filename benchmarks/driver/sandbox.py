@@ -9,6 +9,7 @@ import ctypes
 import os
 import signal
 import sys
+import traceback
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
@@ -117,6 +118,8 @@ def run_inside(work_dir, function):
             status = 130
         except OSError as error:
             print(f"benchmarks/run: {error}", file=sys.stderr)
+        except Exception:  # Or nobody would see it: there is no way up.
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
             os._exit(status)

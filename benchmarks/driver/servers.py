@@ -31,7 +31,7 @@ def accepts(path):
 def end(process):
     process.terminate()
     try:
-        process.wait(20)
+        process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -2,7 +2,6 @@
 #ifndef VITRINE_BENCHMARKS_PEERS_PLASMA_PEER_H_
 #define VITRINE_BENCHMARKS_PEERS_PLASMA_PEER_H_
 
-#define _PLASMA_NO_DEPRECATE
 #include <plasma/client.h>
 
 #include <cstddef>
