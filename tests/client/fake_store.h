@@ -190,12 +190,13 @@ class FakeStore {
   bool Send(const Peer& peer, const Answer& said) {
     if (said.hang_up) return false;
     if (said.silent) return true;
-    flatbuffers::FlatBufferBuilder builder;
-    builder.Finish(protocol::Response::Pack(builder, &said.response));
-    std::span<const uint8_t> bytes(builder.GetBufferPointer(),
-                                   builder.GetSize());
     static constexpr std::array<uint8_t, 40> kGarbage = {255, 255, 255, 127};
-    if (said.garbage) bytes = kGarbage;
+    flatbuffers::FlatBufferBuilder builder;
+    std::span<const uint8_t> bytes = kGarbage;
+    if (!said.garbage) {
+      builder.Finish(protocol::Response::Pack(builder, &said.response));
+      bytes = {builder.GetBufferPointer(), builder.GetSize()};
+    }
     return SendPacket(peer.fd.get(), bytes, said.fds, PacketWait::kWait)
         .has_value();
   }
