@@ -77,6 +77,7 @@ void MeasureLargeFile(const Settings& settings) {
   const std::string made = settings.write_dir + "/made";
   const std::string read = settings.address + "/large";
   WriteFile(source, size_bytes);
+  WarmMemory(2 * size_bytes);
   const auto copy = [&] { RunProgram({"cp", source, made}); };
   PrintTimes(settings, "cp in", size_bytes, TimeEach(repetitions, copy, [&] {
                std::filesystem::remove(made);

@@ -1,6 +1,7 @@
 #include "benchmarks/measure.h"
 
 #include <sched.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <chrono>
@@ -93,6 +94,16 @@ int64_t NowNs() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::steady_clock::now().time_since_epoch())
       .count();
+}
+
+void WarmMemory(uint64_t size_bytes) {
+  void* data = ::mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) DieOfErrno("mmap");
+  ::madvise(data, size_bytes, MADV_HUGEPAGE);  // Faster, no more.
+  auto* bytes = static_cast<volatile char*>(data);
+  for (uint64_t i = 0; i < size_bytes; i += 4096) bytes[i] = 1;
+  ::munmap(data, size_bytes);
 }
 
 double Median(std::vector<double> values) {

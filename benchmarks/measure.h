@@ -44,6 +44,11 @@ int64_t NowNs();
 
 double Median(std::vector<double> values);
 
+// Touches and frees so much memory.  A virtual machine's host may have taken
+// back what is free, and bringing it takes up to ten times as long as using
+// it; that is not to hit the peer that happens to be the first.
+void WarmMemory(uint64_t size_bytes);
+
 // One figure: `values` has one number for each repetition.
 struct Figure {
   std::string name;

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "benchmarks/benchmark_store.h"
+#include "benchmarks/measure.h"
 #include "schema/base/mapping.h"
 #include "schema/base/unique_fd.h"
 
@@ -84,6 +85,7 @@ void BM_ReadAllTmpfs(benchmark::State& state) {
 void Copy(benchmark::State& state, const std::string& to) {
   const Places& places = GetPlaces();
   for (auto _ : state) {
+    WarmMemory(kCopyBytes);
     const auto start = std::chrono::steady_clock::now();
     RunProgram({"cp", places.source, to});
     const std::chrono::duration<double> took =

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "benchmarks/benchmark_store.h"
+#include "benchmarks/measure.h"
 #include "schema/base/mapping.h"
 #include "schema/base/unique_fd.h"
 
@@ -44,9 +45,10 @@ void SetBytes(benchmark::State& state, size_t size_bytes) {
                           static_cast<int64_t>(size_bytes));
 }
 
-// Times `step` only, and undoes it outside the time.
+// Times `step` only, and undoes it outside the time.  Memory is there for it.
 template <typename Step, typename Undo>
 void RunSteps(benchmark::State& state, const Step& step, const Undo& undo) {
+  WarmMemory(kLargeBytes);
   for (auto _ : state) {
     const auto start = std::chrono::steady_clock::now();
     step();

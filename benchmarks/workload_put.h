@@ -48,6 +48,7 @@ std::vector<double> TimeFirstPuts(const Settings& settings, P& peer,
                                   const PutOne& put_one) {
   const size_t count = PutsInOneRepetition(settings);
   const auto repetitions = static_cast<size_t>(PutRepetitions(settings));
+  WarmMemory(repetitions * count * settings.size_bytes);
   std::vector<double> values;
   for (size_t i = 0; i < repetitions; ++i) {
     values.push_back(TimePuts<P>(MakeIds<P>(i * count, count), put_one));

@@ -168,6 +168,13 @@ def run_get(args, connect):
     peer.delete(numbers)
 
 
+def warm_memory(size):
+    """As in ../measure.h."""
+    memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(mmap.MADV_HUGEPAGE)
+    ctypes.memset(ctypes.addressof(ctypes.c_char.from_buffer(memory)), 1, size)
+
+
 def run_put(args, connect):
     peer = connect(args.address)
     data = Data(args.size)
@@ -175,6 +182,7 @@ def run_put(args, connect):
     count = min(200, max(1, total // args.size))
     huge = args.size > 1 << 29
     repetitions = min(args.repetitions, 2) if huge else args.repetitions
+    warm_memory(repetitions * count * args.size)
     values = []
     for repetition in range(repetitions):
         first = repetition * count
