@@ -8,7 +8,7 @@ def nanoseconds(row):
 
 
 def medians(rows):
-    """Of Google Benchmark: {benchmark: {"time", "speed", counters: median}}."""
+    """Of Google Benchmark: {name: {"time", "speed", counter: median}}."""
     values = {}
     for row in rows:
         if row["run_type"] != "iteration" or row.get("error_occurred"):

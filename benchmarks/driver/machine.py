@@ -47,7 +47,8 @@ def describe(root):
         "governor": read("/sys/devices/system/cpu/cpu0/cpufreq/"
                          "scaling_governor") or "unknown",
         "memory_gib": round(memory_kib / 2**20, 1),
-        "huge_pages": read("/sys/kernel/mm/transparent_hugepage/shmem_enabled"),
+        "huge_pages": read(
+            "/sys/kernel/mm/transparent_hugepage/shmem_enabled"),
         "kernel": platform.release(),
         "system": system,
         "python": platform.python_version(),

@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import sys
 
+from driver import commands
+
 SOURCES = pathlib.Path(__file__).resolve().parent.parent / "peers"
 
 # The packages that pip installs for each peer, and what is there afterwards.
@@ -39,10 +41,8 @@ def run(command, log, timeout_s):
     """Raises Failure with the last line that says something."""
     with open(log, "w", encoding="utf-8") as output:
         try:
-            status = subprocess.run(
-                [str(word) for word in command], stdout=output,
-                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                timeout=timeout_s, check=False).returncode
+            status = commands.run(command, timeout_s, stdout=output,
+                                  stderr=subprocess.STDOUT)
         except subprocess.TimeoutExpired:
             raise Failure(f"{command[0]} took more than {timeout_s} s")
         except OSError as error:

@@ -11,6 +11,8 @@ import signal
 import sys
 import traceback
 
+from driver import commands
+
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
@@ -21,10 +23,6 @@ MNT_DETACH = 2
 PR_SET_PDEATHSIG = 1
 
 libc = ctypes.CDLL(None, use_errno=True)
-
-
-class Interrupted(Exception):
-    """A signal asks us to end."""
 
 
 def check(result, what):
@@ -96,10 +94,6 @@ def set_up_inside(work_dir):
     mount(work_dir, "/run/work", flags=MS_BIND)
 
 
-def on_signal(number, _frame):
-    raise Interrupted(signal.Signals(number).name)
-
-
 def run_inside(work_dir, function):
     """Runs function() in a child in there; returns the exit status."""
     enter()
@@ -108,11 +102,10 @@ def run_inside(work_dir, function):
         status = 1
         try:
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, on_signal)
+            commands.raise_on_signals()
             set_up_inside(work_dir)
             status = function()
-        except Interrupted as interrupted:
+        except commands.Interrupted as interrupted:
             print(f"\nbenchmarks/run: ended by {interrupted}",
                   file=sys.stderr)
             status = 130

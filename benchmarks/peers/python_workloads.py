@@ -3,7 +3,8 @@
 ../workloads.cc.
 
     python_workloads.py --workload get|put|handover
-      --peer vineyard|plasma|shared_memory|iceoryx2|eventfd --address SOCKET ...
+      --peer vineyard|plasma|shared_memory|iceoryx2|eventfd
+      --address SOCKET ...
 
 Vineyard and iceoryx2 have no C++ client in their packages.  What the
 interpreter costs is seen where the same peer is measured from C++ too:
