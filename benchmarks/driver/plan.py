@@ -45,6 +45,7 @@ class Plan:
         self.cpus = sorted(os.sched_getaffinity(0))
         self.vitrine = servers.Vitrine(build, work)
         self.huge = None
+        self.mount_mode = "unknown"
 
     # --- Running programs ---------------------------------------------------
 
@@ -178,11 +179,13 @@ class Plan:
 
     # --- Workloads ----------------------------------------------------------
 
-    def find_page_kind(self):
+    def look_at_store(self):
         """The bare tmpfs is to have the pages that the store's has."""
-        with self.vitrine.run(64 * MIB) as store:
+        with self.vitrine.run(64 * MIB, mount=True) as store:
+            status = store.status()
             self.huge = sandbox.option_of(
-                store.status()["memory"]["directory"], "huge")
+                status["memory"]["directory"], "huge")
+            self.mount_mode = status["mount"]["mode"]
 
     def get(self):
         capacity = 512 * MIB
@@ -315,7 +318,7 @@ class Plan:
     # --- All of it ----------------------------------------------------------
 
     def measure(self, workloads):
-        self.find_page_kind()
+        self.look_at_store()
         for name in workloads:
             print(f"\n== {name}", flush=True)
             start = time.monotonic()

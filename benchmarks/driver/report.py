@@ -183,7 +183,8 @@ def describe_machine(machine):
         f"{machine['governor']}; load {machine['load_at_start']:.1f} at the "
         f"start, {machine['load_at_end']:.1f} at the end",
         f"kernel {machine['kernel']}, {machine['system']}, Python "
-        f"{machine['python']}; tmpfs pages: huge={machine['bare_huge']}",
+        f"{machine['python']}; tmpfs pages: huge={machine['bare_huge']}; "
+        f"mount: {machine['mount_mode']}",
     ]
 
 
