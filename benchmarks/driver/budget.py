@@ -46,14 +46,23 @@ class Figures:
     def get(self, peer, row="resident"):
         return self.rows.median("get", row, peer)
 
-    def put(self, peer, size, row="steady"):
+    def put(self, peer, size, pinned=False):
         """The faster way, where there are two."""
-        times = [self.rows.median("put", f"{kind} ({size})", peer)
-                 for kind in (row, f"{row}, one call")]
+        times = [self.rows.median("put", f"{kind} ({size})", peer, pinned)
+                 for kind in ("steady", "steady, one call")]
         return min((t for t in times if t is not None), default=None)
 
-    def handover(self, peer):
-        return self.rows.median("handover", "seal until a get returns", peer)
+    def handover(self, peer, pinned):
+        return self.rows.median("handover", "seal until a get returns", peer,
+                                pinned)
+
+    def put_by_ping_pong(self, pinned):
+        there_and_back = divide(self.handover("futex", pinned), 0.5)
+        return divide(self.put("vitrine", "1 KiB", pinned), there_and_back)
+
+    def handover_by_futex(self, pinned):
+        return divide(self.handover("vitrine", pinned),
+                      self.handover("futex", pinned))
 
     def scale(self, row, count=None):
         return self.rows.median(
@@ -71,13 +80,14 @@ BUDGET = [
      lambda f: f.program("BM_GetResident"), 150, "at most"),
     ("get, resident: Plasma's time / ours",
      lambda f: divide(f.get("plasma"), f.get("vitrine")), 200, "at least"),
-    ("create + 1 KiB + seal, waited for / futex ping-pong",
-     lambda f: divide(f.put("vitrine", "1 KiB"),
-                      2 * f.handover("futex") if f.handover("futex")
-                      else None), 2, "at most"),
-    ("hand-over to a sleeping get / futex, one way",
-     lambda f: divide(f.handover("vitrine"), f.handover("futex")), 2,
-     "at most"),
+    ("create + 1 KiB + seal / futex ping-pong, unpinned",
+     lambda f: f.put_by_ping_pong(False), 2, "at most"),
+    ("create + 1 KiB + seal / futex ping-pong, pinned",
+     lambda f: f.put_by_ping_pong(True), 2, "at most"),
+    ("hand-over to a sleeping get / futex one way, unpinned",
+     lambda f: f.handover_by_futex(False), 2, "at most"),
+    ("hand-over to a sleeping get / futex one way, pinned",
+     lambda f: f.handover_by_futex(True), 2, "at most"),
     ("native put of 256 MiB / memcpy between warm buffers",
      lambda f: divide(f.program("BM_PutLarge", "speed"),
                       f.program("BM_Memcpy", "speed")), 0.90, "at least"),
