@@ -114,6 +114,12 @@ BUDGET = [
      "at most"),
     ("ls, for a million (s)",
      lambda f: f.per_million_seconds(f.scale("ls")), 3, "at most"),
+    ("list by a native client, for a million (s)",
+     lambda f: f.per_million_seconds(f.scale("list of all (100 B)")), 3,
+     "at most"),
+    ("restart after SIGKILL, for a million (s)",
+     lambda f: f.per_million_seconds(f.scale("restart after SIGKILL")), 3,
+     "at most"),
     ("store memory beyond the data, each (B)",
      lambda f: f.scale("store memory, each (100 B)"), 300, "at most"),
 ]

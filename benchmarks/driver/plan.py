@@ -314,6 +314,11 @@ class Plan:
                  {"workload": "listing", "peer": "files",
                   "address": store.mount / "sealed"},
                  extra={"workload": "scale", "of": "files"})
+        values = [store.time_restart_ns()
+                  for _ in range(min(3, self.args.repetitions))]
+        self.keep({"workload": "scale", "case": "restart after SIGKILL",
+                   "peer": label, "size_bytes": 0, "unit": "ns",
+                   "values": values, "pinned": False, "of": "scale"})
 
     # --- All of it ----------------------------------------------------------
 

@@ -86,15 +86,29 @@ class Vitrine:
             return log.exists() and self.socket.exists() and \
                 log.read_text(errors="replace").strip() != ""
 
-        with running(command, log, ready, cpus) as process:
-            self.pid = process.pid
+        with contextlib.ExitStack() as stack:
+            def start():
+                return stack.enter_context(
+                    running(command, log, ready, cpus))
+
+            self.start = start
+            self.process = start()
             yield self
         shutil.rmtree(directory, ignore_errors=True)
 
-    def status(self):
+    def time_restart_ns(self):
+        """From a start after a SIGKILL until the store answers."""
+        self.process.kill()
+        self.process.wait()
+        start = time.monotonic_ns()
+        self.process = self.start()
+        self.status("--wait", "--timeout", "60s")
+        return time.monotonic_ns() - start
+
+    def status(self, *options):
         found = subprocess.run(
             [self.build / "bin/vitrine", "--socket", self.socket, "status",
-             "--json"], capture_output=True, text=True, check=False)
+             "--json", *options], capture_output=True, text=True, check=False)
         if found.returncode != 0:
             raise ServerError(f"vitrine status: {found.stderr.strip()}")
         return json.loads(found.stdout)
@@ -102,7 +116,7 @@ class Vitrine:
     def resident_bytes(self):
         """Of its own memory, without what it shares with its clients."""
         for line in pathlib.Path(
-                f"/proc/{self.pid}/status").read_text().splitlines():
+                f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith("RssAnon:"):
                 return int(line.split()[1]) * 1024
         raise ServerError("no RssAnon")
