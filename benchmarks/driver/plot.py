@@ -109,17 +109,23 @@ def lines(points, title, x_name, y_name, x_text, y_text):
         return None
     every = [point for found in points.values() for point in found]
     across = LogScale([x for x, _ in every], 90, 590)
+    across.low = math.log10(min(x for x, _ in every)) - 0.05
+    across.high = math.log10(max(x for x, _ in every)) + 0.05
+    last_x = 0
     up = LogScale([y for _, y in every], 380, 50)
     parts = [text(12, 22, title, extra='font-weight="bold"'),
-             text(340, 425, x_name, "middle"), text(12, 42, y_name)]
+             text(340, 432, x_name, "middle"), text(12, 42, y_name)]
     for value in up.decades():
         y = up.at(value)
         parts += [line(90, y, 590, y, "#dddddd"),
                   text(84, y + 4, y_text(value), "end")]
     for value in sorted({x for x, _ in every}):
         x = across.at(value)
+        # The second of two labels that would meet stands lower.
+        y = 412 if x - last_x < 52 else 396
+        last_x = 0 if y == 412 else x
         parts += [line(x, 50, x, 380, "#eeeeee"),
-                  text(x, 400, x_text(value), "middle")]
+                  text(x, y, x_text(value), "middle")]
     peers = list(points)
     for i, (peer, found) in enumerate(points.items()):
         color = color_of(peers, peer)
