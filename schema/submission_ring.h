@@ -1,30 +1,35 @@
-// A client's submission ring: how it seals small objects without a message.
+// A client's submission ring: how it creates and seals small objects without a
+// message.
 //
-// The client leases a slab block (protocol: LeaseSlab), carves objects out of
-// it, 64-byte aligned, fills them, and appends one Submission for each.  The
-// store looks at every ring, checks each submission against the lease, makes
-// the object visible and answers in the submission itself.
+// The client writes whole records, bytes and all; the store looks at every
+// ring, copies each object into a slab of its own, makes it visible and
+// answers.  What a client does to its ring afterwards changes no object.
 //
-// One file a client, made by the store (protocol: OpenRing), mapped writable by
-// that client and by the store.  The store copies what it reads before it
-// checks it and keeps its own count of what it has answered, so a client that
-// writes nonsense fools nobody but itself.
+// One file a client, made by the store (protocol: OpenRing), of a size that
+// cannot change, mapped writable by that client and by the store.  The store
+// copies what it reads before it checks it and keeps its own counts, so a
+// client that writes nonsense fools nobody but itself.
 //
-//   client: fill entries[n % kRingEntries]; submitted = n + 1 (release); full
-//           fence; store_sleeps?  write 1 to the bell (an eventfd).
-//   store:  copy entry; check; publish; result (release); completed = n + 1
-//           (release); full fence; waiters?  FUTEX_WAKE on completed.
+// Positions count bytes ever written and are offsets into `bytes` modulo
+// kRingBytes.  A record starts at a multiple of kRecordAlignment and does not
+// wrap: where it would, a record with id_bytes 0 fills the rest.
 //
-// The client appends only while submitted - completed < kRingEntries.  It waits
-// for its n-th submission on `completed`, a futex shared between processes,
-// after it has incremented `waiters`.
+//   client: write the record; submitted = its end (release); full fence;
+//           store_sleeps?  write 1 to the bell (an eventfd).
+//   store:  copy the record; check; publish;
+//           results[n % kRingResults] = answer (relaxed), for the n-th record
+//           that is no filler; answered = n + 1 (release); full fence;
+//           waiters?  FUTEX_WAKE on answered.
+//
+// A record's bytes and its place in `results` are the client's again once it
+// is answered (acquire) and the answer was collected; at most kRingResults
+// records are without that.  Whoever waits for the n-th record waits on
+// `answered`, a futex shared between processes, after incrementing `waiters`.
 //
 // Before the store sleeps it sets store_sleeps (sequentially consistent) and
 // looks at `submitted` once more.
 #ifndef VITRINE_SCHEMA_SUBMISSION_RING_H_
 #define VITRINE_SCHEMA_SUBMISSION_RING_H_
-
-#include <vitrine/object_id.h>
 
 #include <array>
 #include <atomic>
@@ -33,35 +38,41 @@
 
 namespace vitrine {
 
-inline constexpr uint32_t kRingEntries = 1024;  // A power of two.
-inline constexpr uint64_t kSlabAlignmentBytes = 64;
+inline constexpr uint64_t kRingBytes = 1024 * 1024;  // A power of two.
+inline constexpr uint32_t kRingResults = 4096;       // A power of two.
+inline constexpr uint64_t kRecordAlignment = 64;
 
-// Submission::result: kSubmissionPending while the store has not answered,
-// kSubmissionSealed, or kSubmissionFailed | Code.
-inline constexpr uint32_t kSubmissionPending = 0;
-inline constexpr uint32_t kSubmissionSealed = 1;
-inline constexpr uint32_t kSubmissionFailed = 0x100;
+// An answer: kRecordSealed, or kRecordFailed | Code.
+inline constexpr uint32_t kRecordSealed = 1;
+inline constexpr uint32_t kRecordFailed = 0x100;
 
-struct alignas(64) Submission {
-  std::atomic<uint32_t> result;
-  uint32_t mode;     // Permission bits; others may read (the store checks).
-  uint64_t segment;  // The leased block.
-  uint64_t offset;   // In the block; a multiple of kSlabAlignmentBytes.
-  uint64_t size_bytes;
-  uint8_t id_bytes;
-  std::array<char, ObjectId::kMaxBytes> id;
+// Behind it: the id, then the data, then nothing up to the alignment.
+struct RecordHeader {
+  uint32_t record_bytes;  // All of it, with padding.
+  uint32_t data_bytes;
+  uint32_t mode;       // Permission bits, umask applied; others may read.
+  uint32_t id_bytes;   // 0: a filler, of which only record_bytes counts.
+  int64_t timeout_ms;  // How long to wait for space.  -1: no limit.
 };
+
+constexpr uint64_t RecordBytes(uint64_t id_bytes, uint64_t data_bytes) {
+  const uint64_t bytes = sizeof(RecordHeader) + id_bytes + data_bytes;
+  return (bytes + kRecordAlignment - 1) / kRecordAlignment * kRecordAlignment;
+}
 
 struct SubmissionRing {
-  alignas(64) std::atomic<uint32_t> submitted;  // Ever; wraps.
-  std::atomic<uint32_t> waiters;                // Threads asleep on completed.
-  alignas(64) std::atomic<uint32_t> completed;  // Ever; wraps.
+  // Written by the client.
+  alignas(64) std::atomic<uint64_t> submitted;
+  std::atomic<uint32_t> waiters;  // Threads asleep on `answered`.
+  // Written by the store.
+  alignas(64) std::atomic<uint32_t> answered;  // Records; wraps.
   std::atomic<uint32_t> store_sleeps;
-  std::array<Submission, kRingEntries> entries;
+  alignas(64) std::array<std::atomic<uint32_t>, kRingResults> results;
+  alignas(64) std::array<std::byte, kRingBytes> bytes;
 };
 
-static_assert(sizeof(Submission) == 320);
-static_assert(std::atomic<uint32_t>::is_always_lock_free);
+static_assert(sizeof(RecordHeader) == 24);
+static_assert(std::atomic<uint64_t>::is_always_lock_free);
 
 }  // namespace vitrine
 
