@@ -6,6 +6,15 @@
 #include "client/spin_lock.h"
 
 namespace vitrine {
+namespace {
+
+// kAlreadyExists: the store gave it before, and it was lost (it could not be
+// mapped).  Nobody must take that for an answer about an object.
+bool MeansNone(Code code) {
+  return code == Code::kUnsupported || code == Code::kAlreadyExists;
+}
+
+}  // namespace
 
 SessionRing::SessionRing(CallPool* calls, PutFailures* failures,
                          std::function<void()> on_nonsense)
@@ -63,7 +72,7 @@ Result<RingWriter*> SessionRing::Settle(
   const bool ended = state_ == State::kEnded;
   if (!answer) {
     // It may have ended because of this very answer.
-    const bool refused = answer.error().code == Code::kUnsupported;
+    const bool refused = MeansNone(answer.error().code);
     if (!ended) state_ = refused ? State::kRefused : State::kUnopened;
     if (refused) return static_cast<RingWriter*>(nullptr);
     return answer.error();

@@ -78,6 +78,15 @@ TEST_F(SessionRingTest, ARefusedRingIsAskedForOnceAndDoneWithout) {
   EXPECT_EQ(openings_, 1);
 }
 
+TEST_F(SessionRingTest, ARingThatWasGivenBeforeIsNotTakenForATakenId) {
+  RefuseRings(Code::kAlreadyExists);
+  Client client = Connect();
+  EXPECT_TRUE(client.Put(Id("a"), {}));
+  EXPECT_TRUE(client.PutLater(Id("b"), {}));
+  EXPECT_EQ(messages_, 2);
+  EXPECT_EQ(openings_, 1);
+}
+
 TEST_F(SessionRingTest, AnotherFailureIsTheCallersAndTriedAgain) {
   RefuseRings(Code::kOutOfMemory);
   Client client = Connect();

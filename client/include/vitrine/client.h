@@ -205,8 +205,8 @@ class VITRINE_EXPORT Client {
   // Returns when all that this client (any copy of it) has put before is sealed
   // or has failed, with the PutLaters that failed since the last Flush.  Of
   // more than 10000, the last entry stands for the rest, and says how many.
-  // kTimeout: some are still on their way; nothing is lost.  A client that is
-  // closed without a Flush gives up what is on its way.
+  // kTimeout: some are still on their way; nothing is lost.  What is on its
+  // way when the client is closed may be sealed or not.
   Result<std::vector<FailedPut>> Flush(Timeout timeout = Timeout::Never());
 
   // A resident object takes no system call and no message.  kTimeout (or, for
