@@ -553,6 +553,10 @@ bool ObjectTable::EvictVictim(const Victim& victim,
 
 ObjectTable::Batch ObjectTable::EvictBatch(uint64_t bytes) {
   MutexLock lock(mutex_);
+  // The open slab is the youngest of all: it goes when nothing else is left.
+  if (policy_->size() == 0 && open_slab_ != nullptr && open_slab_->live() > 0) {
+    (void)CloseSlab();  // It has objects, so it is not dropped.
+  }
   Batch batch{.evictable = policy_->size()};
   const std::vector<Victim> victims = MarkVictims(bytes);
   std::unordered_set<uint64_t> wanted;

@@ -124,18 +124,16 @@ void ObjectTable::PutSmall(const Credentials& creator,
   std::vector<size_t> places;  // Of `placed`, in `results`.
   MutexLock lock(mutex_);
   for (const SmallObject& small : objects) {
-    if (open_slab_ == nullptr || !open_slab_->HasRoom(small.data.size())) break;
-    results->emplace_back();
     const std::string& id = small.id.text();
-    const auto [entry, added] = sealed_.try_emplace(id);
-    if (!added || unsealed_.contains(id)) {
-      if (added) sealed_.erase(entry);
-      results->back() = Error{Code::kAlreadyExists, "`" + id + "` is taken"};
+    if (sealed_.contains(id) || unsealed_.contains(id)) {
+      results->push_back(Error{Code::kAlreadyExists, "`" + id + "` is taken"});
       continue;
     }
-    entry->second = Place(creator, small, now_ns);
-    placed.push_back(entry->second);
-    places.push_back(results->size() - 1);
+    if (open_slab_ == nullptr || !open_slab_->HasRoom(small.data.size())) break;
+    placed.push_back(Place(creator, small, now_ns));
+    sealed_.emplace(id, placed.back());
+    places.push_back(results->size());
+    results->emplace_back();
   }
   if (Status ok = CommitPlaced(placed); !ok) {
     for (const size_t place : places) (*results)[place] = ok;

@@ -216,7 +216,8 @@ void RequestHandler::Put(Connection* connection, const protocol::Put& request) {
     return void(ReplyFailure(connection->id(),
                              Error{Code::kTooLarge, "too much for one Put"}));
   }
-  if (size_bytes <= parts_.store->small_object_bytes() &&
+  const uint64_t small_bytes = parts_.store->small_object_bytes();
+  if (small_bytes > 0 && size_bytes <= small_bytes &&
       options->metadata.empty() && (options->mode & 0004) != 0) {
     return PutSmall(std::make_shared<const SmallPut>(
         SmallPut{connection->id(),

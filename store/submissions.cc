@@ -90,6 +90,9 @@ Submissions::~Submissions() {
 Result<Submissions::Ends> Submissions::Open(uint64_t session,
                                             Credentials creator,
                                             std::function<void()> on_nonsense) {
+  if (store_->small_object_bytes() == 0) {
+    return Error{Code::kUnsupported, "this store takes no small objects"};
+  }
   auto made = RingReader::Make(store_->small_object_bytes());
   if (!made) return made.error();
   auto bell = MakeBell();
