@@ -148,7 +148,7 @@ Result<uint64_t> RingWriter::Append(const SmallPut& put, Waiter* waiter) {
     if (over_.has_value()) return *over_;
   }
   if (end == 0) return AppendInTurn(put, waiter);
-  RingBell();
+  RingBell(end);
   return end;
 }
 
@@ -164,7 +164,7 @@ Result<uint64_t> RingWriter::AppendInTurn(const SmallPut& put, Waiter* waiter) {
       if (over_.has_value()) return *over_;
       if (room) {
         const uint64_t end = Write(put, bytes, waiter);
-        RingBell();
+        RingBell(end);
         return end;
       }
       // Half of it at once: to sleep for each record would be slow.
@@ -221,13 +221,22 @@ void RingWriter::WriteFiller(uint64_t bytes) {
   submitted_ += bytes;
 }
 
-void RingWriter::RingBell() const {
+// Once for each sleep: as long as the record that it was rung for is not
+// answered, it need not be rung again, for between that answer and its next
+// sleep the store looks at `submitted`, after what the fence below orders.
+void RingWriter::RingBell(uint64_t count) {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (ring_->store_sleeps.load(std::memory_order_relaxed) == 0) return;
+  const uint32_t missing = static_cast<uint32_t>(count) -
+                           ring_->answered.load(std::memory_order_relaxed);
+  if (missing == 0 || missing > kRingResults) return;  // It is answered.
+  if (rung_for_.load(std::memory_order_acquire) > count - missing) return;
   const uint64_t one = 1;
   // EAGAIN: it rings already.  If the store is gone the session ends.
   while (::write(bell_.get(), &one, sizeof(one)) < 0 && errno == EINTR) {
   }
+  // Not before: another thread may count on it.
+  rung_for_.store(count, std::memory_order_release);
 }
 
 // --- collecting ---

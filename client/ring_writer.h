@@ -107,7 +107,8 @@ class RingWriter {
   uint64_t Write(const SmallPut& put, uint64_t record_bytes, Waiter* waiter)
       REQUIRES(mutex_);
   void WriteFiller(uint64_t bytes) REQUIRES(mutex_);
-  void RingBell() const;
+  // The first `count` records were submitted: wakes the store if it sleeps.
+  void RingBell(uint64_t count);
 
   // Takes the answers that are there.
   void Collect() REQUIRES(mutex_);
@@ -134,6 +135,7 @@ class RingWriter {
   const uint64_t fork_generation_;
 
   std::atomic<bool> is_over_{false};
+  std::atomic<uint64_t> rung_for_{0};  // The `count` of the last ring.
   std::atomic<uint32_t> spin_ns_;  // How long a wait spins before it sleeps.
 
   // Held by the one that waits for room, so that small records of others do

@@ -336,6 +336,34 @@ TEST_F(RingWriterTest, OnlyASleepingStoreIsRung) {
   EXPECT_EQ(fake_.TakeRings(), 1u);
 }
 
+TEST_F(RingWriterTest, AStoreThatIsWakingUpIsNotRungAgain) {
+  fake_.ring().store_sleeps = 1;
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(PutLater("a"));
+  EXPECT_EQ(fake_.TakeRings(), 1u);
+  // It has answered what it was rung for and sleeps again.
+  fake_.Answer(kRecordSealed);
+  EXPECT_TRUE(PutLater("b"));
+  EXPECT_EQ(fake_.TakeRings(), 1u);
+  EXPECT_TRUE(PutLater("c"));
+  EXPECT_EQ(fake_.TakeRings(), 0u);
+}
+
+TEST_F(RingWriterTest, AStoreThatSleepsAfterEachAnswerMissesNothing) {
+  fake_.ServeGladly();
+  for (int i = 0; i < 3000; ++i) {
+    if (i % 3 == 0) {
+      ASSERT_TRUE(Put("a"));
+    } else {
+      ASSERT_TRUE(PutLater("a"));
+    }
+    if (i % 100 == 0) {
+      ASSERT_TRUE(writer_->Flush(Soon()));
+      ASSERT_TRUE(Eventually([&] { return fake_.ring().store_sleeps == 1; }));
+    }
+  }
+  EXPECT_TRUE(writer_->Flush(Soon()));
+}
+
 TEST_F(RingWriterTest, ABellThatRingsAlreadyIsNoError) {
   fake_.ring().store_sleeps = 1;
   ASSERT_EQ(::eventfd_write(fake_.bell(), ~uint64_t{0} - 1), 0);
