@@ -313,7 +313,7 @@ TEST_F(RingWriterTest, FailuresOfPipelinedPutsKeepTheirIds) {
   fake_.Serve([](const FakeRing::Record& record) {
     return record.id.back() == '7' ? kTaken : kRecordSealed;
   });
-  for (int i = 0; i < 20000; ++i) {
+  for (size_t i = 0; i < 20000; ++i) {
     ASSERT_TRUE(PutLater(std::to_string(i), Content(1, i % 300)));
   }
   EXPECT_TRUE(writer_->Flush(Soon()));
