@@ -26,6 +26,9 @@ constexpr std::chrono::microseconds kNap{50};
 constexpr uint32_t kShortestSpinNs = 1000;
 constexpr uint32_t kLongestSpinNs = 10000;
 constexpr int kSpinsPerLook = 16;
+// One wait in so many spins for the longest time: a store that answers sooner
+// than it did is noticed again.
+constexpr uint32_t kWaitsPerProbe = 32;
 
 // The only processor is better left to the store.
 uint32_t FirstSpinNs() {
@@ -90,8 +93,11 @@ bool RingWriter::IsAnswered(uint32_t seen) const {
 
 // Longer the next time if it was worth it, else shorter.
 bool RingWriter::SpinForAnswer(uint32_t seen) {
-  const uint32_t budget_ns = spin_ns_.load(std::memory_order_relaxed);
-  if (budget_ns == 0) return IsAnswered(seen);
+  const uint32_t usual_ns = spin_ns_.load(std::memory_order_relaxed);
+  if (usual_ns == 0) return IsAnswered(seen);
+  const uint32_t waits = waits_.fetch_add(1, std::memory_order_relaxed);
+  const bool probes = waits % kWaitsPerProbe == 0;
+  const uint32_t budget_ns = probes ? kLongestSpinNs : usual_ns;
   const auto until = Clock::now() + std::chrono::nanoseconds(budget_ns);
   do {
     for (int i = 0; i < kSpinsPerLook; ++i) {
@@ -103,7 +109,7 @@ bool RingWriter::SpinForAnswer(uint32_t seen) {
       SpinOnce();
     }
   } while (Clock::now() < until);
-  spin_ns_.store(std::max(budget_ns / 2, kShortestSpinNs),
+  spin_ns_.store(std::max(usual_ns / 2, kShortestSpinNs),
                  std::memory_order_relaxed);
   return false;
 }

@@ -136,6 +136,7 @@ class RingWriter {
 
   std::atomic<bool> is_over_{false};
   std::atomic<uint64_t> rung_for_{0};  // The `count` of the last ring.
+  std::atomic<uint32_t> waits_{0};
   std::atomic<uint32_t> spin_ns_;  // How long a wait spins before it sleeps.
 
   // Held by the one that waits for room, so that small records of others do
