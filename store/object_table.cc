@@ -553,11 +553,14 @@ bool ObjectTable::EvictVictim(const Victim& victim,
 
 ObjectTable::Batch ObjectTable::EvictBatch(uint64_t bytes) {
   MutexLock lock(mutex_);
+  Batch batch;
   // The open slab is the youngest of all: it goes when nothing else is left.
-  if (policy_->size() == 0 && open_slab_ != nullptr && open_slab_->live() > 0) {
-    (void)CloseSlab();  // It has objects, so it is not dropped.
+  if (policy_->size() == 0 && open_slab_ != nullptr) {
+    DroppedSegment empty = CloseSlab();
+    batch.dropped_bytes += empty.charged_bytes;
+    if (empty.number != 0) batch.dropped.push_back(std::move(empty));
   }
-  Batch batch{.evictable = policy_->size()};
+  batch.evictable = policy_->size();
   const std::vector<Victim> victims = MarkVictims(bytes);
   std::unordered_set<uint64_t> wanted;
   for (const Victim& victim : victims) {

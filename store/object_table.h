@@ -134,6 +134,9 @@ class ObjectTable {
   // Makes a segment of `size_bytes`, which are charged, the open slab.  The one
   // before is closed; it may be dropped at once.
   Result<DroppedSegment> OpenSlab(uint64_t size_bytes) EXCLUDES(mutex_);
+  // Gives an open slab back in which nothing lives, and in which nothing was
+  // placed since the last call.
+  DroppedSegment CloseIdleSlab() EXCLUDES(mutex_);
   // See Store::PutSmall.
   void PutSmall(const Credentials& creator,
                 std::span<const SmallObject> objects,
@@ -269,6 +272,7 @@ class ObjectTable {
   std::vector<std::weak_ptr<Object>> used_ GUARDED_BY(mutex_);
   std::unordered_map<uint64_t, std::unique_ptr<Slab>> slabs_ GUARDED_BY(mutex_);
   Slab* open_slab_ GUARDED_BY(mutex_) = nullptr;
+  uint64_t idle_end_bytes_ GUARDED_BY(mutex_) = 0;  // See CloseIdleSlab.
   uint64_t slab_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t slab_objects_ GUARDED_BY(mutex_) = 0;
   uint64_t sealed_bytes_ GUARDED_BY(mutex_) = 0;

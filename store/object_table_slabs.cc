@@ -68,6 +68,14 @@ DroppedSegment ObjectTable::CloseSlab() {
   return {};
 }
 
+DroppedSegment ObjectTable::CloseIdleSlab() {
+  MutexLock lock(mutex_);
+  if (open_slab_ == nullptr || open_slab_->live() > 0) return {};
+  const bool idle = open_slab_->end_bytes() == idle_end_bytes_;
+  idle_end_bytes_ = open_slab_->end_bytes();
+  return idle ? CloseSlab() : DroppedSegment{};
+}
+
 DroppedSegment ObjectTable::LeaveSlab(Slab* slab) {
   if (slab->live() > 0 || slab->open()) return {};
   MakeUnevictable(slab->segment(), slab->size_bytes());

@@ -36,6 +36,7 @@ class Slab {
 
   uint64_t segment() const { return segment_; }
   uint64_t size_bytes() const { return size_bytes_; }
+  uint64_t end_bytes() const { return end_bytes_; }  // Placed so far.
 
   bool open() const { return memory_.data() != nullptr; }
   bool HasRoom(uint64_t bytes) const {

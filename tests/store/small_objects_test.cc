@@ -194,6 +194,15 @@ TEST_F(SmallObjectsTest, ASlabGoesWithItsLastObject) {
   EXPECT_EQ(Read("16"), half);
 }
 
+TEST_F(SmallObjectsTest, AnEmptyOpenSlabIsGivenBackWhenIdle) {
+  Put("a", "x");
+  EXPECT_EQ(used_bytes(), kSlabBytes);
+  ASSERT_TRUE(store_->Delete(*store_->FindSealed(Id("a")), {}));
+  ExpectUsedSoon(0);
+  Put("b", "y");
+  EXPECT_EQ(Read("b"), "y");
+}
+
 TEST_F(SmallObjectsTest, WhoeverHasADeadSlabMappedReadsOn) {
   Put("a", "still here");
   const ObjectRef object = *store_->FindSealed(Id("a"));
