@@ -43,6 +43,17 @@ Status Client::Put(const ObjectId& id, std::span<const std::byte> bytes,
   return impl_->Put(id, bytes, options);
 }
 
+Status Client::PutLater(const ObjectId& id, std::span<const std::byte> bytes,
+                        const CreateOptions& options) {
+  if (impl_ == nullptr) return MovedFrom();
+  return impl_->PutLater(id, bytes, options);
+}
+
+Result<std::vector<FailedPut>> Client::Flush(Timeout timeout) {
+  if (impl_ == nullptr) return MovedFrom();
+  return impl_->Flush(timeout);
+}
+
 Result<Object> Client::Get(const ObjectId& id, Timeout timeout) {
   if (impl_ == nullptr) return MovedFrom();
   return impl_->Get(id, timeout);

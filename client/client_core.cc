@@ -17,6 +17,18 @@ Result<std::shared_ptr<Session>> ClientCore::Current() {
   return current_;
 }
 
+HeldSession ClientCore::Hold() {
+  if (IsForked()) return {};
+  const size_t mine = MyStripe();
+  SpinLockHolder lock(stripes_[mine].lock);
+  Session* const session = stripes_[mine].session;
+  if (session == nullptr) return {};
+  SessionStripe& own = session->stripe(mine);
+  own.AssertLocked();  // The very lock that is held.
+  ++own.in_hand;
+  return HeldSession(session, mine);
+}
+
 void ClientCore::Publish(const std::shared_ptr<Session>& session) {
   MutexLock lock(mutex_);
   current_ = session;
@@ -32,6 +44,8 @@ void ClientCore::Publish(const std::shared_ptr<Session>& session) {
 }
 
 void ClientCore::Retire(const std::string& why) {
+  auto ending = Current();
+  if (ending) (*ending)->EndRing(why);
   std::shared_ptr<Session> retired;
   {
     MutexLock lock(mutex_);

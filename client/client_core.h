@@ -2,7 +2,9 @@
 // is the current one.  Lives as long as the client or any of its objects.
 //
 // Lock order: the fork registry's mutex, `mutex_`, a SegmentCache's mutex, a
-// stripe's lock.  A CallPool's mutex is taken with none of these held.
+// stripe's lock.  A CallPool's mutex is taken with none of these held, and so
+// are, in this order, a SessionRing's mutex, a RingWriter's two, and that of
+// the PutFailures.
 #ifndef VITRINE_CLIENT_CLIENT_CORE_H_
 #define VITRINE_CLIENT_CLIENT_CORE_H_
 
@@ -12,15 +14,41 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/fork.h"
 #include "client/mapped_object.h"
+#include "client/put_failures.h"
 #include "client/session.h"
 #include "client/session_stripe.h"
 #include "schema/base/mutex.h"
 
 namespace vitrine {
+
+// The current session, in use: it does not go away before this does.
+class HeldSession {
+ public:
+  HeldSession() = default;  // There is none.
+  // The caller has counted it as in hand in `stripe`.
+  HeldSession(Session* session, size_t stripe)
+      : session_(session), stripe_(stripe) {}
+  HeldSession(HeldSession&& other) noexcept
+      : session_(std::exchange(other.session_, nullptr)),
+        stripe_(other.stripe_) {}
+  HeldSession& operator=(HeldSession&&) = delete;
+  ~HeldSession() {
+    if (session_ == nullptr) return;
+    session_->Release(stripe_, SessionStripe::kNoPin, nullptr);
+  }
+
+  Session* get() const { return session_; }
+  Session* operator->() const { return session_; }
+
+ private:
+  Session* session_ = nullptr;
+  size_t stripe_ = 0;
+};
 
 // Thread-safe.
 class ClientCore : private ForkListener {
@@ -35,12 +63,16 @@ class ClientCore : private ForkListener {
 
   // The current session.  kForked.  kDisconnected: there is none.
   Result<std::shared_ptr<Session>> Current() EXCLUDES(mutex_);
+  // The same without contention, for hot paths.  None: Current says why.
+  HeldSession Hold();
   // Makes it the current one; there is none.
   void Publish(const std::shared_ptr<Session>& session) EXCLUDES(mutex_);
   // Takes the current one out of use.  `why` is what calls say from now on.
   void Retire(const std::string& why) EXCLUDES(mutex_);
   // Changes what calls say while there is no session.
   void SetWhy(const std::string& why) EXCLUDES(mutex_);
+
+  PutFailures& put_failures() { return put_failures_; }
 
   // All sessions that exist, for forks.
   void Add(Session* session) EXCLUDES(mutex_);
@@ -86,6 +118,7 @@ class ClientCore : private ForkListener {
 
   const uint64_t fork_generation_;
   ClientStripes stripes_;
+  PutFailures put_failures_;  // Locks itself.
 
   Mutex mutex_;
   std::shared_ptr<Session> current_ GUARDED_BY(mutex_);

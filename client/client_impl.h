@@ -28,8 +28,13 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
   // --- writer.cc ---
   Result<Writer> Create(const ObjectId& id, uint64_t size_bytes,
                         const CreateOptions& options);
+
+  // --- put.cc ---
   Status Put(const ObjectId& id, std::span<const std::byte> bytes,
              const CreateOptions& options);
+  Status PutLater(const ObjectId& id, std::span<const std::byte> bytes,
+                  const CreateOptions& options);
+  Result<std::vector<FailedPut>> Flush(Timeout timeout);
 
   // --- get.cc ---
   Result<Object> Get(const ObjectId& id, Timeout timeout);
@@ -73,6 +78,11 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
   Result<unsigned> ModeOf(const CreateOptions& options) const;
   Result<NewObject> Reserve(const ObjectId& id, uint64_t size_bytes,
                             const CreateOptions& options);
+  // The ring for such an object; null: it goes another way.
+  Result<RingWriter*> RingFor(const HeldSession& session, size_t size_bytes,
+                              const CreateOptions& options, unsigned mode);
+  Status PutDirectly(const ObjectId& id, std::span<const std::byte> bytes,
+                     const CreateOptions& options, unsigned mode);
   Status PutInline(const ObjectId& id, std::span<const std::byte> bytes,
                    const CreateOptions& options, unsigned mode);
   Status PutLarge(const ObjectId& id, std::span<const std::byte> bytes,

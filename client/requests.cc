@@ -99,7 +99,9 @@ Status ClientImpl::DeleteSome(std::span<const ObjectId> ids,
   for (const ObjectId& id : ids) {
     request.ids.push_back(id.text());
     IndexReader::Entry entry;
-    if (core_->TryFind(id, &entry).outcome == ClientCore::Outcome::kGot) {
+    // With an offset it is one of many in a segment that is needed again.
+    if (core_->TryFind(id, &entry).outcome == ClientCore::Outcome::kGot &&
+        entry.offset == 0) {
       segments.push_back(entry.segment);
     }
   }

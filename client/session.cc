@@ -69,6 +69,7 @@ struct Session::Welcome {
   std::vector<uint8_t> token;
   std::string state_dir;
   uint64_t page_bytes;
+  uint64_t small_object_bytes;
   IndexReader index;
   Mapping page;
   PrivateFd segment_dir;
@@ -86,6 +87,7 @@ Result<Session::Welcome> Session::TakeWelcome(Connection::Message message) {
   return Welcome{{reply->session()->begin(), reply->session()->end()},
                  TextOf(reply->state_dir()),
                  reply->page_bytes(),
+                 reply->small_object_bytes(),
                  std::move(*index),
                  std::move(*page),
                  std::move(message.fds[2])};
@@ -121,6 +123,7 @@ Session::Session(std::shared_ptr<ClientCore> core, const std::string& path,
       path_(path),
       state_dir_(std::move(welcome.state_dir)),
       page_bytes_(welcome.page_bytes),
+      small_object_bytes_(welcome.small_object_bytes),
       life_line_(std::move(life_line)),
       segment_dir_(std::move(welcome.segment_dir)),
       index_(std::move(welcome.index)),
@@ -133,6 +136,8 @@ Session::Session(std::shared_ptr<ClientCore> core, const std::string& path,
   segments_ = std::make_unique<SegmentCache>(&stripes_, &page->kept_mappings);
   calls_ = std::make_unique<CallPool>(path, std::move(welcome.token), name,
                                       [this] { Break(); });
+  ring_ = std::make_unique<SessionRing>(calls_.get(), &core_->put_failures(),
+                                        [this] { Break(); });
 }
 
 Session::~Session() { core_->Remove(this); }
@@ -186,7 +191,7 @@ Result<PrivateFd> Session::AskForDescriptor(const IndexReader::Entry& entry,
     return gone ? LookAgain() : answer.error();
   }
   // Deleted and made anew in between.
-  if ((*answer)->number() != entry.segment) return LookAgain();
+  if ((*answer)->segment() != entry.segment) return LookAgain();
   if (answer->fds.size() != 1) return Corrupt("the store sent no descriptor");
   return std::move(answer->fds[0]);
 }

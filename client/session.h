@@ -20,6 +20,7 @@
 #include "client/connection.h"
 #include "client/index_reader.h"
 #include "client/segment_cache.h"
+#include "client/session_ring.h"
 #include "client/session_stripe.h"
 #include "schema/client_page.h"
 
@@ -47,6 +48,9 @@ class Session {
   const IndexReader& index() const { return index_; }
   SessionStripe& stripe(size_t number) { return *stripes_[number]; }
   SegmentCache& segments() { return *segments_; }
+  SessionRing& ring() { return *ring_; }
+  // Objects of at most so many bytes may go through the ring.
+  uint64_t small_object_bytes() const { return small_object_bytes_; }
   const std::string& path() const { return path_; }
   const std::string& state_dir() const { return state_dir_; }
 
@@ -62,6 +66,10 @@ class Session {
   Error Serve(int cancel_fd);
   // Makes Serve return.
   void Break() { life_line_->Shutdown(); }
+
+  // Fails the puts that the store has not answered.  Before it stops being the
+  // current session, so that whoever sees that finds them failed.
+  void EndRing(const std::string& why) { ring_->End(why); }
 
   // Gives back what an object had.
   void Release(size_t stripe, int pin, LocalSegment* segment);
@@ -97,6 +105,7 @@ class Session {
   const std::string path_;
   const std::string state_dir_;
   const uint64_t page_bytes_;
+  const uint64_t small_object_bytes_;
   const std::unique_ptr<Connection> life_line_;
   const PrivateFd segment_dir_;
   const IndexReader index_;
@@ -104,6 +113,7 @@ class Session {
   SessionStripes stripes_;
   std::unique_ptr<SegmentCache> segments_;
   std::unique_ptr<CallPool> calls_;
+  std::unique_ptr<SessionRing> ring_;  // After the pool it asks through.
 };
 
 }  // namespace vitrine

@@ -14,6 +14,8 @@ constexpr int kYields = 32;
 constexpr std::chrono::microseconds kFirstSleep{20};
 constexpr int kLongestSleepFactor = 50;
 
+}  // namespace
+
 void SpinOnce() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
@@ -21,8 +23,6 @@ void SpinOnce() {
   std::atomic_signal_fence(std::memory_order_seq_cst);
 #endif
 }
-
-}  // namespace
 
 void Backoff::Pause() {
   ++rounds_;

@@ -36,6 +36,9 @@ class SCOPED_CAPABILITY SpinLockHolder {
   SpinLock& lock_;
 };
 
+// For the body of a loop that looks at memory again and again.
+void SpinOnce();
+
 // Waits a little, longer each time it is called in a row.
 class Backoff {
  public:

@@ -1,9 +1,4 @@
-// Create, Put and Writer.
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
+// Create and Writer.
 #include <utility>
 
 #include "client/client_impl.h"
@@ -14,30 +9,8 @@
 namespace vitrine {
 namespace {
 
-// A multiple of every page size, so that the kernel need not clear pages that
-// are written in whole.
-constexpr size_t kWriteBytes = size_t{64} << 20;
-
 // How long a child that was just forked may take to drop a descriptor.
 constexpr std::chrono::milliseconds kForkPatience{500};
-
-// write(2) rather than a mapping: the kernel fills new pages without clearing
-// them first and without a fault for each.  kUnsupported: not on hugetlbfs.
-Status WriteAll(const PrivateFd& fd, std::span<const std::byte> bytes) {
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t written = ::pwrite(fd.get(), bytes.data() + done,
-                                     std::min(kWriteBytes, bytes.size() - done),
-                                     static_cast<off_t>(done));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0 && errno == EINVAL) {
-      return Error{Code::kUnsupported, "write"};
-    }
-    if (written < 0) return ErrnoError("write an object", errno);
-    done += static_cast<size_t>(written);
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -204,52 +177,6 @@ Result<Writer> ClientImpl::Create(const ObjectId& id, uint64_t size_bytes,
   auto mapped = object->state->Map(object->fd, size_bytes);
   if (!mapped) return mapped.error();
   return Writer(std::move(object->state));
-}
-
-Status ClientImpl::Put(const ObjectId& id, std::span<const std::byte> bytes,
-                       const CreateOptions& options) {
-  auto mode = ModeOf(options);
-  if (!mode) return mode.error();
-  return bytes.size() <= kMaxInlinePutBytes
-             ? PutInline(id, bytes, options, *mode)
-             : PutLarge(id, bytes, options);
-}
-
-Status ClientImpl::PutInline(const ObjectId& id,
-                             std::span<const std::byte> bytes,
-                             const CreateOptions& options, unsigned mode) {
-  auto session = core_->Current();
-  if (!session) return session.error();
-  protocol::PutT request;
-  request.id = id.text();
-  request.data.resize(bytes.size());
-  if (!bytes.empty()) {
-    std::memcpy(request.data.data(), bytes.data(), bytes.size());
-  }
-  request.mode = mode;
-  request.metadata = PackMetadata(options.metadata);
-  request.timeout_ms = options.timeout.milliseconds();
-  auto answer = (*session)->calls().Ask<protocol::PutReply>(
-      std::move(request), DeadlineAfter(options.timeout));
-  if (!answer) return answer.error();
-  return {};
-}
-
-Status ClientImpl::PutLarge(const ObjectId& id,
-                            std::span<const std::byte> bytes,
-                            const CreateOptions& options) {
-  auto object = Reserve(id, bytes.size(), options);
-  if (!object) return object.error();
-  Writer::State& state = *object->state;
-  auto written = WriteAll(object->fd, bytes);
-  if (!written && written.error().code == Code::kUnsupported) {
-    written = state.Map(object->fd, bytes.size());
-    if (!written) return written;
-    std::memcpy(state.bytes().data(), bytes.data(), bytes.size());
-  }
-  if (!written) return written;
-  { const PrivateFd closed = std::move(object->fd); }
-  return state.Seal();
 }
 
 }  // namespace vitrine

@@ -154,6 +154,8 @@ class FileSystem : public Observer,
   // Counts the look-up, then makes sure that the object is still there.
   Answer<fuse_entry_param> MakeEntry(uint64_t dir, const ObjectRef& object);
   fuse_entry_param MakeWait(const ObjectId& id);
+  // What `direct/ID` points to.
+  std::string DirectPath(const ObjectRef& object, const ObjectInfo& info);
   Answer<void> Delete(const ObjectRef& object, const Credentials& who);
   // Attempt `attempt` of a seal; others follow while somebody writes.
   void Seal(const ObjectRef& object, const ObjectId& id, int attempt,

@@ -45,7 +45,7 @@ Answer<Attributes> FileSystem::GetAttributes(uint64_t node) {
   if (!object) return Errno{ESTALE};
   const ObjectInfo info = store_->Info(object);
   if (KindOf(node) == NodeKind::kObject) return OfObject(info);
-  return OfDirect(info, store_->SegmentPath(object).size());
+  return OfDirect(info, DirectPath(object, info).size());
 }
 
 void FileSystem::Set(uint64_t node, const SetAttributes& wanted,

@@ -131,12 +131,14 @@ Answer<FileSystem::ReadSource> FileSystem::Read(uint64_t handle,
     }
     return source;
   }
-  // A file on hugetlbfs is longer than its object.
-  const uint64_t end =
-      hugetlbfs_ ? store_->Info(file->object()).size_bytes : UINT64_MAX;
+  const ObjectInfo info = store_->Info(file->object());
+  // A file on hugetlbfs is longer than its object, and so is a slab.
+  const bool longer = hugetlbfs_ || info.in_slab();
+  const uint64_t end = longer ? info.size_bytes : UINT64_MAX;
   source.size = std::min<uint64_t>(size, end - std::min(end, offset));
+  source.offset += info.offset_bytes;
   source.segment = file->segment();
-  source.spliceable = !hugetlbfs_;
+  source.spliceable = !longer;
   carried_read_bytes_ += source.size;
   return source;
 }

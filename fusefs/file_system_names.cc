@@ -101,8 +101,7 @@ Answer<fuse_entry_param> FileSystem::MakeEntry(uint64_t dir,
   }
   const bool for_ever = dir == kSealedDir || link;
   const Attributes attributes =
-      link ? OfDirect(info, store_->SegmentPath(object).size())
-           : OfObject(info);
+      link ? OfDirect(info, DirectPath(object, info).size()) : OfObject(info);
   return EntryOf(node, attributes, for_ever ? kForeverSeconds : 0);
 }
 
@@ -115,10 +114,17 @@ void FileSystem::Forget(uint64_t node, uint64_t lookups) {
   if (KindOf(node) != NodeKind::kFixed) nodes_.Forget(node, lookups);
 }
 
+std::string FileSystem::DirectPath(const ObjectRef& object,
+                                   const ObjectInfo& info) {
+  // In a slab there is nothing to map that would begin with the object.
+  return info.in_slab() ? "../sealed/" + info.id.text()
+                        : store_->SegmentPath(object);
+}
+
 Answer<std::string> FileSystem::ReadLink(uint64_t node) {
   const ObjectRef object = nodes_.FindObject(node);
   if (!object || KindOf(node) != NodeKind::kDirect) return Errno{EINVAL};
-  return store_->SegmentPath(object);
+  return DirectPath(object, store_->Info(object));
 }
 
 Answer<void> FileSystem::Unlink(uint64_t dir, std::string_view name,

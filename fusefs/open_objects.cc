@@ -19,11 +19,12 @@ Result<OpenObjects::Opened> OpenObjects::Acquire(const ObjectRef& object,
   }
   auto segment = store_->Share(object);
   if (!segment) return segment.error();
+  const bool in_slab = store_->Info(object).in_slab();
   MutexLock lock(mutex_);
   Entry& entry = entries_[number];
   if (entry.opens++ == 0) {
     entry.opened.segment = *std::move(segment);
-    if (kernel_ != nullptr) {
+    if (kernel_ != nullptr && !in_slab) {
       const auto id = kernel_->RegisterBacking(entry.opened.segment->fd());
       // Not passed through then: slower, and just as right.
       if (id) entry.opened.backing_id = *id;

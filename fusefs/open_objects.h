@@ -4,7 +4,8 @@
 //  (1) An object has at most one backing id that opens are answered with, and
 //      it stays registered until the last of them is released: the kernel
 //      refuses a second one (EBUSY), and cached opens beside it (EIO).
-//  (2) Whether an object is passed through is decided at its first open and
+//  (2) One that shares its segment with others is not passed through.
+//  (3) Whether an object is passed through is decided at its first open and
 //      holds until its last release.
 #ifndef VITRINE_FUSEFS_OPEN_OBJECTS_H_
 #define VITRINE_FUSEFS_OPEN_OBJECTS_H_

@@ -59,8 +59,10 @@ po::options_description StoreGroup() {
       "huge-pages", po::value<std::string>()->value_name("auto|on|off"),
       "huge pages for objects (default: auto, wherever the kernel has them)")(
       "dedicated-threshold", po::value<std::string>()->value_name("SIZE"),
-      "objects of at least this size have a file of their own (default: 64K; "
-      "in this version every object has one)")(
+      "objects of at least this size have a file of their own; smaller ones "
+      "share some if clients put them and everybody may read them (default: "
+      "64K)")("strict", po::bool_switch(),
+              "give every object a file of its own, however small")(
       "external-store,e", po::value<std::string>()->value_name("URL"),
       "not available in this version");
   return group;
@@ -249,6 +251,7 @@ Status SetStoreOptions(const po::variables_map& values, StoreOptions* store) {
   }
   if (store->capacity_bytes == 0U) return Invalid("--capacity: is zero");
   if (threshold) store->dedicated_threshold_bytes = *threshold;
+  store->strict = values["strict"].as<bool>();
   if (!store->state_dir.empty()) return {};
   Result<std::string> state_dir = DefaultStateDir();
   if (!state_dir) return state_dir.error();

@@ -37,9 +37,12 @@ void CatalogBatch::AddEvent(QueuedEvent queued, bool with_history) {
     ++dropped_.events;
   }
   const uint64_t number = event.info.number;
+  // Small objects are created by their seal.
+  const bool created = kind == ObjectEventKind::kCreated ||
+                       (kind == ObjectEventKind::kSealed &&
+                        event.info.created_ns == event.info.sealed_ns);
   AddObject(number, ObjectRow{std::move(event.info), kind,
-                              IsGone(kind) ? queued.time_ns : 0,
-                              kind == ObjectEventKind::kCreated});
+                              IsGone(kind) ? queued.time_ns : 0, created});
 }
 
 void CatalogBatch::AddUses(const std::vector<ObjectInfo>& infos) {

@@ -1,48 +1,17 @@
 #include "store/client_registry.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <utility>
+
+#include "store/sealed_memfd.h"
 
 namespace vitrine {
 namespace {
 
-#ifndef MFD_NOEXEC_SEAL
-constexpr unsigned MFD_NOEXEC_SEAL = 8;
-#endif
-
 constexpr size_t kPageBytes = (sizeof(ClientPage) + 4095) / 4096 * 4096;
-
-Result<UniqueFd> MakeMemfd() {
-  constexpr char kName[] = "vitrine-client-page";
-  constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-  UniqueFd fd(::memfd_create(kName, kFlags | MFD_NOEXEC_SEAL));
-  // Kernels before 6.3 do not know the last flag.
-  if (!fd.valid() && errno == EINVAL) {
-    fd = UniqueFd(::memfd_create(kName, kFlags));
-  }
-  if (!fd.valid()) return ErrnoError("memfd_create", errno);
-  return fd;
-}
-
-// All of its memory is there and its size is final: nothing that the client
-// does to it can give the store SIGBUS.
-Result<UniqueFd> MakePage() {
-  Result<UniqueFd> fd = MakeMemfd();
-  if (!fd) return fd;
-  if (::fallocate(fd->get(), 0, 0, kPageBytes) != 0) {
-    return ErrnoError("take memory for a client's page", errno);
-  }
-  if (::fcntl(fd->get(), F_ADD_SEALS,
-              F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
-    return ErrnoError("seal a client's page", errno);
-  }
-  return fd;
-}
 
 ClientPage& PageIn(const Mapping& mapping) {
   return *reinterpret_cast<ClientPage*>(mapping.data());
@@ -87,7 +56,7 @@ nlohmann::json CleanName(const std::string& name) {
 }  // namespace
 
 Result<ClientRegistry::Added> ClientRegistry::Add(Client client) {
-  Result<UniqueFd> page = MakePage();
+  Result<UniqueFd> page = MakeSealedMemfd("vitrine-client-page", kPageBytes);
   if (!page) return page.error();
   Result<Mapping> mapping =
       Mapping::Map(page->get(), kPageBytes, PROT_READ | PROT_WRITE);

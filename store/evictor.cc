@@ -108,7 +108,7 @@ void Evictor::EvictOnce(uint64_t bytes) {
     numbers_.busy += batch.busy.size();
     numbers_.recalls += recalled;
   }
-  if (batch.dropped.empty()) return NoProgress(batch);
+  if (batch.evicted == 0 && batch.dropped.empty()) return NoProgress(batch);
   examined_in_vain_ = 0;
   rounds_in_vain_ = 0;
   CreditRequests(batch.dropped_bytes);

@@ -109,6 +109,7 @@ void Housekeeper::Run() {
     if (Clock::now() < next_chores) continue;
     next_chores = Clock::now() + kPause;
     ChargeWhatWasWritten();
+    orphans_->Add(table_->CloseIdleSlab());
     RecallOrphans();
     table_->DrainTouches();
     auto uses = table_->TakeUses();

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -41,6 +42,8 @@ class Journal {
   // kOutOfMemory: the file system is full; RecordRemoved of a live object
   // never says so.
   Status RecordSealed(const ObjectInfo& info, const Metadata& metadata);
+  // All of them, or none.  None has metadata.
+  Status RecordSealed(std::span<const ObjectInfo* const> infos);
   Status RecordRemoved(uint64_t number);
   Status RecordHold(uint64_t number, bool hold);
 

@@ -81,7 +81,9 @@ Result<JournalRecord> ReadSealed(const journal::Sealed& sealed) {
                   .sealed_ns = sealed.sealed_ns(),
                   .used_ns = sealed.used_ns(),
                   .use_count = sealed.use_count(),
-                  .hold = sealed.hold()};
+                  .hold = sealed.hold(),
+                  .slab = sealed.slab(),
+                  .offset_bytes = sealed.offset_bytes()};
   return JournalRecord(JournaledObject{std::move(info), std::move(*metadata)});
 }
 
@@ -92,13 +94,13 @@ Result<std::string> EncodeSealed(const ObjectInfo& info,
   FlatBufferBuilder builder;
   const auto id = builder.CreateString(info.id.text());
   const auto entries = AddMetadata(&builder, metadata);
-  std::string record =
-      Frame(&builder,
-            journal::CreateSealed(
-                builder, info.number, id, info.size_bytes, info.charged_bytes,
-                info.mode, info.uid, info.gid, info.creator_pid,
-                info.created_ns, info.modified_ns, info.sealed_ns, info.used_ns,
-                info.use_count, info.hold, entries));
+  std::string record = Frame(
+      &builder,
+      journal::CreateSealed(builder, info.number, id, info.size_bytes,
+                            info.charged_bytes, info.mode, info.uid, info.gid,
+                            info.creator_pid, info.created_ns, info.modified_ns,
+                            info.sealed_ns, info.used_ns, info.use_count,
+                            info.hold, entries, info.slab, info.offset_bytes));
   if (record.size() > kFrameBytes + kMaxPayloadBytes) {
     return Error{Code::kInvalidArgument, "too much metadata to be journaled"};
   }

@@ -30,7 +30,7 @@ struct Credentials {
 
 // A snapshot.  Times: nanoseconds since 1970; 0: not yet.
 struct ObjectInfo {
-  uint64_t number = 0;  // Never used twice; names the segment file.
+  uint64_t number = 0;  // Never used twice.
   ObjectId id;
   ObjectState state = ObjectState::kUnsealed;
   uint64_t size_bytes = 0;     // Of an unsealed object: as last seen.
@@ -45,6 +45,13 @@ struct ObjectInfo {
   int64_t used_ns = 0;     // Last known use.
   uint64_t use_count = 0;  // Known uses; gets by native clients are sampled.
   bool hold = false;
+  // Where its bytes are: in a slab, which small sealed objects share, or (0) in
+  // a segment of its own, which has its number.
+  uint64_t slab = 0;
+  uint64_t offset_bytes = 0;
+
+  bool in_slab() const { return slab != 0; }
+  uint64_t segment() const { return in_slab() ? slab : number; }
 };
 
 // True if the permission bits of `info` let `who` read it; `who` root: always.

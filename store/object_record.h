@@ -9,6 +9,7 @@
 #include "schema/index_layout.h"
 #include "store/object.h"
 #include "store/segment_file.h"
+#include "store/slab.h"
 
 namespace vitrine {
 
@@ -27,7 +28,8 @@ class Object {
   const uint64_t number;
   ObjectInfo info;
   std::shared_ptr<const Metadata> metadata;
-  // The store's one description of the segment, while somebody needs it.
+  Slab* slab = nullptr;  // Null: the segment is its own.
+  // The store's one description of its own segment, while somebody needs it.
   std::weak_ptr<SegmentFile> shared;
   // Charged besides the segment, for metadata.
   uint64_t overhead_bytes = 0;

@@ -14,6 +14,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kWorkers = 2;
+// A slab is a huge page where the store is large enough.
+constexpr uint64_t kMostSlabBytes = 2 << 20;
+constexpr uint64_t kLeastSlabBytes = 64 << 10;
+constexpr uint64_t kLeastSlabs = 64;
 // What a passthrough writer may write before the evictor reacts.
 constexpr uint64_t kRunwayBytes = 64 << 20;
 // An eviction takes some 15 us; a writer, 4 GB/s.
@@ -69,6 +73,7 @@ Status ObjectStore::Start() {
   const uint64_t capacity = place_->capacity_bytes();
   budget_ = std::make_unique<MemoryBudget>(capacity, LowWater(capacity));
   if (Status ok = Restore(journaled); !ok) return ok;
+  SetUpSlabs();
   orphans_ = std::make_unique<Orphans>(budget_.get());
   housekeeper_ =
       std::make_unique<Housekeeper>(table_.get(), &segments_, orphans_.get(),
@@ -94,9 +99,10 @@ Status ObjectStore::Restore(
   auto live = table_->Restore(journaled);
   if (!live) return live.error();
   for (const ObjectInfo& info : *live) {
-    budget_->ForceCharge(info.charged_bytes +
+    budget_->ForceCharge((info.in_slab() ? 0 : info.charged_bytes) +
                          MetadataCharge(journaled.at(info.number).metadata));
   }
+  budget_->ForceCharge(table_->Count().slab_bytes);
   if (Status ok = catalog_->Reconcile(*live); !ok) return ok;
   table_->AddObserver(catalog_.get());
   return Status();
@@ -321,13 +327,13 @@ bool ObjectStore::EvictorKeepsAhead() const {
   const uint64_t room = limit - std::min(limit, budget.used_bytes);
   if (room / (watch_->Count().writers + 1) < kRunwayBytes) return false;
   const ObjectTable::Victims victims = table_->CountEvictable();
-  const bool fast = victims.bytes >= victims.objects * kQuickVictimBytes;
+  const bool fast = victims.bytes >= victims.segments * kQuickVictimBytes;
   const uint64_t free = budget.capacity_bytes -
                         std::min(budget.capacity_bytes, budget.used_bytes);
-  if (victims.objects > 0 && fast) return true;
+  if (victims.segments > 0 && fast) return true;
   // Few bytes a victim, or no victim: only what is free already counts.
   return free >= std::max(kRunwayBytes,
-                          victims.objects > 0 ? budget.capacity_bytes / 4 : 0);
+                          victims.segments > 0 ? budget.capacity_bytes / 4 : 0);
 }
 
 Result<WriteMode> ObjectStore::BeginWriting(const ObjectRef& object) {
@@ -397,6 +403,49 @@ Status ObjectStore::Abort(const ObjectRef& object) {
   return Status();
 }
 
+// --- small objects ---
+
+void ObjectStore::SetUpSlabs() {
+  const uint64_t page_bytes = segments_.page_bytes();
+  slab_bytes_ = std::clamp(budget_->capacity_bytes() / kLeastSlabs,
+                           kLeastSlabBytes, kMostSlabBytes);
+  slab_bytes_ = std::max(slab_bytes_ - slab_bytes_ % page_bytes, page_bytes);
+  // Where pages are larger than slabs should be, files of their own are better.
+  if (options_.strict || slab_bytes_ > kMostSlabBytes) return;
+  const uint64_t below_threshold =
+      options_.dedicated_threshold_bytes -
+      std::min<uint64_t>(options_.dedicated_threshold_bytes, 1);
+  small_object_bytes_ = std::min(below_threshold, slab_bytes_ / 8);
+}
+
+void ObjectStore::PutSmall(const Credentials& creator,
+                           std::span<const SmallObject> objects,
+                           std::vector<Status>* results) {
+  table_->PutSmall(creator, objects, results);
+}
+
+Status ObjectStore::OpenSlab() {
+  auto before = table_->OpenSlab(slab_bytes_);
+  if (!before) {
+    budget_->Uncharge(slab_bytes_);
+    return before.error();
+  }
+  DropNow(*std::move(before));
+  return Status();
+}
+
+void ObjectStore::AddRoom(SpaceWait wait, Done<void> done) {
+  if (small_object_bytes_ == 0) {
+    return done(Error{Code::kUnsupported, "this store has no slabs"});
+  }
+  if (budget_->TryCharge(slab_bytes_)) return done(OpenSlab());
+  budget_->Charge(slab_bytes_, wait,
+                  [this, done = std::move(done)](Status granted) {
+                    if (!granted) return done(Explain(granted.error()));
+                    workers_->Run([this, done] { done(OpenSlab()); });
+                  });
+}
+
 // --- sealed objects ---
 
 Result<ObjectRef> ObjectStore::FindSealed(const ObjectId& id) {
@@ -410,9 +459,10 @@ Result<ObjectRef> ObjectStore::FindUnsealed(const ObjectId& id) {
 Status ObjectStore::Delete(const ObjectRef& object, const Credentials& who) {
   auto dropped = table_->Delete(object, who);
   if (!dropped) return dropped.error();
+  const uint64_t segment = dropped->number;
   DropNow(*std::move(dropped));
   // Clients that only keep it mapped for next time should let go.
-  clients_.Recall({object->number});
+  if (segment != 0) clients_.Recall({segment});
   return Status();
 }
 
@@ -454,7 +504,7 @@ bool ObjectStore::InUse(const ObjectRef& object) {
 void ObjectStore::Touch(const ObjectRef& object) { table_->Touch(object); }
 
 std::string ObjectStore::SegmentPath(const ObjectRef& object) {
-  return segments_.PathOf(object->number);
+  return segments_.PathOf(table_->Info(object).segment());
 }
 
 std::vector<ObjectRef> ObjectStore::List(ObjectState state) {

@@ -65,6 +65,12 @@ class ObjectStore : public Store {
   Status Seal(const ObjectRef& object, const ObjectId& id) override;
   Status Abort(const ObjectRef& object) override;
 
+  uint64_t small_object_bytes() const override { return small_object_bytes_; }
+  void PutSmall(const Credentials& creator,
+                std::span<const SmallObject> objects,
+                std::vector<Status>* results) override;
+  void AddRoom(SpaceWait wait, Done<void> done) override;
+
   Result<ObjectRef> FindSealed(const ObjectId& id) override;
   Result<ObjectRef> FindUnsealed(const ObjectId& id) override;
   Status Delete(const ObjectRef& object, const Credentials& who) override;
@@ -114,6 +120,8 @@ class ObjectStore : public Store {
   bool EvictorKeepsAhead() const;
   uint64_t RoundUp(uint64_t bytes) const;
   void DropNow(DroppedSegment dropped);
+  void SetUpSlabs();
+  Status OpenSlab();
   // Says in the message who uses what.
   Error Explain(const Error& error) const;
   nlohmann::json MemoryJson() const;
@@ -131,6 +139,8 @@ class ObjectStore : public Store {
   std::map<std::string, std::function<nlohmann::json()>> sources_
       GUARDED_BY(sources_mutex_);
 
+  uint64_t slab_bytes_ = 0;
+  uint64_t small_object_bytes_ = 0;
   bool running_ = false;
   bool abandoned_ = false;  // The memory stays for the next start.
   // Each uses those above it.

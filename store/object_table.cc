@@ -12,6 +12,7 @@ namespace {
 
 // Victims looked at under one hold of the mutex.
 constexpr size_t kVictimsPerBatch = 32;
+constexpr size_t kSlabVictimsPerBatch = 1024;
 
 int64_t NowNs() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -283,8 +284,8 @@ Status ObjectTable::Publish(const ObjectRef& object) {
   const ObjectInfo& info = object->info;
   uint32_t flags = ReadableByAll(info) ? kSlotReadableByAll : 0;
   if (!object->metadata->empty()) flags |= kSlotHasMetadata;
-  auto slot = index_.Publish(info.id, {.segment = object->number,
-                                       .offset = 0,
+  auto slot = index_.Publish(info.id, {.segment = info.segment(),
+                                       .offset = info.offset_bytes,
                                        .size_bytes = info.size_bytes,
                                        .flags = flags});
   if (!slot) return slot.error();
@@ -294,8 +295,33 @@ Status ObjectTable::Publish(const ObjectRef& object) {
   sealed_.emplace(info.id.text(), object);
   sealed_by_number_.emplace(object->number, object);
   sealed_bytes_ += object->cost_bytes();
-  if (!info.hold) MakeEvictable(*object);
+  if (info.hold) CountHold(*object, true);
+  if (object->slab != nullptr) {
+    object->slab->Add(*slot);
+    ++slab_objects_;
+  } else if (!info.hold) {
+    MakeEvictable(object->number, object->cost_bytes());
+  }
   return Status();
+}
+
+void ObjectTable::Unpublish(const Object& object) {
+  index_.Remove(object.slot);
+  sealed_by_slot_[object.slot] = nullptr;
+  sealed_bytes_ -= object.cost_bytes();
+  if (object.info.hold) CountHold(object, false);
+  if (object.slab != nullptr) {
+    object.slab->Remove();
+    --slab_objects_;
+  } else if (!object.info.hold) {
+    MakeUnevictable(object.number, object.cost_bytes());
+  }
+  // A record that outlives its segment is ignored by the next Restore.
+  if (Status ok = journal_.RecordRemoved(object.number); !ok) {
+    spdlog::warn("journal: {}", ok.error().ToString());
+  }
+  sealed_.erase(object.info.id.text());
+  sealed_by_number_.erase(object.number);
 }
 
 Status ObjectTable::CommitSeal(const ObjectRef& object) {
@@ -365,28 +391,28 @@ Result<DroppedSegment> ObjectTable::Abort(const ObjectRef& object) {
   return Drop(object, ObjectEventKind::kAborted);
 }
 
-DroppedSegment ObjectTable::Drop(const ObjectRef& object, ObjectEventKind why) {
-  const ObjectRef keep_alive = object;
-  ObjectInfo& info = object->info;
+DroppedSegment ObjectTable::TakeSegment(Object* object) {
   DroppedSegment dropped{.number = object->number,
                          .charged_bytes = object->cost_bytes()};
-  if (auto file = ShareLocked(object.get())) dropped.file = *file;
+  if (auto file = ShareLocked(object)) dropped.file = *file;
   if (Status ok = segments_->Unlink(object->number); !ok) {
     spdlog::error("unlink: {}", ok.error().ToString());
   }
+  return dropped;
+}
+
+DroppedSegment ObjectTable::Drop(const ObjectRef& object, ObjectEventKind why) {
+  const ObjectRef keep_alive = object;
+  ObjectInfo& info = object->info;
+  DroppedSegment dropped;
+  if (object->slab == nullptr) dropped = TakeSegment(object.get());
   if (info.state == ObjectState::kSealed) {
-    index_.Remove(object->slot);
-    sealed_by_slot_[object->slot] = nullptr;
-    sealed_bytes_ -= object->cost_bytes();
-    if (!info.hold) MakeUnevictable(*object);
-    sealed_by_number_.erase(object->number);
-    sealed_.erase(info.id.text());
-    // A record that outlives its segment is ignored by the next Restore.
-    if (Status ok = journal_.RecordRemoved(object->number); !ok) {
-      spdlog::warn("journal: {}", ok.error().ToString());
-    }
+    Unpublish(*object);
   } else {
     unsealed_.erase(info.id.text());
+  }
+  if (object->slab != nullptr) {
+    dropped = LeaveSlab(std::exchange(object->slab, nullptr));
   }
   info.state = ObjectState::kGone;
   info.charged_bytes = 0;
@@ -443,71 +469,117 @@ Status ObjectTable::SetHold(const ObjectRef& object, bool hold,
   if (object->info.hold == hold) return Status();
   if (Status ok = journal_.RecordHold(object->number, hold); !ok) return ok;
   object->info.hold = hold;
-  if (hold) {
-    MakeUnevictable(*object);
-  } else {
-    MakeEvictable(*object);
+  CountHold(*object, hold);
+  if (object->slab == nullptr && hold) {
+    MakeUnevictable(object->number, object->cost_bytes());
+  } else if (object->slab == nullptr) {
+    MakeEvictable(object->number, object->cost_bytes());
   }
   Notify(ObjectEventKind::kHoldChanged, *object, object->info.id);
   return Status();
 }
 
-std::vector<ObjectRef> ObjectTable::MarkVictims(uint64_t bytes, Batch* batch) {
-  std::vector<ObjectRef> victims;
+std::vector<ObjectTable::Victim> ObjectTable::MarkVictims(uint64_t bytes) {
+  std::vector<Victim> victims;
   uint64_t marked_bytes = 0;
-  policy_->Visit([&](uint64_t number) REQUIRES(mutex_) {
-    const ObjectRef& object = sealed_by_number_.at(number);
-    victims.push_back(object);
-    marked_bytes += object->cost_bytes();
-    return victims.size() < kVictimsPerBatch && marked_bytes < bytes;
+  policy_->Visit([&](uint64_t segment) REQUIRES(mutex_) {
+    Victim& victim = victims.emplace_back(MakeVictim(segment));
+    marked_bytes += victim.bytes;
+    return victim.slab == nullptr && victims.size() < kVictimsPerBatch &&
+           marked_bytes < bytes;
   });
-  for (const ObjectRef& victim : victims) index_.MarkEvicting(victim->slot);
-  batch->evictable = policy_->size();
+  for (const Victim& victim : victims) {
+    for (const ObjectRef& object : victim.objects) {
+      index_.MarkEvicting(object->slot);
+    }
+  }
   return victims;
 }
 
-bool ObjectTable::EvictOne(const ObjectRef& object, Batch* batch) {
-  if (object->shared.use_count() > 0) {
-    ++batch->opened;
-    return false;
+ObjectTable::Victim ObjectTable::MakeVictim(uint64_t segment) {
+  const auto object = sealed_by_number_.find(segment);
+  if (object != sealed_by_number_.end()) {
+    return {.segment = segment,
+            .bytes = object->second->cost_bytes(),
+            .objects = {object->second}};
   }
-  auto file = ShareLocked(object.get());
+  Slab* const slab = slabs_.at(segment).get();
+  return {.segment = segment,
+          .bytes = slab->size_bytes(),
+          .slab = slab,
+          .objects = SlabVictims(*slab, kSlabVictimsPerBatch)};
+}
+
+// The description that says so keeps its lease while the caller has it.
+std::shared_ptr<SegmentFile> ObjectTable::LeaseVictim(const Victim& victim,
+                                                      Batch* batch) {
+  const auto& shared =
+      victim.slab != nullptr ? victim.slab->shared : victim.objects[0]->shared;
+  if (shared.use_count() > 0) {
+    ++batch->opened;
+    return nullptr;
+  }
+  auto file = victim.slab != nullptr ? ShareSlabLocked(victim.slab)
+                                     : ShareLocked(victim.objects[0].get());
   if (!file) {
     spdlog::error("eviction: {}", file.error().ToString());
-    return false;
+    return nullptr;
   }
   auto alone = (*file)->LeaseAlone();
-  if (!alone || !*alone) {
-    batch->busy.push_back(object->number);
-    return false;
+  if (alone && *alone) return *file;
+  batch->busy.push_back(victim.segment);
+  return nullptr;
+}
+
+bool ObjectTable::EvictVictim(const Victim& victim,
+                              const std::unordered_set<uint64_t>& pins,
+                              Batch* batch) {
+  const auto file = LeaseVictim(victim, batch);
+  if (file == nullptr) return false;
+  bool evicted = false;
+  for (const ObjectRef& object : victim.objects) {
+    if (pins.contains(index_.PinOf(object->slot))) continue;
+    evicted = true;
+    ++batch->evicted;
+    ++evicted_objects_;
+    evicted_bytes_ += object->cost_bytes();
+    DroppedSegment dropped = Drop(object, ObjectEventKind::kEvicted);
+    if (dropped.number == 0) continue;  // Others live there still.
+    batch->dropped_bytes += dropped.charged_bytes;
+    batch->dropped.push_back(std::move(dropped));
   }
-  batch->dropped_bytes += object->cost_bytes();
-  ++evicted_objects_;
-  evicted_bytes_ += object->cost_bytes();
-  batch->dropped.push_back(Drop(object, ObjectEventKind::kEvicted));
-  return true;
+  return evicted;
 }
 
 ObjectTable::Batch ObjectTable::EvictBatch(uint64_t bytes) {
-  Batch batch;
   MutexLock lock(mutex_);
-  const std::vector<ObjectRef> victims = MarkVictims(bytes, &batch);
-  if (victims.empty()) return batch;
+  Batch batch;
+  // The open slab is the youngest of all: it goes when nothing else is left.
+  if (policy_->size() == 0 && open_slab_ != nullptr) {
+    DroppedSegment empty = CloseSlab();
+    batch.dropped_bytes += empty.charged_bytes;
+    if (empty.number != 0) batch.dropped.push_back(std::move(empty));
+  }
+  batch.evictable = policy_->size();
+  const std::vector<Victim> victims = MarkVictims(bytes);
   std::unordered_set<uint64_t> wanted;
-  for (const ObjectRef& victim : victims) {
-    wanted.insert(index_.PinOf(victim->slot));
+  for (const Victim& victim : victims) {
+    for (const ObjectRef& object : victim.objects) {
+      wanted.insert(index_.PinOf(object->slot));
+    }
   }
   const auto pins = clients_->FindPins(wanted);
-  for (const ObjectRef& victim : victims) {
-    if (batch.dropped_bytes >= bytes) {
-      index_.Unmark(victim->slot);
-      continue;
+  for (const Victim& victim : victims) {
+    const bool enough = batch.dropped_bytes >= bytes;
+    if (!enough) ++batch.examined;
+    const bool evicted = !enough && EvictVictim(victim, pins, &batch);
+    for (const ObjectRef& object : victim.objects) {
+      if (object->info.state == ObjectState::kSealed) {
+        index_.Unmark(object->slot);
+      }
     }
-    ++batch.examined;
-    const bool pinned = pins.contains(index_.PinOf(victim->slot));
-    if (!pinned && EvictOne(victim, &batch)) continue;
-    index_.Unmark(victim->slot);
-    policy_->Touch(victim->number);  // Whoever has it is using it now.
+    // Whoever has it is using it now.
+    if (!enough && !evicted) policy_->Touch(victim.segment);
   }
   return batch;
 }
@@ -533,10 +605,11 @@ std::shared_ptr<const Metadata> ObjectTable::GetMetadata(
 Result<UniqueFd> ObjectTable::OpenForReading(const ObjectRef& object) const {
   MutexLock lock(mutex_);
   if (object->info.state == ObjectState::kGone) return Gone(*object);
-  return segments_->OpenFresh(object->number, O_RDONLY);
+  return segments_->OpenFresh(object->info.segment(), O_RDONLY);
 }
 
 Result<std::shared_ptr<SegmentFile>> ObjectTable::ShareLocked(Object* object) {
+  if (object->slab != nullptr) return ShareSlabLocked(object->slab);
   if (auto file = object->shared.lock()) return file;
   if (object->info.state == ObjectState::kGone) return Gone(*object);
   auto opened = segments_->OpenShared(object->number);
@@ -558,6 +631,8 @@ bool ObjectTable::InUse(const ObjectRef& object) {
       !clients_->FindPins({index_.PinOf(object->slot)}).empty()) {
     return true;
   }
+  // Whoever has a slab mapped may read any of its objects, or none.
+  if (object->slab != nullptr) return object->slab->shared.use_count() > 0;
   auto file = ShareLocked(object.get());
   if (!file) return false;
   auto alone = (*file)->LeaseAlone();
@@ -568,7 +643,7 @@ bool ObjectTable::InUse(const ObjectRef& object) {
 void ObjectTable::TouchLocked(Object* object) {
   ++object->info.use_count;
   object->info.used_ns = NowNs();
-  policy_->Touch(object->number);
+  policy_->Touch(object->info.segment());
   if (!std::exchange(object->uses_changed, true)) {
     used_.push_back(sealed_by_number_.at(object->number));
   }
@@ -637,13 +712,15 @@ ObjectTable::Numbers ObjectTable::Count() const {
                   .unsealed_objects = unsealed_.size(),
                   .evicted_objects = evicted_objects_,
                   .evicted_bytes = evicted_bytes_,
-                  .evictable_objects = policy_->size(),
+                  .evictable_segments = policy_->size(),
+                  .slabs = slabs_.size(),
+                  .slab_bytes = slab_bytes_,
+                  .slab_objects = slab_objects_,
                   .index_bytes = index_.allocated_bytes(),
                   .journal_bytes = journal_.size_bytes()};
-  // What is sealed and not held is what may be evicted.
   numbers.sealed_bytes = sealed_bytes_;
-  numbers.held_objects = sealed_.size() - policy_->size();
-  numbers.held_bytes = sealed_bytes_ - evictable_bytes_;
+  numbers.held_objects = held_objects_;
+  numbers.held_bytes = held_bytes_;
   for (const auto& [id, object] : unsealed_) {
     numbers.unsealed_bytes += object->cost_bytes();
   }
@@ -657,17 +734,22 @@ std::pair<size_t, size_t> ObjectTable::CountObjects() const {
 
 ObjectTable::Victims ObjectTable::CountEvictable() const {
   MutexLock lock(mutex_);
-  return {.objects = policy_->size(), .bytes = evictable_bytes_};
+  return {.segments = policy_->size(), .bytes = evictable_bytes_};
 }
 
-void ObjectTable::MakeEvictable(const Object& object) {
-  policy_->Add(object.number);
-  evictable_bytes_ += object.cost_bytes();
+void ObjectTable::MakeEvictable(uint64_t segment, uint64_t bytes) {
+  policy_->Add(segment);
+  evictable_bytes_ += bytes;
 }
 
-void ObjectTable::MakeUnevictable(const Object& object) {
-  policy_->Remove(object.number);
-  evictable_bytes_ -= object.cost_bytes();
+void ObjectTable::MakeUnevictable(uint64_t segment, uint64_t bytes) {
+  policy_->Remove(segment);
+  evictable_bytes_ -= bytes;
+}
+
+void ObjectTable::CountHold(const Object& object, bool hold) {
+  held_objects_ += hold ? 1 : -1;
+  held_bytes_ += hold ? object.cost_bytes() : -object.cost_bytes();
 }
 
 Result<UniqueFd> ObjectTable::OpenIndex() const {
@@ -682,6 +764,7 @@ Status ObjectTable::RestoreOne(const JournaledObject& journaled) {
   object->info.state = ObjectState::kSealed;
   object->metadata = std::make_shared<const Metadata>(journaled.metadata);
   object->overhead_bytes = MetadataCharge(journaled.metadata);
+  if (object->info.in_slab()) return RestoreInSlab(object);
   auto file = ShareLocked(object.get());
   if (!file) return file.error();
   auto extent = (*file)->Stat();
@@ -706,9 +789,13 @@ Result<std::vector<ObjectInfo>> ObjectTable::Restore(
   MutexLock lock(mutex_);
   auto segments = segments_->ListAll();
   if (!segments) return segments.error();
+  std::unordered_set<uint64_t> wanted;
+  for (const auto& [number, object] : journaled) {
+    wanted.insert(object.info.segment());
+  }
   for (uint64_t number : *segments) {
     next_number_ = std::max(next_number_, number + 1);
-    if (journaled.contains(number)) continue;
+    if (wanted.contains(number)) continue;
     if (Status ok = segments_->Unlink(number); !ok) return ok.error();
   }
   std::vector<const JournaledObject*> by_use;
@@ -730,8 +817,14 @@ Result<std::vector<ObjectInfo>> ObjectTable::Restore(
       spdlog::warn("not restored: `{}`: {}", object->info.id.text(),
                    ok.error().ToString());
       (void)journal_.RecordRemoved(object->info.number);
-      (void)segments_->Unlink(object->info.number);
+      if (!object->info.in_slab()) {
+        (void)segments_->Unlink(object->info.number);
+      }
     }
+  }
+  for (Slab* slab : EmptySlabs()) {
+    MakeUnevictable(slab->segment(), slab->size_bytes());
+    (void)DropSlab(slab);
   }
   return live;
 }

@@ -7,17 +7,21 @@
 //  (1) An object is in exactly one of the maps of its state; GONE: in none.
 //  (2) A SEALED object has an index slot, a whole journal record and a segment
 //      that is read-only; no other object has any of them.
-//  (3) The eviction policy knows exactly the SEALED objects that are not held.
+//  (3) The eviction policy knows exactly the segments that may go: those of
+//      SEALED objects that are not held, and closed slabs.
 //  (4) A segment's memory is charged from its first page on: the budget's
-//      charge is the sum of `charged_bytes` over objects and orphans.
+//      charge is the sum over unsealed and dedicated objects, slabs, orphans.
+//  (5) A slab has a live object or is the open one.  Objects in it are SEALED.
 #ifndef VITRINE_STORE_OBJECT_TABLE_H_
 #define VITRINE_STORE_OBJECT_TABLE_H_
 
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -29,6 +33,7 @@
 #include "store/object_record.h"
 #include "store/observer.h"
 #include "store/segment_file.h"
+#include "store/slab.h"
 #include "store/store.h"
 
 namespace vitrine {
@@ -118,11 +123,24 @@ class ObjectTable {
     uint64_t dropped_bytes = 0;
     size_t examined = 0;   // Those that were dropped among them.
     size_t evictable = 0;  // All that could be victims before the batch.
-    size_t opened = 0;  // Open through the mount; its close may be under way.
+    size_t opened = 0;   // Open through the mount; its close may be under way.
+    size_t evicted = 0;  // Objects; a slab goes with its last one.
     std::vector<uint64_t> busy;  // Somebody has these open or mapped.
   };
   // Evicts victims until `bytes` are dropped or a few dozen were examined.
   Batch EvictBatch(uint64_t bytes) EXCLUDES(mutex_);
+
+  // --- small objects, in slabs (object_table_slabs.cc) ---
+  // Makes a segment of `size_bytes`, which are charged, the open slab.  The one
+  // before is closed; it may be dropped at once.
+  Result<DroppedSegment> OpenSlab(uint64_t size_bytes) EXCLUDES(mutex_);
+  // Gives an open slab back in which nothing lives, and in which nothing was
+  // placed since the last call.
+  DroppedSegment CloseIdleSlab() EXCLUDES(mutex_);
+  // See Store::PutSmall.
+  void PutSmall(const Credentials& creator,
+                std::span<const SmallObject> objects,
+                std::vector<Status>* results) EXCLUDES(mutex_);
 
   // --- any object ---
   ObjectInfo Info(const ObjectRef& object) EXCLUDES(mutex_);
@@ -152,7 +170,10 @@ class ObjectTable {
     uint64_t unsealed_bytes = 0;
     uint64_t evicted_objects = 0;
     uint64_t evicted_bytes = 0;
-    uint64_t evictable_objects = 0;
+    uint64_t evictable_segments = 0;
+    uint64_t slabs = 0;
+    uint64_t slab_bytes = 0;
+    uint64_t slab_objects = 0;
     uint64_t index_bytes = 0;
     uint64_t journal_bytes = 0;
   };
@@ -161,7 +182,7 @@ class ObjectTable {
   std::pair<size_t, size_t> CountObjects() const EXCLUDES(mutex_);
   // All that could be evicted if nobody used it.
   struct Victims {
-    size_t objects = 0;
+    size_t segments = 0;
     uint64_t bytes = 0;
   };
   Victims CountEvictable() const EXCLUDES(mutex_);
@@ -187,18 +208,53 @@ class ObjectTable {
   void TakeExtent(const SegmentFile::Extent& extent, ObjectInfo* info) const;
   Status Publish(const ObjectRef& object) REQUIRES(mutex_);
   Status RestoreOne(const JournaledObject& journaled) REQUIRES(mutex_);
-  // Takes the object out of every structure and unlinks its segment.
+  // Takes the object out of every structure and unlinks its segment, or its
+  // slab with the last object.
   DroppedSegment Drop(const ObjectRef& object, ObjectEventKind why)
       REQUIRES(mutex_);
-  void MakeEvictable(const Object& object) REQUIRES(mutex_);
-  void MakeUnevictable(const Object& object) REQUIRES(mutex_);
+  void Unpublish(const Object& object) REQUIRES(mutex_);
+  DroppedSegment TakeSegment(Object* object) REQUIRES(mutex_);
+  // The segment may go from now on, or may not.
+  void MakeEvictable(uint64_t segment, uint64_t bytes) REQUIRES(mutex_);
+  void MakeUnevictable(uint64_t segment, uint64_t bytes) REQUIRES(mutex_);
+  // Counts a hold that begins or ends.
+  void CountHold(const Object& object, bool hold) REQUIRES(mutex_);
   void TouchLocked(Object* object) REQUIRES(mutex_);
   void Notify(ObjectEventKind kind, const Object& object,
               const ObjectId& old_id) REQUIRES(mutex_);
-  std::vector<ObjectRef> MarkVictims(uint64_t bytes, Batch* batch)
+  // A segment that may be next to go, and those of its objects that go now.
+  struct Victim {
+    uint64_t segment = 0;
+    uint64_t bytes = 0;
+    Slab* slab = nullptr;
+    std::vector<ObjectRef> objects;  // Without a slab: one.
+  };
+  Victim MakeVictim(uint64_t segment) REQUIRES(mutex_);
+  std::vector<Victim> MarkVictims(uint64_t bytes) REQUIRES(mutex_);
+  // Null: somebody has it open or mapped.
+  std::shared_ptr<SegmentFile> LeaseVictim(const Victim& victim, Batch* batch)
       REQUIRES(mutex_);
-  // False: somebody has it open or mapped.
-  bool EvictOne(const ObjectRef& object, Batch* batch) REQUIRES(mutex_);
+  // False: somebody uses all of it.
+  bool EvictVictim(const Victim& victim,
+                   const std::unordered_set<uint64_t>& pins, Batch* batch)
+      REQUIRES(mutex_);
+
+  Result<std::shared_ptr<SegmentFile>> ShareSlabLocked(Slab* slab)
+      REQUIRES(mutex_);
+  ObjectRef Place(const Credentials& creator, const SmallObject& small,
+                  int64_t now_ns) REQUIRES(mutex_);
+  // Makes all of `placed` visible, or none.
+  Status CommitPlaced(const std::vector<ObjectRef>& placed) REQUIRES(mutex_);
+  // Up to `most` of those that live there and are not held.
+  std::vector<ObjectRef> SlabVictims(const Slab& slab, size_t most)
+      REQUIRES(mutex_);
+  // One of its objects is gone.
+  DroppedSegment LeaveSlab(Slab* slab) REQUIRES(mutex_);
+  DroppedSegment CloseSlab() REQUIRES(mutex_);
+  DroppedSegment DropSlab(Slab* slab) REQUIRES(mutex_);
+  std::vector<Slab*> EmptySlabs() const REQUIRES(mutex_);
+  Status RestoreInSlab(const ObjectRef& object) REQUIRES(mutex_);
+  Result<Slab*> RestoreSlab(uint64_t segment) REQUIRES(mutex_);
 
   SegmentDir* const segments_;     // The kernel locks.
   ClientRegistry* const clients_;  // Locks itself.
@@ -214,7 +270,14 @@ class ObjectTable {
   std::unordered_map<uint64_t, ObjectRef> sealed_by_number_ GUARDED_BY(mutex_);
   std::vector<Object*> sealed_by_slot_ GUARDED_BY(mutex_);
   std::vector<std::weak_ptr<Object>> used_ GUARDED_BY(mutex_);
+  std::unordered_map<uint64_t, std::unique_ptr<Slab>> slabs_ GUARDED_BY(mutex_);
+  Slab* open_slab_ GUARDED_BY(mutex_) = nullptr;
+  uint64_t idle_end_bytes_ GUARDED_BY(mutex_) = 0;  // See CloseIdleSlab.
+  uint64_t slab_bytes_ GUARDED_BY(mutex_) = 0;
+  uint64_t slab_objects_ GUARDED_BY(mutex_) = 0;
   uint64_t sealed_bytes_ GUARDED_BY(mutex_) = 0;
+  uint64_t held_objects_ GUARDED_BY(mutex_) = 0;
+  uint64_t held_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t evictable_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t evicted_objects_ GUARDED_BY(mutex_) = 0;
   uint64_t evicted_bytes_ GUARDED_BY(mutex_) = 0;

@@ -9,6 +9,7 @@
 #include "store/server_listener.h"
 #include "store/server_loop.h"
 #include "store/server_stats.h"
+#include "store/submissions.h"
 #include "store/thread_setup.h"
 #include "store/worker_pool.h"
 
@@ -23,15 +24,19 @@ constexpr size_t kWorkerThreads = 2;
 class Server::Impl final : public Observer {
  public:
   Impl(Store* store, Catalog* catalog, std::shared_ptr<server::EventLoop> loop,
-       std::unique_ptr<WorkerPool> workers, server::ListeningSocket listener)
+       std::unique_ptr<WorkerPool> workers,
+       std::unique_ptr<Submissions> submissions,
+       server::ListeningSocket listener)
       : store_(store),
         loop_(std::move(loop)),
         workers_(std::move(workers)),
+        submissions_(std::move(submissions)),
         socket_path_(listener.path()),
         core_({.store = store,
                .catalog = catalog,
                .loop = loop_,
                .workers = workers_.get(),
+               .submissions = submissions_.get(),
                .stats = &stats_},
               std::move(listener)) {}
   ~Impl() override { Stop(); }
@@ -46,6 +51,7 @@ class Server::Impl final : public Observer {
   Store* const store_;
   const std::shared_ptr<server::EventLoop> loop_;
   const std::unique_ptr<WorkerPool> workers_;
+  const std::unique_ptr<Submissions> submissions_;
   const std::string socket_path_;
   server::ServerStats stats_;
   server::ServerCore core_;
@@ -93,7 +99,13 @@ nlohmann::json Server::Impl::StatusJson() const {
     const auto type = static_cast<protocol::RequestBody>(i);
     requests[protocol::EnumNameRequestBody(type)] = stats_.requests[i].load();
   }
+  const Submissions::Numbers rings = submissions_->Count();
   return {{"socket", socket_path_},
+          {"rings",
+           {{"open", rings.rings},
+            {"sealed", rings.sealed},
+            {"refused", rings.refused},
+            {"sleeps", rings.sleeps}}},
           {"connections", stats_.connections.load()},
           {"sessions", stats_.sessions.load()},
           {"subscriptions", stats_.subscriptions.load()},
@@ -116,10 +128,13 @@ Result<std::unique_ptr<Server>> Server::Start(Store* store,
   if (!loop) return loop.error();
   auto workers = WorkerPool::Start(kWorkerThreads);
   if (!workers) return workers.error();
+  auto submissions = Submissions::Start(store);
+  if (!submissions) return submissions.error();
   auto listener = server::ListeningSocket::Bind(socket_path, socket_mode);
   if (!listener) return listener.error();
-  auto impl = std::make_unique<Impl>(store, catalog, std::move(*loop),
-                                     std::move(*workers), std::move(*listener));
+  auto impl = std::make_unique<Impl>(
+      store, catalog, std::move(*loop), std::move(*workers),
+      std::move(*submissions), std::move(*listener));
   if (Status started = impl->Start(); !started) return started.error();
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }

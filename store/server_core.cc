@@ -39,6 +39,7 @@ ServerCore::ServerCore(Parts parts, ListeningSocket listener)
                  .loop = parts_.loop,
                  .workers = parts_.workers,
                  .connections = &connections_,
+                 .submissions = parts_.submissions,
                  .sessions = &sessions_,
                  .waits = &waits_}) {}
 
@@ -153,6 +154,7 @@ void ServerCore::CloseSession(uint64_t id) {
   parts_.stats->sessions = sessions_.size();
   if (session == nullptr) return;
   parts_.loop->Unwatch(session->process_watch);
+  parts_.submissions->Close(id);
   for (const uint64_t call : session->calls) {
     if (Connection* const connection = connections_.Find(call)) {
       connection->End();
@@ -271,10 +273,12 @@ void ServerCore::Recall(uint64_t connection,
 }
 
 Message ServerCore::Welcome(std::string token) const {
-  return HelloMessage({.token = std::move(token),
-                       .memory_dir = parts_.store->memory_dir(),
-                       .page_bytes = parts_.store->page_bytes(),
-                       .state_dir = parts_.store->state_dir()});
+  return HelloMessage(
+      {.token = std::move(token),
+       .memory_dir = parts_.store->memory_dir(),
+       .page_bytes = parts_.store->page_bytes(),
+       .state_dir = parts_.store->state_dir(),
+       .small_object_bytes = parts_.store->small_object_bytes()});
 }
 
 }  // namespace vitrine::server

@@ -17,6 +17,7 @@
 #include "store/server_subscriptions.h"
 #include "store/server_waits.h"
 #include "store/store.h"
+#include "store/submissions.h"
 #include "store/worker_pool.h"
 
 namespace vitrine::server {
@@ -38,6 +39,7 @@ class ServerCore {
     Catalog* catalog;  // May be null.
     std::shared_ptr<EventLoop> loop;
     WorkerPool* workers;
+    Submissions* submissions;
     ServerStats* stats;
   };
   ServerCore(Parts parts, ListeningSocket listener);

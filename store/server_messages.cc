@@ -68,7 +68,8 @@ Message HelloMessage(const Greeting& greeting) {
   const auto state_dir = builder.CreateString(greeting.state_dir);
   return Finish(&builder, protocol::CreateHelloReply(
                               builder, kProtocolVersion, token, memory_dir,
-                              greeting.page_bytes, state_dir));
+                              greeting.page_bytes, state_dir,
+                              greeting.small_object_bytes));
 }
 
 Message CreateMessage(uint64_t number) {
@@ -76,15 +77,21 @@ Message CreateMessage(uint64_t number) {
   return Finish(&builder, protocol::CreateCreateReply(builder, number));
 }
 
-Message PutMessage(uint64_t number) {
+Message PutMessage() {
   FlatBufferBuilder builder;
-  return Finish(&builder, protocol::CreatePutReply(builder, number));
+  return Finish(&builder, protocol::CreatePutReply(builder));
+}
+
+Message OpenRingMessage() {
+  FlatBufferBuilder builder;
+  return Finish(&builder, protocol::CreateOpenRingReply(builder));
 }
 
 Message OpenMessage(const ObjectInfo& info) {
   FlatBufferBuilder builder;
-  return Finish(&builder, protocol::CreateOpenReply(builder, info.number,
-                                                    info.size_bytes));
+  return Finish(&builder,
+                protocol::CreateOpenReply(builder, info.segment(),
+                                          info.size_bytes, info.offset_bytes));
 }
 
 Message WaitMessage(const std::vector<protocol::WaitState>& states) {

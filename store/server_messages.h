@@ -25,13 +25,15 @@ struct Greeting {
   std::string memory_dir;
   uint64_t page_bytes;
   std::string state_dir;
+  uint64_t small_object_bytes;
 };
 
 Message FailureMessage(const Error& error);
 Message DoneMessage();
 Message HelloMessage(const Greeting& greeting);
 Message CreateMessage(uint64_t number);
-Message PutMessage(uint64_t number);
+Message PutMessage();
+Message OpenRingMessage();
 Message OpenMessage(const ObjectInfo& info);
 Message WaitMessage(const std::vector<protocol::WaitState>& states);
 Message StatMessage(const ObjectInfo& info, bool in_use);

@@ -113,6 +113,8 @@ void RequestHandler::Handle(Connection* connection,
       return Create(connection, *request.body_as_Create());
     case RequestBody::Put:
       return Put(connection, *request.body_as_Put());
+    case RequestBody::OpenRing:
+      return OpenRing(connection);
     case RequestBody::Seal:
       return Seal(connection, request.body_as_Seal()->number());
     case RequestBody::Abort:
@@ -158,6 +160,15 @@ void RequestHandler::Discard(ObjectRef object) {
 }
 
 // --- create, put ---
+
+struct RequestHandler::SmallPut {
+  uint64_t connection;
+  Credentials creator;
+  ObjectId id;
+  mode_t mode;
+  std::string data;
+  SpaceWait wait;
+};
 
 void RequestHandler::Create(Connection* connection,
                             const protocol::Create& request) {
@@ -205,6 +216,17 @@ void RequestHandler::Put(Connection* connection, const protocol::Put& request) {
     return void(ReplyFailure(connection->id(),
                              Error{Code::kTooLarge, "too much for one Put"}));
   }
+  const uint64_t small_bytes = parts_.store->small_object_bytes();
+  if (small_bytes > 0 && size_bytes <= small_bytes &&
+      options->metadata.empty() && (options->mode & 0004) != 0) {
+    return PutSmall(std::make_shared<const SmallPut>(
+        SmallPut{connection->id(),
+                 connection->peer(),
+                 std::move(*id),
+                 options->mode,
+                 std::move(data),
+                 {.deadline = DeadlineAfter(request.timeout_ms())}}));
+  }
   CreateSized(connection, *id, size_bytes, std::move(*options),
               request.timeout_ms(),
               [this, peer = connection->id(),
@@ -224,7 +246,48 @@ void RequestHandler::FinishPut(uint64_t connection, const std::string& data,
     AbortUnsealed(parts_.store, *created);
     return void(ReplyFailure(connection, sealed.error()));
   }
-  Reply(connection, PutMessage(parts_.store->Info(*created).number));
+  Reply(connection, PutMessage());
+}
+
+void RequestHandler::PutSmall(const std::shared_ptr<const SmallPut>& put) {
+  if (parts_.connections->Find(put->connection) == nullptr) return;
+  const SmallObject object{put->id, put->mode,
+                           std::as_bytes(std::span(put->data))};
+  std::vector<Status> results;
+  parts_.store->PutSmall(put->creator, {&object, 1}, &results);
+  if (!results.empty() && results[0]) {
+    return void(Reply(put->connection, PutMessage()));
+  }
+  if (!results.empty()) {
+    return void(ReplyFailure(put->connection, results[0].error()));
+  }
+  // The callback may outlive this server, by waiting for space.
+  parts_.store->AddRoom(put->wait,
+                        [this, put, loop = parts_.loop](const Status& room) {
+                          loop->Post([this, put, room] {
+                            if (room) return PutSmall(put);
+                            ReplyFailure(put->connection, room.error());
+                          });
+                        });
+}
+
+void RequestHandler::OpenRing(Connection* connection) {
+  const Session* const session = parts_.sessions->Find(connection->session);
+  if (session == nullptr) return;  // It ends, and this connection with it.
+  auto ends = parts_.submissions->Open(
+      session->id, connection->peer(),
+      [this, loop = parts_.loop, life_line = session->connection] {
+        loop->Post([this, life_line] {
+          if (Connection* peer = parts_.connections->Find(life_line)) {
+            peer->End();
+          }
+        });
+      });
+  if (!ends) return void(ReplyFailure(connection->id(), ends.error()));
+  std::vector<UniqueFd> fds;
+  fds.push_back(std::move(ends->ring));
+  fds.push_back(std::move(ends->bell));
+  Reply(connection->id(), OpenRingMessage(), std::move(fds));
 }
 
 void RequestHandler::CreateSized(Connection* connection, const ObjectId& id,

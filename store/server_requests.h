@@ -14,6 +14,7 @@
 #include "store/server_sessions.h"
 #include "store/server_waits.h"
 #include "store/store.h"
+#include "store/submissions.h"
 #include "store/worker_pool.h"
 
 namespace vitrine::server {
@@ -36,6 +37,7 @@ class RequestHandler {
     std::shared_ptr<EventLoop> loop;
     WorkerPool* workers;
     ConnectionTable* connections;
+    Submissions* submissions;
     SessionTable* sessions;
     WaitTable* waits;
   };
@@ -59,6 +61,10 @@ class RequestHandler {
   void Put(Connection* connection, const protocol::Put& request);
   void FinishPut(uint64_t connection, const std::string& data,
                  Result<ObjectRef> created);
+  // One that goes into a slab.
+  struct SmallPut;
+  void PutSmall(const std::shared_ptr<const SmallPut>& put);
+  void OpenRing(Connection* connection);
   void Seal(Connection* connection, uint64_t number);
   void FinishSeal(uint64_t connection, uint64_t session, uint64_t number,
                   const ObjectRef& object, const Status& sealed);

@@ -20,6 +20,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,13 @@ struct CreateOptions {
   mode_t mode = 0644;
   Metadata metadata;
   bool through_mount = false;
+};
+
+// An object to be created and sealed at once.  The bytes are copied.
+struct SmallObject {
+  ObjectId id;
+  mode_t mode;  // Permission bits; others may read.
+  std::span<const std::byte> data;
 };
 
 // How a writer through the mount gets at the memory (design, fact 14).
@@ -135,6 +143,19 @@ class Store {
   virtual Status Seal(const ObjectRef& object, const ObjectId& id) = 0;
   virtual Status Abort(const ObjectRef& object) = 0;
 
+  // --- small objects, created and sealed at once ---
+
+  // The most bytes of such an object.  0: the store takes none.
+  virtual uint64_t small_object_bytes() const = 0;
+  // Creates and seals `objects` of one creator in their order, as far as there
+  // is room, and appends to `results` what became of each: kAlreadyExists, or
+  // OK.  Whoever is left over needs AddRoom first.
+  virtual void PutSmall(const Credentials& creator,
+                        std::span<const SmallObject> objects,
+                        std::vector<Status>* results) = 0;
+  // Makes room for more.  kOutOfMemory: not in time.
+  virtual void AddRoom(SpaceWait wait, Done<void> done) = 0;
+
   // --- sealed objects ---
 
   virtual Result<ObjectRef> FindSealed(const ObjectId& id) = 0;
@@ -162,7 +183,8 @@ class Store {
   virtual bool InUse(const ObjectRef& object) = 0;
   // Notes a use, for recency.
   virtual void Touch(const ObjectRef& object) = 0;
-  // Path of the memory itself, for `direct/`.
+  // Path of the memory itself, for `direct/`.  Only of objects that share it
+  // with no others.
   virtual std::string SegmentPath(const ObjectRef& object) = 0;
   // All objects in `state`, in the order of their numbers.
   virtual std::vector<ObjectRef> List(ObjectState state) = 0;

@@ -15,7 +15,9 @@ struct StoreOptions {
   std::string state_dir;                    // Catalog and lock file.
   std::string memory_dir;  // Empty: an own tmpfs, or a private directory.
   Switch huge_pages = Switch::kAuto;
+  // Smaller objects of native clients go into slabs, unless `strict`.
   uint64_t dedicated_threshold_bytes = 64 * 1024;
+  bool strict = false;
 };
 
 }  // namespace vitrine

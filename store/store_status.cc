@@ -37,7 +37,7 @@ json ObjectStore::EvictionJson() const {
   const ObjectTable::Numbers table = table_->Count();
   const Evictor::Numbers evictor = evictor_->Count();
   return {{"policy", "lru"},
-          {"evictable_objects", table.evictable_objects},
+          {"evictable_segments", table.evictable_segments},
           {"evicted_objects", table.evicted_objects},
           {"evicted_bytes", table.evicted_bytes},
           {"batches", evictor.batches},
@@ -71,6 +71,11 @@ json ObjectStore::StatusJson() {
         {"unsealed_bytes", table.unsealed_bytes},
         {"deleted_in_use", orphans.count},
         {"deleted_in_use_bytes", orphans.bytes}}},
+      {"slabs",
+       {{"count", table.slabs},
+        {"bytes", table.slab_bytes},
+        {"objects", table.slab_objects},
+        {"most_object_bytes", small_object_bytes()}}},
       {"memory", MemoryJson()},
       {"eviction", EvictionJson()},
       {"index_bytes", table.index_bytes},

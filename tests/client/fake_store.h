@@ -112,6 +112,7 @@ class FakeStore {
     reply.version = version;
     reply.session.resize(token_bytes);
     reply.page_bytes = page_bytes;
+    reply.small_object_bytes = small_object_bytes;
     return Answer{Say(std::move(reply)),
                   {index_.fd(), page_.get(), segment_dir_.get()}};
   }
@@ -130,6 +131,7 @@ class FakeStore {
   std::atomic<uint32_t> version = kProtocolVersion;
   std::atomic<size_t> token_bytes = kSessionTokenBytes;
   std::atomic<uint64_t> page_bytes = 4096;
+  std::atomic<uint64_t> small_object_bytes = 0;
 
  private:
   struct Peer {

@@ -290,7 +290,7 @@ TEST_F(HostileStoreTest, OpensByDescriptorWhatItMayNotOpenByName) {
   store_.SetAnswer([&](const protocol::RequestT& request) {
     EXPECT_NE(request.body.AsOpen(), nullptr);
     protocol::OpenReplyT reply;
-    reply.number = number++;
+    reply.segment = number++;
     return Answer{FakeStore::Say(reply), {segment.get()}};
   });
   Client client = Connect();

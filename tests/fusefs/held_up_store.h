@@ -108,6 +108,17 @@ class HeldUpStore : public Store {
   Status Abort(const ObjectRef& object) override {
     return store_->Abort(object);
   }
+  uint64_t small_object_bytes() const override {
+    return store_->small_object_bytes();
+  }
+  void PutSmall(const Credentials& creator,
+                std::span<const SmallObject> objects,
+                std::vector<Status>* results) override {
+    store_->PutSmall(creator, objects, results);
+  }
+  void AddRoom(SpaceWait wait, Done<void> done) override {
+    store_->AddRoom(wait, std::move(done));
+  }
   Result<ObjectRef> FindSealed(const ObjectId& id) override {
     return store_->FindSealed(id);
   }

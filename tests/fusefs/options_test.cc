@@ -109,12 +109,14 @@ TEST_F(OptionsTest, TheCommandLineWinsOverTheFile) {
 TEST_F(OptionsTest, EveryKeyMayStandInTheFile) {
   const DaemonOptions options = Parsed(
       {"--config",
-       WriteConfig("capacity=1G\novershoot=1M\nstate-dir=/s\nmemory-dir=/m\n"
-                   "huge-pages=off\ndedicated-threshold=4K\nsocket=/k\n"
-                   "mount=/o\npassthrough=on\nlog-level=debug\n")});
+       WriteConfig(
+           "capacity=1G\novershoot=1M\nstate-dir=/s\nmemory-dir=/m\n"
+           "huge-pages=off\ndedicated-threshold=4K\nstrict=true\nsocket=/k\n"
+           "mount=/o\npassthrough=on\nlog-level=debug\n")});
   EXPECT_EQ(options.store.state_dir, "/s");
   EXPECT_EQ(options.store.memory_dir, "/m");
   EXPECT_EQ(options.store.huge_pages, Switch::kOff);
+  EXPECT_TRUE(options.store.strict);
   EXPECT_EQ(options.store.dedicated_threshold_bytes, 4096U);
   EXPECT_EQ(options.socket_path, "/k");
   EXPECT_EQ(options.mount_dir, "/o");
@@ -155,9 +157,9 @@ TEST_F(OptionsTest, HelpNamesEveryOptionInLinesOf80Columns) {
   ASSERT_TRUE(parsed);
   for (const char* option :
        {"--capacity", "--overshoot", "--state-dir", "--memory-dir",
-        "--huge-pages", "--dedicated-threshold", "--external-store", "--socket",
-        "--mount", "--passthrough", "--log-level", "--config", "--version",
-        "--help"}) {
+        "--huge-pages", "--dedicated-threshold", "--strict", "--external-store",
+        "--socket", "--mount", "--passthrough", "--log-level", "--config",
+        "--version", "--help"}) {
     EXPECT_TRUE(Contains(parsed->text, option)) << option;
   }
   std::istringstream lines(parsed->text);

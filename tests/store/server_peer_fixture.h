@@ -143,11 +143,13 @@ class ServerFixture : public testing::Test {
  protected:
   static constexpr uint64_t kCapacity = 64 << 20;
 
-  ServerFixture() {
+  // `strict`: every object has its own segment.
+  explicit ServerFixture(bool strict = true) {
     StoreOptions options;
     options.capacity_bytes = kCapacity;
     options.state_dir = dir_.path() + "/state";
     options.memory_dir = dir_.path() + "/memory";
+    options.strict = strict;
     std::filesystem::create_directory(options.memory_dir);
     auto store = Store::Open(options);
     if (!store) {

@@ -49,7 +49,7 @@ class KilledStoreTest : public testing::Test {
 
   void StartWorkers() {
     for (const char* role :
-         {"native", "native", "mount", "mount", "read-native", "read-mount"}) {
+         {"native", "put", "mount", "mount", "read-native", "read-mount"}) {
       const std::string number = std::to_string(workers_.size() + 1);
       logs_.push_back(store_.dir() + "/log-" + number);
       workers_.emplace_back(
@@ -107,8 +107,8 @@ class KilledStoreTest : public testing::Test {
       ASSERT_TRUE(stat->hold || !promise.hold) << id;
       auto metadata = object->GetMetadata();
       ASSERT_TRUE(metadata) << id;
-      // Workers 1 and 2 are native; the mount's set none.
-      const bool labelled = id.starts_with("s1-") || id.starts_with("s2-");
+      // Only worker 1 sets some.
+      const bool labelled = id.starts_with("s1-");
       ASSERT_EQ(*metadata, labelled ? Metadata({{"id", id}}) : Metadata());
     }
     RecordProperty("objects_checked", static_cast<int>(checked));

@@ -27,9 +27,10 @@ class StressTest : public testing::TestWithParam<const char*> {
  protected:
   static void RunWorkers(const StoreProcess& store) {
     const std::vector<std::string> roles = {
-        "create-native", "create-native", "create-mount", "create-mount",
-        "read-native",   "read-native",   "read-mount",   "read-mount",
-        "delete-native", "delete-mount",  "evict",        "hold"};
+        "create-native", "create-native", "create-mount",  "create-mount",
+        "put-many",      "put-many",      "read-native",   "read-native",
+        "read-mount",    "read-mount",    "delete-native", "delete-mount",
+        "evict",         "hold"};
     std::vector<WorkerProcess> workers;
     for (size_t i = 0; i < roles.size(); ++i) {
       workers.emplace_back(

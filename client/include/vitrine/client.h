@@ -66,6 +66,12 @@ struct CreateOptions {
   Timeout timeout = Timeout::Milliseconds(10000);
 };
 
+// A put that PutLater queued and that failed.
+struct FailedPut {
+  ObjectId id;
+  Error error;
+};
+
 // A snapshot.  Times: nanoseconds since 1970; 0: not yet.
 struct ObjectStat {
   ObjectId id;
@@ -186,9 +192,22 @@ class VITRINE_EXPORT Client {
   // kOutOfMemory: no space in time.  kTooLarge: more than the capacity.
   Result<Writer> Create(const ObjectId& id, uint64_t size_bytes,
                         const CreateOptions& options = {});
-  // Create, copy and seal in one.
+  // Create, copy and seal in one; says what Create says.  A small object that
+  // others may read and that has no metadata takes no message.  kDisconnected:
+  // it may have been sealed or not.
   Status Put(const ObjectId& id, std::span<const std::byte> bytes,
              const CreateOptions& options = {});
+  // The same, but of a small object (see Put) that has been copied it does not
+  // wait until it is sealed; only, if too many are on their way, until some
+  // are.  What becomes of it, Flush says.  Other objects are put at once.
+  Status PutLater(const ObjectId& id, std::span<const std::byte> bytes,
+                  const CreateOptions& options = {});
+  // Returns when all that this client (any copy of it) has put before is sealed
+  // or has failed, with the PutLaters that failed since the last Flush.  Of
+  // more than 10000, the last entry stands for the rest, and says how many.
+  // kTimeout: some are still on their way; nothing is lost.  What is on its
+  // way when the client is closed may be sealed or not.
+  Result<std::vector<FailedPut>> Flush(Timeout timeout = Timeout::Never());
 
   // A resident object takes no system call and no message.  kTimeout (or, for
   // a poll, kNotFound): not sealed in time.  kPermissionDenied: its mode bits.

@@ -79,6 +79,28 @@ class Worker {
     }
   }
 
+  // Small ones go through the ring, many at once.
+  void PutMany() {
+    std::vector<std::byte> bytes;
+    for (uint64_t count = Random(64); count > 0; --count) {
+      const std::string id = NewId();
+      bytes.resize(1 + Random(max_bytes_ >> (8 + Random(8))));
+      FillContent(id, bytes);
+      const CreateOptions options = {.timeout = Timeout::Milliseconds(500)};
+      const Status put = client_.PutLater(Id(id), bytes, options);
+      if (!put && put.error().code != Code::kOutOfMemory) {
+        Fail("put " + id + ": " + put.error().ToString());
+      }
+    }
+    const auto failed = client_.Flush();
+    if (!failed) Fail("flush: " + failed.error().ToString());
+    for (const FailedPut& put : *failed) {
+      if (put.error.code != Code::kOutOfMemory) {
+        Fail("put " + put.id.text() + ": " + put.error.ToString());
+      }
+    }
+  }
+
   void CreateThroughMount() {
     const std::string id = NewId();
     const std::string path = mount_ + "/unsealed/" + id;
@@ -278,6 +300,7 @@ using Step = void (Worker::*)();
 const std::map<std::string, Step>& Roles() {
   static const std::map<std::string, Step> roles = {
       {"create-native", &Worker::CreateNative},
+      {"put-many", &Worker::PutMany},
       {"create-mount", &Worker::CreateThroughMount},
       {"read-native", &Worker::ReadNative},
       {"read-mount", &Worker::ReadThroughMount},

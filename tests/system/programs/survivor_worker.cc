@@ -32,6 +32,7 @@ namespace {
 
 constexpr size_t kMostObjects = 24;
 constexpr uint64_t kMostBytes = 256 << 10;
+constexpr uint64_t kMostSmallBytes = 32 << 10;
 
 [[noreturn]] void Fail(const std::string& what) {
   std::fprintf(stderr, "%s\n", what.c_str());
@@ -69,13 +70,16 @@ class Maker {
         random_(seed ^ static_cast<uint64_t>(::getpid())),
         log_(log) {}
 
-  [[noreturn]] void Run(bool through_mount) {
+  // `role`: native, put (small objects, through the ring) or mount.
+  [[noreturn]] void Run(const std::string& role) {
+    const bool through_mount = role == "mount";
+    const uint64_t most_bytes = role == "put" ? kMostSmallBytes : kMostBytes;
     for (;;) {
       const std::string id = "s" + std::to_string(seed_) + "-" +
                              std::to_string(::getpid()) + "-" +
                              std::to_string(++made_);
-      const uint64_t size = 1 + random_() % kMostBytes;
-      if (through_mount ? MakeFile(id, size) : MakeObject(id, size)) {
+      const uint64_t size = 1 + random_() % most_bytes;
+      if (Make(role, id, size)) {
         log_.Write("S " + id + " " + std::to_string(size));
         live_.push_back(id);
         MaybeHold(id);
@@ -87,6 +91,17 @@ class Maker {
   }
 
  private:
+  bool Make(const std::string& role, const std::string& id, uint64_t size) {
+    if (role == "mount") return MakeFile(id, size);
+    return role == "put" ? Put(id, size) : MakeObject(id, size);
+  }
+
+  bool Put(const std::string& id, uint64_t size) {
+    std::vector<std::byte> bytes(size);
+    FillContent(id, bytes);
+    return client_.Put(*ObjectId::FromText(id), bytes).has_value();
+  }
+
   bool MakeObject(const std::string& id, uint64_t size) {
     auto writer = client_.Create(*ObjectId::FromText(id), size,
                                  {.metadata = {{"id", id}}});
@@ -170,7 +185,7 @@ int Main(int argc, char** argv) {
   if (role == "read-native") ReadNative(*std::move(client), Log(argv[5]));
   if (role == "read-mount") ReadThroughMount(argv[3], Log(argv[5]));
   Maker maker(*std::move(client), argv[3], std::stoull(argv[4]), argv[5]);
-  maker.Run(role == "mount");
+  maker.Run(role);
 }
 
 }  // namespace

@@ -1,0 +1,148 @@
+// Put, in each of its ways: through the submission ring, in a message, or by
+// writing to a segment of its own.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "client/client_impl.h"
+#include "client/messages.h"
+#include "client/ring_writer.h"
+#include "client/writer_state.h"
+
+namespace vitrine {
+namespace {
+
+// A multiple of every page size, so that the kernel need not clear pages that
+// are written in whole.
+constexpr size_t kWriteBytes = size_t{64} << 20;
+
+constexpr unsigned kReadableByOthers = 0004;
+
+// write(2) rather than a mapping: the kernel fills new pages without clearing
+// them first and without a fault for each.  kUnsupported: not on hugetlbfs.
+Status WriteAll(const PrivateFd& fd, std::span<const std::byte> bytes) {
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t written = ::pwrite(fd.get(), bytes.data() + done,
+                                     std::min(kWriteBytes, bytes.size() - done),
+                                     static_cast<off_t>(done));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == EINVAL) {
+      return Error{Code::kUnsupported, "write"};
+    }
+    if (written < 0) return ErrnoError("write an object", errno);
+    done += static_cast<size_t>(written);
+  }
+  return {};
+}
+
+}  // namespace
+
+Status ClientImpl::Put(const ObjectId& id, std::span<const std::byte> bytes,
+                       const CreateOptions& options) {
+  auto mode = ModeOf(options);
+  if (!mode) return mode.error();
+  {
+    const HeldSession session = core_->Hold();
+    auto ring = RingFor(session, bytes.size(), options, *mode);
+    if (!ring) return ring.error();
+    if (*ring != nullptr) {
+      return (*ring)->Put(
+          SmallPut{id, bytes, *mode, options.timeout.milliseconds()});
+    }
+  }
+  return PutDirectly(id, bytes, options, *mode);
+}
+
+Status ClientImpl::PutLater(const ObjectId& id,
+                            std::span<const std::byte> bytes,
+                            const CreateOptions& options) {
+  auto mode = ModeOf(options);
+  if (!mode) return mode.error();
+  {
+    const HeldSession session = core_->Hold();
+    auto ring = RingFor(session, bytes.size(), options, *mode);
+    if (!ring) return ring.error();
+    if (*ring != nullptr) {
+      return (*ring)->PutLater(
+          SmallPut{id, bytes, *mode, options.timeout.milliseconds()});
+    }
+  }
+  return PutDirectly(id, bytes, options, *mode);
+}
+
+Result<std::vector<FailedPut>> ClientImpl::Flush(Timeout timeout) {
+  auto own = core_->CheckFork();
+  if (!own) return own.error();
+  const HeldSession session = core_->Hold();
+  // Without a session nothing is on its way: its ring ended before it.
+  if (session.get() != nullptr) {
+    auto flushed = session->ring().Flush(DeadlineAfter(timeout));
+    if (!flushed) return flushed.error();
+  }
+  return core_->put_failures().Take();
+}
+
+Result<RingWriter*> ClientImpl::RingFor(const HeldSession& session,
+                                        size_t size_bytes,
+                                        const CreateOptions& options,
+                                        unsigned mode) {
+  if (session.get() == nullptr || !options.metadata.empty() ||
+      (mode & kReadableByOthers) == 0 ||
+      size_bytes > RingWriter::kMaxDataBytes ||
+      size_bytes > session->small_object_bytes() ||
+      session->small_object_bytes() == 0) {
+    return static_cast<RingWriter*>(nullptr);
+  }
+  return session->ring().Get();
+}
+
+Status ClientImpl::PutDirectly(const ObjectId& id,
+                               std::span<const std::byte> bytes,
+                               const CreateOptions& options, unsigned mode) {
+  return bytes.size() <= kMaxInlinePutBytes
+             ? PutInline(id, bytes, options, mode)
+             : PutLarge(id, bytes, options);
+}
+
+Status ClientImpl::PutInline(const ObjectId& id,
+                             std::span<const std::byte> bytes,
+                             const CreateOptions& options, unsigned mode) {
+  auto session = core_->Current();
+  if (!session) return session.error();
+  protocol::PutT request;
+  request.id = id.text();
+  request.data.resize(bytes.size());
+  if (!bytes.empty()) {
+    std::memcpy(request.data.data(), bytes.data(), bytes.size());
+  }
+  request.mode = mode;
+  request.metadata = PackMetadata(options.metadata);
+  request.timeout_ms = options.timeout.milliseconds();
+  auto answer = (*session)->calls().Ask<protocol::PutReply>(
+      std::move(request), DeadlineAfter(options.timeout));
+  if (!answer) return answer.error();
+  return {};
+}
+
+Status ClientImpl::PutLarge(const ObjectId& id,
+                            std::span<const std::byte> bytes,
+                            const CreateOptions& options) {
+  auto object = Reserve(id, bytes.size(), options);
+  if (!object) return object.error();
+  Writer::State& state = *object->state;
+  auto written = WriteAll(object->fd, bytes);
+  if (!written && written.error().code == Code::kUnsupported) {
+    written = state.Map(object->fd, bytes.size());
+    if (!written) return written;
+    std::memcpy(state.bytes().data(), bytes.data(), bytes.size());
+  }
+  if (!written) return written;
+  { const PrivateFd closed = std::move(object->fd); }
+  return state.Seal();
+}
+
+}  // namespace vitrine

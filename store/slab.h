@@ -1,0 +1,88 @@
+// A slab: one segment that holds many small objects.
+#ifndef VITRINE_STORE_SLAB_H_
+#define VITRINE_STORE_SLAB_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "schema/base/mapping.h"
+#include "store/segment_file.h"
+
+namespace vitrine {
+
+// Places objects one behind the other while it is open, and counts those that
+// live in it.  No place is used twice: whoever still has the segment of dead
+// objects mapped goes on reading what was there.
+//
+// Not thread-safe: the object table's lock guards it.
+class Slab {
+ public:
+  static constexpr uint64_t kAlignmentBytes = 64;
+
+  // `memory` is the whole segment, writable, and nobody else writes there.
+  Slab(uint64_t segment, Mapping memory)
+      : segment_(segment),
+        size_bytes_(memory.size_bytes()),
+        memory_(std::move(memory)) {}
+  // A closed one.
+  Slab(uint64_t segment, uint64_t size_bytes)
+      : segment_(segment), size_bytes_(size_bytes) {}
+
+  uint64_t segment() const { return segment_; }
+  uint64_t size_bytes() const { return size_bytes_; }
+  uint64_t end_bytes() const { return end_bytes_; }  // Placed so far.
+
+  bool open() const { return memory_.data() != nullptr; }
+  bool HasRoom(uint64_t bytes) const {
+    return open() && bytes <= size_bytes_ - end_bytes_;
+  }
+  // Copies `data` to the next place and returns its offset.  There is room.
+  uint64_t Place(std::span<const std::byte> data) {
+    const uint64_t offset = end_bytes_;
+    if (!data.empty()) {
+      std::memcpy(memory_.data() + offset, data.data(), data.size());
+    }
+    const uint64_t end = offset + data.size();
+    end_bytes_ =
+        (end + kAlignmentBytes - 1) / kAlignmentBytes * kAlignmentBytes;
+    return offset;
+  }
+  // Nothing more will be placed.
+  void Close() {
+    memory_ = Mapping();
+    std::sort(slots_.begin(), slots_.end());
+    slots_.erase(std::unique(slots_.begin(), slots_.end()), slots_.end());
+  }
+
+  // The object in index slot `slot` lives here.
+  void Add(uint32_t slot) {
+    slots_.push_back(slot);
+    ++live_;
+  }
+  void Remove() { --live_; }
+  size_t live() const { return live_; }
+  // Slots of those that live here, and of some that did.  Once it is closed, of
+  // each only once.
+  const std::vector<uint32_t>& slots() const { return slots_; }
+
+  // The store's one description of the segment, while somebody needs it.
+  std::weak_ptr<SegmentFile> shared;
+
+ private:
+  const uint64_t segment_;
+  const uint64_t size_bytes_;  // A multiple of kAlignmentBytes.
+  Mapping memory_;
+  uint64_t end_bytes_ = 0;
+  size_t live_ = 0;
+  std::vector<uint32_t> slots_;
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_STORE_SLAB_H_

@@ -1,0 +1,273 @@
+#include "store/submissions.h"
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "store/thread_setup.h"
+
+namespace vitrine {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Under one hold of the object table's lock.
+constexpr size_t kRecordsPerRound = 256;
+// A busy producer submits again within this time; waking up costs as much.
+constexpr auto kAttention = std::chrono::microseconds(50);
+
+Result<UniqueFd> MakeBell() {
+  UniqueFd bell(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!bell.valid()) return ErrnoError("eventfd", errno);
+  return bell;
+}
+
+void Silence(int bell) {
+  uint64_t rings;
+  // EAGAIN: nobody rang.
+  while (::read(bell, &rings, sizeof(rings)) < 0 && errno == EINTR) {
+  }
+}
+
+Status Watch(int epoll, int bell) {
+  epoll_event event = {};
+  event.events = EPOLLIN;
+  event.data.fd = bell;
+  if (::epoll_ctl(epoll, EPOLL_CTL_ADD, bell, &event) == 0) return Status();
+  return ErrnoError("watch a bell", errno);
+}
+
+bool ManyProcessors() { return std::thread::hardware_concurrency() > 1; }
+
+Deadline DeadlineOf(int64_t timeout_ms) {
+  constexpr int64_t kForeverMs = int64_t{1} << 40;
+  if (timeout_ms < 0 || timeout_ms > kForeverMs) return Deadline::max();
+  return Clock::now() + std::chrono::milliseconds(timeout_ms);
+}
+
+}  // namespace
+
+void Submissions::Inbox::Ring() const {
+  const uint64_t one = 1;
+  // EAGAIN: it rings already.
+  while (::write(bell.get(), &one, sizeof(one)) < 0 && errno == EINTR) {
+  }
+}
+
+Result<std::unique_ptr<Submissions>> Submissions::Start(Store* store) {
+  UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll.valid()) return ErrnoError("epoll_create1", errno);
+  auto bell = MakeBell();
+  if (!bell) return bell.error();
+  auto inbox = std::make_shared<Inbox>(std::move(*bell));
+  if (Status ok = Watch(epoll.get(), inbox->bell.get()); !ok) {
+    return ok.error();
+  }
+  return std::unique_ptr<Submissions>(
+      new Submissions(store, std::move(epoll), std::move(inbox)));
+}
+
+Submissions::Submissions(Store* store, UniqueFd epoll,
+                         std::shared_ptr<Inbox> inbox)
+    : store_(store),
+      epoll_(std::move(epoll)),
+      inbox_(std::move(inbox)),
+      thread_([this] { Run(); }) {}
+
+Submissions::~Submissions() {
+  stopping_ = true;
+  inbox_->Ring();
+  thread_.join();
+}
+
+Result<Submissions::Ends> Submissions::Open(uint64_t session,
+                                            Credentials creator,
+                                            std::function<void()> on_nonsense) {
+  if (store_->small_object_bytes() == 0) {
+    return Error{Code::kUnsupported, "this store takes no small objects"};
+  }
+  auto made = RingReader::Make(store_->small_object_bytes());
+  if (!made) return made.error();
+  auto bell = MakeBell();
+  if (!bell) return bell.error();
+  auto ring =
+      std::make_shared<Ring>(std::move(made->reader), std::move(creator));
+  ring->bell = UniqueFd(::fcntl(bell->get(), F_DUPFD_CLOEXEC, 0));
+  if (!ring->bell.valid()) return ErrnoError("dup", errno);
+  ring->on_nonsense = std::move(on_nonsense);
+  ring->reader.SetStoreSleeps(true);
+  MutexLock lock(mutex_);
+  if (rings_.contains(session)) {
+    return Error{Code::kAlreadyExists, "the session has a ring"};
+  }
+  if (Status ok = Watch(epoll_.get(), ring->bell.get()); !ok) {
+    return ok.error();
+  }
+  rings_.emplace(session, std::move(ring));
+  ++changes_;
+  return Ends{std::move(made->ring), std::move(*bell)};
+}
+
+void Submissions::Close(uint64_t session) {
+  {
+    MutexLock lock(mutex_);
+    const auto found = rings_.find(session);
+    if (found == rings_.end()) return;
+    found->second->closed = true;
+  }
+  inbox_->Ring();
+}
+
+Submissions::Numbers Submissions::Count() const {
+  MutexLock lock(mutex_);
+  return {.rings = rings_.size(),
+          .sealed = sealed_,
+          .refused = refused_,
+          .sleeps = sleeps_};
+}
+
+std::vector<Submissions::RingRef> Submissions::Rings() const {
+  MutexLock lock(mutex_);
+  std::vector<RingRef> rings;
+  rings.reserve(rings_.size());
+  for (const auto& [session, ring] : rings_) rings.push_back(ring);
+  return rings;
+}
+
+void Submissions::Run() {
+  SetUpThread("submissions", ThreadPriority::kNormal);
+  const bool waits_awake = ManyProcessors();
+  Clock::time_point last = Clock::now();
+  while (!stopping_) {
+    if (Round()) {
+      last = Clock::now();
+    } else if (!waits_awake || Clock::now() - last > kAttention) {
+      Sleep();
+      last = Clock::now();
+    }
+  }
+}
+
+bool Submissions::Round() {
+  const uint64_t changes = changes_;
+  if (changes != known_changes_) {
+    known_ = Rings();
+    known_changes_ = changes;
+  }
+  bool busy = TakeRooms();
+  for (const RingRef& ring : known_) busy |= Drain(ring);
+  return busy;
+}
+
+bool Submissions::TakeRooms() {
+  std::vector<std::pair<RingRef, Status>> rooms;
+  {
+    MutexLock lock(inbox_->mutex);
+    rooms.swap(inbox_->rooms);
+  }
+  for (const auto& [ring, status] : rooms) {
+    ring->waits_for_room = false;
+    if (!status) Refuse(ring.get(), status);
+    Put(ring);
+  }
+  return !rooms.empty();
+}
+
+bool Submissions::Drain(const RingRef& ring) {
+  // Asked first: what came before the end of the client is seen below.
+  const bool closed = ring->closed;
+  bool busy = false;
+  if (!ring->broken && !ring->waits_for_room && ring->reader.HasMore()) {
+    busy = true;
+    if (Status ok = ring->reader.Read(kRecordsPerRound, &ring->records); !ok) {
+      ring->broken = true;
+      spdlog::info("ring of process {}: {}", ring->creator.pid,
+                   ok.error().ToString());
+      if (ring->on_nonsense) ring->on_nonsense();
+    }
+    Put(ring);
+  }
+  if (!closed || busy) return busy;
+  Forget(ring);
+  return false;
+}
+
+void Submissions::Forget(const RingRef& ring) {
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, ring->bell.get(), nullptr);
+  MutexLock lock(mutex_);
+  std::erase_if(rings_,
+                [&](const auto& entry) { return entry.second == ring; });
+  ++changes_;
+}
+
+void Submissions::Put(const RingRef& ring) {
+  Records& records = ring->records;
+  std::vector<SmallObject> objects;
+  while (!records.empty() && !ring->waits_for_room) {
+    if (!records[0].object) {
+      Refuse(ring.get(), records[0].object.error());
+      continue;
+    }
+    objects.clear();
+    for (const RingReader::Record& record : records) {
+      if (!record.object) break;
+      objects.push_back(*record.object);
+    }
+    std::vector<Status> answers;
+    store_->PutSmall(ring->creator, objects, &answers);
+    const bool full = answers.size() < objects.size();
+    AnswerFirst(ring.get(), answers);
+    if (full) WaitForRoom(ring);
+  }
+}
+
+void Submissions::AnswerFirst(Ring* ring, const std::vector<Status>& answers) {
+  for (const Status& answer : answers) ++(answer ? sealed_ : refused_);
+  ring->reader.Answer(answers);
+  ring->records.erase(
+      ring->records.begin(),
+      ring->records.begin() + static_cast<ptrdiff_t>(answers.size()));
+}
+
+void Submissions::Refuse(Ring* ring, const Status& why) {
+  if (!ring->records.empty()) AnswerFirst(ring, {why});
+}
+
+void Submissions::WaitForRoom(const RingRef& ring) {
+  ring->waits_for_room = true;
+  const SpaceWait wait{.deadline = DeadlineOf(ring->records[0].timeout_ms)};
+  store_->AddRoom(wait, [inbox = inbox_, ring](Status status) {
+    {
+      MutexLock lock(inbox->mutex);
+      inbox->rooms.emplace_back(ring, std::move(status));
+    }
+    inbox->Ring();
+  });
+}
+
+// A ring that comes later tells by its bell.
+void Submissions::Sleep() {
+  for (const RingRef& ring : known_) ring->reader.SetStoreSleeps(true);
+  bool more = false;
+  for (const RingRef& ring : known_) {
+    more |= !ring->broken && !ring->waits_for_room && ring->reader.HasMore();
+  }
+  if (!more) {
+    ++sleeps_;
+    std::array<epoll_event, 16> events;
+    const int count = ::epoll_wait(epoll_.get(), events.data(),
+                                   static_cast<int>(events.size()), -1);
+    for (int i = 0; i < count; ++i)
+      Silence(events[static_cast<size_t>(i)].data.fd);
+  }
+  for (const RingRef& ring : known_) ring->reader.SetStoreSleeps(false);
+}
+
+}  // namespace vitrine

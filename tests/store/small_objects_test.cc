@@ -1,0 +1,339 @@
+// Small objects, which share segments, through the store's interface.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <future>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <unordered_set>
+#include <vector>
+
+#include "schema/base/mapping.h"
+#include "store/client_registry.h"
+#include "store/segment_file.h"
+#include "store/store.h"
+#include "tests/store/scratch_dir.h"
+
+namespace vitrine {
+namespace {
+
+constexpr uint64_t kMiB = 1 << 20;
+constexpr uint64_t kCapacity = 8 * kMiB;
+constexpr uint64_t kSlabBytes = kCapacity / 64;  // 128 KiB.
+
+ObjectId Id(const std::string& text) { return *ObjectId::FromText(text); }
+
+std::string Content(int i) {
+  return std::string(static_cast<size_t>(i % 300),
+                     static_cast<char>('a' + i % 26));
+}
+
+template <typename T>
+class Answer {
+ public:
+  Done<T> callback() {
+    return [promise = promise_](Result<T> result) {
+      promise->set_value(std::move(result));
+    };
+  }
+  Result<T> Get() { return promise_->get_future().get(); }
+
+ private:
+  std::shared_ptr<std::promise<Result<T>>> promise_ =
+      std::make_shared<std::promise<Result<T>>>();
+};
+
+class SmallObjectsTest : public testing::Test {
+ protected:
+  SmallObjectsTest() {
+    std::filesystem::create_directory(dir_.path() + "/memory");
+    options_.capacity_bytes = kCapacity;
+    options_.state_dir = dir_.path() + "/state";
+    options_.memory_dir = dir_.path() + "/memory";
+    Restart();
+  }
+
+  void Restart() {
+    store_.reset();
+    auto store = Store::Open(options_);
+    ASSERT_TRUE(store) << store.error().ToString();
+    store_ = *std::move(store);
+  }
+
+  Status AddRoom(std::chrono::milliseconds patience) {
+    Answer<void> answer;
+    store_->AddRoom({.deadline = std::chrono::steady_clock::now() + patience},
+                    answer.callback());
+    return answer.Get();
+  }
+
+  Status TryPut(const std::string& id, const std::string& data,
+                std::chrono::milliseconds patience = std::chrono::seconds(20)) {
+    const SmallObject object{Id(id), 0644, std::as_bytes(std::span(data))};
+    for (;;) {
+      std::vector<Status> results;
+      store_->PutSmall({}, {&object, 1}, &results);
+      if (!results.empty()) return results[0];
+      if (Status room = AddRoom(patience); !room) return room;
+    }
+  }
+
+  void Put(const std::string& id, const std::string& data) {
+    const Status put = TryPut(id, data);
+    EXPECT_TRUE(put) << id << ": " << put.error().ToString();
+  }
+
+  std::string Read(const std::string& id) {
+    const auto object = store_->FindSealed(Id(id));
+    if (!object) return object.error().ToString();
+    const ObjectInfo info = store_->Info(*object);
+    auto file = store_->Share(*object);
+    if (!file) return file.error().ToString();
+    std::string data(info.size_bytes, '\0');
+    auto read = (*file)->ReadAt(info.offset_bytes,
+                                std::as_writable_bytes(std::span(data)));
+    return read && *read == data.size() ? data : "short";
+  }
+
+  Result<uint64_t> Evict(uint64_t bytes) {
+    Answer<uint64_t> answer;
+    store_->Evict(bytes, answer.callback());
+    return answer.Get();
+  }
+
+  uint64_t used_bytes() { return store_->GetUsage().used_bytes; }
+  nlohmann::json slabs() { return store_->StatusJson().at("slabs"); }
+  uint64_t slab_count() { return slabs().at("count").get<uint64_t>(); }
+
+  void ExpectUsedSoon(uint64_t bytes) {
+    for (int tries = 0; tries < 500 && used_bytes() != bytes; ++tries) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_EQ(used_bytes(), bytes);
+  }
+
+  ScratchDir dir_;
+  StoreOptions options_;
+  std::unique_ptr<Store> store_;
+};
+
+TEST_F(SmallObjectsTest, WithoutRoomNothingIsPut) {
+  const std::string data = "data";
+  const SmallObject object{Id("a"), 0644, std::as_bytes(std::span(data))};
+  std::vector<Status> results;
+  store_->PutSmall({}, {&object, 1}, &results);
+  EXPECT_TRUE(results.empty());
+  EXPECT_FALSE(store_->FindSealed(Id("a")));
+}
+
+TEST_F(SmallObjectsTest, AnIdIsPutOnce) {
+  Put("a", "first");
+  EXPECT_EQ(TryPut("a", "second").error().code, Code::kAlreadyExists);
+  ASSERT_TRUE(store_->Create(Id("unsealed"), {}));
+  EXPECT_EQ(TryPut("unsealed", "x").error().code, Code::kAlreadyExists);
+  EXPECT_EQ(Read("a"), "first");
+  EXPECT_FALSE(store_->Create(Id("a"), {}));
+}
+
+TEST_F(SmallObjectsTest, AnIdIsPutOnceWithinABatch) {
+  ASSERT_TRUE(AddRoom(std::chrono::seconds(1)));
+  const std::string data = "12";
+  const auto bytes = std::as_bytes(std::span(data));
+  const std::vector<SmallObject> objects = {{Id("a"), 0644, bytes.first(1)},
+                                            {Id("a"), 0644, bytes.last(1)},
+                                            {Id("b"), 0644, bytes}};
+  std::vector<Status> results;
+  store_->PutSmall({}, objects, &results);
+  ASSERT_EQ(results.size(), 3u);
+  EXPECT_TRUE(results[0]);
+  EXPECT_EQ(results[1].error().code, Code::kAlreadyExists);
+  EXPECT_TRUE(results[2]);
+  EXPECT_EQ(Read("a"), "1");
+  EXPECT_EQ(Read("b"), "12");
+}
+
+TEST_F(SmallObjectsTest, ManyShareASegmentAndEachHasItsBytes) {
+  for (int i = 0; i < 1000; ++i) {
+    Put("object-" + std::to_string(i), Content(i));
+  }
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_EQ(Read("object-" + std::to_string(i)), Content(i));
+  }
+  EXPECT_EQ(slabs().at("objects"), 1000);
+  EXPECT_LE(slab_count(), 3u);
+  EXPECT_EQ(used_bytes(), slab_count() * kSlabBytes);
+  EXPECT_EQ(store_->List(ObjectState::kSealed).size(), 1000u);
+}
+
+TEST_F(SmallObjectsTest, TheSegmentIsReadableAndNobodyCanWriteIt) {
+  Put("a", "bytes");
+  const ObjectRef object = *store_->FindSealed(Id("a"));
+  struct stat info;
+  ASSERT_EQ(::stat(store_->SegmentPath(object).c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0444u);
+  EXPECT_EQ(store_->OpenForWriting(object).error().code, Code::kNotPermitted);
+}
+
+TEST_F(SmallObjectsTest, ASlabGoesWithItsLastObject) {
+  const std::string half(kSlabBytes / 16, 'x');
+  for (int i = 0; i < 33; ++i) Put(std::to_string(i), half);
+  ASSERT_EQ(slab_count(), 3u);
+  for (int i = 0; i < 16; ++i) {
+    EXPECT_EQ(slab_count(), 3u);
+    EXPECT_TRUE(store_->Delete(*store_->FindSealed(Id(std::to_string(i))), {}));
+  }
+  EXPECT_EQ(slab_count(), 2u);
+  ExpectUsedSoon(2 * kSlabBytes);
+  EXPECT_EQ(Read("16"), half);
+}
+
+TEST_F(SmallObjectsTest, AnEmptyOpenSlabIsGivenBackWhenIdle) {
+  Put("a", "x");
+  EXPECT_EQ(used_bytes(), kSlabBytes);
+  ASSERT_TRUE(store_->Delete(*store_->FindSealed(Id("a")), {}));
+  ExpectUsedSoon(0);
+  Put("b", "y");
+  EXPECT_EQ(Read("b"), "y");
+}
+
+TEST_F(SmallObjectsTest, WhoeverHasADeadSlabMappedReadsOn) {
+  Put("a", "still here");
+  const ObjectRef object = *store_->FindSealed(Id("a"));
+  auto fd = store_->OpenForReading(object);
+  ASSERT_TRUE(fd);
+  auto mapping = Mapping::Map(fd->get(), kSlabBytes, PROT_READ);
+  ASSERT_TRUE(mapping);
+  *fd = UniqueFd();
+  const uint64_t offset = store_->Info(object).offset_bytes;
+  ASSERT_TRUE(store_->Delete(object, {}));
+  ASSERT_TRUE(AddRoom(std::chrono::seconds(1)));  // Closes the empty one.
+  Put("b", "other bytes");
+  EXPECT_EQ(std::string(reinterpret_cast<char*>(mapping->data() + offset), 10),
+            "still here");
+  EXPECT_EQ(used_bytes(), 2 * kSlabBytes);
+  *mapping = Mapping();
+  ExpectUsedSoon(kSlabBytes);
+}
+
+TEST_F(SmallObjectsTest, MoreThanFitsEvictsTheOldest) {
+  const std::string data(1000, 'x');
+  const int count = static_cast<int>(2 * kCapacity / 1024);
+  for (int i = 0; i < count; ++i) Put(std::to_string(i), data);
+  EXPECT_FALSE(store_->FindSealed(Id("0")));
+  EXPECT_EQ(Read(std::to_string(count - 1)), data);
+  EXPECT_LE(used_bytes(), kCapacity);
+}
+
+TEST_F(SmallObjectsTest, EvictionTakesTheOpenSlabLast) {
+  Put("a", "bytes");
+  const auto freed = Evict(1);
+  ASSERT_TRUE(freed);
+  EXPECT_EQ(*freed, kSlabBytes);
+  EXPECT_FALSE(store_->FindSealed(Id("a")));
+  ExpectUsedSoon(0);
+  Put("b", "new");
+  EXPECT_EQ(Read("b"), "new");
+}
+
+TEST_F(SmallObjectsTest, HeldAndPinnedAndMappedOnesStay) {
+  Put("held", "held");
+  ASSERT_TRUE(store_->SetHold(*store_->FindSealed(Id("held")), true, {}));
+  ASSERT_TRUE(AddRoom(std::chrono::seconds(1)));
+  Put("mapped", "mapped");
+  auto fd = store_->OpenForReading(*store_->FindSealed(Id("mapped")));
+  ASSERT_TRUE(fd);
+  ASSERT_TRUE(AddRoom(std::chrono::seconds(1)));
+  Put("open", "open");
+  auto shared = store_->Share(*store_->FindSealed(Id("open")));
+  ASSERT_TRUE(AddRoom(std::chrono::seconds(1)));
+  Put("free", "free");
+  const auto freed = Evict(kCapacity);
+  ASSERT_TRUE(freed);
+  EXPECT_EQ(Read("held"), "held");
+  EXPECT_EQ(Read("mapped"), "mapped");
+  EXPECT_EQ(Read("open"), "open");
+  EXPECT_TRUE(store_->InUse(*store_->FindSealed(Id("open"))));
+  *shared = nullptr;
+  *fd = UniqueFd();
+  EXPECT_TRUE(Evict(kCapacity));
+  EXPECT_EQ(Read("held"), "held");
+  EXPECT_FALSE(store_->FindSealed(Id("open")));
+  EXPECT_FALSE(store_->FindSealed(Id("mapped")));
+}
+
+TEST_F(SmallObjectsTest, RoomThatIsNotThereIsWaitedFor) {
+  std::vector<ObjectRef> held;
+  int count = 0;
+  for (;; ++count) {
+    const std::string id = std::to_string(count);
+    const Status put =
+        TryPut(id, std::string(8000, 'x'), std::chrono::milliseconds(50));
+    if (!put) {
+      EXPECT_EQ(put.error().code, Code::kOutOfMemory);
+      break;
+    }
+    held.push_back(*store_->FindSealed(Id(id)));
+    ASSERT_TRUE(store_->SetHold(held.back(), true, {}));
+  }
+  EXPECT_GT(count, 900);
+  std::thread releaser([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    for (const ObjectRef& object : held) {
+      EXPECT_TRUE(store_->SetHold(object, false, {}));
+    }
+  });
+  Put("late", "late");
+  releaser.join();
+  EXPECT_EQ(Read("late"), "late");
+}
+
+TEST_F(SmallObjectsTest, AKilledStoreLosesNone) {
+  store_.reset();
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    Restart();
+    for (int i = 0; i < 300; ++i) {
+      Put(std::to_string(i), std::string(static_cast<size_t>(i), 'x'));
+    }
+    for (int i = 0; i < 100; ++i) {
+      (void)store_->Delete(*store_->FindSealed(Id(std::to_string(2 * i))), {});
+    }
+    (void)store_->SetHold(*store_->FindSealed(Id("299")), true, {});
+    ::raise(SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  Restart();
+  EXPECT_EQ(slabs().at("objects"), 200);
+  EXPECT_EQ(used_bytes(), slab_count() * kSlabBytes);
+  for (int i = 0; i < 300; ++i) {
+    const std::string id = std::to_string(i);
+    const bool deleted = i < 200 && i % 2 == 0;
+    if (!deleted) {
+      EXPECT_EQ(Read(id), std::string(static_cast<size_t>(i), 'x')) << i;
+    }
+    EXPECT_EQ(store_->FindSealed(Id(id)).has_value(), !deleted) << i;
+  }
+  EXPECT_TRUE(store_->Info(*store_->FindSealed(Id("299"))).hold);
+  Put("new", "new");
+  EXPECT_EQ(Read("new"), "new");
+}
+
+TEST_F(SmallObjectsTest, AStrictStoreTakesNone) {
+  options_.strict = true;
+  Restart();
+  EXPECT_EQ(store_->small_object_bytes(), 0u);
+  EXPECT_EQ(AddRoom(std::chrono::seconds(1)).error().code, Code::kUnsupported);
+}
+
+}  // namespace
+}  // namespace vitrine
