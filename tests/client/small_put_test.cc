@@ -125,6 +125,9 @@ TEST_F(SmallPutTest, WhatWasAnsweredOutlivesAKilledStore) {
 TEST_F(SmallPutTest, AStoppedStoreIsWaitedFor) {
   ASSERT_TRUE(client_.Put(Id("a"), {}));
   ::kill(store_.pid(), SIGSTOP);
+  siginfo_t stopped;  // It may run on for a moment.
+  ASSERT_EQ(
+      ::waitid(P_PID, static_cast<id_t>(store_.pid()), &stopped, WSTOPPED), 0);
   auto put =
       std::async(std::launch::async, [&] { return client_.Put(Id("b"), {}); });
   EXPECT_EQ(put.wait_for(std::chrono::milliseconds(300)),
