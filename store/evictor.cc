@@ -120,6 +120,7 @@ void Evictor::NoProgress(const ObjectTable::Batch& batch) {
   examined_in_vain_ += batch.examined;
   if (examined_in_vain_ < batch.evictable) return;
   examined_in_vain_ = 0;
+  orphans_->Add(table_->CloseOpenSlab());
   // What was deleted while somebody merely kept it mapped comes back soon.
   orphans_->Poll();
   const bool worth_another =

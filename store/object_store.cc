@@ -100,6 +100,7 @@ Status ObjectStore::Restore(
   if (!live) return live.error();
   for (const ObjectInfo& info : *live) {
     budget_->ForceCharge((info.in_slab() ? 0 : info.charged_bytes) +
+                         (info.in_slab() ? kSmallObjectOverheadBytes : 0) +
                          MetadataCharge(journaled.at(info.number).metadata));
   }
   budget_->ForceCharge(table_->Count().slab_bytes);
@@ -411,7 +412,10 @@ void ObjectStore::SetUpSlabs() {
                            kLeastSlabBytes, kMostSlabBytes);
   slab_bytes_ = std::max(slab_bytes_ - slab_bytes_ % page_bytes, page_bytes);
   // Where pages are larger than slabs should be, files of their own are better.
-  if (options_.strict || slab_bytes_ > kMostSlabBytes) return;
+  if (options_.strict || slab_bytes_ > kMostSlabBytes ||
+      slab_bytes_ > budget_->capacity_bytes() / 4) {
+    return;
+  }
   const uint64_t below_threshold =
       options_.dedicated_threshold_bytes -
       std::min<uint64_t>(options_.dedicated_threshold_bytes, 1);
@@ -421,10 +425,16 @@ void ObjectStore::SetUpSlabs() {
 void ObjectStore::PutSmall(const Credentials& creator,
                            std::span<const SmallObject> objects,
                            std::vector<Status>* results) {
-  table_->PutSmall(creator, objects, results);
+  // It is taken already; the evictor makes up for it.
+  budget_->ForceCharge(table_->PutSmall(creator, objects, results));
 }
 
+// Several may have waited for room at once.
 Status ObjectStore::OpenSlab() {
+  if (table_->HasRoom(small_object_bytes_)) {
+    budget_->Uncharge(slab_bytes_);
+    return Status();
+  }
   auto before = table_->OpenSlab(slab_bytes_);
   if (!before) {
     budget_->Uncharge(slab_bytes_);
@@ -434,16 +444,18 @@ Status ObjectStore::OpenSlab() {
   return Status();
 }
 
-void ObjectStore::AddRoom(SpaceWait wait, Done<void> done) {
+void ObjectStore::AddRoom(SpaceWait wait, Done<void> done, const void* whose) {
   if (small_object_bytes_ == 0) {
     return done(Error{Code::kUnsupported, "this store has no slabs"});
   }
   if (budget_->TryCharge(slab_bytes_)) return done(OpenSlab());
-  budget_->Charge(slab_bytes_, wait,
-                  [this, done = std::move(done)](Status granted) {
-                    if (!granted) return done(Explain(granted.error()));
-                    workers_->Run([this, done] { done(OpenSlab()); });
-                  });
+  budget_->Charge(
+      slab_bytes_, wait,
+      [this, done = std::move(done)](Status granted) {
+        if (!granted) return done(Explain(granted.error()));
+        workers_->Run([this, done] { done(OpenSlab()); });
+      },
+      whose);
 }
 
 // --- sealed objects ---

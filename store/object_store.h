@@ -69,7 +69,11 @@ class ObjectStore : public Store {
   void PutSmall(const Credentials& creator,
                 std::span<const SmallObject> objects,
                 std::vector<Status>* results) override;
-  void AddRoom(SpaceWait wait, Done<void> done) override;
+  void AddRoom(SpaceWait wait, Done<void> done,
+               const void* whose = nullptr) override;
+  void EndWaitsForRoom(const void* whose) override {
+    budget_->EndWaitsOf(whose);
+  }
 
   Result<ObjectRef> FindSealed(const ObjectId& id) override;
   Result<ObjectRef> FindUnsealed(const ObjectId& id) override;

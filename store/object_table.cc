@@ -12,7 +12,7 @@ namespace {
 
 // Victims looked at under one hold of the mutex.
 constexpr size_t kVictimsPerBatch = 32;
-constexpr size_t kSlabVictimsPerBatch = 1024;
+constexpr size_t kSlabVictimsPerBatch = 256;
 
 int64_t NowNs() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -292,7 +292,6 @@ Status ObjectTable::Publish(const ObjectRef& object) {
   object->slot = *slot;
   if (sealed_by_slot_.size() <= *slot) sealed_by_slot_.resize(*slot + 1);
   sealed_by_slot_[*slot] = object.get();
-  sealed_.emplace(info.id.text(), object);
   sealed_by_number_.emplace(object->number, object);
   sealed_bytes_ += object->cost_bytes();
   if (info.hold) CountHold(*object, true);
@@ -332,6 +331,7 @@ Status ObjectTable::CommitSeal(const ObjectRef& object) {
     (void)journal_.RecordRemoved(object->number);
     return published;
   }
+  sealed_.emplace(object->info.id.text(), object);
   // Too late to fail, and Restore does it again; until it is done, clients
   // ask for a descriptor instead of opening the segment by name.
   if (Status ok =
@@ -413,6 +413,7 @@ DroppedSegment ObjectTable::Drop(const ObjectRef& object, ObjectEventKind why) {
   }
   if (object->slab != nullptr) {
     dropped = LeaveSlab(std::exchange(object->slab, nullptr));
+    dropped.charged_bytes += object->overhead_bytes;
   }
   info.state = ObjectState::kGone;
   info.charged_bytes = 0;
@@ -531,9 +532,19 @@ std::shared_ptr<SegmentFile> ObjectTable::LeaseVictim(const Victim& victim,
   return nullptr;
 }
 
+bool ObjectTable::AnyPinned(const std::vector<ObjectRef>& objects,
+                            const std::unordered_set<uint64_t>& pins) const {
+  return std::any_of(objects.begin(), objects.end(),
+                     [&](const ObjectRef& object) REQUIRES(mutex_) {
+                       return pins.contains(index_.PinOf(object->slot));
+                     });
+}
+
 bool ObjectTable::EvictVictim(const Victim& victim,
                               const std::unordered_set<uint64_t>& pins,
                               Batch* batch) {
+  // A slab goes as a whole.
+  if (victim.slab != nullptr && AnyPinned(victim.objects, pins)) return false;
   const auto file = LeaseVictim(victim, batch);
   if (file == nullptr) return false;
   bool evicted = false;
@@ -544,7 +555,6 @@ bool ObjectTable::EvictVictim(const Victim& victim,
     ++evicted_objects_;
     evicted_bytes_ += object->cost_bytes();
     DroppedSegment dropped = Drop(object, ObjectEventKind::kEvicted);
-    if (dropped.number == 0) continue;  // Others live there still.
     batch->dropped_bytes += dropped.charged_bytes;
     batch->dropped.push_back(std::move(dropped));
   }
@@ -554,8 +564,7 @@ bool ObjectTable::EvictVictim(const Victim& victim,
 ObjectTable::Batch ObjectTable::EvictBatch(uint64_t bytes) {
   MutexLock lock(mutex_);
   Batch batch;
-  // The open slab is the youngest of all: it goes when nothing else is left.
-  if (policy_->size() == 0 && open_slab_ != nullptr) {
+  if (policy_->size() == 0) {
     DroppedSegment empty = CloseSlab();
     batch.dropped_bytes += empty.charged_bytes;
     if (empty.number != 0) batch.dropped.push_back(std::move(empty));
@@ -748,8 +757,12 @@ void ObjectTable::MakeUnevictable(uint64_t segment, uint64_t bytes) {
 }
 
 void ObjectTable::CountHold(const Object& object, bool hold) {
-  held_objects_ += hold ? 1 : -1;
-  held_bytes_ += hold ? object.cost_bytes() : -object.cost_bytes();
+  const uint64_t one = hold ? 1 : ~uint64_t{0};  // Modulo 2^64: plus or minus.
+  held_objects_ += one;
+  held_bytes_ += one * object.cost_bytes();
+  if (object.slab == nullptr) return;
+  object.slab->held += one;
+  UpdateEvictable(object.slab);
 }
 
 Result<UniqueFd> ObjectTable::OpenIndex() const {
@@ -781,7 +794,13 @@ Status ObjectTable::RestoreOne(const JournaledObject& journaled) {
       !ok) {
     return ok;
   }
-  return Publish(object);
+  return PublishRestored(object);
+}
+
+Status ObjectTable::PublishRestored(const ObjectRef& object) {
+  Status published = Publish(object);
+  if (published) sealed_.emplace(object->info.id.text(), object);
+  return published;
 }
 
 Result<std::vector<ObjectInfo>> ObjectTable::Restore(
@@ -822,10 +841,7 @@ Result<std::vector<ObjectInfo>> ObjectTable::Restore(
       }
     }
   }
-  for (Slab* slab : EmptySlabs()) {
-    MakeUnevictable(slab->segment(), slab->size_bytes());
-    (void)DropSlab(slab);
-  }
+  for (Slab* slab : EmptySlabs()) (void)DropSlab(slab);
   return live;
 }
 

@@ -43,6 +43,10 @@ namespace vitrine {
 // the journal, two of them while that is rewritten.
 uint64_t MetadataCharge(const Metadata& metadata);
 
+// What a small object is charged besides its place in a slab: for its record in
+// the store's memory, in the index and in the journal.
+inline constexpr uint64_t kSmallObjectOverheadBytes = 512;
+
 // A segment whose name is gone and whose memory is to be given back.
 struct DroppedSegment {
   uint64_t number = 0;
@@ -127,20 +131,28 @@ class ObjectTable {
     size_t evicted = 0;  // Objects; a slab goes with its last one.
     std::vector<uint64_t> busy;  // Somebody has these open or mapped.
   };
-  // Evicts victims until `bytes` are dropped or a few dozen were examined.
+  // Evicts victims until `bytes` are dropped or a few dozen were examined.  The
+  // open slab, the youngest of all, is closed when nothing else is left.
   Batch EvictBatch(uint64_t bytes) EXCLUDES(mutex_);
 
   // --- small objects, in slabs (object_table_slabs.cc) ---
   // Makes a segment of `size_bytes`, which are charged, the open slab.  The one
   // before is closed; it may be dropped at once.
   Result<DroppedSegment> OpenSlab(uint64_t size_bytes) EXCLUDES(mutex_);
+  // So that eviction may take it.
+  DroppedSegment CloseOpenSlab() EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return CloseSlab();
+  }
   // Gives an open slab back in which nothing lives, and in which nothing was
   // placed since the last call.
   DroppedSegment CloseIdleSlab() EXCLUDES(mutex_);
-  // See Store::PutSmall.
-  void PutSmall(const Credentials& creator,
-                std::span<const SmallObject> objects,
-                std::vector<Status>* results) EXCLUDES(mutex_);
+  // See Store::PutSmall.  Returns what is to be charged besides the slab.
+  uint64_t PutSmall(const Credentials& creator,
+                    std::span<const SmallObject> objects,
+                    std::vector<Status>* results) EXCLUDES(mutex_);
+  // True if the open slab takes an object of `bytes`.
+  bool HasRoom(uint64_t bytes) const EXCLUDES(mutex_);
 
   // --- any object ---
   ObjectInfo Info(const ObjectRef& object) EXCLUDES(mutex_);
@@ -206,7 +218,9 @@ class ObjectTable {
   Status CheckNobodyWrites(Object* object) REQUIRES(mutex_);
   Status CommitSeal(const ObjectRef& object) REQUIRES(mutex_);
   void TakeExtent(const SegmentFile::Extent& extent, ObjectInfo* info) const;
+  // Makes it visible to clients; `sealed_` is the caller's to tell.
   Status Publish(const ObjectRef& object) REQUIRES(mutex_);
+  Status PublishRestored(const ObjectRef& object) REQUIRES(mutex_);
   Status RestoreOne(const JournaledObject& journaled) REQUIRES(mutex_);
   // Takes the object out of every structure and unlinks its segment, or its
   // slab with the last object.
@@ -219,6 +233,8 @@ class ObjectTable {
   void MakeUnevictable(uint64_t segment, uint64_t bytes) REQUIRES(mutex_);
   // Counts a hold that begins or ends.
   void CountHold(const Object& object, bool hold) REQUIRES(mutex_);
+  // A slab may go while it is closed and nothing in it is held.
+  void UpdateEvictable(Slab* slab) REQUIRES(mutex_);
   void TouchLocked(Object* object) REQUIRES(mutex_);
   void Notify(ObjectEventKind kind, const Object& object,
               const ObjectId& old_id) REQUIRES(mutex_);
@@ -234,7 +250,10 @@ class ObjectTable {
   // Null: somebody has it open or mapped.
   std::shared_ptr<SegmentFile> LeaseVictim(const Victim& victim, Batch* batch)
       REQUIRES(mutex_);
-  // False: somebody uses all of it.
+  bool AnyPinned(const std::vector<ObjectRef>& objects,
+                 const std::unordered_set<uint64_t>& pins) const
+      REQUIRES(mutex_);
+  // False: somebody uses it.
   bool EvictVictim(const Victim& victim,
                    const std::unordered_set<uint64_t>& pins, Batch* batch)
       REQUIRES(mutex_);
@@ -243,8 +262,10 @@ class ObjectTable {
       REQUIRES(mutex_);
   ObjectRef Place(const Credentials& creator, const SmallObject& small,
                   int64_t now_ns) REQUIRES(mutex_);
-  // Makes all of `placed` visible, or none.
-  Status CommitPlaced(const std::vector<ObjectRef>& placed) REQUIRES(mutex_);
+  // Makes those that were placed visible, one after the other.  Returns how
+  // many before the first failure, which is told.
+  size_t CommitPlaced(const std::vector<ObjectRef>& placed, Status* failure)
+      REQUIRES(mutex_);
   // Up to `most` of those that live there and are not held.
   std::vector<ObjectRef> SlabVictims(const Slab& slab, size_t most)
       REQUIRES(mutex_);

@@ -54,6 +54,7 @@ Result<DroppedSegment> ObjectTable::OpenSlab(uint64_t size_bytes) {
   MutexLock lock(mutex_);
   DroppedSegment dropped = CloseSlab();
   open_slab_ = slab.get();
+  idle_end_bytes_ = UINT64_MAX;  // It was never looked at.
   slabs_.emplace(segment, std::move(slab));
   slab_bytes_ += size_bytes;
   return dropped;
@@ -64,8 +65,24 @@ DroppedSegment ObjectTable::CloseSlab() {
   if (slab == nullptr) return {};
   slab->Close();
   if (slab->live() == 0) return DropSlab(slab);
-  MakeEvictable(slab->segment(), slab->size_bytes());
+  UpdateEvictable(slab);
   return {};
+}
+
+void ObjectTable::UpdateEvictable(Slab* slab) {
+  const bool evictable = !slab->open() && slab->held == 0;
+  if (evictable == slab->evictable) return;
+  slab->evictable = evictable;
+  if (evictable) {
+    MakeEvictable(slab->segment(), slab->size_bytes());
+  } else {
+    MakeUnevictable(slab->segment(), slab->size_bytes());
+  }
+}
+
+bool ObjectTable::HasRoom(uint64_t bytes) const {
+  MutexLock lock(mutex_);
+  return open_slab_ != nullptr && open_slab_->HasRoom(bytes);
 }
 
 DroppedSegment ObjectTable::CloseIdleSlab() {
@@ -78,11 +95,11 @@ DroppedSegment ObjectTable::CloseIdleSlab() {
 
 DroppedSegment ObjectTable::LeaveSlab(Slab* slab) {
   if (slab->live() > 0 || slab->open()) return {};
-  MakeUnevictable(slab->segment(), slab->size_bytes());
   return DropSlab(slab);
 }
 
 DroppedSegment ObjectTable::DropSlab(Slab* slab) {
+  if (slab->evictable) MakeUnevictable(slab->segment(), slab->size_bytes());
   DroppedSegment dropped{.number = slab->segment(),
                          .charged_bytes = slab->size_bytes()};
   if (auto file = ShareSlabLocked(slab)) dropped.file = *file;
@@ -120,59 +137,64 @@ ObjectRef ObjectTable::Place(const Credentials& creator,
                  .slab = open_slab_->segment(),
                  .offset_bytes = open_slab_->Place(small.data)});
   object->metadata = NoMetadata();
+  object->overhead_bytes = kSmallObjectOverheadBytes;
   object->slab = open_slab_;
   return object;
 }
 
-void ObjectTable::PutSmall(const Credentials& creator,
-                           std::span<const SmallObject> objects,
-                           std::vector<Status>* results) {
+uint64_t ObjectTable::PutSmall(const Credentials& creator,
+                               std::span<const SmallObject> objects,
+                               std::vector<Status>* results) {
   const int64_t now_ns = NowNs();
   std::vector<ObjectRef> placed;
   std::vector<size_t> places;  // Of `placed`, in `results`.
   MutexLock lock(mutex_);
   for (const SmallObject& small : objects) {
     const std::string& id = small.id.text();
-    if (sealed_.contains(id) || unsealed_.contains(id)) {
+    const auto [entry, added] = sealed_.try_emplace(id);
+    if (!added || unsealed_.contains(id)) {
+      if (added) sealed_.erase(entry);
       results->push_back(Error{Code::kAlreadyExists, "`" + id + "` is taken"});
       continue;
     }
-    if (open_slab_ == nullptr || !open_slab_->HasRoom(small.data.size())) break;
-    placed.push_back(Place(creator, small, now_ns));
-    sealed_.emplace(id, placed.back());
+    if (open_slab_ == nullptr || !open_slab_->HasRoom(small.data.size())) {
+      sealed_.erase(entry);
+      break;
+    }
+    entry->second = Place(creator, small, now_ns);
+    placed.push_back(entry->second);
     places.push_back(results->size());
     results->emplace_back();
   }
-  if (Status ok = CommitPlaced(placed); !ok) {
-    for (const size_t place : places) (*results)[place] = ok;
+  Status failure;
+  const size_t committed = CommitPlaced(placed, &failure);
+  for (size_t i = committed; i < placed.size(); ++i) {
+    (*results)[places[i]] = failure;
   }
+  return committed * kSmallObjectOverheadBytes;
 }
 
-Status ObjectTable::CommitPlaced(const std::vector<ObjectRef>& placed) {
+size_t ObjectTable::CommitPlaced(const std::vector<ObjectRef>& placed,
+                                 Status* failure) {
+  if (placed.empty()) return 0;
   std::vector<const ObjectInfo*> infos;
   infos.reserve(placed.size());
   for (const ObjectRef& object : placed) infos.push_back(&object->info);
-  Status status = infos.empty() ? Status() : journal_.RecordSealed(infos);
+  *failure = journal_.RecordSealed(infos);
+  const bool journaled = failure->has_value();
   size_t published = 0;
-  while (status && published < placed.size()) {
-    status = Publish(placed[published]);
-    if (status) ++published;
+  while (*failure && published < placed.size()) {
+    *failure = Publish(placed[published]);
+    if (*failure) ++published;
   }
-  if (!status) {
-    for (size_t i = 0; i < placed.size(); ++i) {
-      if (i < published) {
-        Unpublish(*placed[i]);
-      } else {
-        (void)journal_.RecordRemoved(placed[i]->number);
-        sealed_.erase(placed[i]->info.id.text());
-      }
-    }
-    return status;
+  for (size_t i = published; i < placed.size(); ++i) {
+    if (journaled) (void)journal_.RecordRemoved(placed[i]->number);
+    sealed_.erase(placed[i]->info.id.text());
   }
-  for (const ObjectRef& object : placed) {
-    Notify(ObjectEventKind::kSealed, *object, object->info.id);
+  for (size_t i = 0; i < published; ++i) {
+    Notify(ObjectEventKind::kSealed, *placed[i], placed[i]->info.id);
   }
-  return Status();
+  return published;
 }
 
 std::vector<ObjectRef> ObjectTable::SlabVictims(const Slab& slab, size_t most) {
@@ -202,7 +224,7 @@ Result<Slab*> ObjectTable::RestoreSlab(uint64_t segment) {
     return ok.error();
   }
   slab_bytes_ += slab->size_bytes();
-  MakeEvictable(segment, slab->size_bytes());
+  UpdateEvictable(slab.get());
   return slabs_.emplace(segment, std::move(slab)).first->second.get();
 }
 
@@ -223,8 +245,9 @@ Status ObjectTable::RestoreInSlab(const ObjectRef& object) {
       info.size_bytes > slab_bytes - info.offset_bytes) {
     return Error{Code::kCorruption, "an object beyond the end of its slab"};
   }
+  object->overhead_bytes += kSmallObjectOverheadBytes;
   object->slab = *slab;
-  return Publish(object);
+  return PublishRestored(object);
 }
 
 }  // namespace vitrine

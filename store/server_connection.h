@@ -74,6 +74,7 @@ class Connection {
   bool busy = false;     // A request is under way.
   std::shared_ptr<Listing> listing;
   std::shared_ptr<PendingCreate> creating;  // The last one.
+  std::shared_ptr<const void> wants_room;   // A small put; null: none waits.
   EventLoop::Timer hello_timer;
 
  private:

@@ -140,6 +140,9 @@ void ServerCore::Close(uint64_t id) {
       if (connection->creating != nullptr) {
         requests_.Abandon(*connection->creating, connection->peer());
       }
+      if (connection->wants_room != nullptr) {
+        parts_.store->EndWaitsForRoom(connection->wants_room.get());
+      }
       if (Session* const session = sessions_.Find(connection->session)) {
         session->calls.erase(id);
       }

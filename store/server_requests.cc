@@ -250,7 +250,9 @@ void RequestHandler::FinishPut(uint64_t connection, const std::string& data,
 }
 
 void RequestHandler::PutSmall(const std::shared_ptr<const SmallPut>& put) {
-  if (parts_.connections->Find(put->connection) == nullptr) return;
+  Connection* const connection = parts_.connections->Find(put->connection);
+  if (connection == nullptr) return;
+  connection->wants_room = nullptr;
   const SmallObject object{put->id, put->mode,
                            std::as_bytes(std::span(put->data))};
   std::vector<Status> results;
@@ -261,14 +263,15 @@ void RequestHandler::PutSmall(const std::shared_ptr<const SmallPut>& put) {
   if (!results.empty()) {
     return void(ReplyFailure(put->connection, results[0].error()));
   }
+  connection->wants_room = put;
   // The callback may outlive this server, by waiting for space.
-  parts_.store->AddRoom(put->wait,
-                        [this, put, loop = parts_.loop](const Status& room) {
-                          loop->Post([this, put, room] {
-                            if (room) return PutSmall(put);
-                            ReplyFailure(put->connection, room.error());
-                          });
-                        });
+  auto done = [this, put, loop = parts_.loop](const Status& room) {
+    loop->Post([this, put, room] {
+      if (room) return PutSmall(put);
+      ReplyFailure(put->connection, room.error());
+    });
+  };
+  parts_.store->AddRoom(put->wait, std::move(done), put.get());
 }
 
 void RequestHandler::OpenRing(Connection* connection) {

@@ -39,8 +39,9 @@ class Slab {
   uint64_t end_bytes() const { return end_bytes_; }  // Placed so far.
 
   bool open() const { return memory_.data() != nullptr; }
+  // Empty objects take a place, too: a slab holds no more than it has places.
   bool HasRoom(uint64_t bytes) const {
-    return open() && bytes <= size_bytes_ - end_bytes_;
+    return open() && std::max<uint64_t>(bytes, 1) <= size_bytes_ - end_bytes_;
   }
   // Copies `data` to the next place and returns its offset.  There is room.
   uint64_t Place(std::span<const std::byte> data) {
@@ -48,7 +49,7 @@ class Slab {
     if (!data.empty()) {
       std::memcpy(memory_.data() + offset, data.data(), data.size());
     }
-    const uint64_t end = offset + data.size();
+    const uint64_t end = offset + std::max<size_t>(data.size(), 1);
     end_bytes_ =
         (end + kAlignmentBytes - 1) / kAlignmentBytes * kAlignmentBytes;
     return offset;
@@ -71,6 +72,8 @@ class Slab {
   // each only once.
   const std::vector<uint32_t>& slots() const { return slots_; }
 
+  size_t held = 0;         // Live ones that are held.
+  bool evictable = false;  // The eviction policy knows it.
   // The store's one description of the segment, while somebody needs it.
   std::weak_ptr<SegmentFile> shared;
 

@@ -8,7 +8,7 @@
 //  (1) A SEALED object's id, size, bytes and metadata never change.
 //  (2) At most one SEALED object has a given id; at most one UNSEALED one has.
 //  (3) An object is SEALED only if the kernel vouched that nobody has its
-//      segment open or mapped writable.
+//      segment open or mapped writable, or if nobody but the store ever had.
 //  (4) Memory is given back only if the kernel vouched that nobody has the
 //      segment open or mapped.
 //  (5) What is SEALED when the store is killed is SEALED after its restart.
@@ -153,8 +153,12 @@ class Store {
   virtual void PutSmall(const Credentials& creator,
                         std::span<const SmallObject> objects,
                         std::vector<Status>* results) = 0;
-  // Makes room for more.  kOutOfMemory: not in time.
-  virtual void AddRoom(SpaceWait wait, Done<void> done) = 0;
+  // Makes room for more.  kOutOfMemory: not in time.  Others may take the room
+  // first.  `whose` is a name for EndWaitsForRoom.
+  virtual void AddRoom(SpaceWait wait, Done<void> done,
+                       const void* whose = nullptr) = 0;
+  // The room that `whose` waits for is not wanted any more.
+  virtual void EndWaitsForRoom(const void* whose) = 0;
 
   // --- sealed objects ---
 
@@ -179,7 +183,8 @@ class Store {
   // not evicted while anybody has it.  For passthrough and for reading.
   virtual Result<std::shared_ptr<SegmentFile>> Share(
       const ObjectRef& object) = 0;
-  // Is it pinned, open or mapped, by any process by any path?
+  // Is it pinned, open or mapped, by any process by any path?  (A slab that is
+  // merely mapped says nothing of one object: only pins and the mount count.)
   virtual bool InUse(const ObjectRef& object) = 0;
   // Notes a use, for recency.
   virtual void Touch(const ObjectRef& object) = 0;

@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -22,6 +23,10 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kRecordsPerRound = 256;
 // A busy producer submits again within this time; waking up costs as much.
 constexpr auto kAttention = std::chrono::microseconds(50);
+// What a ring holds at most is read in so many rounds.
+constexpr int kLastRounds = kRingBytes / kRecordAlignment / kRecordsPerRound;
+// Each takes a megabyte that nobody is charged for, and a descriptor.
+constexpr size_t kMostRingsOfAUser = 256;
 
 Result<UniqueFd> MakeBell() {
   UniqueFd bell(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -36,9 +41,11 @@ void Silence(int bell) {
   }
 }
 
-Status Watch(int epoll, int bell) {
+// Edge-triggered for a client's bell: that is never read, because the client
+// could make the read wait.
+Status Watch(int epoll, int bell, uint32_t events) {
   epoll_event event = {};
-  event.events = EPOLLIN;
+  event.events = events;
   event.data.fd = bell;
   if (::epoll_ctl(epoll, EPOLL_CTL_ADD, bell, &event) == 0) return Status();
   return ErrnoError("watch a bell", errno);
@@ -46,10 +53,10 @@ Status Watch(int epoll, int bell) {
 
 bool ManyProcessors() { return std::thread::hardware_concurrency() > 1; }
 
-Deadline DeadlineOf(int64_t timeout_ms) {
+Deadline DeadlineOf(Clock::time_point since, int64_t timeout_ms) {
   constexpr int64_t kForeverMs = int64_t{1} << 40;
   if (timeout_ms < 0 || timeout_ms > kForeverMs) return Deadline::max();
-  return Clock::now() + std::chrono::milliseconds(timeout_ms);
+  return since + std::chrono::milliseconds(timeout_ms);
 }
 
 }  // namespace
@@ -67,7 +74,7 @@ Result<std::unique_ptr<Submissions>> Submissions::Start(Store* store) {
   auto bell = MakeBell();
   if (!bell) return bell.error();
   auto inbox = std::make_shared<Inbox>(std::move(*bell));
-  if (Status ok = Watch(epoll.get(), inbox->bell.get()); !ok) {
+  if (Status ok = Watch(epoll.get(), inbox->bell.get(), EPOLLIN); !ok) {
     return ok.error();
   }
   return std::unique_ptr<Submissions>(
@@ -107,7 +114,15 @@ Result<Submissions::Ends> Submissions::Open(uint64_t session,
   if (rings_.contains(session)) {
     return Error{Code::kAlreadyExists, "the session has a ring"};
   }
-  if (Status ok = Watch(epoll_.get(), ring->bell.get()); !ok) {
+  const auto of_user =
+      std::count_if(rings_.begin(), rings_.end(), [&ring](const auto& entry) {
+        return entry.second->creator.uid == ring->creator.uid;
+      });
+  if (static_cast<size_t>(of_user) >= kMostRingsOfAUser) {
+    return Error{Code::kUnsupported, "the user has as many rings as may be"};
+  }
+  if (Status ok = Watch(epoll_.get(), ring->bell.get(), EPOLLIN | EPOLLET);
+      !ok) {
     return ok.error();
   }
   rings_.emplace(session, std::move(ring));
@@ -174,6 +189,7 @@ bool Submissions::TakeRooms() {
   }
   for (const auto& [ring, status] : rooms) {
     ring->waits_for_room = false;
+    if (ring->forgotten) continue;
     if (!status) Refuse(ring.get(), status);
     Put(ring);
   }
@@ -181,7 +197,8 @@ bool Submissions::TakeRooms() {
 }
 
 bool Submissions::Drain(const RingRef& ring) {
-  // Asked first: what came before the end of the client is seen below.
+  // Asked first: what came before the end of the client is seen below.  Whoever
+  // else has the ring may go on writing for ever.
   const bool closed = ring->closed;
   bool busy = false;
   if (!ring->broken && !ring->waits_for_room && ring->reader.HasMore()) {
@@ -194,12 +211,13 @@ bool Submissions::Drain(const RingRef& ring) {
     }
     Put(ring);
   }
-  if (!closed || busy) return busy;
-  Forget(ring);
-  return false;
+  if (closed && (!busy || ++ring->rounds_closed > kLastRounds)) Forget(ring);
+  return busy;
 }
 
 void Submissions::Forget(const RingRef& ring) {
+  ring->forgotten = true;
+  if (ring->waits_for_room) store_->EndWaitsForRoom(ring.get());
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, ring->bell.get(), nullptr);
   MutexLock lock(mutex_);
   std::erase_if(rings_,
@@ -230,6 +248,11 @@ void Submissions::Put(const RingRef& ring) {
 
 void Submissions::AnswerFirst(Ring* ring, const std::vector<Status>& answers) {
   for (const Status& answer : answers) ++(answer ? sealed_ : refused_);
+  // Those behind one that waited in vain have waited as long.
+  const bool any_sealed =
+      std::any_of(answers.begin(), answers.end(),
+                  [](const Status& answer) { return answer.has_value(); });
+  if (any_sealed) ring->waiting_since.reset();
   ring->reader.Answer(answers);
   ring->records.erase(
       ring->records.begin(),
@@ -242,14 +265,18 @@ void Submissions::Refuse(Ring* ring, const Status& why) {
 
 void Submissions::WaitForRoom(const RingRef& ring) {
   ring->waits_for_room = true;
-  const SpaceWait wait{.deadline = DeadlineOf(ring->records[0].timeout_ms)};
-  store_->AddRoom(wait, [inbox = inbox_, ring](Status status) {
+  // Room that others took first does not give it more time.
+  if (!ring->waiting_since) ring->waiting_since = Clock::now();
+  const SpaceWait wait{.deadline = DeadlineOf(*ring->waiting_since,
+                                              ring->records[0].timeout_ms)};
+  auto done = [inbox = inbox_, ring](Status status) {
     {
       MutexLock lock(inbox->mutex);
       inbox->rooms.emplace_back(ring, std::move(status));
     }
     inbox->Ring();
-  });
+  };
+  store_->AddRoom(wait, std::move(done), ring.get());
 }
 
 // A ring that comes later tells by its bell.
@@ -262,10 +289,9 @@ void Submissions::Sleep() {
   if (!more) {
     ++sleeps_;
     std::array<epoll_event, 16> events;
-    const int count = ::epoll_wait(epoll_.get(), events.data(),
-                                   static_cast<int>(events.size()), -1);
-    for (int i = 0; i < count; ++i)
-      Silence(events[static_cast<size_t>(i)].data.fd);
+    (void)::epoll_wait(epoll_.get(), events.data(),
+                       static_cast<int>(events.size()), -1);
+    Silence(inbox_->bell.get());
   }
   for (const RingRef& ring : known_) ring->reader.SetStoreSleeps(false);
 }

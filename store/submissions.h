@@ -3,9 +3,11 @@
 #define VITRINE_STORE_SUBMISSIONS_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -58,7 +60,11 @@ class Submissions {
     std::function<void()> on_nonsense;
     Records records;  // Read, not answered.
     bool waits_for_room = false;
+    // Since when its records wait for room in vain.
+    std::optional<std::chrono::steady_clock::time_point> waiting_since;
     bool broken = false;
+    bool forgotten = false;
+    int rounds_closed = 0;
     std::atomic<bool> closed = false;
   };
   using RingRef = std::shared_ptr<Ring>;

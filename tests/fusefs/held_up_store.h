@@ -116,8 +116,11 @@ class HeldUpStore : public Store {
                 std::vector<Status>* results) override {
     store_->PutSmall(creator, objects, results);
   }
-  void AddRoom(SpaceWait wait, Done<void> done) override {
-    store_->AddRoom(wait, std::move(done));
+  void AddRoom(SpaceWait wait, Done<void> done, const void* whose) override {
+    store_->AddRoom(wait, std::move(done), whose);
+  }
+  void EndWaitsForRoom(const void* whose) override {
+    store_->EndWaitsForRoom(whose);
   }
   Result<ObjectRef> FindSealed(const ObjectId& id) override {
     return store_->FindSealed(id);

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <string>
 #include <thread>
@@ -46,6 +47,7 @@ class RawRing {
     return *reinterpret_cast<SubmissionRing*>(mapping_.data());
   }
   int fd() const { return fd_.get(); }
+  int bell() const { return bell_.get(); }
 
   void Write(const RecordHeader& header, const std::string& id,
              const std::string& data) {
@@ -283,6 +285,84 @@ TEST_F(SubmissionsTest, WithoutSpaceTheRecordFailsInTimeAndOthersGoOn) {
   ASSERT_TRUE(store_->SetHold(*store_->FindSealed(*ObjectId::FromText("0")),
                               false, {}));
   EXPECT_EQ(ring.Put("0", "x"), Failed(Code::kAlreadyExists));
+}
+
+TEST_F(SubmissionsTest, TheClientCannotMakeTheStoreWaitAtItsBell) {
+  RawRing bad = Open(1);
+  RawRing good = Open(2);
+  ASSERT_EQ(::fcntl(bad.bell(), F_SETFL, 0), 0);  // Reads wait now.
+  std::atomic<bool> stop = false;
+  std::thread stealer([&] {
+    uint64_t count = 1;
+    while (!stop) {
+      if (::write(bad.bell(), &count, sizeof(count)) < 0) break;
+      if (::read(bad.bell(), &count, sizeof(count)) < 0) break;
+      count = 1;
+    }
+  });
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_EQ(good.Put(std::to_string(i), "x"), kRecordSealed);
+  }
+  stop = true;
+  stealer.join();
+}
+
+TEST_F(SubmissionsTest, ADeadClientWaitsForNoRoom) {
+  RawRing ring = Open(1);
+  const std::string data(store_->small_object_bytes(), 'x');
+  std::vector<ObjectRef> held;
+  for (int i = 0;; ++i) {
+    const std::string id = std::to_string(i);
+    ring.Append(id, data, 0644, 0);
+    ring.Submit();
+    if (ring.LastAnswer() != kRecordSealed) break;
+    held.push_back(*store_->FindSealed(*ObjectId::FromText(id)));
+    ASSERT_TRUE(store_->SetHold(held.back(), true, {}));
+  }
+  RawRing dying = Open(2);
+  dying.Append("never", data, 0644, -1);
+  dying.Submit();
+  EXPECT_TRUE(Eventually([&] {
+    return store_->StatusJson()["memory"]["waiters"].get<int>() == 1;
+  }));
+  submissions_->Close(2);
+  EXPECT_TRUE(Eventually([&] {
+    return store_->StatusJson()["memory"]["waiters"].get<int>() == 0;
+  }));
+  EXPECT_FALSE(store_->FindSealed(*ObjectId::FromText("never")));
+}
+
+TEST_F(SubmissionsTest, AClosedRingIsForgottenHoweverMuchIsWrittenToIt) {
+  RawRing ring = Open(1);
+  std::atomic<bool> stop = false;
+  std::thread writer([&] {
+    for (int i = 0; !stop; ++i) {
+      ring.Append("endless-" + std::to_string(i), "x");
+      ring.Submit();
+      while (!stop &&
+             ring.ring().answered.load() + 8 < static_cast<uint32_t>(i)) {
+        std::this_thread::yield();
+      }
+    }
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  submissions_->Close(1);
+  EXPECT_TRUE(Eventually([&] { return submissions_->Count().rings == 0; }));
+  stop = true;
+  writer.join();
+}
+
+TEST_F(SubmissionsTest, AUserHasSoManyRingsAndNoMore) {
+  uint64_t session = 0;
+  for (; session < 1000; ++session) {
+    auto ends = submissions_->Open(session, {.uid = 7}, {});
+    if (!ends) {
+      EXPECT_EQ(ends.error().code, Code::kUnsupported);
+      break;
+    }
+  }
+  EXPECT_EQ(session, 256u);
+  EXPECT_TRUE(submissions_->Open(session, {.uid = 8}, {}));
 }
 
 TEST_F(SubmissionsTest, ManyRingsAtOnce) {
