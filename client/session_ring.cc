@@ -10,10 +10,8 @@ namespace {
 
 // kAlreadyExists: the store gave it before, and it was lost (it could not be
 // mapped).  Nobody must take that for an answer about an object.
-// Puts go by message then.
 bool MeansNone(Code code) {
-  return code == Code::kUnsupported || code == Code::kAlreadyExists ||
-         code == Code::kOutOfMemory;
+  return code == Code::kUnsupported || code == Code::kAlreadyExists;
 }
 
 }  // namespace
