@@ -120,6 +120,23 @@ class SubmissionsTest : public testing::Test {
     return RawRing(std::move(*ends));
   }
 
+  // Puts and holds as much as fits; returns the last answer.
+  int64_t FillWithHeld(RawRing* ring, int64_t timeout_ms,
+                       std::vector<std::string>* held) {
+    const std::string data(store_->small_object_bytes(), 'x');
+    for (int i = 0; i < 5000; ++i) {
+      const std::string id = std::to_string(i);
+      ring->Append(id, data, 0644, timeout_ms);
+      ring->Submit();
+      const int64_t answer = ring->LastAnswer();
+      if (answer != kRecordSealed) return answer;
+      // It may be evicted before it is held: nothing else can be.
+      const auto object = store_->FindSealed(*ObjectId::FromText(id));
+      if (object && store_->SetHold(*object, true, {})) held->push_back(id);
+    }
+    return kRecordSealed;
+  }
+
   std::string Read(const std::string& id) {
     const auto object = store_->FindSealed(*ObjectId::FromText(id));
     if (!object) return object.error().ToString();
@@ -268,23 +285,10 @@ TEST_F(SubmissionsTest, WhatADeadClientSubmittedIsSealedAndItsRingGoes) {
 
 TEST_F(SubmissionsTest, WithoutSpaceTheRecordFailsInTimeAndOthersGoOn) {
   RawRing ring = Open(1);
-  const std::string data(store_->small_object_bytes(), 'x');
-  int64_t answer = kRecordSealed;
-  int count = 0;
-  for (; answer == kRecordSealed; ++count) {
-    const std::string id = std::to_string(count);
-    ring.Append(id, data, 0644, 20);
-    ring.Submit();
-    answer = ring.LastAnswer();
-    if (answer != kRecordSealed) break;
-    ASSERT_TRUE(store_->SetHold(*store_->FindSealed(*ObjectId::FromText(id)),
-                                true, {}));
-  }
-  EXPECT_EQ(answer, Failed(Code::kOutOfMemory));
-  EXPECT_GT(count, 100);
-  ASSERT_TRUE(store_->SetHold(*store_->FindSealed(*ObjectId::FromText("0")),
-                              false, {}));
-  EXPECT_EQ(ring.Put("0", "x"), Failed(Code::kAlreadyExists));
+  std::vector<std::string> held;
+  EXPECT_EQ(FillWithHeld(&ring, 20, &held), Failed(Code::kOutOfMemory));
+  ASSERT_GT(held.size(), 100u);
+  EXPECT_EQ(ring.Put(held[0], "x"), Failed(Code::kAlreadyExists));
 }
 
 TEST_F(SubmissionsTest, TheClientCannotMakeTheStoreWaitAtItsBell) {
@@ -309,16 +313,9 @@ TEST_F(SubmissionsTest, TheClientCannotMakeTheStoreWaitAtItsBell) {
 
 TEST_F(SubmissionsTest, ADeadClientWaitsForNoRoom) {
   RawRing ring = Open(1);
+  std::vector<std::string> held;
+  EXPECT_EQ(FillWithHeld(&ring, 0, &held), Failed(Code::kOutOfMemory));
   const std::string data(store_->small_object_bytes(), 'x');
-  std::vector<ObjectRef> held;
-  for (int i = 0;; ++i) {
-    const std::string id = std::to_string(i);
-    ring.Append(id, data, 0644, 0);
-    ring.Submit();
-    if (ring.LastAnswer() != kRecordSealed) break;
-    held.push_back(*store_->FindSealed(*ObjectId::FromText(id)));
-    ASSERT_TRUE(store_->SetHold(held.back(), true, {}));
-  }
   RawRing dying = Open(2);
   dying.Append("never", data, 0644, -1);
   dying.Submit();
