@@ -385,9 +385,11 @@ TEST_F(SubmissionsTest, AnIdleOneSleeps) {
   RawRing ring = Open(1);
   ASSERT_EQ(ring.Put("a", "x"), kRecordSealed);
   EXPECT_TRUE(Eventually([&] { return ring.ring().store_sleeps.load() == 1; }));
-  const uint64_t sleeps = submissions_->Count().sleeps;
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  EXPECT_EQ(submissions_->Count().sleeps, sleeps);
+  EXPECT_TRUE(Eventually([&] {
+    const uint64_t sleeps = submissions_->Count().sleeps;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    return submissions_->Count().sleeps == sleeps;
+  }));
 }
 
 }  // namespace
