@@ -15,6 +15,15 @@ void RaiseCharge(DroppedSegment* dropped, MemoryBudget* budget) {
 
 }  // namespace
 
+Orphans::Numbers Orphans::Sum(const std::list<DroppedSegment>& segments) {
+  Numbers numbers;
+  for (const DroppedSegment& segment : segments) {
+    ++numbers.count;
+    numbers.bytes += segment.charged_bytes;
+  }
+  return numbers;
+}
+
 bool Orphans::TryRelease(DroppedSegment* dropped) {
   if (dropped->file != nullptr) {
     if (dropped->file.use_count() > 1) return false;
@@ -37,9 +46,13 @@ void Orphans::Add(DroppedSegment dropped) {
 
 void Orphans::Poll() {
   std::list<DroppedSegment> polled;
+  Numbers taken;  // Others should not find them gone meanwhile.
   {
     MutexLock lock(mutex_);
     polled.swap(orphans_);
+    taken = Sum(polled);
+    polled_.count += taken.count;
+    polled_.bytes += taken.bytes;
   }
   polled.remove_if([this](DroppedSegment& dropped) {
     if (TryRelease(&dropped)) return true;
@@ -47,6 +60,8 @@ void Orphans::Poll() {
     return false;
   });
   MutexLock lock(mutex_);
+  polled_.count -= taken.count;
+  polled_.bytes -= taken.bytes;
   orphans_.splice(orphans_.begin(), polled);
 }
 
@@ -62,11 +77,9 @@ std::vector<uint64_t> Orphans::Segments() const {
 
 Orphans::Numbers Orphans::Count() const {
   MutexLock lock(mutex_);
-  Numbers numbers;
-  for (const DroppedSegment& orphan : orphans_) {
-    ++numbers.count;
-    numbers.bytes += orphan.charged_bytes;
-  }
+  Numbers numbers = Sum(orphans_);
+  numbers.count += polled_.count;
+  numbers.bytes += polled_.bytes;
   return numbers;
 }
 

@@ -33,12 +33,14 @@ class Orphans {
   Numbers Count() const EXCLUDES(mutex_);
 
  private:
+  static Numbers Sum(const std::list<DroppedSegment>& segments);
   // True if nobody but us has it; then the memory is given back.
   bool TryRelease(DroppedSegment* dropped);
 
   MemoryBudget* const budget_;  // Locks itself.
   mutable Mutex mutex_;
   std::list<DroppedSegment> orphans_ GUARDED_BY(mutex_);
+  Numbers polled_ GUARDED_BY(mutex_);  // Being looked at by Poll.
 };
 
 }  // namespace vitrine
