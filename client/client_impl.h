@@ -78,6 +78,10 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
   Result<unsigned> ModeOf(const CreateOptions& options) const;
   Result<NewObject> Reserve(const ObjectId& id, uint64_t size_bytes,
                             const CreateOptions& options);
+  // `by_ring` for what may go through the ring; else PutDirectly.
+  Status PutBy(Status (RingWriter::*by_ring)(const SmallPut&),
+               const ObjectId& id, std::span<const std::byte> bytes,
+               const CreateOptions& options);
   // The ring for such an object; null: it goes another way.
   Result<RingWriter*> RingFor(const HeldSession& session, size_t size_bytes,
                               const CreateOptions& options, unsigned mode);

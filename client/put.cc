@@ -41,8 +41,9 @@ Status WriteAll(const PrivateFd& fd, std::span<const std::byte> bytes) {
 
 }  // namespace
 
-Status ClientImpl::Put(const ObjectId& id, std::span<const std::byte> bytes,
-                       const CreateOptions& options) {
+Status ClientImpl::PutBy(Status (RingWriter::*by_ring)(const SmallPut&),
+                         const ObjectId& id, std::span<const std::byte> bytes,
+                         const CreateOptions& options) {
   auto mode = ModeOf(options);
   if (!mode) return mode.error();
   {
@@ -50,28 +51,22 @@ Status ClientImpl::Put(const ObjectId& id, std::span<const std::byte> bytes,
     auto ring = RingFor(session, bytes.size(), options, *mode);
     if (!ring) return ring.error();
     if (*ring != nullptr) {
-      return (*ring)->Put(
+      return ((*ring)->*by_ring)(
           SmallPut{id, bytes, *mode, options.timeout.milliseconds()});
     }
   }
   return PutDirectly(id, bytes, options, *mode);
 }
 
+Status ClientImpl::Put(const ObjectId& id, std::span<const std::byte> bytes,
+                       const CreateOptions& options) {
+  return PutBy(&RingWriter::Put, id, bytes, options);
+}
+
 Status ClientImpl::PutLater(const ObjectId& id,
                             std::span<const std::byte> bytes,
                             const CreateOptions& options) {
-  auto mode = ModeOf(options);
-  if (!mode) return mode.error();
-  {
-    const HeldSession session = core_->Hold();
-    auto ring = RingFor(session, bytes.size(), options, *mode);
-    if (!ring) return ring.error();
-    if (*ring != nullptr) {
-      return (*ring)->PutLater(
-          SmallPut{id, bytes, *mode, options.timeout.milliseconds()});
-    }
-  }
-  return PutDirectly(id, bytes, options, *mode);
+  return PutBy(&RingWriter::PutLater, id, bytes, options);
 }
 
 Result<std::vector<FailedPut>> ClientImpl::Flush(Timeout timeout) {

@@ -3,23 +3,18 @@
 #include <linux/magic.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
 #include <utility>
+
+#include "schema/base/wall_clock.h"
 
 namespace vitrine {
 namespace {
 
 constexpr std::chrono::seconds kSpaceTimeout(30);
 constexpr uint64_t kBlockBytes = 4096;
-
-int64_t NowNs() {
-  timespec now;
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
-}
 
 bool IsHugetlbfs(const std::string& dir) {
   struct statfs stats;

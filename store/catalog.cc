@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "schema/base/mutex.h"
+#include "schema/base/wall_clock.h"
 #include "store/catalog_writer.h"
 #include "store/thread_setup.h"
 
@@ -27,12 +28,6 @@ constexpr size_t kLargeBatch = 8192;
 constexpr milliseconds kRetryTime(250);
 constexpr size_t kMaxQueuedUses = 1024 * 1024;
 constexpr int kFinalAttempts = 3;
-
-int64_t NowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 // Whoever calls adds to `pending_`; the thread folds that into `batch_` and
 // writes it, again and again if it fails.

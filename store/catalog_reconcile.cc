@@ -1,7 +1,7 @@
 // How the catalog is made to agree with what a restarted store found in memory.
 #include <algorithm>
-#include <chrono>
 
+#include "schema/base/wall_clock.h"
 #include "store/catalog_writer.h"
 
 namespace vitrine {
@@ -27,12 +27,6 @@ constexpr char kMarkLost[] =
     " WHERE number = ?";
 constexpr char kEndAllClients[] =
     "UPDATE clients SET disconnected_ns = ? WHERE disconnected_ns IS NULL";
-
-int64_t NowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 std::vector<const ObjectInfo*> SortedByNumber(
     const std::vector<ObjectInfo>& infos) {

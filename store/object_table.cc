@@ -4,8 +4,9 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <chrono>
 #include <set>
+
+#include "schema/base/wall_clock.h"
 
 namespace vitrine {
 namespace {
@@ -13,12 +14,6 @@ namespace {
 // Victims looked at under one hold of the mutex.
 constexpr size_t kVictimsPerBatch = 32;
 constexpr size_t kSlabVictimsPerBatch = 256;
-
-int64_t NowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 // Numbers are not reused even by a store that starts from nothing: the time of
 // the start leaves room for 16 million objects a second.
@@ -544,13 +539,10 @@ bool ObjectTable::EvictVictim(const Victim& victim,
                               const std::unordered_set<uint64_t>& pins,
                               Batch* batch) {
   // A slab goes as a whole.
-  if (victim.slab != nullptr && AnyPinned(victim.objects, pins)) return false;
+  if (AnyPinned(victim.objects, pins)) return false;
   const auto file = LeaseVictim(victim, batch);
   if (file == nullptr) return false;
-  bool evicted = false;
   for (const ObjectRef& object : victim.objects) {
-    if (pins.contains(index_.PinOf(object->slot))) continue;
-    evicted = true;
     ++batch->evicted;
     ++evicted_objects_;
     evicted_bytes_ += object->cost_bytes();
@@ -558,7 +550,7 @@ bool ObjectTable::EvictVictim(const Victim& victim,
     batch->dropped_bytes += dropped.charged_bytes;
     batch->dropped.push_back(std::move(dropped));
   }
-  return evicted;
+  return !victim.objects.empty();
 }
 
 ObjectTable::Batch ObjectTable::EvictBatch(uint64_t bytes) {

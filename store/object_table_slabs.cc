@@ -2,19 +2,13 @@
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
 
-#include <chrono>
 #include <utility>
 
+#include "schema/base/wall_clock.h"
 #include "store/object_table.h"
 
 namespace vitrine {
 namespace {
-
-int64_t NowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 // Makes a segment of `size_bytes` that everybody may read, and maps it.
 Result<Mapping> MakeSlab(SegmentDir* segments, uint64_t segment,

@@ -1,8 +1,9 @@
 #include "store/server_subscriptions.h"
 
-#include <chrono>
 #include <optional>
 #include <utility>
+
+#include "schema/base/wall_clock.h"
 
 namespace vitrine::server {
 namespace {
@@ -27,12 +28,6 @@ std::optional<EventKind> KindOf(const ObjectEvent& event) {
       return std::nullopt;
   }
   return std::nullopt;
-}
-
-int64_t NowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
 }
 
 }  // namespace

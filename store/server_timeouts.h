@@ -9,13 +9,13 @@
 
 namespace vitrine::server {
 
-// When a timeout of the protocol is over.  Negative: never.  What a client may
-// say is bounded so that no clock overflows.
-inline Deadline DeadlineAfter(int64_t timeout_ms) {
+// When a timeout of the protocol that began at `since` is over.  Negative:
+// never. What a client may say is bounded so that no clock overflows.
+inline Deadline DeadlineAfter(
+    int64_t timeout_ms, Deadline since = std::chrono::steady_clock::now()) {
   constexpr int64_t kLongestMs = int64_t{365} * 24 * 3600 * 1000;
   if (timeout_ms < 0) return Deadline::max();
-  return std::chrono::steady_clock::now() +
-         std::chrono::milliseconds(std::min(timeout_ms, kLongestMs));
+  return since + std::chrono::milliseconds(std::min(timeout_ms, kLongestMs));
 }
 
 }  // namespace vitrine::server

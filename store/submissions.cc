@@ -12,6 +12,7 @@
 #include <chrono>
 #include <utility>
 
+#include "store/server_timeouts.h"
 #include "store/thread_setup.h"
 
 namespace vitrine {
@@ -34,13 +35,6 @@ Result<UniqueFd> MakeBell() {
   return bell;
 }
 
-void Silence(int bell) {
-  uint64_t rings;
-  // EAGAIN: nobody rang.
-  while (::read(bell, &rings, sizeof(rings)) < 0 && errno == EINTR) {
-  }
-}
-
 // Edge-triggered for a client's bell: that is never read, because the client
 // could make the read wait.
 Status Watch(int epoll, int bell, uint32_t events) {
@@ -53,20 +47,9 @@ Status Watch(int epoll, int bell, uint32_t events) {
 
 bool ManyProcessors() { return std::thread::hardware_concurrency() > 1; }
 
-Deadline DeadlineOf(Clock::time_point since, int64_t timeout_ms) {
-  constexpr int64_t kForeverMs = int64_t{1} << 40;
-  if (timeout_ms < 0 || timeout_ms > kForeverMs) return Deadline::max();
-  return since + std::chrono::milliseconds(timeout_ms);
-}
-
 }  // namespace
 
-void Submissions::Inbox::Ring() const {
-  const uint64_t one = 1;
-  // EAGAIN: it rings already.
-  while (::write(bell.get(), &one, sizeof(one)) < 0 && errno == EINTR) {
-  }
-}
+void Submissions::Inbox::Ring() const { ::eventfd_write(bell.get(), 1); }
 
 Result<std::unique_ptr<Submissions>> Submissions::Start(Store* store) {
   UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
@@ -267,8 +250,8 @@ void Submissions::WaitForRoom(const RingRef& ring) {
   ring->waits_for_room = true;
   // Room that others took first does not give it more time.
   if (!ring->waiting_since) ring->waiting_since = Clock::now();
-  const SpaceWait wait{.deadline = DeadlineOf(*ring->waiting_since,
-                                              ring->records[0].timeout_ms)};
+  const SpaceWait wait{.deadline = server::DeadlineAfter(
+                           ring->records[0].timeout_ms, *ring->waiting_since)};
   auto done = [inbox = inbox_, ring](Status status) {
     {
       MutexLock lock(inbox->mutex);
@@ -291,7 +274,8 @@ void Submissions::Sleep() {
     std::array<epoll_event, 16> events;
     (void)::epoll_wait(epoll_.get(), events.data(),
                        static_cast<int>(events.size()), -1);
-    Silence(inbox_->bell.get());
+    eventfd_t rings = 0;
+    ::eventfd_read(inbox_->bell.get(), &rings);
   }
   for (const RingRef& ring : known_) ring->reader.SetStoreSleeps(false);
 }

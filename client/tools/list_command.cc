@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -13,6 +12,7 @@
 #include "client/tools/table.h"
 #include "client/tools/text.h"
 #include "schema/base/size.h"
+#include "schema/base/wall_clock.h"
 
 namespace vitrine::tools {
 namespace {
@@ -28,12 +28,6 @@ struct ListOptions {
   bool by_size = false;
   bool reverse = false;
 };
-
-int64_t NowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 int64_t TimeOf(const ObjectStat& stat) {
   return stat.sealed_ns != 0 ? stat.sealed_ns : stat.created_ns;

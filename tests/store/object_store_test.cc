@@ -9,7 +9,6 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
-#include <future>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
@@ -17,6 +16,7 @@
 #include "schema/base/mapping.h"
 #include "store/segment_file.h"
 #include "store/store.h"
+#include "tests/store/store_calls.h"
 
 namespace vitrine {
 namespace {
@@ -31,22 +31,6 @@ SpaceWait NoWait() { return {.deadline = Deadline::min()}; }
 SpaceWait WaitFor(std::chrono::milliseconds time) {
   return {.deadline = std::chrono::steady_clock::now() + time};
 }
-
-// Waits for a Done callback.
-template <typename T>
-class Answer {
- public:
-  Done<T> callback() {
-    return [promise = promise_](Result<T> result) {
-      promise->set_value(std::move(result));
-    };
-  }
-  Result<T> Get() { return promise_->get_future().get(); }
-
- private:
-  std::shared_ptr<std::promise<Result<T>>> promise_ =
-      std::make_shared<std::promise<Result<T>>>();
-};
 
 class ObjectStoreTest : public testing::Test {
  protected:

@@ -8,7 +8,6 @@
 
 #include <chrono>
 #include <csignal>
-#include <future>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
@@ -20,6 +19,7 @@
 #include "store/segment_file.h"
 #include "store/store.h"
 #include "tests/store/scratch_dir.h"
+#include "tests/store/store_calls.h"
 
 namespace vitrine {
 namespace {
@@ -35,21 +35,6 @@ std::string Content(int i) {
   return std::string(static_cast<size_t>(i % 300),
                      static_cast<char>('a' + i % 26));
 }
-
-template <typename T>
-class Answer {
- public:
-  Done<T> callback() {
-    return [promise = promise_](Result<T> result) {
-      promise->set_value(std::move(result));
-    };
-  }
-  Result<T> Get() { return promise_->get_future().get(); }
-
- private:
-  std::shared_ptr<std::promise<Result<T>>> promise_ =
-      std::make_shared<std::promise<Result<T>>>();
-};
 
 class SmallObjectsTest : public testing::Test {
  protected:
@@ -105,15 +90,7 @@ class SmallObjectsTest : public testing::Test {
   }
 
   std::string Read(const std::string& id) {
-    const auto object = store_->FindSealed(Id(id));
-    if (!object) return object.error().ToString();
-    const ObjectInfo info = store_->Info(*object);
-    auto file = store_->Share(*object);
-    if (!file) return file.error().ToString();
-    std::string data(info.size_bytes, '\0');
-    auto read = (*file)->ReadAt(info.offset_bytes,
-                                std::as_writable_bytes(std::span(data)));
-    return read && *read == data.size() ? data : "short";
+    return ReadSealed(store_.get(), id);
   }
 
   Result<uint64_t> Evict(uint64_t bytes) {

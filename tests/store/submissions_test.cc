@@ -20,6 +20,7 @@
 #include "store/segment_file.h"
 #include "store/store.h"
 #include "tests/store/scratch_dir.h"
+#include "tests/store/store_calls.h"
 
 namespace vitrine {
 namespace {
@@ -138,15 +139,7 @@ class SubmissionsTest : public testing::Test {
   }
 
   std::string Read(const std::string& id) {
-    const auto object = store_->FindSealed(*ObjectId::FromText(id));
-    if (!object) return object.error().ToString();
-    const ObjectInfo info = store_->Info(*object);
-    auto file = store_->Share(*object);
-    if (!file) return file.error().ToString();
-    std::string data(info.size_bytes, '\0');
-    auto read = (*file)->ReadAt(info.offset_bytes,
-                                std::as_writable_bytes(std::span(data)));
-    return read && *read == data.size() ? data : "short";
+    return ReadSealed(store_.get(), id);
   }
 
   ScratchDir dir_;
