@@ -75,9 +75,9 @@ Status ObjectStore::Start() {
   if (Status ok = Restore(journaled); !ok) return ok;
   SetUpSlabs();
   orphans_ = std::make_unique<Orphans>(budget_.get());
-  housekeeper_ =
-      std::make_unique<Housekeeper>(table_.get(), &segments_, orphans_.get(),
-                                    budget_.get(), &clients_, catalog_.get());
+  housekeeper_ = std::make_unique<Housekeeper>(
+      table_.get(), &segments_, orphans_.get(), budget_.get(), &clients_,
+      catalog_.get(), [this] { CompactSlabs(); });
   watch_ = std::make_unique<WriterWatch>(
       table_.get(), &segments_, budget_.get(),
       WriterWatch::Options{
@@ -440,8 +440,20 @@ Status ObjectStore::OpenSlab() {
     budget_->Uncharge(slab_bytes_);
     return before.error();
   }
-  DropNow(*std::move(before));
+  orphans_->Add(*std::move(before));
   return Status();
+}
+
+void ObjectStore::CompactSlabs() {
+  while (table_->WantsCompaction()) {
+    if (!table_->HasRoom(small_object_bytes_) &&
+        (!budget_->TryCharge(slab_bytes_) || !OpenSlab())) {
+      return;
+    }
+    ObjectTable::Compaction done = table_->CompactBatch();
+    orphans_->Add(std::move(done.dropped));
+    if (done.moved == 0) return;
+  }
 }
 
 void ObjectStore::AddRoom(SpaceWait wait, Done<void> done, const void* whose) {

@@ -291,7 +291,7 @@ Status ObjectTable::Publish(const ObjectRef& object) {
   sealed_bytes_ += object->cost_bytes();
   if (info.hold) CountHold(*object, true);
   if (object->slab != nullptr) {
-    object->slab->Add(*slot);
+    object->slab->Add(*slot, info.size_bytes);
     ++slab_objects_;
   } else if (!info.hold) {
     MakeEvictable(object->number, object->cost_bytes());
@@ -305,7 +305,7 @@ void ObjectTable::Unpublish(const Object& object) {
   sealed_bytes_ -= object.cost_bytes();
   if (object.info.hold) CountHold(object, false);
   if (object.slab != nullptr) {
-    object.slab->Remove();
+    object.slab->Remove(object.info.size_bytes);
     --slab_objects_;
   } else if (!object.info.hold) {
     MakeUnevictable(object.number, object.cost_bytes());
@@ -503,7 +503,7 @@ ObjectTable::Victim ObjectTable::MakeVictim(uint64_t segment) {
   return {.segment = segment,
           .bytes = slab->size_bytes(),
           .slab = slab,
-          .objects = SlabVictims(*slab, kSlabVictimsPerBatch)};
+          .objects = LiveIn(*slab, kSlabVictimsPerBatch, false)};
 }
 
 // The description that says so keeps its lease while the caller has it.
@@ -717,6 +717,7 @@ ObjectTable::Numbers ObjectTable::Count() const {
                   .slabs = slabs_.size(),
                   .slab_bytes = slab_bytes_,
                   .slab_objects = slab_objects_,
+                  .moved_objects = moved_objects_,
                   .index_bytes = index_.allocated_bytes(),
                   .journal_bytes = journal_.size_bytes()};
   numbers.sealed_bytes = sealed_bytes_;
@@ -834,6 +835,7 @@ Result<std::vector<ObjectInfo>> ObjectTable::Restore(
     }
   }
   for (Slab* slab : EmptySlabs()) (void)DropSlab(slab);
+  for (const auto& [segment, slab] : slabs_) NoteIfSparse(*slab);
   return live;
 }
 

@@ -60,6 +60,7 @@ DroppedSegment ObjectTable::CloseSlab() {
   slab->Close();
   if (slab->live() == 0) return DropSlab(slab);
   UpdateEvictable(slab);
+  NoteIfSparse(*slab);
   return {};
 }
 
@@ -88,8 +89,9 @@ DroppedSegment ObjectTable::CloseIdleSlab() {
 }
 
 DroppedSegment ObjectTable::LeaveSlab(Slab* slab) {
-  if (slab->live() > 0 || slab->open()) return {};
-  return DropSlab(slab);
+  if (slab->live() == 0 && !slab->open()) return DropSlab(slab);
+  NoteIfSparse(*slab);
+  return {};
 }
 
 DroppedSegment ObjectTable::DropSlab(Slab* slab) {
@@ -101,6 +103,7 @@ DroppedSegment ObjectTable::DropSlab(Slab* slab) {
     spdlog::error("unlink: {}", ok.error().ToString());
   }
   slab_bytes_ -= slab->size_bytes();
+  sparse_slabs_.erase(dropped.number);
   slabs_.erase(dropped.number);
   return dropped;
 }
@@ -191,17 +194,17 @@ size_t ObjectTable::CommitPlaced(const std::vector<ObjectRef>& placed,
   return published;
 }
 
-std::vector<ObjectRef> ObjectTable::SlabVictims(const Slab& slab, size_t most) {
-  std::vector<ObjectRef> victims;
+std::vector<ObjectRef> ObjectTable::LiveIn(const Slab& slab, size_t most,
+                                           bool with_held) {
+  std::vector<ObjectRef> live;
   for (const uint32_t slot : slab.slots()) {
-    if (victims.size() == most) break;
+    if (live.size() == most) break;
     const Object* object = sealed_by_slot_[slot];
-    if (object == nullptr || object->slab != &slab || object->info.hold) {
-      continue;
-    }
-    victims.push_back(sealed_by_number_.at(object->number));
+    if (object == nullptr || object->slab != &slab) continue;
+    if (object->info.hold && !with_held) continue;
+    live.push_back(sealed_by_number_.at(object->number));
   }
-  return victims;
+  return live;
 }
 
 // --- after a restart ---
