@@ -18,6 +18,8 @@ constexpr size_t kWorkers = 2;
 constexpr uint64_t kMostSlabBytes = 2 << 20;
 constexpr uint64_t kLeastSlabBytes = 64 << 10;
 constexpr uint64_t kLeastSlabs = 64;
+// Sparse slabs of which nothing could be moved, until the next round.
+constexpr int kCompactionsInVain = 8;
 // What a passthrough writer may write before the evictor reacts.
 constexpr uint64_t kRunwayBytes = 64 << 20;
 // An eviction takes some 15 us; a writer, 4 GB/s.
@@ -445,14 +447,15 @@ Status ObjectStore::OpenSlab() {
 }
 
 void ObjectStore::CompactSlabs() {
-  while (table_->WantsCompaction()) {
-    if (!table_->HasRoom(small_object_bytes_) &&
-        (!budget_->TryCharge(slab_bytes_) || !OpenSlab())) {
-      return;
-    }
+  for (int in_vain = 0; in_vain < kCompactionsInVain;) {
+    if (!table_->WantsCompaction()) return;
     ObjectTable::Compaction done = table_->CompactBatch();
     orphans_->Add(std::move(done.dropped));
-    if (done.moved == 0) return;
+    if (done.needs_room) {
+      if (!budget_->TryCharge(slab_bytes_) || !OpenSlab()) return;
+    } else if (done.moved == 0) {
+      ++in_vain;
+    }
   }
 }
 

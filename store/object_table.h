@@ -157,14 +157,16 @@ class ObjectTable {
 
   // --- compaction (object_table_compaction.cc) ---
   struct Compaction {
-    size_t moved = 0;  // Objects.
+    size_t moved = 0;         // Objects.
+    bool needs_room = false;  // Nothing moved for want of an open slab.
     DroppedSegment dropped = {};
   };
   // True if moving what lives in slabs that are nearly empty would give memory
   // back.
   bool WantsCompaction() const EXCLUDES(mutex_);
-  // Moves some of it into the open slab.  Readers keep what they have: what is
-  // pinned stays, and a slab that is given up stays whole for its users.
+  // Moves some of it, of one slab after the other, into the open slab.  Readers
+  // keep what they have: what is pinned stays, and a slab that is given up
+  // stays whole for its users.
   Compaction CompactBatch() EXCLUDES(mutex_);
 
   // --- any object ---
@@ -317,6 +319,7 @@ class ObjectTable {
   std::unordered_map<uint64_t, std::unique_ptr<Slab>> slabs_ GUARDED_BY(mutex_);
   Slab* open_slab_ GUARDED_BY(mutex_) = nullptr;
   std::set<uint64_t> sparse_slabs_ GUARDED_BY(mutex_);
+  uint64_t last_compacted_ GUARDED_BY(mutex_) = 0;
   uint64_t moved_objects_ GUARDED_BY(mutex_) = 0;
   uint64_t idle_end_bytes_ GUARDED_BY(mutex_) = 0;  // See CloseIdleSlab.
   uint64_t slab_bytes_ GUARDED_BY(mutex_) = 0;

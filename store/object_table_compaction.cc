@@ -14,8 +14,9 @@
 namespace vitrine {
 namespace {
 
-// Under one hold of the mutex.
+// Under one hold of the mutex, and while readers of these wait.
 constexpr size_t kMovedPerBatch = 256;
+constexpr uint64_t kMovedBytesPerBatch = 256 << 10;
 
 }  // namespace
 
@@ -33,17 +34,18 @@ bool ObjectTable::WantsCompaction() const {
 
 ObjectTable::Compaction ObjectTable::CompactBatch() {
   MutexLock lock(mutex_);
-  const std::set<uint64_t> candidates = sparse_slabs_;
-  for (const uint64_t segment : candidates) {
-    Compaction done = MoveOut(slabs_.at(segment).get());
-    if (done.moved > 0) return done;
-  }
-  return {};
+  auto next = sparse_slabs_.upper_bound(last_compacted_);
+  if (next == sparse_slabs_.end()) next = sparse_slabs_.begin();
+  if (next == sparse_slabs_.end()) return {};
+  const uint64_t segment = *next;
+  const Compaction done = MoveOut(slabs_.at(segment).get());
+  if (!done.needs_room) last_compacted_ = segment;
+  return done;
 }
 
 ObjectTable::Compaction ObjectTable::MoveOut(Slab* slab) {
   // Whoever reads it through the mount goes on at the old place.
-  if (open_slab_ == nullptr || slab->shared.use_count() > 0) return {};
+  if (slab->shared.use_count() > 0) return {};
   const std::vector<ObjectRef> live = LiveIn(*slab, kMovedPerBatch, true);
   std::unordered_set<uint64_t> wanted;
   for (const ObjectRef& object : live) {
@@ -58,13 +60,15 @@ ObjectTable::Compaction ObjectTable::MoveOut(Slab* slab) {
   auto places = CopyOut(*slab, free);
   if (!places) {
     spdlog::warn("compaction: {}", places.error().ToString());
+    free.clear();
     places = std::vector<ObjectInfo>();
   }
   for (size_t i = 0; i < places->size(); ++i) {
     MoveTo(free[i].get(), (*places)[i]);
   }
   for (const ObjectRef& object : live) index_.Unmark(object->slot);
-  Compaction done{.moved = places->size()};
+  Compaction done{.moved = places->size(),
+                  .needs_room = places->empty() && !free.empty()};
   if (slab->live() == 0) done.dropped = DropSlab(slab);
   return done;
 }
@@ -79,15 +83,21 @@ Result<std::vector<ObjectInfo>> ObjectTable::CopyOut(
   if (!memory) return memory.error();
   places.reserve(objects.size());
   std::vector<const ObjectInfo*> journaled;
+  uint64_t bytes = 0;
   for (const ObjectRef& object : objects) {
     ObjectInfo info = object->info;
-    if (!open_slab_->HasRoom(info.size_bytes)) break;
+    bytes += info.size_bytes;
+    if (bytes > kMovedBytesPerBatch || open_slab_ == nullptr ||
+        !open_slab_->HasRoom(info.size_bytes)) {
+      break;
+    }
     info.offset_bytes = open_slab_->Place(
         {memory->data() + info.offset_bytes, info.size_bytes});
     info.slab = open_slab_->segment();
     places.push_back(std::move(info));
     journaled.push_back(&places.back());
   }
+  if (places.empty()) return places;
   if (Status ok = journal_.RecordSealed(journaled); !ok) return ok.error();
   return places;
 }
