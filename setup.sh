@@ -30,7 +30,7 @@ places_file=$demo_dir/places # Mount, socket and memory of the running store.
 build_packages=(g++ cmake ninja-build pkg-config ccache fuse3 libfuse3-dev
   libsqlite3-dev libboost-program-options-dev nlohmann-json3-dev
   libspdlog-dev libcli11-dev libflatbuffers-dev flatbuffers-compiler
-  libxxhash-dev libsystemd-dev)
+  libxxhash-dev libsystemd-dev libnuma-dev)
 run_packages=(python3)
 test_packages=(libgtest-dev python3 sqlite3 strace attr procps)
 bench_packages=(libbenchmark-dev python3 python3-venv)

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <cerrno>
 #include <utility>
 
@@ -166,9 +167,12 @@ Result<PrivateFd> Session::OpenSegment(const IndexReader::Entry& entry,
     return AskForDescriptor(entry, id);
   }
   auto fd = OpenByName(entry);
-  if (fd || fd.error().code == Code::kInterrupted) return fd;
+  if (!fd && fd.error().code == Code::kInterrupted) return fd;
+  // While the open was under way the segment may have become another object's;
+  // from here on the store sees that somebody has it.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   if (!index_.StillTrue(entry)) return LookAgain();
-  return AskForDescriptor(entry, id);
+  return fd ? std::move(fd) : AskForDescriptor(entry, id);
 }
 
 Result<PrivateFd> Session::OpenByName(const IndexReader::Entry& entry) {

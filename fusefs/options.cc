@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/program_options.hpp>
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -58,6 +59,14 @@ po::options_description StoreGroup() {
       "(default: an own tmpfs for root, else a private directory on /dev/shm)")(
       "huge-pages", po::value<std::string>()->value_name("auto|on|off"),
       "huge pages for objects (default: auto, wherever the kernel has them)")(
+      "numa", po::value<std::string>()->value_name("local|interleave|node:N"),
+      "NUMA nodes that memory is taken from: where it is reserved, all in "
+      "turn, "
+      "or node N as long as it has some (default: local)")(
+      "pool", po::value<std::string>()->value_name("SIZE"),
+      "memory of deleted objects to keep for new ones, which are written "
+      "faster to it; given up before anything is evicted (default: an eighth "
+      "of the capacity; 0: none)")(
       "dedicated-threshold", po::value<std::string>()->value_name("SIZE"),
       "objects of at least this size have a file of their own; smaller ones "
       "share some if clients put them and everybody may read them (default: "
@@ -198,6 +207,28 @@ Status SetSwitch(const po::variables_map& values, const std::string& name,
   return {};
 }
 
+// "local", "interleave", or "node:" and a number.
+Status SetNuma(const po::variables_map& values, NumaOptions* target) {
+  const std::string text = Given(values, "numa").value_or("local");
+  const std::string prefix = "node:";
+  if (text == "local") {
+    target->mode = NumaOptions::Mode::kLocal;
+    return {};
+  }
+  if (text == "interleave") {
+    target->mode = NumaOptions::Mode::kInterleave;
+    return {};
+  }
+  const char* const end = text.data() + text.size();
+  if (text.starts_with(prefix)) {
+    const auto read =
+        std::from_chars(text.data() + prefix.size(), end, target->node);
+    target->mode = NumaOptions::Mode::kNode;
+    if (read.ec == std::errc() && read.ptr == end) return {};
+  }
+  return Invalid("--numa: '" + text + "' is not local, interleave or node:N");
+}
+
 Status SetPath(const po::variables_map& values, const std::string& name,
                std::string* target) {
   const std::optional<std::string> text = Given(values, name);
@@ -243,8 +274,10 @@ Status SetStoreOptions(const po::variables_map& values, StoreOptions* store) {
   for (const Status& status :
        {SetSize(values, "capacity", &store->capacity_bytes),
         SetSize(values, "overshoot", &store->overshoot_bytes),
+        SetSize(values, "pool", &store->pool_bytes),
         SetSize(values, "dedicated-threshold", &threshold),
         SetSwitch(values, "huge-pages", &store->huge_pages),
+        SetNuma(values, &store->numa),
         SetPath(values, "state-dir", &store->state_dir),
         SetPath(values, "memory-dir", &store->memory_dir)}) {
     if (!status) return status;

@@ -14,18 +14,21 @@ using Clock = std::chrono::steady_clock;
 // With orphans about: their space should be back soon after their users end.
 constexpr auto kOrphanPause = std::chrono::milliseconds(20);
 constexpr auto kPause = std::chrono::milliseconds(500);
+// Spare segments that nobody wanted for so long are given back.
+constexpr auto kIdleSpare = std::chrono::seconds(10);
 constexpr size_t kUnsealedPerRound = 1024;
 constexpr uint64_t kHugePageBytes = 2 << 20;
 
 }  // namespace
 
 Housekeeper::Housekeeper(ObjectTable* table, SegmentDir* segments,
-                         Orphans* orphans, MemoryBudget* budget,
-                         ClientRegistry* clients, Catalog* catalog,
-                         std::function<void()> compact_slabs)
+                         Orphans* orphans, SegmentPool* pool,
+                         MemoryBudget* budget, ClientRegistry* clients,
+                         Catalog* catalog, std::function<void()> compact_slabs)
     : table_(table),
       segments_(segments),
       orphans_(orphans),
+      pool_(pool),
       budget_(budget),
       clients_(clients),
       catalog_(catalog),
@@ -53,6 +56,14 @@ void Housekeeper::Wake() {
   {
     MutexLock lock(mutex_);
     woken_ = true;
+  }
+  changed_.NotifyAll();
+}
+
+void Housekeeper::PrepareSlab(uint64_t size_bytes) {
+  {
+    MutexLock lock(mutex_);
+    slab_to_prepare_bytes_ = size_bytes;
   }
   changed_.NotifyAll();
 }
@@ -92,19 +103,25 @@ void Housekeeper::ChargeWhatWasWritten() {
 
 void Housekeeper::Run() {
   SetUpThread("housekeeper", ThreadPriority::kNormal);
-  Clock::time_point next_chores = Clock::now();
+  Clock::time_point next_chores = Clock::now() + kPause;
   for (;;) {
     std::list<ObjectRef> to_collapse;
+    uint64_t slab_bytes = 0;
     const bool orphans = orphans_->Count().count > 0;
     {
       MutexLock lock(mutex_);
       const auto until = Clock::now() + (orphans ? kOrphanPause : kPause);
-      while (!stopping_ && !woken_ && to_collapse_.empty()) {
+      while (!stopping_ && !woken_ && to_collapse_.empty() &&
+             slab_to_prepare_bytes_ == 0) {
         if (!changed_.WaitUntil(mutex_, until)) break;
       }
       if (stopping_) return;
       woken_ = false;
       to_collapse.swap(to_collapse_);
+      slab_bytes = std::exchange(slab_to_prepare_bytes_, 0);
+    }
+    if (slab_bytes > 0) {
+      pool_->Prepare(Audience::OfSlabs(), slab_bytes, table_->NewNumber());
     }
     CollapseAll(to_collapse);
     orphans_->Poll();
@@ -114,6 +131,7 @@ void Housekeeper::Run() {
     orphans_->Add(table_->CloseIdleSlab());
     compact_slabs_();
     RecallOrphans();
+    pool_->DropOlder(Clock::now() - kIdleSpare);
     table_->DrainTouches();
     auto uses = table_->TakeUses();
     if (!uses.empty()) catalog_->RecordUses(std::move(uses));

@@ -15,21 +15,24 @@
 
 namespace vitrine {
 
-// Owns one thread, which gives the memory of orphans back, charges for memory
+// Owns one thread, which gives the memory of orphans back, and that of spare
+// segments which nobody wants, makes the next slab ready, charges for memory
 // that clients took unasked, notes recency, tells the catalog of it, keeps the
 // journal short and makes small pages huge.
 // Thread-safe.  All that it is given must outlive it.
 class Housekeeper {
  public:
   Housekeeper(ObjectTable* table, SegmentDir* segments, Orphans* orphans,
-              MemoryBudget* budget, ClientRegistry* clients, Catalog* catalog,
-              std::function<void()> compact_slabs);
+              SegmentPool* pool, MemoryBudget* budget, ClientRegistry* clients,
+              Catalog* catalog, std::function<void()> compact_slabs);
   ~Housekeeper();
 
   // The object was written to its end: give it huge pages where it has none.
   void Collapse(const ObjectRef& object) EXCLUDES(mutex_);
   // There is an orphan to look after.
   void Wake() EXCLUDES(mutex_);
+  // A slab of `size_bytes` was opened: the next one is wanted soon.
+  void PrepareSlab(uint64_t size_bytes) EXCLUDES(mutex_);
 
  private:
   void Run() EXCLUDES(mutex_);
@@ -42,6 +45,7 @@ class Housekeeper {
   ObjectTable* const table_;  // Lock themselves.
   SegmentDir* const segments_;
   Orphans* const orphans_;
+  SegmentPool* const pool_;
   MemoryBudget* const budget_;
   ClientRegistry* const clients_;
   Catalog* const catalog_;
@@ -52,6 +56,7 @@ class Housekeeper {
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool woken_ GUARDED_BY(mutex_) = false;
   std::list<ObjectRef> to_collapse_ GUARDED_BY(mutex_);
+  uint64_t slab_to_prepare_bytes_ GUARDED_BY(mutex_) = 0;
 
   uint64_t last_looked_at_ = 0;  // On the thread only.
 

@@ -3,6 +3,7 @@
 #include <cassert>
 #include <limits>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -34,6 +35,28 @@ void MemoryBudget::Close() {
 }
 
 bool MemoryBudget::TryCharge(uint64_t bytes) {
+  if (TryChargeFree(bytes)) return true;
+  // Others may take what is given back, and what is parked may be on its way in
+  // or out: then again, while there is any.
+  while (const uint64_t parked = ParkedInTheWay(bytes)) {
+    reclaim_(parked);
+    if (TryChargeFree(bytes)) return true;
+    std::this_thread::yield();
+  }
+  return false;
+}
+
+uint64_t MemoryBudget::ParkedInTheWay(uint64_t bytes) const {
+  MutexLock lock(mutex_);
+  if (!waiters_.empty() || used_bytes_ > capacity_bytes_ ||
+      bytes > capacity_bytes_ - used_bytes_) {
+    return 0;
+  }
+  const uint64_t free = capacity_bytes_ - used_bytes_;
+  return SaturatingSubtract(parked_bytes_, free - bytes);
+}
+
+bool MemoryBudget::TryChargeFree(uint64_t bytes) {
   if (bytes == 0) return true;
   bool short_now = false;
   {
@@ -75,6 +98,7 @@ void MemoryBudget::Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
       short_now = true;
     }
   }
+  if (waits) ReclaimWanted();
   // NOLINTNEXTLINE(bugprone-use-after-move): moved only if it waits.
   if (!waits) done(std::move(outcome));
   if (short_now && on_shortage_) on_shortage_();
@@ -90,7 +114,64 @@ void MemoryBudget::ForceCharge(uint64_t bytes) {
     used_bytes_ = SaturatingAdd(used_bytes_, bytes - owed);
     short_now = !short_before && ShortageLocked() > 0;
   }
+  ReclaimWanted();
   if (short_now && on_shortage_) on_shortage_();
+}
+
+void MemoryBudget::ReclaimWanted() {
+  uint64_t wanted = 0;
+  {
+    MutexLock lock(mutex_);
+    const uint64_t charged = SaturatingAdd(used_bytes_, parked_bytes_);
+    wanted = waiters_.empty() ? SaturatingSubtract(charged, capacity_bytes_)
+                              : parked_bytes_;
+    wanted = std::min(wanted, parked_bytes_);
+  }
+  if (wanted > 0) reclaim_(wanted);
+}
+
+bool MemoryBudget::TryPark(uint64_t bytes) {
+  MutexLock lock(mutex_);
+  if (!waiters_.empty() ||
+      SaturatingAdd(used_bytes_, parked_bytes_) > capacity_bytes_) {
+    return false;
+  }
+  owed_bytes_ += SaturatingSubtract(bytes, used_bytes_);
+  used_bytes_ = SaturatingSubtract(used_bytes_, bytes);
+  parked_bytes_ += bytes;
+  return true;
+}
+
+bool MemoryBudget::TryChargeParked(uint64_t bytes) {
+  MutexLock lock(mutex_);
+  const uint64_t spare = SaturatingAdd(bytes, low_water_bytes_);
+  if (!waiters_.empty() || !FitsLocked(spare)) return false;
+  parked_bytes_ += bytes;
+  return true;
+}
+
+void MemoryBudget::Unpark(uint64_t bytes) {
+  bool short_now = false;
+  {
+    MutexLock lock(mutex_);
+    assert(parked_bytes_ >= bytes);
+    const bool short_before = ShortageLocked() > 0;
+    parked_bytes_ -= bytes;
+    used_bytes_ = SaturatingAdd(used_bytes_, bytes);
+    short_now = !short_before && ShortageLocked() > 0;
+  }
+  if (short_now && on_shortage_) on_shortage_();
+}
+
+void MemoryBudget::UnchargeParked(uint64_t bytes) {
+  std::list<Waiter> granted;
+  {
+    MutexLock lock(mutex_);
+    assert(parked_bytes_ >= bytes);
+    parked_bytes_ -= bytes;
+    GrantLocked(&granted);
+  }
+  for (Waiter& waiter : granted) waiter.done(Status());
 }
 
 void MemoryBudget::Uncharge(uint64_t bytes) {
@@ -131,17 +212,26 @@ MemoryBudget::Numbers MemoryBudget::Get() const {
   for (const Waiter& waiter : waiters_) {
     next_deadline = std::min(next_deadline, waiter.wait.deadline);
   }
-  return Numbers{capacity_bytes_, used_bytes_,          low_water_bytes_,
-                 waiters_.size(), WaitingBytesLocked(), next_deadline};
+  return Numbers{.capacity_bytes = capacity_bytes_,
+                 .used_bytes = used_bytes_,
+                 .parked_bytes = parked_bytes_,
+                 .low_water_bytes = low_water_bytes_,
+                 .waiters = waiters_.size(),
+                 .waiting_bytes = WaitingBytesLocked(),
+                 .next_deadline = next_deadline};
 }
 
 void MemoryBudget::SetOnShortage(std::function<void()> on_shortage) {
   on_shortage_ = std::move(on_shortage);
 }
 
+void MemoryBudget::SetReclaim(std::function<void(uint64_t)> reclaim) {
+  reclaim_ = std::move(reclaim);
+}
+
 bool MemoryBudget::FitsLocked(uint64_t bytes) const {
-  return used_bytes_ <= capacity_bytes_ &&
-         bytes <= capacity_bytes_ - used_bytes_;
+  const uint64_t charged = SaturatingAdd(used_bytes_, parked_bytes_);
+  return charged <= capacity_bytes_ && bytes <= capacity_bytes_ - charged;
 }
 
 uint64_t MemoryBudget::WaitingBytesLocked() const {

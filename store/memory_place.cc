@@ -32,6 +32,7 @@ namespace fs = std::filesystem;
 constexpr const char* kSharedMemoryDir = "/dev/shm";
 constexpr const char* kClaimPrefix = ".vitrine";
 constexpr const char* kSegmentsName = "segments";
+constexpr const char* kRetiredName = "retired";
 constexpr std::array<const char*, 2> kControlNames = {"index", "journal"};
 
 // Room on an own tmpfs for the index and the journal: some 400 bytes for each
@@ -60,11 +61,11 @@ bool Exists(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
-// Makes the directory `path`, 0755 whatever the umask.  False: it was there,
-// a directory of ours.  kUnavailable: something else is there.
-Result<bool> MakeDir(const std::string& path) {
-  if (::mkdir(path.c_str(), 0755) == 0) {
-    if (::chmod(path.c_str(), 0755) == 0) return true;
+// Makes the directory `path`, whatever the umask.  False: it was there, a
+// directory of ours.  kUnavailable: something else is there.
+Result<bool> MakeDir(const std::string& path, mode_t mode = 0755) {
+  if (::mkdir(path.c_str(), mode) == 0) {
+    if (::chmod(path.c_str(), mode) == 0) return true;
     const int why = errno;
     ::rmdir(path.c_str());
     return ErrnoError("chmod " + path, why);
@@ -223,6 +224,10 @@ Result<std::unique_ptr<MemoryPlace>> MemoryPlace::Prepare(
   if (Status done = place->PrepareAny(options); !done) return done.error();
   place->segments_dir_ = place->memory_dir_ + "/" + kSegmentsName;
   if (const Result<bool> made = MakeDir(place->segments_dir_); !made) {
+    return made.error();
+  }
+  place->retired_dir_ = place->memory_dir_ + "/" + kRetiredName;
+  if (const Result<bool> made = MakeDir(place->retired_dir_, 0700); !made) {
     return made.error();
   }
   return place;
@@ -391,7 +396,8 @@ Status MemoryPlace::Claim() {
     ours_ = true;
     return {};
   }
-  for (const char* name : {kSegmentsName, kControlNames[0], kControlNames[1]}) {
+  for (const char* name :
+       {kSegmentsName, kRetiredName, kControlNames[0], kControlNames[1]}) {
     if (!Exists(memory_dir_ + "/" + name)) continue;
     return Error{Code::kUnavailable, "memory directory " + memory_dir_ +
                                          " has a file " + name +
@@ -410,9 +416,12 @@ Status MemoryPlace::Claim() {
 }
 
 Status MemoryPlace::ReleaseGiven() const {
-  const std::string segments = memory_dir_ + "/" + kSegmentsName;
-  Status status = RemoveMatching(segments, IsSegmentName);
-  if (status) status = RemoveDir(segments);
+  Status status;
+  for (const char* name : {kSegmentsName, kRetiredName}) {
+    const std::string path = memory_dir_ + "/" + name;
+    if (status) status = RemoveMatching(path, IsSegmentName);
+    if (status) status = RemoveDir(path);
+  }
   if (status && !control_dir_.empty()) {
     status = control_dir_ == memory_dir_
                  ? RemoveMatching(memory_dir_, IsControlName)

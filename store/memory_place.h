@@ -4,9 +4,9 @@
 //   private directory  /dev/shm/vitrine-<uid>-<h>  everybody else's
 //   given directory    --memory-dir                on a tmpfs or a hugetlbfs
 //
-// It holds `segments/`, and beside it the index and the journal; those are in
-// a private directory if the given directory is on a hugetlbfs, whose files
-// cannot be written.
+// It holds `segments/`, beside it `retired/`, which nobody else may look into,
+// and the index and the journal; those two are in a private directory if the
+// given directory is on a hugetlbfs, whose files cannot be written.
 //
 // Invariants:
 //  (1) What a killed store of the same state directory left is taken over as
@@ -49,6 +49,7 @@ class MemoryPlace {
 
   const std::string& memory_dir() const { return memory_dir_; }
   const std::string& segments_dir() const { return segments_dir_; }
+  const std::string& retired_dir() const { return retired_dir_; }
   // For index and journal.
   const std::string& control_dir() const { return control_dir_; }
   uint64_t capacity_bytes() const { return sizes_.capacity_bytes; }
@@ -86,6 +87,7 @@ class MemoryPlace {
   std::string state_dir_;  // Without symbolic links.
   std::string memory_dir_;
   std::string segments_dir_;
+  std::string retired_dir_;
   std::string control_dir_;
   MemorySizes sizes_{};
   bool huge_pages_ = false;

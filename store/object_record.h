@@ -38,6 +38,9 @@ class Object {
   uint32_t carried_writers = 0;
   uint32_t pending_changes = 0;  // Resizes and reservations under way.
   bool uses_changed = false;     // Since the catalog was last told.
+  // Somebody may open the segment by its name, unlike native clients without
+  // asking the index whether it is still the object's.
+  bool path_told = false;
 };
 
 }  // namespace vitrine

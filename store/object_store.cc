@@ -18,6 +18,7 @@ constexpr size_t kWorkers = 2;
 constexpr uint64_t kMostSlabBytes = 2 << 20;
 constexpr uint64_t kLeastSlabBytes = 64 << 10;
 constexpr uint64_t kLeastSlabs = 64;
+constexpr uint64_t kDefaultPoolPart = 8;
 // Sparse slabs of which nothing could be moved, until the next round.
 constexpr int kCompactionsInVain = 8;
 // What a passthrough writer may write before the evictor reacts.
@@ -42,10 +43,14 @@ Result<std::unique_ptr<ObjectStore>> ObjectStore::Open(
     const StoreOptions& options) {
   auto lock = LockFile::Acquire(options.state_dir);
   if (!lock) return lock.error();
+  auto numa = NumaPolicy::Make(options.numa);
+  if (!numa) return numa.error();
   auto place = MemoryPlace::Prepare(options);
   if (!place) return place.error();
-  auto segments = SegmentDir::Open((*place)->segments_dir());
+  auto segments =
+      SegmentDir::Open((*place)->segments_dir(), (*place)->retired_dir());
   if (!segments) return segments.error();
+  segments->SetNumaPolicy(*numa);
   std::unique_ptr<ObjectStore> store(new ObjectStore(
       options, *std::move(lock), *std::move(place), *std::move(segments)));
   if (Status ok = store->Start(); !ok) return ok.error();
@@ -76,10 +81,11 @@ Status ObjectStore::Start() {
   budget_ = std::make_unique<MemoryBudget>(capacity, LowWater(capacity));
   if (Status ok = Restore(journaled); !ok) return ok;
   SetUpSlabs();
-  orphans_ = std::make_unique<Orphans>(budget_.get());
+  SetUpPool();
+  orphans_ = std::make_unique<Orphans>(budget_.get(), pool_.get());
   housekeeper_ = std::make_unique<Housekeeper>(
-      table_.get(), &segments_, orphans_.get(), budget_.get(), &clients_,
-      catalog_.get(), [this] { CompactSlabs(); });
+      table_.get(), &segments_, orphans_.get(), pool_.get(), budget_.get(),
+      &clients_, catalog_.get(), [this] { CompactSlabs(); });
   watch_ = std::make_unique<WriterWatch>(
       table_.get(), &segments_, budget_.get(),
       WriterWatch::Options{
@@ -292,22 +298,45 @@ void ObjectStore::DropNow(DroppedSegment dropped) {
 
 Result<ObjectRef> ObjectStore::Create(const ObjectId& id,
                                       const CreateOptions& options) {
+  return CreateIn(id, options, std::nullopt);
+}
+
+Result<ObjectRef> ObjectStore::CreateIn(
+    const ObjectId& id, const CreateOptions& options,
+    const std::optional<RetiredSegment>& recycled) {
   if (Status ok = CheckMetadata(options.metadata); !ok) return ok.error();
   const uint64_t charge = MetadataCharge(options.metadata);
   if (!budget_->TryCharge(charge)) {
     return Explain(Error{Code::kOutOfMemory, "no space for the metadata"});
   }
-  auto created = table_->Insert(id, options);
+  auto created = table_->Insert(id, options, recycled);
   if (!created) budget_->Uncharge(charge);
+  return created;
+}
+
+Result<ObjectRef> ObjectStore::CreateRecycled(const ObjectId& id,
+                                              uint64_t size_bytes,
+                                              const CreateOptions& options) {
+  const Audience audience{.uid = options.creator.uid,
+                          .gid = options.creator.gid,
+                          .mode = options.mode & 07777};
+  const auto recycled = pool_->Take(audience, size_bytes);
+  auto created = CreateIn(id, options, recycled);
+  if (!created && recycled) pool_->Put(audience, *recycled);
   return created;
 }
 
 void ObjectStore::CreateSized(const ObjectId& id, uint64_t size_bytes,
                               const CreateOptions& options, SpaceWait wait,
                               Done<ObjectRef> done) {
-  auto created = Create(id, options);
+  auto created = CreateRecycled(id, size_bytes, options);
   if (!created) return done(created.error());
   const ObjectRef object = *created;
+  const ObjectInfo info = table_->Info(object);
+  if (info.size_bytes == size_bytes && size_bytes > 0 &&
+      info.charged_bytes >= size_bytes) {
+    return done(object);  // Recycled; it has its memory.
+  }
   Resize(object, size_bytes, wait,
          [this, object, done = std::move(done)](Status resized) {
            if (resized) return done(object);
@@ -424,6 +453,16 @@ void ObjectStore::SetUpSlabs() {
   small_object_bytes_ = std::min(below_threshold, slab_bytes_ / 8);
 }
 
+void ObjectStore::SetUpPool() {
+  const uint64_t capacity = budget_->capacity_bytes();
+  const uint64_t limit =
+      options_.pool_bytes.value_or(capacity / kDefaultPoolPart);
+  pool_ = std::make_unique<SegmentPool>(&segments_, budget_.get(),
+                                        std::min(limit, capacity));
+  budget_->SetReclaim([this](uint64_t bytes) { pool_->Shrink(bytes); });
+  if (pool_->enabled()) table_->Recycle();
+}
+
 void ObjectStore::PutSmall(const Credentials& creator,
                            std::span<const SmallObject> objects,
                            std::vector<Status>* results) {
@@ -432,18 +471,29 @@ void ObjectStore::PutSmall(const Credentials& creator,
 }
 
 // Several may have waited for room at once.
-Status ObjectStore::OpenSlab() {
+Status ObjectStore::OpenSlab(const std::optional<RetiredSegment>& recycled) {
   if (table_->HasRoom(small_object_bytes_)) {
-    budget_->Uncharge(slab_bytes_);
+    GiveUpSlab(recycled);
     return Status();
   }
-  auto before = table_->OpenSlab(slab_bytes_);
+  auto before = table_->OpenSlab(slab_bytes_, recycled);
   if (!before) {
-    budget_->Uncharge(slab_bytes_);
+    GiveUpSlab(recycled);
     return before.error();
   }
   orphans_->Add(*std::move(before));
   return Status();
+}
+
+Status ObjectStore::AddSlab(const std::optional<RetiredSegment>& recycled) {
+  Status opened = OpenSlab(recycled);
+  if (opened && pool_->enabled()) housekeeper_->PrepareSlab(slab_bytes_);
+  return opened;
+}
+
+void ObjectStore::GiveUpSlab(const std::optional<RetiredSegment>& recycled) {
+  if (recycled) return pool_->Put(Audience::OfSlabs(), *recycled);
+  budget_->Uncharge(slab_bytes_);
 }
 
 void ObjectStore::CompactSlabs() {
@@ -452,7 +502,9 @@ void ObjectStore::CompactSlabs() {
     ObjectTable::Compaction done = table_->CompactBatch();
     orphans_->Add(std::move(done.dropped));
     if (done.needs_room) {
-      if (!budget_->TryCharge(slab_bytes_) || !OpenSlab()) return;
+      const auto recycled = pool_->Take(Audience::OfSlabs(), slab_bytes_);
+      if (!recycled && !budget_->TryCharge(slab_bytes_)) return;
+      if (!OpenSlab(recycled)) return;
     } else if (done.moved == 0) {
       ++in_vain;
     }
@@ -463,12 +515,15 @@ void ObjectStore::AddRoom(SpaceWait wait, Done<void> done, const void* whose) {
   if (small_object_bytes_ == 0) {
     return done(Error{Code::kUnsupported, "this store has no slabs"});
   }
-  if (budget_->TryCharge(slab_bytes_)) return done(OpenSlab());
+  const auto recycled = pool_->Take(Audience::OfSlabs(), slab_bytes_);
+  if (recycled || budget_->TryCharge(slab_bytes_)) {
+    return done(AddSlab(recycled));
+  }
   budget_->Charge(
       slab_bytes_, wait,
       [this, done = std::move(done)](Status granted) {
         if (!granted) return done(Explain(granted.error()));
-        workers_->Run([this, done] { done(OpenSlab()); });
+        workers_->Run([this, done] { done(AddSlab(std::nullopt)); });
       },
       whose);
 }
@@ -531,7 +586,7 @@ bool ObjectStore::InUse(const ObjectRef& object) {
 void ObjectStore::Touch(const ObjectRef& object) { table_->Touch(object); }
 
 std::string ObjectStore::SegmentPath(const ObjectRef& object) {
-  return segments_.PathOf(table_->Info(object).segment());
+  return table_->TellPath(object);
 }
 
 std::vector<ObjectRef> ObjectStore::List(ObjectState state) {

@@ -24,6 +24,7 @@
 #include "store/object_table.h"
 #include "store/orphans.h"
 #include "store/segment_file.h"
+#include "store/segment_pool.h"
 #include "store/store.h"
 #include "store/worker_pool.h"
 #include "store/writer_watch.h"
@@ -124,13 +125,24 @@ class ObjectStore : public Store {
   bool EvictorKeepsAhead() const;
   uint64_t RoundUp(uint64_t bytes) const;
   void DropNow(DroppedSegment dropped);
+  Result<ObjectRef> CreateIn(const ObjectId& id, const CreateOptions& options,
+                             const std::optional<RetiredSegment>& recycled);
+  // Create, with a recycled segment if one suits.
+  Result<ObjectRef> CreateRecycled(const ObjectId& id, uint64_t size_bytes,
+                                   const CreateOptions& options);
   void SetUpSlabs();
-  Status OpenSlab();
+  void SetUpPool();
+  // `recycled`: the segment to use; none: its memory is charged.
+  Status OpenSlab(const std::optional<RetiredSegment>& recycled);
+  void GiveUpSlab(const std::optional<RetiredSegment>& recycled);
+  // Makes room, and the slab after that ready.
+  Status AddSlab(const std::optional<RetiredSegment>& recycled);
   // Gives back what slabs that are nearly empty take.
   void CompactSlabs();
   // Says in the message who uses what.
   Error Explain(const Error& error) const;
   nlohmann::json MemoryJson() const;
+  nlohmann::json PoolJson() const;
   nlohmann::json EvictionJson() const;
 
   const StoreOptions options_;
@@ -153,6 +165,7 @@ class ObjectStore : public Store {
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<ObjectTable> table_;
   std::unique_ptr<MemoryBudget> budget_;
+  std::unique_ptr<SegmentPool> pool_;
   std::unique_ptr<Orphans> orphans_;
   std::unique_ptr<Housekeeper> housekeeper_;
   std::unique_ptr<WriterWatch> watch_;

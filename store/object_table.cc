@@ -79,14 +79,17 @@ void ObjectTable::Notify(ObjectEventKind kind, const Object& object,
 
 // --- unsealed objects ---
 
-Result<ObjectRef> ObjectTable::Insert(const ObjectId& id,
-                                      const CreateOptions& options) {
+Result<ObjectRef> ObjectTable::Insert(
+    const ObjectId& id, const CreateOptions& options,
+    const std::optional<RetiredSegment>& recycled) {
   MutexLock lock(mutex_);
   if (unsealed_.contains(id.text()) || sealed_.contains(id.text())) {
     return Error{Code::kAlreadyExists, "`" + id.text() + "` is taken"};
   }
   const uint64_t number = next_number_++;
-  if (Status made = segments_->Create(number); !made) return made.error();
+  const Status made = recycled ? segments_->Reinstate(recycled->number, number)
+                               : segments_->Create(number);
+  if (!made) return made.error();
   const int64_t now_ns = NowNs();
   auto object =
       std::make_shared<Object>(ObjectInfo{.number = number,
@@ -99,6 +102,10 @@ Result<ObjectRef> ObjectTable::Insert(const ObjectId& id,
                                           .modified_ns = now_ns});
   object->metadata = std::make_shared<const Metadata>(options.metadata);
   object->overhead_bytes = MetadataCharge(options.metadata);
+  if (recycled) {
+    object->info.size_bytes = recycled->size_bytes;
+    object->info.charged_bytes = recycled->allocated_bytes;
+  }
   unsealed_.emplace(id.text(), object);
   Notify(ObjectEventKind::kCreated, *object, id);
   return object;
@@ -390,10 +397,30 @@ DroppedSegment ObjectTable::TakeSegment(Object* object) {
   DroppedSegment dropped{.number = object->number,
                          .charged_bytes = object->cost_bytes()};
   if (auto file = ShareLocked(object)) dropped.file = *file;
-  if (Status ok = segments_->Unlink(object->number); !ok) {
+  const ObjectInfo& info = object->info;
+  // What was never sealed nobody may see, and whoever opens a segment by a name
+  // that he was told must find the object that he was told of.
+  std::optional<Audience> audience;
+  if (info.state == ObjectState::kSealed && !object->path_told) {
+    audience = Audience{.uid = info.uid, .gid = info.gid, .mode = info.mode};
+  }
+  RemoveName(audience, &dropped);
+  return dropped;
+}
+
+void ObjectTable::RemoveName(const std::optional<Audience>& audience,
+                             DroppedSegment* dropped) {
+  if (recycles_ && audience && dropped->file != nullptr) {
+    Status retired = segments_->Retire(dropped->number);
+    if (retired) {
+      dropped->retired_from = audience;
+      return;
+    }
+    spdlog::warn("retiring: {}", retired.error().ToString());
+  }
+  if (Status ok = segments_->Unlink(dropped->number); !ok) {
     spdlog::error("unlink: {}", ok.error().ToString());
   }
-  return dropped;
 }
 
 DroppedSegment ObjectTable::Drop(const ObjectRef& object, ObjectEventKind why) {
@@ -650,6 +677,12 @@ void ObjectTable::TouchLocked(Object* object) {
   }
 }
 
+std::string ObjectTable::TellPath(const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  object->path_told = true;
+  return segments_->PathOf(object->info.segment());
+}
+
 void ObjectTable::Touch(const ObjectRef& object) {
   MutexLock lock(mutex_);
   if (object->info.state == ObjectState::kSealed) TouchLocked(object.get());
@@ -770,6 +803,7 @@ Status ObjectTable::RestoreOne(const JournaledObject& journaled) {
   object->info.state = ObjectState::kSealed;
   object->metadata = std::make_shared<const Metadata>(journaled.metadata);
   object->overhead_bytes = MetadataCharge(journaled.metadata);
+  object->path_told = true;  // The store before may have done so.
   if (object->info.in_slab()) return RestoreInSlab(object);
   auto file = ShareLocked(object.get());
   if (!file) return file.error();

@@ -34,6 +34,7 @@
 #include "store/object_record.h"
 #include "store/observer.h"
 #include "store/segment_file.h"
+#include "store/segment_pool.h"
 #include "store/slab.h"
 #include "store/store.h"
 
@@ -53,6 +54,8 @@ struct DroppedSegment {
   uint64_t number = 0;
   std::shared_ptr<SegmentFile> file = {};  // Null: it could not be opened.
   uint64_t charged_bytes = 0;
+  // Set: it is retired, and these could read it.
+  std::optional<Audience> retired_from = {};
 };
 
 // Thread-safe.  `segments` and `clients` must outlive it.
@@ -71,7 +74,9 @@ class ObjectTable {
   std::vector<Observer*> Observers() const EXCLUDES(mutex_);
 
   // --- unsealed objects ---
-  Result<ObjectRef> Insert(const ObjectId& id, const CreateOptions& options)
+  // `recycled`, a retired segment, is its segment; none: a new, empty one.
+  Result<ObjectRef> Insert(const ObjectId& id, const CreateOptions& options,
+                           const std::optional<RetiredSegment>& recycled = {})
       EXCLUDES(mutex_);
   // kNotPermitted: sealed.  kNotFound: gone.
   Status CheckWritable(const ObjectRef& object) const EXCLUDES(mutex_);
@@ -137,9 +142,12 @@ class ObjectTable {
   Batch EvictBatch(uint64_t bytes) EXCLUDES(mutex_);
 
   // --- small objects, in slabs (object_table_slabs.cc) ---
-  // Makes a segment of `size_bytes`, which are charged, the open slab.  The one
-  // before is closed; it may be dropped at once.
-  Result<DroppedSegment> OpenSlab(uint64_t size_bytes) EXCLUDES(mutex_);
+  // Makes a segment of `size_bytes`, which are charged, the open slab: the
+  // retired one `recycled`, or a new one.  The one before is closed; it may be
+  // dropped at once.
+  Result<DroppedSegment> OpenSlab(
+      uint64_t size_bytes, const std::optional<RetiredSegment>& recycled = {})
+      EXCLUDES(mutex_);
   // So that eviction may take it.
   DroppedSegment CloseOpenSlab() EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
@@ -179,9 +187,22 @@ class ObjectTable {
       EXCLUDES(mutex_);
   bool InUse(const ObjectRef& object) EXCLUDES(mutex_);
   void Touch(const ObjectRef& object) EXCLUDES(mutex_);
+  // The path of the segment, to be told to anybody.
+  std::string TellPath(const ObjectRef& object) EXCLUDES(mutex_);
   std::vector<ObjectRef> List(ObjectState state) const EXCLUDES(mutex_);
 
   // --- housekeeping ---
+  // From now on, segments that others may have are retired when they are
+  // dropped, not unlinked.
+  void Recycle() EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    recycles_ = true;
+  }
+  // A number for a segment that is none yet.
+  uint64_t NewNumber() EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return next_number_++;
+  }
   // Moves what clients touched to the young end.
   void DrainTouches() EXCLUDES(mutex_);
   // Objects whose recency or use count changed since the last call.
@@ -244,6 +265,9 @@ class ObjectTable {
       REQUIRES(mutex_);
   void Unpublish(const Object& object) REQUIRES(mutex_);
   DroppedSegment TakeSegment(Object* object) REQUIRES(mutex_);
+  // Takes the segment's name away, by retiring it if that is set.
+  void RemoveName(const std::optional<Audience>& audience,
+                  DroppedSegment* dropped) REQUIRES(mutex_);
   // The segment may go from now on, or may not.
   void MakeEvictable(uint64_t segment, uint64_t bytes) REQUIRES(mutex_);
   void MakeUnevictable(uint64_t segment, uint64_t bytes) REQUIRES(mutex_);
@@ -311,6 +335,7 @@ class ObjectTable {
   const std::unique_ptr<EvictionPolicy> policy_ PT_GUARDED_BY(mutex_);
   std::vector<Observer*> observers_ GUARDED_BY(mutex_);
   uint64_t next_number_ GUARDED_BY(mutex_);
+  bool recycles_ GUARDED_BY(mutex_) = false;
   Map unsealed_ GUARDED_BY(mutex_);
   Map sealed_ GUARDED_BY(mutex_);
   std::unordered_map<uint64_t, ObjectRef> sealed_by_number_ GUARDED_BY(mutex_);

@@ -10,16 +10,20 @@
 namespace vitrine {
 namespace {
 
+Status MakeSegment(SegmentDir* segments, uint64_t segment,
+                   uint64_t size_bytes) {
+  if (Status ok = segments->Create(segment); !ok) return ok;
+  if (Status ok = segments->SetSize(segment, size_bytes); !ok) return ok;
+  return segments->Reserve(segment, 0, size_bytes);
+}
+
 // Makes a segment of `size_bytes` that everybody may read, and maps it.
 Result<Mapping> MakeSlab(SegmentDir* segments, uint64_t segment,
-                         uint64_t size_bytes) {
-  if (Status ok = segments->Create(segment); !ok) return ok.error();
-  if (Status ok = segments->SetSize(segment, size_bytes); !ok) {
-    return ok.error();
-  }
-  if (Status ok = segments->Reserve(segment, 0, size_bytes); !ok) {
-    return ok.error();
-  }
+                         uint64_t size_bytes,
+                         const std::optional<RetiredSegment>& recycled) {
+  const Status made = recycled ? segments->Reinstate(recycled->number, segment)
+                               : MakeSegment(segments, segment, size_bytes);
+  if (!made) return made.error();
   auto fd = segments->OpenFresh(segment, O_RDWR);
   if (!fd) return fd.error();
   if (Status ok = segments->MakeReadOnly(segment, true); !ok) return ok.error();
@@ -33,13 +37,10 @@ const std::shared_ptr<const Metadata>& NoMetadata() {
 
 }  // namespace
 
-Result<DroppedSegment> ObjectTable::OpenSlab(uint64_t size_bytes) {
-  uint64_t segment;
-  {
-    MutexLock lock(mutex_);
-    segment = next_number_++;
-  }
-  auto memory = MakeSlab(segments_, segment, size_bytes);
+Result<DroppedSegment> ObjectTable::OpenSlab(
+    uint64_t size_bytes, const std::optional<RetiredSegment>& recycled) {
+  const uint64_t segment = NewNumber();
+  auto memory = MakeSlab(segments_, segment, size_bytes, recycled);
   if (!memory) {
     (void)segments_->Unlink(segment);  // It may not have come that far.
     return memory.error();
@@ -99,9 +100,7 @@ DroppedSegment ObjectTable::DropSlab(Slab* slab) {
   DroppedSegment dropped{.number = slab->segment(),
                          .charged_bytes = slab->size_bytes()};
   if (auto file = ShareSlabLocked(slab)) dropped.file = *file;
-  if (Status ok = segments_->Unlink(slab->segment()); !ok) {
-    spdlog::error("unlink: {}", ok.error().ToString());
-  }
+  RemoveName(Audience::OfSlabs(), &dropped);
   slab_bytes_ -= slab->size_bytes();
   sparse_slabs_.erase(dropped.number);
   slabs_.erase(dropped.number);

@@ -25,6 +25,7 @@ Orphans::Numbers Orphans::Sum(const std::list<DroppedSegment>& segments) {
 }
 
 bool Orphans::TryRelease(DroppedSegment* dropped) {
+  uint64_t allocated_bytes = 0;
   if (dropped->file != nullptr) {
     if (dropped->file.use_count() > 1) return false;
     // Whoever waited in open(2) for the lease of an eviction has it now: only
@@ -32,10 +33,28 @@ bool Orphans::TryRelease(DroppedSegment* dropped) {
     dropped->file->Unlease();
     auto alone = dropped->file->LeaseAlone();
     if (alone && !*alone) return false;
+    const auto extent = dropped->file->Stat();
+    // Zero: the pool will not have it.
+    if (alone && extent) allocated_bytes = extent->allocated_bytes;
     dropped->file.reset();
   }
-  budget_->Uncharge(std::exchange(dropped->charged_bytes, 0));
+  if (dropped->retired_from) {
+    Retire(*dropped, allocated_bytes);
+  } else {
+    budget_->Uncharge(dropped->charged_bytes);
+  }
+  dropped->charged_bytes = 0;
   return true;
+}
+
+void Orphans::Retire(const DroppedSegment& dropped, uint64_t allocated_bytes) {
+  if (dropped.charged_bytes >= allocated_bytes) {
+    budget_->Uncharge(dropped.charged_bytes - allocated_bytes);
+  } else {
+    budget_->ForceCharge(allocated_bytes - dropped.charged_bytes);
+  }
+  pool_->Put(*dropped.retired_from,
+             {.number = dropped.number, .allocated_bytes = allocated_bytes});
 }
 
 void Orphans::Add(DroppedSegment dropped) {

@@ -1,4 +1,4 @@
-// Segments without a name that somebody still has open or mapped.
+// Dropped segments that somebody still has open or mapped.
 #ifndef VITRINE_STORE_ORPHANS_H_
 #define VITRINE_STORE_ORPHANS_H_
 
@@ -9,16 +9,19 @@
 #include "schema/base/mutex.h"
 #include "store/memory_budget.h"
 #include "store/object_table.h"
+#include "store/segment_pool.h"
 
 namespace vitrine {
 
-// Keeps such memory charged until the kernel says that nobody has it any more.
-// Thread-safe.  `budget` must outlive it.
+// Keeps such memory charged until the kernel says that nobody has it any more;
+// then the pool takes what is retired, and the rest is given back.
+// Thread-safe.  What it is given must outlive it.
 class Orphans {
  public:
-  explicit Orphans(MemoryBudget* budget) : budget_(budget) {}
+  Orphans(MemoryBudget* budget, SegmentPool* pool)
+      : budget_(budget), pool_(pool) {}
 
-  // Gives the memory back now if nobody has it, else when Poll finds so.
+  // Lets go of it now if nobody has it, else when Poll finds so.
   void Add(DroppedSegment dropped) EXCLUDES(mutex_);
   // Looks again.  Whoever still writes to an orphan is charged for it, too.
   void Poll() EXCLUDES(mutex_);
@@ -34,10 +37,13 @@ class Orphans {
 
  private:
   static Numbers Sum(const std::list<DroppedSegment>& segments);
-  // True if nobody but us has it; then the memory is given back.
+  // True if nobody but us has it; then it is let go of.
   bool TryRelease(DroppedSegment* dropped);
+  // Gives it to the pool, with a charge that is what it takes.
+  void Retire(const DroppedSegment& dropped, uint64_t allocated_bytes);
 
-  MemoryBudget* const budget_;  // Locks itself.
+  MemoryBudget* const budget_;  // Lock themselves.
+  SegmentPool* const pool_;
   mutable Mutex mutex_;
   std::list<DroppedSegment> orphans_ GUARDED_BY(mutex_);
   Numbers polled_ GUARDED_BY(mutex_);  // Being looked at by Poll.

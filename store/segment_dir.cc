@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/mman.h>
@@ -16,7 +15,7 @@
 #include <optional>
 
 #include "schema/base/mapping.h"
-#include "schema/index_layout.h"
+#include "store/segment_calls.h"
 #include "store/segment_file.h"
 
 namespace vitrine {
@@ -26,86 +25,35 @@ constexpr uint64_t kHugePageBytes = 2 * 1024 * 1024;
 #ifndef MADV_COLLAPSE
 constexpr int MADV_COLLAPSE = 25;
 #endif
+#ifndef MADV_POPULATE_WRITE
+constexpr int MADV_POPULATE_WRITE = 23;
+#endif
 
-std::string NameOf(uint64_t number) {
-  char name[kSegmentNameChars + 1];
-  WriteSegmentName(number, name);
-  return name;
+// More than any segment has: a policy may be set beyond the end of a file.
+constexpr size_t kPolicyBytes = size_t{1} << 42;
+
+// Sets the policy by which the pages of a file on tmpfs are allocated.
+Status SetFilePolicy(int fd, const NumaPolicy& policy) {
+  auto mapping = Mapping::Map(fd, kPolicyBytes, PROT_NONE);
+  if (!mapping) return mapping.error();
+  return policy.Apply(mapping->data(), kPolicyBytes);
 }
 
-std::optional<uint64_t> NumberOf(std::string_view name) {
-  if (name.size() != kSegmentNameChars) return std::nullopt;
-  uint64_t number = 0;
-  for (const char digit : name) {
-    const size_t value = std::string_view("0123456789abcdef").find(digit);
-    if (value == std::string_view::npos) return std::nullopt;
-    number = number << 4 | value;
-  }
-  return number;
-}
-
-uint64_t RoundUp(uint64_t bytes, uint64_t unit) {
-  return (bytes + unit - 1) / unit * unit;
-}
-
-// Sizes that off_t holds, with room for rounding up.
-Status CheckRange(uint64_t offset_bytes, uint64_t size_bytes) {
-  constexpr uint64_t kMaxBytes = uint64_t{1} << 62;
-  if (offset_bytes > kMaxBytes || size_bytes > kMaxBytes - offset_bytes) {
-    return Error{Code::kTooLarge, "a segment of more than 2^62 bytes"};
-  }
-  return Status();
-}
-
-Result<UniqueFd> OpenAt(int dir, const std::string& name, int flags,
-                        mode_t mode = 0) {
-  for (;;) {
-    UniqueFd fd(
-        ::openat(dir, name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, mode));
-    if (fd.valid()) return fd;
-    if (errno != EINTR) return ErrnoError("open segment " + name, errno);
-  }
-}
-
-Status Truncate(int fd, uint64_t size_bytes) {
-  while (::ftruncate(fd, static_cast<off_t>(size_bytes)) != 0) {
-    if (errno != EINTR) return ErrnoError("ftruncate segment", errno);
-  }
-  return Status();
-}
-
-Status Allocate(int fd, uint64_t offset_bytes, uint64_t size_bytes) {
-  while (::fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset_bytes),
-                     static_cast<off_t>(size_bytes)) != 0) {
-    if (errno != EINTR) return ErrnoError("fallocate segment", errno);
-  }
-  return Status();
-}
-
-// On hugetlbfs, fallocate that fails half-way keeps what it got.  Mapping the
-// range first reserves all of it or nothing, and the file keeps the
-// reservation when the mapping goes; fallocate then takes from it.
-Status AllocateHuge(int fd, uint64_t offset_bytes, uint64_t size_bytes) {
+// Allocates huge pages through a mapping that has the policy.
+Status PopulateHuge(int fd, uint64_t offset_bytes, uint64_t size_bytes,
+                    const NumaPolicy& policy) {
   if (size_bytes == 0) return Status();
-  void* data = ::mmap(nullptr, size_bytes, PROT_READ, MAP_SHARED, fd,
-                      static_cast<off_t>(offset_bytes));
+  // Reserves all of the pages, or none.
+  void* data = ::mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+                      fd, static_cast<off_t>(offset_bytes));
   if (data == MAP_FAILED) return ErrnoError("reserve huge pages", errno);
-  ::munmap(data, size_bytes);
-  return Allocate(fd, offset_bytes, size_bytes);
-}
-
-Status WriteAll(int fd, uint64_t offset_bytes,
-                std::span<const std::byte> data) {
-  while (!data.empty()) {
-    const ssize_t put = ::pwrite(fd, data.data(), data.size(),
-                                 static_cast<off_t>(offset_bytes));
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return ErrnoError("pwrite segment", errno);
-    if (put == 0) return Error{Code::kIoError, "pwrite segment: wrote nothing"};
-    offset_bytes += static_cast<uint64_t>(put);
-    data = data.subspan(static_cast<size_t>(put));
+  Status done = policy.Apply(data, size_bytes);
+  if (done && ::madvise(data, size_bytes, MADV_POPULATE_WRITE) != 0) {
+    done = Error{Code::kOutOfMemory,
+                 "too few huge pages on NUMA " + policy.Describe()};
   }
-  return Status();
+  ::munmap(data, size_bytes);
+  return done;
 }
 
 // A file under a name of its own that goes when this does.
@@ -121,7 +69,7 @@ class ScratchFile {
   ~ScratchFile() { ::unlinkat(dir_, name_.c_str(), 0); }
 
   Result<UniqueFd> Open(int flags) const {
-    return OpenAt(dir_, name_, flags, 0600);
+    return OpenSegmentAt(dir_, name_, flags, 0600);
   }
 
  private:
@@ -150,7 +98,7 @@ Status ProbeWriters(const std::string& path, const ScratchFile& scratch,
                     const SegmentFile& own, uint64_t page_bytes) {
   Result<UniqueFd> writer = scratch.Open(O_RDWR);
   if (!writer) return writer.error();
-  Status status = Truncate(writer->get(), page_bytes);
+  Status status = TruncateSegment(writer->get(), page_bytes);
   if (!status) return status;
   status = Expect(path, own.NobodyWrites(), false, "while a writer is there");
   if (!status) return status;
@@ -199,15 +147,13 @@ uint64_t HugePageCount(uint64_t page_bytes, const char* name) {
   return file ? count : 0;
 }
 
-struct CloseDir {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
-
 }  // namespace
 
-Result<SegmentDir> SegmentDir::Open(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid()) return ErrnoError("open " + path, errno);
+Result<SegmentDir> SegmentDir::Open(const std::string& path,
+                                    const std::string& retired_path) {
+  Result<UniqueFd> opened = OpenSegmentDir(path);
+  if (!opened) return opened.error();
+  UniqueFd fd = *std::move(opened);
   struct statfs info;
   if (::fstatfs(fd.get(), &info) != 0) {
     return ErrnoError("statfs " + path, errno);
@@ -221,19 +167,38 @@ Result<SegmentDir> SegmentDir::Open(const std::string& path) {
       static_cast<uint64_t>(hugetlbfs ? info.f_bsize : ::sysconf(_SC_PAGESIZE));
   Status status = ProbeLeases(path, fd.get(), page_bytes);
   if (!status) return status.error();
-  return SegmentDir(path, std::move(fd), hugetlbfs, page_bytes);
+  UniqueFd retired_fd;
+  if (!retired_path.empty()) {
+    Result<UniqueFd> retired = OpenSegmentDir(retired_path);
+    if (!retired) return retired.error();
+    retired_fd = *std::move(retired);
+    status = UnlinkSegments(retired_fd.get(), retired_path);
+    if (!status) return status.error();
+  }
+  return SegmentDir(path, std::move(fd), std::move(retired_fd), hugetlbfs,
+                    page_bytes);
 }
 
 Status SegmentDir::Create(uint64_t number) {
-  const std::string name = NameOf(number);
-  Result<UniqueFd> fd =
-      OpenAt(fd_.get(), name, O_RDONLY | O_CREAT | O_EXCL, 0600);
-  if (!fd) return fd.error();
-  // The umask may have taken bits away.
-  if (::fchmod(fd->get(), 0600) == 0) return Status();
-  const int reason = errno;
-  ::unlinkat(fd_.get(), name.c_str(), 0);
-  return ErrnoError("chmod segment " + name, reason);
+  return CreateIn(fd_.get(), number);
+}
+
+Status SegmentDir::CreateIn(int dir, uint64_t number) {
+  const std::string name = SegmentName(number);
+  Status made = CreateSegmentAt(dir, name);
+  // On hugetlbfs files have no policy: see Allocate.
+  if (!made || numa_.is_default() || hugetlbfs_) return made;
+  Result<UniqueFd> fd = OpenSegmentAt(dir, name, O_RDONLY);
+  made = fd ? SetFilePolicy(fd->get(), numa_) : fd.error();
+  if (!made) ::unlinkat(dir, name.c_str(), 0);
+  return made;
+}
+
+Status SegmentDir::Allocate(int fd, uint64_t offset_bytes,
+                            uint64_t size_bytes) {
+  if (!hugetlbfs_) return ReserveSegment(fd, offset_bytes, size_bytes);
+  if (numa_.is_default()) return ReserveHuge(fd, offset_bytes, size_bytes);
+  return PopulateHuge(fd, offset_bytes, size_bytes, numa_);
 }
 
 Result<std::shared_ptr<SegmentFile>> SegmentDir::OpenShared(
@@ -244,28 +209,28 @@ Result<std::shared_ptr<SegmentFile>> SegmentDir::OpenShared(
 }
 
 Result<UniqueFd> SegmentDir::OpenFresh(uint64_t number, int flags) const {
-  return OpenAt(fd_.get(), NameOf(number), flags);
+  return OpenSegmentAt(fd_.get(), SegmentName(number), flags);
 }
 
 Status SegmentDir::SetSize(uint64_t number, uint64_t size_bytes) {
-  Status status = CheckRange(0, size_bytes);
+  Status status = CheckSegmentRange(0, size_bytes);
   if (!status) return status;
   Result<UniqueFd> fd = OpenFresh(number, O_RDWR);
   if (!fd) return fd.error();
-  return Truncate(fd->get(),
-                  hugetlbfs_ ? RoundUp(size_bytes, page_bytes_) : size_bytes);
+  return TruncateSegment(
+      fd->get(), hugetlbfs_ ? RoundUpTo(size_bytes, page_bytes_) : size_bytes);
 }
 
 Status SegmentDir::Reserve(uint64_t number, uint64_t offset_bytes,
                            uint64_t size_bytes) {
-  Status status = CheckRange(offset_bytes, size_bytes);
+  Status status = CheckSegmentRange(offset_bytes, size_bytes);
   if (!status || size_bytes == 0) return status;
   Result<UniqueFd> fd = OpenFresh(number, O_RDWR);
   if (!fd) return fd.error();
   if (!hugetlbfs_) return Allocate(fd->get(), offset_bytes, size_bytes);
   const uint64_t begin = offset_bytes / page_bytes_ * page_bytes_;
-  const uint64_t end = RoundUp(offset_bytes + size_bytes, page_bytes_);
-  return AllocateHuge(fd->get(), begin, end - begin);
+  const uint64_t end = RoundUpTo(offset_bytes + size_bytes, page_bytes_);
+  return Allocate(fd->get(), begin, end - begin);
 }
 
 Status SegmentDir::TrimToSize(uint64_t number) {
@@ -274,7 +239,8 @@ Status SegmentDir::TrimToSize(uint64_t number) {
   struct stat info;
   if (::fstat(fd->get(), &info) != 0) return ErrnoError("fstat segment", errno);
   // Setting the size that it has gives back what lies beyond.
-  Status status = Truncate(fd->get(), static_cast<uint64_t>(info.st_size));
+  Status status =
+      TruncateSegment(fd->get(), static_cast<uint64_t>(info.st_size));
   if (!status) return status;
   const struct timespec times[] = {{0, UTIME_OMIT}, info.st_mtim};
   if (::futimens(fd->get(), times) == 0) return Status();
@@ -296,11 +262,11 @@ void SegmentDir::Collapse(uint64_t number, uint64_t size_bytes) {
 
 Status SegmentDir::WriteAt(uint64_t number, uint64_t offset_bytes,
                            std::span<const std::byte> data) {
-  Status status = CheckRange(offset_bytes, data.size());
+  Status status = CheckSegmentRange(offset_bytes, data.size());
   if (!status || data.empty()) return status;
   Result<UniqueFd> fd = OpenFresh(number, O_RDWR);
   if (!fd) return fd.error();
-  if (!hugetlbfs_) return WriteAll(fd->get(), offset_bytes, data);
+  if (!hugetlbfs_) return WriteSegment(fd->get(), offset_bytes, data);
   return WriteHuge(fd->get(), offset_bytes, data);
 }
 
@@ -309,9 +275,9 @@ Status SegmentDir::WriteHuge(int fd, uint64_t offset_bytes,
                              std::span<const std::byte> data) {
   struct stat info;
   if (::fstat(fd, &info) != 0) return ErrnoError("fstat segment", errno);
-  const uint64_t end = RoundUp(offset_bytes + data.size(), page_bytes_);
+  const uint64_t end = RoundUpTo(offset_bytes + data.size(), page_bytes_);
   if (static_cast<uint64_t>(info.st_size) < end) {
-    Status status = Truncate(fd, end);
+    Status status = TruncateSegment(fd, end);
     if (!status) return status;
   }
   const uint64_t begin = offset_bytes / page_bytes_ * page_bytes_;
@@ -333,51 +299,36 @@ Status SegmentDir::SetModified(uint64_t number, int64_t modified_ns) {
     rest += kSecond;
   }
   const struct timespec times[] = {{0, UTIME_OMIT}, {seconds, rest}};
-  if (::utimensat(fd_.get(), NameOf(number).c_str(), times, 0) == 0) {
+  if (::utimensat(fd_.get(), SegmentName(number).c_str(), times, 0) == 0) {
     return Status();
   }
-  return ErrnoError("utimensat segment " + NameOf(number), errno);
+  return ErrnoError("utimensat segment " + SegmentName(number), errno);
 }
 
 Status SegmentDir::MakeReadOnly(uint64_t number, bool readable_by_all) {
   const mode_t mode = readable_by_all ? 0444 : 0400;
-  if (::fchmodat(fd_.get(), NameOf(number).c_str(), mode, 0) == 0) {
+  if (::fchmodat(fd_.get(), SegmentName(number).c_str(), mode, 0) == 0) {
     return Status();
   }
-  return ErrnoError("chmod segment " + NameOf(number), errno);
+  return ErrnoError("chmod segment " + SegmentName(number), errno);
 }
 
 Status SegmentDir::Unlink(uint64_t number) {
-  if (::unlinkat(fd_.get(), NameOf(number).c_str(), 0) == 0) return Status();
-  return ErrnoError("unlink segment " + NameOf(number), errno);
+  if (::unlinkat(fd_.get(), SegmentName(number).c_str(), 0) == 0)
+    return Status();
+  return ErrnoError("unlink segment " + SegmentName(number), errno);
 }
 
 Result<std::vector<uint64_t>> SegmentDir::ListAll() const {
-  // A description of its own: reading moves the position.
-  UniqueFd fd(::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid()) return ErrnoError("open " + path_, errno);
-  const std::unique_ptr<DIR, CloseDir> dir(::fdopendir(fd.get()));
-  if (dir == nullptr) return ErrnoError("fdopendir " + path_, errno);
-  fd.release();  // closedir closes it.
-  std::vector<uint64_t> numbers;
-  for (;;) {
-    errno = 0;
-    const dirent* entry = ::readdir(dir.get());
-    if (entry == nullptr && errno != 0) {
-      return ErrnoError("readdir " + path_, errno);
-    }
-    if (entry == nullptr) return numbers;
-    const std::optional<uint64_t> number = NumberOf(entry->d_name);
-    if (number) numbers.push_back(*number);
-  }
+  return ListSegments(fd_.get(), path_);
 }
 
 std::string SegmentDir::PathOf(uint64_t number) const {
-  return path_ + "/" + NameOf(number);
+  return path_ + "/" + SegmentName(number);
 }
 
 Result<UniqueFd> SegmentDir::OpenPath() const {
-  return OpenAt(fd_.get(), ".", O_PATH | O_DIRECTORY);
+  return OpenSegmentAt(fd_.get(), ".", O_PATH | O_DIRECTORY);
 }
 
 Result<SegmentDir::Space> SegmentDir::GetSpace() const {

@@ -13,6 +13,7 @@
 
 #include "schema/base/mutex.h"
 #include "schema/base/unique_fd.h"
+#include "store/numa_policy.h"
 
 namespace vitrine {
 
@@ -60,9 +61,14 @@ class SegmentFile {
 // The directory of segments.  Thread-safe: all state is the kernel's.
 class SegmentDir {
  public:
-  // `path` exists.  kUnsupported: neither tmpfs nor hugetlbfs, or the kernel
-  // grants no leases there.
-  static Result<SegmentDir> Open(const std::string& path);
+  // `path` exists.  `retired_path` is on the same file system, and what is in
+  // there is removed; empty: nothing can be retired.  kUnsupported: neither
+  // tmpfs nor hugetlbfs, or the kernel grants no leases there.
+  static Result<SegmentDir> Open(const std::string& path,
+                                 const std::string& retired_path = "");
+
+  // From now on memory is allocated by `policy`.
+  void SetNumaPolicy(const NumaPolicy& policy) { numa_ = policy; }
 
   // Makes an empty segment that only the store's user can open.
   Status Create(uint64_t number);
@@ -86,11 +92,31 @@ class SegmentDir {
   // Sealed: 0444 if `readable_by_all`, else 0400.
   Status MakeReadOnly(uint64_t number, bool readable_by_all);
   Status Unlink(uint64_t number);
+
+  // --- retired segments (segment_dir_retired.cc) ---
+  // A retired segment keeps its pages, but only the store's user can open it.
+  // None outlives the next Open.
+
+  // Takes the segment out of the directory.  Whoever has it open or mapped
+  // keeps it.  kUnsupported: there is no place for retired ones.
+  Status Retire(uint64_t number);
+  // Makes a retired segment of `size_bytes` whose pages are there, cleared.
+  // kOutOfMemory: they cannot be had.
+  Status MakeRetired(uint64_t number, uint64_t size_bytes);
+  // Readies a retired segment for another object: cuts it to `size_bytes` if it
+  // is larger.  Returns what it takes then.  kInUse: somebody has it open.
+  Result<SegmentFile::Extent> Refit(uint64_t number, uint64_t size_bytes);
+  // Puts a retired segment back under a new number; only the store's user can
+  // open it.
+  Status Reinstate(uint64_t retired, uint64_t number);
+  Status UnlinkRetired(uint64_t number);
+
   // The numbers of all segments there are; other names are ignored.
   Result<std::vector<uint64_t>> ListAll() const;
 
   const std::string& path() const { return path_; }
   std::string PathOf(uint64_t number) const;
+  const NumaPolicy& numa_policy() const { return numa_; }
   bool is_hugetlbfs() const { return hugetlbfs_; }
   // Granularity of charges: 4096, or the huge page size on hugetlbfs.
   uint64_t page_bytes() const { return page_bytes_; }
@@ -104,20 +130,28 @@ class SegmentDir {
   Result<Space> GetSpace() const;
 
  private:
-  SegmentDir(std::string path, UniqueFd fd, bool hugetlbfs, uint64_t page_bytes)
+  SegmentDir(std::string path, UniqueFd fd, UniqueFd retired_fd, bool hugetlbfs,
+             uint64_t page_bytes)
       : path_(std::move(path)),
         fd_(std::move(fd)),
+        retired_fd_(std::move(retired_fd)),
         hugetlbfs_(hugetlbfs),
         page_bytes_(page_bytes) {}
 
+  // Makes an empty segment in `dir`, ours or the one of retired ones.
+  Status CreateIn(int dir, uint64_t number);
+  // Allocates memory for the range; on hugetlbfs it is whole pages.
+  Status Allocate(int fd, uint64_t offset_bytes, uint64_t size_bytes);
   Status WriteHuge(int fd, uint64_t offset_bytes,
                    std::span<const std::byte> data);
   Space HugeSpace(uint64_t mount_pages, uint64_t mount_free_pages) const;
 
   std::string path_;
   UniqueFd fd_;
+  UniqueFd retired_fd_;  // Invalid: there is no such directory.
   bool hugetlbfs_;
   uint64_t page_bytes_;
+  NumaPolicy numa_;
 };
 
 }  // namespace vitrine

@@ -24,6 +24,7 @@ json ObjectStore::MemoryJson() const {
   return {{"directory", place_->memory_dir()},
           {"kind", place_->Describe()},
           {"huge_pages", place_->huge_pages()},
+          {"numa", segments_.numa_policy().Describe()},
           {"page_bytes", segments_.page_bytes()},
           {"overshoot_bytes", place_->overshoot_bytes()},
           {"low_water_bytes", budget.low_water_bytes},
@@ -31,6 +32,13 @@ json ObjectStore::MemoryJson() const {
           {"waiting_bytes", budget.waiting_bytes},
           {"passthrough_writers", watch.writers},
           {"writers_outran_evictor", watch.outran}};
+}
+
+json ObjectStore::PoolJson() const {
+  const SegmentPool::Numbers pool = pool_->Count();
+  return {{"segments", pool.segments},       {"bytes", pool.bytes},
+          {"limit_bytes", pool.limit_bytes}, {"reused", pool.reused},
+          {"missed", pool.missed},           {"prepared", pool.prepared}};
 }
 
 json ObjectStore::EvictionJson() const {
@@ -78,6 +86,7 @@ json ObjectStore::StatusJson() {
         {"moved_objects", table.moved_objects},
         {"most_object_bytes", small_object_bytes()}}},
       {"memory", MemoryJson()},
+      {"pool", PoolJson()},
       {"eviction", EvictionJson()},
       {"index_bytes", table.index_bytes},
       {"journal_bytes", table.journal_bytes},

@@ -119,7 +119,10 @@ void WriterWatch::ReserveAhead(const ObjectRef& object, uint64_t size_bytes) {
 }
 
 void WriterWatch::CountOutrun() {
-  const bool at_limit = budget_->Get().used_bytes >= options_.limit_bytes;
+  const MemoryBudget::Numbers budget = budget_->Get();
+  // What is parked takes memory, too.
+  const bool at_limit =
+      budget.used_bytes + budget.parked_bytes >= options_.limit_bytes;
   if (at_limit && !at_limit_) ++outran_;
   at_limit_ = at_limit;
 }

@@ -65,6 +65,7 @@ TEST_F(OptionsTest, MissingAndRepeatedValuesAreRefused) {
 TEST_F(OptionsTest, GarbageSizesAreNamed) {
   EXPECT_TRUE(Contains(Refusal({"--capacity", "8Q"}), "--capacity: '8Q'"));
   EXPECT_TRUE(Contains(Refusal({"--overshoot=-1"}), "--overshoot: '-1'"));
+  EXPECT_TRUE(Contains(Refusal({"--pool", "big"}), "--pool: 'big'"));
   EXPECT_TRUE(Contains(Refusal({"--dedicated-threshold", "x"}),
                        "--dedicated-threshold: 'x'"));
   EXPECT_TRUE(Contains(Refusal({"--capacity", "0"}), "--capacity"));
@@ -73,6 +74,9 @@ TEST_F(OptionsTest, GarbageSizesAreNamed) {
 TEST_F(OptionsTest, WordsThatAreNoChoiceAreNamed) {
   EXPECT_TRUE(Contains(Refusal({"--huge-pages", "yes"}), "'yes'"));
   EXPECT_TRUE(Contains(Refusal({"--passthrough", "ON"}), "'ON'"));
+  for (const char* numa : {"", "node", "node:", "node:-1", "node:1x", "all"}) {
+    EXPECT_TRUE(Contains(Refusal({"--numa", numa}), "--numa")) << numa;
+  }
   EXPECT_TRUE(Contains(Refusal({"--log-level", "loud"}), "'loud'"));
 }
 
@@ -109,15 +113,19 @@ TEST_F(OptionsTest, TheCommandLineWinsOverTheFile) {
 TEST_F(OptionsTest, EveryKeyMayStandInTheFile) {
   const DaemonOptions options = Parsed(
       {"--config",
-       WriteConfig(
-           "capacity=1G\novershoot=1M\nstate-dir=/s\nmemory-dir=/m\n"
-           "huge-pages=off\ndedicated-threshold=4K\nstrict=true\nsocket=/k\n"
-           "mount=/o\npassthrough=on\nlog-level=debug\n")});
+       WriteConfig("capacity=1G\novershoot=1M\nstate-dir=/s\nmemory-dir=/m\n"
+                   "huge-pages=off\npool=0\nnuma=node:3\ndedicated-threshold="
+                   "4K\nstrict="
+                   "true\nsocket=/k\n"
+                   "mount=/o\npassthrough=on\nlog-level=debug\n")});
   EXPECT_EQ(options.store.state_dir, "/s");
   EXPECT_EQ(options.store.memory_dir, "/m");
   EXPECT_EQ(options.store.huge_pages, Switch::kOff);
   EXPECT_TRUE(options.store.strict);
   EXPECT_EQ(options.store.dedicated_threshold_bytes, 4096U);
+  EXPECT_EQ(options.store.pool_bytes, 0U);
+  EXPECT_EQ(options.store.numa.mode, NumaOptions::Mode::kNode);
+  EXPECT_EQ(options.store.numa.node, 3U);
   EXPECT_EQ(options.socket_path, "/k");
   EXPECT_EQ(options.mount_dir, "/o");
   EXPECT_EQ(options.passthrough, Switch::kOn);
@@ -144,12 +152,14 @@ TEST_F(OptionsTest, WithoutArgumentsTheDefaultsHold) {
   const DaemonOptions options = Parsed({});
   EXPECT_FALSE(options.store.capacity_bytes.has_value());
   EXPECT_FALSE(options.store.overshoot_bytes.has_value());
+  EXPECT_FALSE(options.store.pool_bytes.has_value());
   EXPECT_FALSE(options.store.state_dir.empty());
   EXPECT_EQ(options.store.memory_dir, "");
   EXPECT_EQ(options.mount_dir, "");
   EXPECT_EQ(options.socket_path, DefaultSocketPath());
   EXPECT_EQ(options.store.huge_pages, Switch::kAuto);
   EXPECT_EQ(options.passthrough, Switch::kAuto);
+  EXPECT_EQ(options.store.numa.mode, NumaOptions::Mode::kLocal);
 }
 
 TEST_F(OptionsTest, HelpNamesEveryOptionInLinesOf80Columns) {
@@ -157,9 +167,9 @@ TEST_F(OptionsTest, HelpNamesEveryOptionInLinesOf80Columns) {
   ASSERT_TRUE(parsed);
   for (const char* option :
        {"--capacity", "--overshoot", "--state-dir", "--memory-dir",
-        "--huge-pages", "--dedicated-threshold", "--strict", "--external-store",
-        "--socket", "--mount", "--passthrough", "--log-level", "--config",
-        "--version", "--help"}) {
+        "--huge-pages", "--numa", "--pool", "--dedicated-threshold", "--strict",
+        "--external-store", "--socket", "--mount", "--passthrough",
+        "--log-level", "--config", "--version", "--help"}) {
     EXPECT_TRUE(Contains(parsed->text, option)) << option;
   }
   std::istringstream lines(parsed->text);

@@ -505,5 +505,140 @@ TEST_F(ObjectStoreTest, HolesBeyondTheCapacityAreNotSealed) {
   ExpectUsedSoon(0);
 }
 
+// --- recycled memory ---
+
+class RecyclingTest : public ObjectStoreTest {
+ protected:
+  nlohmann::json Pool() { return store_->StatusJson()["pool"]; }
+  uint64_t PoolBytes() { return Pool()["bytes"]; }
+  uint64_t Reused() { return Pool()["reused"]; }
+
+  void CreateAndDelete(const std::string& id, uint64_t size_bytes) {
+    const ObjectRef object = CreateSealed(id, size_bytes);
+    ASSERT_TRUE(store_->Delete(object, {}));
+    ExpectUsedSoon(0);
+  }
+};
+
+TEST_F(RecyclingTest, ADeletedObjectsMemoryIsForTheNext) {
+  CreateAndDelete("x", 4 * kMiB);
+  EXPECT_EQ(PoolBytes(), 4 * kMiB);
+  EXPECT_EQ(store_->StatusJson()["free_bytes"], kCapacity);
+  const ObjectRef next = CreateSealed("y", 4 * kMiB);
+  EXPECT_EQ(Reused(), 1u);
+  EXPECT_EQ(PoolBytes(), 0u);
+  EXPECT_EQ(used_bytes(), 4 * kMiB);
+  EXPECT_EQ(store_->Info(next).size_bytes, 4 * kMiB);
+  EXPECT_EQ(Read(next, 1), "y");
+}
+
+TEST_F(RecyclingTest, AnEvictedObjectsMemoryIsForTheNext) {
+  for (int i = 0; i < 10; ++i) {
+    CreateSealed(std::to_string(i), 8 * kMiB);
+  }
+  EXPECT_GT(Reused(), 0u);
+  EXPECT_LE(used_bytes() + PoolBytes(), kCapacity);
+}
+
+TEST_F(RecyclingTest, ItMayGrowAndShrink) {
+  CreateAndDelete("x", 4 * kMiB);
+  const ObjectRef larger = CreateSealed("larger", 6 * kMiB + 5);
+  EXPECT_EQ(Reused(), 1u);
+  EXPECT_EQ(Read(larger, 6 * kMiB + 5).size(), 6 * kMiB + 5);
+  EXPECT_EQ(used_bytes(), 6 * kMiB + 4096);
+  ASSERT_TRUE(store_->Delete(larger, {}));
+  ExpectUsedSoon(0);
+  const ObjectRef smaller = CreateSealed("smaller", 3 * kMiB + 5);
+  EXPECT_EQ(Reused(), 2u);
+  EXPECT_EQ(Read(smaller, 3 * kMiB + 5).size(), 3 * kMiB + 5);
+  EXPECT_EQ(store_->Info(smaller).size_bytes, 3 * kMiB + 5);
+  EXPECT_EQ(used_bytes(), 3 * kMiB + 4096);
+}
+
+TEST_F(RecyclingTest, WhatWasNeverSealedIsNotRecycled) {
+  const ObjectRef object = Create("x", kMiB);
+  ASSERT_TRUE(store_->Abort(object));
+  ExpectUsedSoon(0);
+  EXPECT_EQ(PoolBytes(), 0u);
+}
+
+TEST_F(RecyclingTest, AnObjectOfUnknownSizeReadsAsZeros) {
+  CreateAndDelete("x", kMiB);
+  const auto object = store_->Create(Id("y"), {.through_mount = true});
+  ASSERT_TRUE(object);
+  Answer<void> resized;
+  store_->Resize(*object, kMiB, NoWait(), resized.callback());
+  ASSERT_TRUE(resized.Get());
+  EXPECT_EQ(Reused(), 0u);
+  EXPECT_EQ(Read(*object, kMiB), std::string(kMiB, '\0'));
+}
+
+TEST_F(RecyclingTest, AnotherModeGetsNewMemory) {
+  CreateAndDelete("x", kMiB);
+  Answer<ObjectRef> created;
+  store_->CreateSized(Id("y"), kMiB, {.mode = 0600}, NoWait(),
+                      created.callback());
+  const auto object = created.Get();
+  ASSERT_TRUE(object);
+  EXPECT_EQ(Reused(), 0u);
+  EXPECT_EQ(Read(*object, kMiB), std::string(kMiB, '\0'));
+}
+
+TEST_F(RecyclingTest, WhoeverHasItMappedKeepsWhatItWas) {
+  const ObjectRef object = CreateSealed("x", kMiB);
+  Result<Mapping> mapping = Error{Code::kNotFound, ""};
+  {
+    auto fd = store_->OpenForReading(object);
+    ASSERT_TRUE(fd);
+    mapping = Mapping::Map(fd->get(), kMiB, PROT_READ);
+  }
+  ASSERT_TRUE(mapping);
+  ASSERT_TRUE(store_->Delete(object, {}));
+  CreateSealed("y", kMiB);
+  EXPECT_EQ(Reused(), 0u);
+  EXPECT_EQ(mapping->data()[0], std::byte{'x'});
+  *mapping = Mapping();
+  ExpectUsedSoon(kMiB);
+  EXPECT_EQ(PoolBytes(), kMiB);
+}
+
+TEST_F(RecyclingTest, WhoseNameWasToldIsNotRecycled) {
+  const ObjectRef object = CreateSealed("x", kMiB);
+  EXPECT_FALSE(store_->SegmentPath(object).empty());
+  ASSERT_TRUE(store_->Delete(object, {}));
+  ExpectUsedSoon(0);
+  EXPECT_EQ(PoolBytes(), 0u);
+}
+
+TEST_F(RecyclingTest, ThePoolGoesBeforeAnObjectIsEvicted) {
+  CreateAndDelete("x", 8 * kMiB);
+  EXPECT_EQ(PoolBytes(), 8 * kMiB);
+  CreateSealed("stays", 40 * kMiB);
+  EXPECT_TRUE(TryCreate("y", 20 * kMiB, NoWait()));
+  EXPECT_EQ(PoolBytes(), 0u);
+  EXPECT_TRUE(store_->FindSealed(Id("stays")));
+}
+
+TEST_F(RecyclingTest, AnIdTakenMeanwhileCostsNothing) {
+  CreateAndDelete("x", kMiB);
+  CreateSealed("y", kMiB / 16);
+  EXPECT_EQ(TryCreate("y", kMiB, NoWait()).error().code, Code::kAlreadyExists);
+  EXPECT_EQ(PoolBytes(), kMiB);
+  EXPECT_EQ(used_bytes(), kMiB / 16);
+}
+
+TEST_F(RecyclingTest, APoolOfSizeZeroIsNone) {
+  options_.pool_bytes = 0;
+  Restart();
+  CreateAndDelete("x", kMiB);
+  EXPECT_EQ(PoolBytes(), 0u);
+  EXPECT_TRUE(std::filesystem::is_empty(dir_ + "/memory/retired"));
+}
+
+TEST_F(RecyclingTest, NobodyElseCanLookAtWhatIsRetired) {
+  const auto status = std::filesystem::status(dir_ + "/memory/retired");
+  EXPECT_EQ(status.permissions(), std::filesystem::perms::owner_all);
+}
+
 }  // namespace
 }  // namespace vitrine
