@@ -37,8 +37,8 @@ std::vector<std::string> PathsToTry(const ConnectOptions& options) {
 
 Result<std::shared_ptr<ClientImpl>> ClientImpl::Connect(
     const ConnectOptions& options) {
-  std::shared_ptr<ClientImpl> impl(new ClientImpl(
-      std::make_shared<ClientCore>(), options.name, ReadUmask()));
+  std::shared_ptr<ClientImpl> impl(
+      new ClientImpl(std::make_shared<ClientCore>(), options, ReadUmask()));
   auto connected =
       impl->keeper_.Start(PathsToTry(options), DeadlineAfter(options.timeout));
   if (!connected) return connected.error();

@@ -71,9 +71,13 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
     PrivateFd fd;
   };
 
-  ClientImpl(std::shared_ptr<ClientCore> core, const std::string& name,
+  ClientImpl(std::shared_ptr<ClientCore> core, const ConnectOptions& options,
              mode_t umask)
-      : core_(core), name_(name), umask_(umask), keeper_(core, name) {}
+      : core_(core),
+        name_(options.name),
+        umask_(umask),
+        copy_threads_(options.copy_threads),
+        keeper_(core, options.name) {}
 
   Result<unsigned> ModeOf(const CreateOptions& options) const;
   Result<NewObject> Reserve(const ObjectId& id, uint64_t size_bytes,
@@ -91,12 +95,14 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
                    const CreateOptions& options, unsigned mode);
   Status PutLarge(const ObjectId& id, std::span<const std::byte> bytes,
                   const CreateOptions& options);
+  Status Fill(const NewObject& object, std::span<const std::byte> bytes) const;
   Status DeleteSome(std::span<const ObjectId> ids,
                     std::vector<Status>* results);
 
   const std::shared_ptr<ClientCore> core_;
   const std::string name_;
   const mode_t umask_;  // The process's, when it connected.
+  const unsigned copy_threads_;
   SessionKeeper keeper_;
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "client/client_impl.h"
+#include "client/large_copy.h"
 #include "client/messages.h"
 #include "client/ring_writer.h"
 #include "client/writer_state.h"
@@ -21,8 +22,9 @@ constexpr size_t kWriteBytes = size_t{64} << 20;
 
 constexpr unsigned kReadableByOthers = 0004;
 
-// write(2) rather than a mapping: the kernel fills new pages without clearing
-// them first and without a fault for each.  kUnsupported: not on hugetlbfs.
+// Into new pages, write(2) rather than a mapping: the kernel fills new pages
+// without clearing them first and without a fault for each.  kUnsupported: not
+// on hugetlbfs.
 Status WriteAll(const PrivateFd& fd, std::span<const std::byte> bytes) {
   size_t done = 0;
   while (done < bytes.size()) {
@@ -129,15 +131,32 @@ Status ClientImpl::PutLarge(const ObjectId& id,
   auto object = Reserve(id, bytes.size(), options);
   if (!object) return object.error();
   Writer::State& state = *object->state;
-  auto written = WriteAll(object->fd, bytes);
-  if (!written && written.error().code == Code::kUnsupported) {
-    written = state.Map(object->fd, bytes.size());
-    if (!written) return written;
-    std::memcpy(state.bytes().data(), bytes.data(), bytes.size());
-  }
-  if (!written) return written;
+  auto filled = Fill(*object, bytes);
+  if (!filled) return filled;
   { const PrivateFd closed = std::move(object->fd); }
   return state.Seal();
+}
+
+Status ClientImpl::Fill(const NewObject& object,
+                        std::span<const std::byte> bytes) const {
+  Writer::State& state = *object.state;
+  const bool large = bytes.size() >= kLeastLargeCopyBytes;
+  if (large) {
+    auto mapped = state.Map(object.fd, bytes.size());
+    if (!mapped) return mapped;
+    if (HasContent(state.bytes())) {
+      CopyLarge(state.bytes(), bytes, copy_threads_);
+      return {};
+    }
+  }
+  auto written = WriteAll(object.fd, bytes);
+  if (written || written.error().code != Code::kUnsupported) return written;
+  if (!large) {
+    auto mapped = state.Map(object.fd, bytes.size());
+    if (!mapped) return mapped;
+  }
+  CopyLarge(state.bytes(), bytes, copy_threads_);
+  return {};
 }
 
 }  // namespace vitrine

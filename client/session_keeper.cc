@@ -1,8 +1,6 @@
 #include "client/session_keeper.h"
 
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 
 #include <cerrno>
@@ -10,29 +8,14 @@
 #include <system_error>
 #include <utility>
 
+#include "client/signals_blocked.h"
+
 namespace vitrine {
 namespace {
 
 constexpr int kRetryMs = 100;
 // A store that accepts a connection says its welcome within this time.
 constexpr std::chrono::seconds kWelcomeTimeout{5};
-
-// While it lives, threads that are started have all signals blocked, so that
-// they reach none of the application's handlers.
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-  ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
 
 // Worth trying again, or is it the same the next time?
 bool IsFinal(Code code) {

@@ -56,6 +56,10 @@ struct ConnectOptions {
   Timeout timeout = Timeout::Milliseconds(5000);
   // Shown in the store's status.
   std::string name;
+  // Put copies objects of 64 MiB and more by up to so many threads.  More than
+  // one pays only where one cannot use up what the memory gives, and cores are
+  // idle: measure.
+  unsigned copy_threads = 1;
 };
 
 struct CreateOptions {
