@@ -136,12 +136,12 @@ Status Journal::RecordSealed(const ObjectInfo& info, const Metadata& metadata) {
   return Status();
 }
 
-Status Journal::RecordSealed(std::span<const ObjectInfo* const> infos) {
+Status Journal::RecordSealed(std::span<const ObjectInfo> infos) {
   std::string records;
   std::vector<size_t> sizes;
   sizes.reserve(infos.size());
-  for (const ObjectInfo* info : infos) {
-    Result<std::string> record = EncodeSealed(*info, {});
+  for (const ObjectInfo& info : infos) {
+    Result<std::string> record = EncodeSealed(info, {});
     if (!record) return record.error();
     records += *record;
     sizes.push_back(record->size());
@@ -149,7 +149,7 @@ Status Journal::RecordSealed(std::span<const ObjectInfo* const> infos) {
   Status status = Append(records, live_.size() + infos.size());
   if (!status) return status;
   for (size_t i = 0; i < infos.size(); ++i) {
-    NoteSealed(infos[i]->number, sizes[i]);
+    NoteSealed(infos[i].number, sizes[i]);
   }
   return Status();
 }

@@ -43,7 +43,7 @@ class Journal {
   // never says so.
   Status RecordSealed(const ObjectInfo& info, const Metadata& metadata);
   // All of them, or none.  None has metadata.
-  Status RecordSealed(std::span<const ObjectInfo* const> infos);
+  Status RecordSealed(std::span<const ObjectInfo> infos);
   Status RecordRemoved(uint64_t number);
   Status RecordHold(uint64_t number, bool hold);
 
