@@ -342,11 +342,22 @@ void ObjectTable::Unpublish(Object* object) {
   } else if (!object->hold) {
     MakeUnevictable(&object->own->eviction, object->cost_bytes());
   }
+  sealed_by_slot_[object->slot] = nullptr;
+}
+
+void ObjectTable::RecordRemoved(std::span<const ObjectRef> objects) {
+  std::vector<uint64_t> numbers;
+  numbers.reserve(objects.size());
+  uint64_t bytes = 0;
+  for (const ObjectRef& object : objects) {
+    numbers.push_back(object->number);
+    bytes += SealedRecordBytes(object->id.text(), object->metadata(),
+                               object->in_slab());
+  }
   // A record that outlives its segment is ignored by the next Restore.
-  if (Status ok = journal_.RecordRemoved(object->number); !ok) {
+  if (Status ok = journal_.RecordRemoved(numbers, bytes); !ok) {
     spdlog::warn("journal: {}", ok.error().ToString());
   }
-  sealed_by_slot_[object->slot] = nullptr;
 }
 
 Status ObjectTable::CommitSeal(const ObjectRef& object) {
@@ -354,7 +365,7 @@ Status ObjectTable::CommitSeal(const ObjectRef& object) {
   if (!recorded) return recorded;
   Status published = Publish(object);
   if (!published) {
-    (void)journal_.RecordRemoved(object->number);
+    RecordRemoved({&object, 1});
     return published;
   }
   // Too late to fail, and Restore does it again; until it is done, clients
@@ -418,6 +429,12 @@ DroppedSegment ObjectTable::TakeSegment(Object* object) {
 }
 
 DroppedSegment ObjectTable::Drop(const ObjectRef& object, ObjectEventKind why) {
+  if (object->state == ObjectState::kSealed) RecordRemoved({&object, 1});
+  return DropRecorded(object, why);
+}
+
+DroppedSegment ObjectTable::DropRecorded(const ObjectRef& object,
+                                         ObjectEventKind why) {
   const ObjectRef keep_alive = object;
   DroppedSegment dropped;
   if (object->slab == nullptr) dropped = TakeSegment(object.get());
@@ -567,11 +584,12 @@ bool ObjectTable::EvictVictim(const Victim& victim,
   if (AnyPinned(victim.objects, pins)) return false;
   const auto file = LeaseVictim(victim, batch);
   if (file == nullptr) return false;
+  RecordRemoved(victim.objects);
   for (const ObjectRef& object : victim.objects) {
     ++batch->evicted;
     ++evicted_objects_;
     evicted_bytes_ += object->cost_bytes();
-    DroppedSegment dropped = Drop(object, ObjectEventKind::kEvicted);
+    DroppedSegment dropped = DropRecorded(object, ObjectEventKind::kEvicted);
     batch->dropped_bytes += dropped.charged_bytes;
     batch->dropped.push_back(std::move(dropped));
   }
@@ -896,7 +914,10 @@ Result<ObjectTable::Restored> ObjectTable::Restore(
       // Its removal was under way, or somebody deleted its file.
       spdlog::warn("not restored: `{}`: {}", object->info.id.text(),
                    live.error().ToString());
-      (void)journal_.RecordRemoved(object->info.number);
+      (void)journal_.RecordRemoved(
+          {&object->info.number, 1},
+          SealedRecordBytes(object->info.id.text(), object->metadata,
+                            object->info.in_slab()));
       if (!object->info.in_slab()) {
         (void)segments_->Unlink(object->info.number);
       }

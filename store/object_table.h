@@ -241,6 +241,10 @@ class ObjectTable {
   DroppedSegment Drop(const ObjectRef& object, ObjectEventKind why)
       REQUIRES(mutex_);
   void Unpublish(Object* object) REQUIRES(mutex_);
+  void RecordRemoved(std::span<const ObjectRef> objects) REQUIRES(mutex_);
+  // Drop, of what the journal knows to be removed.
+  DroppedSegment DropRecorded(const ObjectRef& object, ObjectEventKind why)
+      REQUIRES(mutex_);
   DroppedSegment TakeSegment(Object* object) REQUIRES(mutex_);
   // The segment may go from now on, or may not.
   void MakeEvictable(EvictionEntry* entry, uint64_t bytes) REQUIRES(mutex_);

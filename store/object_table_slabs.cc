@@ -163,15 +163,15 @@ size_t ObjectTable::CommitPlaced(const std::vector<ObjectRef>& placed,
   std::vector<ObjectInfo> infos;
   infos.reserve(placed.size());
   for (const ObjectRef& object : placed) infos.push_back(object->Info());
-  *failure = journal_.RecordSealed(infos);
+  *failure = journal_.RecordSealedInSlabs(infos);
   const bool journaled = failure->has_value();
   size_t published = 0;
   while (*failure && published < placed.size()) {
     *failure = Publish(placed[published]);
     if (*failure) ++published;
   }
-  for (size_t i = published; i < placed.size(); ++i) {
-    if (journaled) (void)journal_.RecordRemoved(placed[i]->number);
+  if (journaled && published < placed.size()) {
+    RecordRemoved(std::span(placed).subspan(published));
   }
   for (size_t i = 0; i < published; ++i) {
     Notify(ObjectEventKind::kSealed, *placed[i], infos[i].id);
