@@ -110,11 +110,11 @@ IndexSlot& IndexWriter::SlotAt(uint32_t slot) const {
   return slots[slot];
 }
 
-Result<uint32_t> IndexWriter::Publish(const ObjectId& id, const Entry& entry) {
-  const IndexKey key = MakeIndexKey(id.text(), seed_);
+Result<uint32_t> IndexWriter::Publish(std::string_view id, const Entry& entry) {
+  const IndexKey key = MakeIndexKey(id, seed_);
   IndexBucket& bucket = BucketOf(key);
-  if (InChain(bucket, key)) {
-    return Error{Code::kAlreadyExists, "the index has " + id.text()};
+  if (FindInChain(bucket, key) != kNoSlot) {
+    return Error{Code::kAlreadyExists, "the index has " + std::string(id)};
   }
   Result<uint32_t> slot = TakeSlot();
   if (!slot) return slot;
@@ -146,18 +146,23 @@ void IndexWriter::Fill(IndexSlot* slot, const IndexKey& key,
                    kRelease);
 }
 
-bool IndexWriter::InChain(const IndexBucket& bucket,
-                          const IndexKey& key) const {
+uint32_t IndexWriter::Find(std::string_view id) const {
+  const IndexKey key = MakeIndexKey(id, seed_);
+  return FindInChain(BucketOf(key), key);
+}
+
+uint32_t IndexWriter::FindInChain(const IndexBucket& bucket,
+                                  const IndexKey& key) const {
   uint32_t slot = bucket.head.load(std::memory_order_relaxed);
   for (; slot != kNoSlot;
        slot = SlotAt(slot).next.load(std::memory_order_relaxed)) {
     const IndexSlot& candidate = SlotAt(slot);
     if (candidate.key_low.load(std::memory_order_relaxed) == key.low &&
         candidate.key_high.load(std::memory_order_relaxed) == key.high) {
-      return true;
+      break;
     }
   }
-  return false;
+  return slot;
 }
 
 Result<uint32_t> IndexWriter::TakeSlot() {

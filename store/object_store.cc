@@ -104,15 +104,10 @@ Status ObjectStore::Start() {
 
 Status ObjectStore::Restore(
     const std::map<uint64_t, JournaledObject>& journaled) {
-  auto live = table_->Restore(journaled);
-  if (!live) return live.error();
-  for (const ObjectInfo& info : *live) {
-    budget_->ForceCharge((info.in_slab() ? 0 : info.charged_bytes) +
-                         (info.in_slab() ? kSmallObjectOverheadBytes : 0) +
-                         MetadataCharge(journaled.at(info.number).metadata));
-  }
-  budget_->ForceCharge(table_->Count().slab_bytes);
-  if (Status ok = catalog_->Reconcile(*live); !ok) return ok;
+  auto restored = table_->Restore(journaled);
+  if (!restored) return restored.error();
+  budget_->ForceCharge(restored->cost_bytes + table_->Count().slab_bytes);
+  if (Status ok = catalog_->Reconcile(restored->live); !ok) return ok;
   table_->AddObserver(catalog_.get());
   return Status();
 }
@@ -383,15 +378,11 @@ void ObjectStore::EndWriting(const ObjectRef& object, WriteMode mode) {
 }
 
 Status ObjectStore::SetMode(const ObjectRef& object, mode_t mode) {
-  return table_->Amend(object,
-                       [mode](ObjectInfo* info) { info->mode = mode & 07777; });
+  return table_->SetMode(object, mode);
 }
 
 Status ObjectStore::SetOwner(const ObjectRef& object, uid_t uid, gid_t gid) {
-  return table_->Amend(object, [uid, gid](ObjectInfo* info) {
-    info->uid = uid;
-    info->gid = gid;
-  });
+  return table_->SetOwner(object, uid, gid);
 }
 
 Status ObjectStore::SetModified(const ObjectRef& object, int64_t modified_ns) {
@@ -591,6 +582,11 @@ std::string ObjectStore::SegmentPath(const ObjectRef& object) {
 
 std::vector<ObjectRef> ObjectStore::List(ObjectState state) {
   return table_->List(state);
+}
+
+std::vector<ListedObject> ObjectStore::Describe(
+    std::span<const ObjectRef> objects, ObjectState state) {
+  return table_->Describe(objects, state);
 }
 
 const std::string& ObjectStore::memory_dir() const {

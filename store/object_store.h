@@ -91,6 +91,8 @@ class ObjectStore : public Store {
   void Touch(const ObjectRef& object) override;
   std::string SegmentPath(const ObjectRef& object) override;
   std::vector<ObjectRef> List(ObjectState state) override;
+  std::vector<ListedObject> Describe(std::span<const ObjectRef> objects,
+                                     ObjectState state) override;
 
   Usage GetUsage() override;
   nlohmann::json StatusJson() override;

@@ -82,10 +82,9 @@ Result<std::vector<ObjectInfo>> ObjectTable::CopyOut(
   auto memory = Mapping::Map(fd->get(), slab.size_bytes(), PROT_READ);
   if (!memory) return memory.error();
   places.reserve(objects.size());
-  std::vector<const ObjectInfo*> journaled;
   uint64_t bytes = 0;
   for (const ObjectRef& object : objects) {
-    ObjectInfo info = object->info;
+    ObjectInfo info = object->Info();
     bytes += info.size_bytes;
     if (bytes > kMovedBytesPerBatch || open_slab_ == nullptr ||
         !open_slab_->HasRoom(info.size_bytes)) {
@@ -95,25 +94,22 @@ Result<std::vector<ObjectInfo>> ObjectTable::CopyOut(
         {memory->data() + info.offset_bytes, info.size_bytes});
     info.slab = open_slab_->segment();
     places.push_back(std::move(info));
-    journaled.push_back(&places.back());
   }
   if (places.empty()) return places;
-  if (Status ok = journal_.RecordSealed(journaled); !ok) return ok.error();
+  if (Status ok = journal_.RecordMoved(places); !ok) return ok.error();
   return places;
 }
 
 void ObjectTable::MoveTo(Object* object, const ObjectInfo& place) {
   index_.Move(object->slot, place.slab, place.offset_bytes);
-  const bool held = object->info.hold;
-  if (held) CountHold(*object, false);
+  if (object->hold) CountHold(*object, false);
   object->slab->Remove(place.size_bytes);
   object->slab = open_slab_;
   object->slab->Add(object->slot, place.size_bytes);
-  object->info.slab = place.slab;
-  object->info.offset_bytes = place.offset_bytes;
-  if (held) CountHold(*object, true);
+  object->offset_bytes = static_cast<uint32_t>(place.offset_bytes);
+  if (object->hold) CountHold(*object, true);
   ++moved_objects_;
-  Notify(ObjectEventKind::kMoved, *object, object->info.id);
+  Notify(ObjectEventKind::kMoved, *object, place.id);
 }
 
 }  // namespace vitrine

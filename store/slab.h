@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "schema/base/mapping.h"
+#include "store/eviction_policy.h"
 #include "store/segment_file.h"
 
 namespace vitrine {
@@ -29,10 +30,14 @@ class Slab {
   Slab(uint64_t segment, Mapping memory)
       : segment_(segment),
         size_bytes_(memory.size_bytes()),
-        memory_(std::move(memory)) {}
+        memory_(std::move(memory)) {
+    eviction.slab = this;
+  }
   // A closed one.
   Slab(uint64_t segment, uint64_t size_bytes)
-      : segment_(segment), size_bytes_(size_bytes) {}
+      : segment_(segment), size_bytes_(size_bytes) {
+    eviction.slab = this;
+  }
 
   uint64_t segment() const { return segment_; }
   uint64_t size_bytes() const { return size_bytes_; }
@@ -59,6 +64,7 @@ class Slab {
     memory_ = Mapping();
     std::sort(slots_.begin(), slots_.end());
     slots_.erase(std::unique(slots_.begin(), slots_.end()), slots_.end());
+    slots_.shrink_to_fit();
   }
 
   // The object in index slot `slot` lives here.
@@ -82,8 +88,8 @@ class Slab {
   // each only once.
   const std::vector<uint32_t>& slots() const { return slots_; }
 
-  size_t held = 0;         // Live ones that are held.
-  bool evictable = false;  // The eviction policy knows it.
+  size_t held = 0;  // Live ones that are held.
+  EvictionEntry eviction;
   // The store's one description of the segment, while somebody needs it.
   std::weak_ptr<SegmentFile> shared;
 
