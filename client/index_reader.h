@@ -40,6 +40,13 @@ class IndexReader {
   // Steps 1 and 2 of the reader.  `*entry` is set if it says kFound.
   Outcome Find(std::string_view id, Entry* entry) const;
 
+  // The bucket of `id`.
+  uint32_t BucketOf(std::string_view id) const;
+  // Changes whenever the bucket's chain does; a futex.
+  const std::atomic<uint32_t>& VersionOf(uint32_t bucket) const {
+    return buckets_[bucket].version;
+  }
+
   // Step 4.  The caller has made the object undroppable before, by a seq_cst
   // store of a pin or by a mapping.
   bool StillTrue(const Entry& entry) const;

@@ -80,7 +80,7 @@ Status ToStatus(uint32_t answer, const ObjectId& id) {
 
 Result<std::unique_ptr<RingWriter>> RingWriter::Open(
     const PrivateFd& ring, PrivateFd bell, PutFailures* failures,
-    std::function<void()> on_nonsense) {
+    std::function<void()> on_nonsense, std::chrono::nanoseconds spin) {
   auto sound = CheckRing(ring.get());
   if (!sound) return sound.error();
   sound = CheckBell(bell.get());
@@ -91,8 +91,9 @@ Result<std::unique_ptr<RingWriter>> RingWriter::Open(
   if (fresh->submitted.load() != 0 || fresh->answered.load() != 0) {
     return Corrupt("the submission ring is not a new one");
   }
-  return std::unique_ptr<RingWriter>(new RingWriter(
-      std::move(*mapping), std::move(bell), failures, std::move(on_nonsense)));
+  return std::unique_ptr<RingWriter>(
+      new RingWriter(std::move(*mapping), std::move(bell), failures,
+                     std::move(on_nonsense), spin));
 }
 
 RingWriter::~RingWriter() {

@@ -23,6 +23,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -58,11 +59,12 @@ class RingWriter {
       kRecordAlignment;
 
   // Maps the ring.  kCorruption: it is none, or the bell is none.
+  // A wait for an answer spins for at least `spin` before it sleeps.
   // `on_nonsense` is called, on any thread, when the store's answers make no
   // sense; it must not wait.
   static Result<std::unique_ptr<RingWriter>> Open(
       const PrivateFd& ring, PrivateFd bell, PutFailures* failures,
-      std::function<void()> on_nonsense);
+      std::function<void()> on_nonsense, std::chrono::nanoseconds spin = {});
 
   RingWriter(const RingWriter&) = delete;
   RingWriter& operator=(const RingWriter&) = delete;
@@ -95,7 +97,7 @@ class RingWriter {
   };
 
   RingWriter(Mapping mapping, PrivateFd bell, PutFailures* failures,
-             std::function<void()> on_nonsense);
+             std::function<void()> on_nonsense, std::chrono::nanoseconds spin);
 
   // Appends it and returns its number plus one.
   Result<uint64_t> Append(const SmallPut& put, Waiter* waiter)
@@ -131,6 +133,7 @@ class RingWriter {
   SubmissionRing* const ring_;
   const PrivateFd bell_;
   PutFailures* const failures_;
+  const std::chrono::nanoseconds shortest_spin_;
   const std::function<void()> on_nonsense_;
   const uint64_t fork_generation_;
 

@@ -220,6 +220,8 @@ class ObjectTable {
   void TakeExtent(const SegmentFile::Extent& extent, ObjectInfo* info) const;
   // Makes it visible to clients; `sealed_` is the caller's to tell.
   Status Publish(const ObjectRef& object) REQUIRES(mutex_);
+  // Once for all that were just published: wakes who waits for them.
+  void WakeWaiters(std::span<const ObjectRef> published) REQUIRES(mutex_);
   Status PublishRestored(const ObjectRef& object) REQUIRES(mutex_);
   Status RestoreOne(const JournaledObject& journaled) REQUIRES(mutex_);
   // Takes the object out of every structure and unlinks its segment, or its

@@ -185,6 +185,7 @@ size_t ObjectTable::CommitPlaced(const std::vector<ObjectRef>& placed,
     if (journaled) (void)journal_.RecordRemoved(placed[i]->number);
     sealed_.erase(placed[i]->info.id.text());
   }
+  WakeWaiters(std::span(placed).first(published));
   for (size_t i = 0; i < published; ++i) {
     Notify(ObjectEventKind::kSealed, *placed[i], placed[i]->info.id);
   }

@@ -109,7 +109,7 @@ nlohmann::json Server::Impl::StatusJson() const {
           {"connections", stats_.connections.load()},
           {"sessions", stats_.sessions.load()},
           {"subscriptions", stats_.subscriptions.load()},
-          {"waits", stats_.waits.load()},
+          {"waits", stats_.waits.load() + store_->clients().CountWaiters()},
           {"requests", std::move(requests)},
           {"accepted", stats_.accepted.load()},
           {"refused", stats_.refused.load()},
