@@ -8,7 +8,7 @@
 namespace vitrine {
 namespace {
 
-constexpr uint32_t kListPage = 256;
+constexpr uint32_t kListPage = 1024;
 // The store may have to write what it evicts somewhere.
 constexpr std::chrono::minutes kEvictPatience{60};
 

@@ -115,11 +115,11 @@ IndexSlot& IndexWriter::SlotAt(uint32_t slot) const {
   return slots[slot];
 }
 
-Result<uint32_t> IndexWriter::Publish(const ObjectId& id, const Entry& entry) {
-  const IndexKey key = MakeIndexKey(id.text(), seed_);
+Result<uint32_t> IndexWriter::Publish(std::string_view id, const Entry& entry) {
+  const IndexKey key = MakeIndexKey(id, seed_);
   IndexBucket& bucket = BucketOf(key);
-  if (InChain(bucket, key)) {
-    return Error{Code::kAlreadyExists, "the index has " + id.text()};
+  if (FindInChain(bucket, key) != kNoSlot) {
+    return Error{Code::kAlreadyExists, "the index has " + std::string(id)};
   }
   Result<uint32_t> slot = TakeSlot();
   if (!slot) return slot;
@@ -151,18 +151,23 @@ void IndexWriter::Fill(IndexSlot* slot, const IndexKey& key,
                    kRelease);
 }
 
-bool IndexWriter::InChain(const IndexBucket& bucket,
-                          const IndexKey& key) const {
+uint32_t IndexWriter::Find(std::string_view id) const {
+  const IndexKey key = MakeIndexKey(id, seed_);
+  return FindInChain(BucketOf(key), key);
+}
+
+uint32_t IndexWriter::FindInChain(const IndexBucket& bucket,
+                                  const IndexKey& key) const {
   uint32_t slot = bucket.head.load(std::memory_order_relaxed);
   for (; slot != kNoSlot;
        slot = SlotAt(slot).next.load(std::memory_order_relaxed)) {
     const IndexSlot& candidate = SlotAt(slot);
     if (candidate.key_low.load(std::memory_order_relaxed) == key.low &&
         candidate.key_high.load(std::memory_order_relaxed) == key.high) {
-      return true;
+      break;
     }
   }
-  return false;
+  return slot;
 }
 
 Result<uint32_t> IndexWriter::TakeSlot() {
@@ -198,6 +203,19 @@ void IndexWriter::SetState(uint32_t slot, SlotState state) {
   const uint64_t generation =
       SlotGeneration(word.load(std::memory_order_relaxed));
   word.store(MakeSlotWord(generation, state), std::memory_order_seq_cst);
+}
+
+// A reader that got a new field got it after the mark, and finds a word that is
+// not the one it began with.
+void IndexWriter::Move(uint32_t slot, uint64_t segment, uint64_t offset) {
+  if (!IsPublished(slot)) return;
+  IndexSlot& moved = SlotAt(slot);
+  const uint64_t word = moved.word.load(std::memory_order_relaxed);
+  if (SlotStateOf(word) != SlotState::kEvicting) return;
+  moved.segment.store(segment, std::memory_order_release);
+  moved.offset.store(offset, std::memory_order_release);
+  moved.word.store(MakeSlotWord(SlotGeneration(word) + 1, SlotState::kSealed),
+                   std::memory_order_release);
 }
 
 void IndexWriter::Remove(uint32_t slot) {

@@ -2,10 +2,11 @@
 #ifndef VITRINE_STORE_INDEX_WRITER_H_
 #define VITRINE_STORE_INDEX_WRITER_H_
 
-#include <vitrine/object_id.h>
+#include <vitrine/result.h>
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "schema/base/mapping.h"
@@ -29,10 +30,15 @@ class IndexWriter {
   };
   // Makes `id` visible.  Returns its slot.  kAlreadyExists: its key is taken.
   // kOutOfMemory: no slot, or no memory for one.
-  Result<uint32_t> Publish(const ObjectId& id, const Entry& entry);
+  Result<uint32_t> Publish(std::string_view id, const Entry& entry);
+  // The slot that has the key of `id`; kNoSlot: none.
+  uint32_t Find(std::string_view id) const;
   // Marks a published slot as being evicted, and takes the mark back.
   void MarkEvicting(uint32_t slot);
   void Unmark(uint32_t slot);
+  // Tells where the bytes of a slot that is being evicted are instead; that
+  // takes the mark back.
+  void Move(uint32_t slot, uint64_t segment, uint64_t offset);
   // Takes the slot out of its chain and frees it.
   void Remove(uint32_t slot);
 
@@ -58,7 +64,7 @@ class IndexWriter {
   IndexBucket& BucketAt(uint32_t number) const;
   IndexBucket& BucketOf(const IndexKey& key) const;
   IndexSlot& SlotAt(uint32_t slot) const;
-  bool InChain(const IndexBucket& bucket, const IndexKey& key) const;
+  uint32_t FindInChain(const IndexBucket& bucket, const IndexKey& key) const;
   // A free slot that has memory.
   Result<uint32_t> TakeSlot();
   void SetState(uint32_t slot, SlotState state);

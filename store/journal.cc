@@ -6,29 +6,31 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <unordered_map>
 
 #include "schema/base/mapping.h"
 
 namespace vitrine {
 namespace {
 
-constexpr std::string_view kHead("VITJRNL\x01", 8);
+constexpr std::string_view kHead("VITJRNL\x02", 8);
 constexpr uint64_t kReserveStepBytes = 64 * 1024;
 constexpr uint64_t kSmallJournalBytes = 256 * 1024;
 constexpr size_t kBatchBytes = 1024 * 1024;
 
-// All removals have the same size.
-size_t RemovalRecordBytes() {
-  static const size_t bytes =
-      EncodeRemoval(JournaledRemoval{UINT64_MAX}).size();
-  return bytes;
+// A reader of the journal has this many at once in memory.
+constexpr size_t kMostInRecord = 256;
+
+uint64_t RecordBytesOf(const ObjectInfo& info, const Metadata& metadata) {
+  return SealedRecordBytes(info.id.text(), metadata, info.in_slab());
 }
 
 // Of two objects with one id, the later one counts.
 std::vector<uint64_t> ReplacedObjects(
     const std::map<uint64_t, JournaledObject>& objects) {
   std::vector<uint64_t> replaced;
-  std::map<std::string_view, uint64_t> numbers;
+  std::unordered_map<std::string_view, uint64_t> numbers;
+  numbers.reserve(objects.size());
   for (const auto& [number, object] : objects) {
     const auto [place, fresh] =
         numbers.try_emplace(object.info.id.text(), number);
@@ -36,6 +38,30 @@ std::vector<uint64_t> ReplacedObjects(
     replaced.push_back(std::exchange(place->second, number));
   }
   return replaced;
+}
+
+Status AddSealed(const ObjectInfo& info, const Metadata& metadata,
+                 std::string* records) {
+  Result<std::string> record = EncodeSealed(info, metadata);
+  if (!record) return record.error();
+  *records += *record;
+  return Status();
+}
+
+// Those that come one after the other and can share records do.
+Status AddSealedInSlabs(std::span<const ObjectInfo> infos,
+                        std::string* records) {
+  for (size_t first = 0, end = 0; first < infos.size(); first = end) {
+    while (end < infos.size() && end - first < kMostInRecord &&
+           ShareRecord(infos[first], infos[end])) {
+      ++end;
+    }
+    Result<std::string> record =
+        EncodeSealedInSlab(infos.subspan(first, end - first));
+    if (!record) return record.error();
+    *records += *record;
+  }
+  return Status();
 }
 
 Result<UniqueFd> OpenFile(const std::string& path, int flags) {
@@ -89,7 +115,11 @@ Status Journal::Replay(std::map<uint64_t, JournaledObject>* objects) {
   Status status = ReplayRecords(bytes, objects);
   if (!status) return status;
   for (const uint64_t number : ReplacedObjects(*objects)) {
-    Apply(JournaledRemoval{number}, 0, objects);
+    objects->erase(number);
+  }
+  for (const auto& [number, object] : *objects) {
+    ++live_;
+    live_bytes_ += RecordBytesOf(object.info, object.metadata);
   }
   if (size_bytes_ == bytes.size()) return Status();
   return CutTail();
@@ -104,7 +134,7 @@ Status Journal::ReplayRecords(std::string_view bytes,
     if (framed->record_bytes == 0) return Status();
     Result<JournalRecord> record = DecodeRecord(framed->payload);
     if (!record) return record.error();
-    Apply(std::move(*record), framed->record_bytes, objects);
+    Apply(std::move(*record), objects);
     size_bytes_ += framed->record_bytes;
   }
   return Status();
@@ -112,15 +142,15 @@ Status Journal::ReplayRecords(std::string_view bytes,
 
 // Removals and holds of unknown objects change nothing: they may have been
 // recorded twice.
-void Journal::Apply(JournalRecord record, size_t record_bytes,
+void Journal::Apply(JournalRecord record,
                     std::map<uint64_t, JournaledObject>* objects) {
-  if (auto* sealed = std::get_if<JournaledObject>(&record)) {
-    const uint64_t number = sealed->info.number;
-    NoteSealed(number, record_bytes);
-    objects->insert_or_assign(number, std::move(*sealed));
+  if (auto* sealed = std::get_if<std::vector<JournaledObject>>(&record)) {
+    for (JournaledObject& object : *sealed) {
+      const uint64_t number = object.info.number;
+      objects->insert_or_assign(objects->end(), number, std::move(object));
+    }
   } else if (const auto* removal = std::get_if<JournaledRemoval>(&record)) {
-    NoteRemoved(removal->number);
-    objects->erase(removal->number);
+    for (const uint64_t number : removal->numbers) objects->erase(number);
   } else if (const auto* hold = std::get_if<JournaledHold>(&record)) {
     const auto found = objects->find(hold->number);
     if (found != objects->end()) found->second.info.hold = hold->hold;
@@ -130,40 +160,43 @@ void Journal::Apply(JournalRecord record, size_t record_bytes,
 Status Journal::RecordSealed(const ObjectInfo& info, const Metadata& metadata) {
   Result<std::string> record = EncodeSealed(info, metadata);
   if (!record) return record.error();
-  Status status = Append(*record, live_.size() + 1);
+  Status status = Append(*record, live_ + 1);
   if (!status) return status;
-  NoteSealed(info.number, record->size());
+  ++live_;
+  live_bytes_ += RecordBytesOf(info, metadata);
   return Status();
 }
 
-Status Journal::RecordSealed(std::span<const ObjectInfo* const> infos) {
+Status Journal::RecordSealedInSlabs(std::span<const ObjectInfo> infos) {
   std::string records;
-  std::vector<size_t> sizes;
-  sizes.reserve(infos.size());
-  for (const ObjectInfo* info : infos) {
-    Result<std::string> record = EncodeSealed(*info, {});
-    if (!record) return record.error();
-    records += *record;
-    sizes.push_back(record->size());
-  }
-  Status status = Append(records, live_.size() + infos.size());
+  Status status = AddSealedInSlabs(infos, &records);
   if (!status) return status;
-  for (size_t i = 0; i < infos.size(); ++i) {
-    NoteSealed(infos[i]->number, sizes[i]);
-  }
+  status = Append(records, live_ + infos.size());
+  if (!status) return status;
+  live_ += infos.size();
+  for (const ObjectInfo& info : infos) live_bytes_ += RecordBytesOf(info, {});
   return Status();
 }
 
-Status Journal::RecordRemoved(uint64_t number) {
-  const size_t live = live_.size() - live_.count(number);
-  Status status = Append(EncodeRemoval(JournaledRemoval{number}), live);
+// The newest record of an object is the one that counts.
+Status Journal::RecordMoved(std::span<const ObjectInfo> infos) {
+  std::string records;
+  Status status = AddSealedInSlabs(infos, &records);
+  return status ? Append(records, live_) : status;
+}
+
+Status Journal::RecordRemoved(std::span<const uint64_t> numbers,
+                              uint64_t bytes) {
+  const uint64_t live = live_ - std::min<uint64_t>(live_, numbers.size());
+  Status status = Append(EncodeRemoval(numbers), live);
   if (!status) return status;
-  NoteRemoved(number);
+  live_ = live;
+  live_bytes_ -= std::min(live_bytes_, bytes);
   return Status();
 }
 
 Status Journal::RecordHold(uint64_t number, bool hold) {
-  return Append(EncodeHold(JournaledHold{number, hold}), live_.size());
+  return Append(EncodeHold(JournaledHold{number, hold}), live_);
 }
 
 bool Journal::WantsRewrite() const {
@@ -186,6 +219,8 @@ Status Journal::Rewrite(const std::function<void(const Visitor&)>& for_each) {
     ::unlink(new_path.c_str());
     return status;
   }
+  // As small as it gets: what it takes may differ from what was reckoned.
+  fresh.rewrite_from_bytes_ = fresh.size_bytes_ + fresh.size_bytes_ / 2;
   *this = std::move(fresh);
   return Status();
 }
@@ -195,31 +230,34 @@ Status Journal::AppendObjects(
   Status status = Begin();
   if (!status) return status;
   std::string batch;
+  std::vector<ObjectInfo> small;
   for_each([&](const ObjectInfo& info, const Metadata& metadata) {
     if (!status) return;
-    Result<std::string> record = EncodeSealed(info, metadata);
-    if (!record) {
-      status = record.error();
-      return;
+    ++live_;
+    live_bytes_ += RecordBytesOf(info, metadata);
+    if (!info.in_slab()) {
+      status = AddSealed(info, metadata, &batch);
+    } else if (small.push_back(info); small.size() == kMostInRecord) {
+      status = AddSealedInSlabs(small, &batch);
+      small.clear();
     }
-    NoteSealed(info.number, record->size());
-    batch += *record;
-    if (batch.size() < kBatchBytes) return;
-    status = Append(batch, live_.size());
+    if (!status || batch.size() < kBatchBytes) return;
+    status = Append(batch, live_);
     batch.clear();
   });
+  if (status) status = AddSealedInSlabs(small, &batch);
   if (!status) return status;
-  return Append(batch, live_.size());
+  return Append(batch, live_);
 }
 
-Status Journal::Append(std::string_view records, size_t live) {
+Status Journal::Append(std::string_view records, uint64_t live) {
   if (tail_is_torn_) {
     Status status = CutTail();
     if (!status) return status;
   }
   const uint64_t end = size_bytes_ + records.size();
   // Eviction must not need memory to give some back: take it beforehand.
-  Status status = Reserve(end + live * RemovalRecordBytes());
+  Status status = Reserve(end + live * RemovalRecordBytes(1));
   if (!status) return status;
   ssize_t put;
   do {
@@ -255,19 +293,6 @@ Status Journal::CutTail() {
   tail_is_torn_ = false;
   reserved_bytes_ = 0;  // What was reserved behind it went, too.
   return Status();
-}
-
-void Journal::NoteSealed(uint64_t number, size_t record_bytes) {
-  NoteRemoved(number);
-  live_[number] = static_cast<uint32_t>(record_bytes);
-  live_bytes_ += record_bytes;
-}
-
-void Journal::NoteRemoved(uint64_t number) {
-  const auto found = live_.find(number);
-  if (found == live_.end()) return;
-  live_bytes_ -= found->second;
-  live_.erase(found);
 }
 
 }  // namespace vitrine

@@ -2,8 +2,8 @@
 // memory, so that it lives exactly as long.  It is what makes a restart after
 // SIGKILL lossless; the catalog, which is written behind, is not asked.
 //
-// An append-only file of framed records (length, XXH3-64 checksum, FlatBuffer
-// of journal.fbs).  A record counts once it is whole: a torn tail is cut off.
+// An append-only file of framed records (length, checksum, payload; see
+// journal.fbs).  A record counts once it is whole: a torn tail is cut off.
 // When most of it is dead it is rewritten beside and renamed.
 //
 // Invariants:
@@ -21,7 +21,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
 #include "schema/base/unique_fd.h"
@@ -42,9 +41,12 @@ class Journal {
   // kOutOfMemory: the file system is full; RecordRemoved of a live object
   // never says so.
   Status RecordSealed(const ObjectInfo& info, const Metadata& metadata);
-  // All of them, or none.  None has metadata.
-  Status RecordSealed(std::span<const ObjectInfo* const> infos);
-  Status RecordRemoved(uint64_t number);
+  // All of them, or none: objects in slabs.
+  Status RecordSealedInSlabs(std::span<const ObjectInfo> infos);
+  // Those that were sealed are at other places now; all of them, or none.
+  Status RecordMoved(std::span<const ObjectInfo> infos);
+  // `bytes` is what SealedRecordBytes says of them together.
+  Status RecordRemoved(std::span<const uint64_t> numbers, uint64_t bytes);
   Status RecordHold(uint64_t number, bool hold);
 
   // True if a rewrite would at least halve it.  Rewrite calls `for_each`,
@@ -67,18 +69,16 @@ class Journal {
   // Replays `bytes` until their end, or until a torn tail.
   Status ReplayRecords(std::string_view bytes,
                        std::map<uint64_t, JournaledObject>* objects);
-  void Apply(JournalRecord record, size_t record_bytes,
-             std::map<uint64_t, JournaledObject>* objects);
+  static void Apply(JournalRecord record,
+                    std::map<uint64_t, JournaledObject>* objects);
   // Appends whole records, after which there are `live` objects.  On failure
   // the file is as it was.
-  Status Append(std::string_view records, size_t live);
+  Status Append(std::string_view records, uint64_t live);
   // Takes memory up to `end_bytes`.
   Status Reserve(uint64_t end_bytes);
   // Cuts the file behind the last whole record.
   Status CutTail();
   Status AppendObjects(const std::function<void(const Visitor&)>& for_each);
-  void NoteSealed(uint64_t number, size_t record_bytes);
-  void NoteRemoved(uint64_t number);
 
   std::string path_;
   UniqueFd fd_;
@@ -87,9 +87,8 @@ class Journal {
   bool tail_is_torn_ = false;    // A failed append could not be taken back.
   // Rewriting is not tried again before the file has this size.
   uint64_t rewrite_from_bytes_ = 0;
-  // Of each live object, its number and the size of its record.
-  std::unordered_map<uint64_t, uint32_t> live_;
-  uint64_t live_bytes_ = 0;
+  uint64_t live_ = 0;        // Objects.
+  uint64_t live_bytes_ = 0;  // What SealedRecordBytes says of them.
 };
 
 }  // namespace vitrine

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "store/object.h"
 
@@ -22,7 +23,7 @@ struct JournaledObject {
 };
 
 struct JournaledRemoval {
-  uint64_t number;
+  std::vector<uint64_t> numbers;
 };
 
 struct JournaledHold {
@@ -31,13 +32,25 @@ struct JournaledHold {
 };
 
 using JournalRecord =
-    std::variant<JournaledObject, JournaledRemoval, JournaledHold>;
+    std::variant<std::vector<JournaledObject>, JournaledRemoval, JournaledHold>;
+
+// Of a removal of `count` objects.
+constexpr size_t RemovalRecordBytes(size_t count) { return 9 + 8 * count; }
+// About what an object takes of the journal while it lives.
+size_t SealedRecordBytes(std::string_view id, const Metadata& metadata,
+                         bool in_slab);
+
+// True if one record takes both: small objects with the same slab, creator and
+// time of sealing.
+bool ShareRecord(const ObjectInfo& left, const ObjectInfo& right);
 
 // Framed: length, checksum, payload.  kInvalidArgument: no reader would take a
 // record of that length.
 Result<std::string> EncodeSealed(const ObjectInfo& info,
                                  const Metadata& metadata);
-std::string EncodeRemoval(const JournaledRemoval& removal);
+// At least one; every two of them share a record.
+Result<std::string> EncodeSealedInSlab(std::span<const ObjectInfo> infos);
+std::string EncodeRemoval(std::span<const uint64_t> numbers);
 std::string EncodeHold(const JournaledHold& hold);
 
 // The payload of the record that `bytes` begin with, and its size with frame.

@@ -54,6 +54,12 @@ struct ObjectInfo {
   uint64_t segment() const { return in_slab() ? slab : number; }
 };
 
+// What a listing says of an object.
+struct ListedObject {
+  ObjectInfo info;
+  bool in_use;
+};
+
 // True if the permission bits of `info` let `who` read it; `who` root: always.
 bool MayRead(const ObjectInfo& info, const Credentials& who);
 // True if `who` is the owner of `info`, or root.

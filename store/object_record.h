@@ -1,44 +1,89 @@
 // What the object table keeps of one object.
+//
+// Small sealed objects come by the million, so an Object is only what every
+// object needs: 120 bytes, or 128 with what malloc adds.  What those need that
+// have a segment of their own, which costs pages anyway, is behind a pointer.
 #ifndef VITRINE_STORE_OBJECT_RECORD_H_
 #define VITRINE_STORE_OBJECT_RECORD_H_
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "schema/index_layout.h"
+#include "store/eviction_policy.h"
 #include "store/object.h"
 #include "store/segment_file.h"
 #include "store/slab.h"
+#include "store/small_id.h"
 
 namespace vitrine {
 
-// Every field but `number` is guarded by the object table's mutex.
-class Object {
- public:
-  explicit Object(ObjectInfo initial)
-      : number(initial.number), info(std::move(initial)) {}
+// What a small object is charged besides its place in a slab: for its record in
+// the store's memory, in the index and in the journal.
+inline constexpr uint64_t kSmallObjectOverheadBytes = 512;
 
-  bool writable() const { return info.state == ObjectState::kUnsealed; }
-  uint64_t cost_bytes() const { return info.charged_bytes + overhead_bytes; }
+// The part of an object that is not in a slab.
+struct OwnSegment {
   bool has_writers() const {
     return passthrough_writers + carried_writers + pending_changes > 0;
   }
 
-  const uint64_t number;
-  ObjectInfo info;
   std::shared_ptr<const Metadata> metadata;
-  Slab* slab = nullptr;  // Null: the segment is its own.
-  // The store's one description of its own segment, while somebody needs it.
+  // The store's one description of the segment, while somebody needs it.
   std::weak_ptr<SegmentFile> shared;
-  // Charged besides the segment, for metadata.
-  uint64_t overhead_bytes = 0;
-  uint32_t slot = kNoSlot;
+  uint64_t charged_bytes = 0;
+  uint64_t overhead_bytes = 0;  // Charged besides the segment, for metadata.
+  int64_t created_ns = 0;
+  int64_t modified_ns = 0;
+  EvictionEntry eviction;
   uint32_t passthrough_writers = 0;  // Opens through the mount.
   uint32_t carried_writers = 0;
   uint32_t pending_changes = 0;  // Resizes and reservations under way.
-  bool uses_changed = false;     // Since the catalog was last told.
 };
+
+// Every field but `number` is guarded by the object table's mutex.
+class Object {
+ public:
+  // With a segment of its own, unless `initial` says otherwise; then `slab` is
+  // for the caller to set.
+  explicit Object(const ObjectInfo& initial);
+
+  bool writable() const { return state == ObjectState::kUnsealed; }
+  bool in_slab() const { return own == nullptr; }
+  bool has_writers() const { return own != nullptr && own->has_writers(); }
+  // In memory, and with what is charged besides.
+  uint64_t charged_bytes() const;
+  uint64_t cost_bytes() const { return charged_bytes() + overhead_bytes(); }
+  uint64_t overhead_bytes() const;
+  uint64_t segment() const;
+  const Metadata& metadata() const;
+
+  ObjectInfo Info() const;
+  void NoteUse(int64_t now_ns);
+
+  const uint64_t number;
+  SmallId id;
+  Slab* slab = nullptr;             // Of a living one that has no `own`.
+  std::unique_ptr<OwnSegment> own;  // Null: it is, or was, in a slab.
+  uint64_t size_bytes;
+  int64_t sealed_ns;
+  int64_t used_ns;
+  uint32_t use_count;  // Stays at its greatest value.
+  uint32_t slot = kNoSlot;
+  uint32_t offset_bytes;  // In the slab.
+  uid_t uid;
+  gid_t gid;
+  pid_t creator_pid;
+  uint16_t mode;
+  ObjectState state : 2;
+  bool hold : 1;
+  bool uses_changed : 1;  // Since the catalog was last told.
+};
+
+// Objects without any share one.
+const std::shared_ptr<const Metadata>& NoMetadata();
 
 }  // namespace vitrine
 

@@ -18,6 +18,8 @@ constexpr size_t kWorkers = 2;
 constexpr uint64_t kMostSlabBytes = 2 << 20;
 constexpr uint64_t kLeastSlabBytes = 64 << 10;
 constexpr uint64_t kLeastSlabs = 64;
+// Sparse slabs of which nothing could be moved, until the next round.
+constexpr int kCompactionsInVain = 8;
 // What a passthrough writer may write before the evictor reacts.
 constexpr uint64_t kRunwayBytes = 64 << 20;
 // An eviction takes some 15 us; a writer, 4 GB/s.
@@ -75,9 +77,9 @@ Status ObjectStore::Start() {
   if (Status ok = Restore(journaled); !ok) return ok;
   SetUpSlabs();
   orphans_ = std::make_unique<Orphans>(budget_.get());
-  housekeeper_ =
-      std::make_unique<Housekeeper>(table_.get(), &segments_, orphans_.get(),
-                                    budget_.get(), &clients_, catalog_.get());
+  housekeeper_ = std::make_unique<Housekeeper>(
+      table_.get(), &segments_, orphans_.get(), budget_.get(), &clients_,
+      catalog_.get(), [this] { CompactSlabs(); });
   watch_ = std::make_unique<WriterWatch>(
       table_.get(), &segments_, budget_.get(),
       WriterWatch::Options{
@@ -96,15 +98,10 @@ Status ObjectStore::Start() {
 
 Status ObjectStore::Restore(
     const std::map<uint64_t, JournaledObject>& journaled) {
-  auto live = table_->Restore(journaled);
-  if (!live) return live.error();
-  for (const ObjectInfo& info : *live) {
-    budget_->ForceCharge((info.in_slab() ? 0 : info.charged_bytes) +
-                         (info.in_slab() ? kSmallObjectOverheadBytes : 0) +
-                         MetadataCharge(journaled.at(info.number).metadata));
-  }
-  budget_->ForceCharge(table_->Count().slab_bytes);
-  if (Status ok = catalog_->Reconcile(*live); !ok) return ok;
+  auto restored = table_->Restore(journaled);
+  if (!restored) return restored.error();
+  budget_->ForceCharge(restored->cost_bytes + table_->Count().slab_bytes);
+  if (Status ok = catalog_->Reconcile(restored->live); !ok) return ok;
   table_->AddObserver(catalog_.get());
   return Status();
 }
@@ -352,15 +349,11 @@ void ObjectStore::EndWriting(const ObjectRef& object, WriteMode mode) {
 }
 
 Status ObjectStore::SetMode(const ObjectRef& object, mode_t mode) {
-  return table_->Amend(object,
-                       [mode](ObjectInfo* info) { info->mode = mode & 07777; });
+  return table_->SetMode(object, mode);
 }
 
 Status ObjectStore::SetOwner(const ObjectRef& object, uid_t uid, gid_t gid) {
-  return table_->Amend(object, [uid, gid](ObjectInfo* info) {
-    info->uid = uid;
-    info->gid = gid;
-  });
+  return table_->SetOwner(object, uid, gid);
 }
 
 Status ObjectStore::SetModified(const ObjectRef& object, int64_t modified_ns) {
@@ -440,8 +433,21 @@ Status ObjectStore::OpenSlab() {
     budget_->Uncharge(slab_bytes_);
     return before.error();
   }
-  DropNow(*std::move(before));
+  orphans_->Add(*std::move(before));
   return Status();
+}
+
+void ObjectStore::CompactSlabs() {
+  for (int in_vain = 0; in_vain < kCompactionsInVain;) {
+    if (!table_->WantsCompaction()) return;
+    ObjectTable::Compaction done = table_->CompactBatch();
+    orphans_->Add(std::move(done.dropped));
+    if (done.needs_room) {
+      if (!budget_->TryCharge(slab_bytes_) || !OpenSlab()) return;
+    } else if (done.moved == 0) {
+      ++in_vain;
+    }
+  }
 }
 
 void ObjectStore::AddRoom(SpaceWait wait, Done<void> done, const void* whose) {
@@ -521,6 +527,11 @@ std::string ObjectStore::SegmentPath(const ObjectRef& object) {
 
 std::vector<ObjectRef> ObjectStore::List(ObjectState state) {
   return table_->List(state);
+}
+
+std::vector<ListedObject> ObjectStore::Describe(
+    std::span<const ObjectRef> objects, ObjectState state) {
+  return table_->Describe(objects, state);
 }
 
 const std::string& ObjectStore::memory_dir() const {

@@ -90,6 +90,8 @@ class ObjectStore : public Store {
   void Touch(const ObjectRef& object) override;
   std::string SegmentPath(const ObjectRef& object) override;
   std::vector<ObjectRef> List(ObjectState state) override;
+  std::vector<ListedObject> Describe(std::span<const ObjectRef> objects,
+                                     ObjectState state) override;
 
   Usage GetUsage() override;
   nlohmann::json StatusJson() override;
@@ -126,6 +128,8 @@ class ObjectStore : public Store {
   void DropNow(DroppedSegment dropped);
   void SetUpSlabs();
   Status OpenSlab();
+  // Gives back what slabs that are nearly empty take.
+  void CompactSlabs();
   // Says in the message who uses what.
   Error Explain(const Error& error) const;
   nlohmann::json MemoryJson() const;

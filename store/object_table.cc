@@ -31,11 +31,47 @@ uint64_t RoundUp(uint64_t bytes, uint64_t page_bytes) {
 constexpr uint64_t kFreeMetadataBytes = 1024;
 constexpr uint64_t kMetadataCopies = 4;
 
-bool ReadableByAll(const ObjectInfo& info) { return (info.mode & 0004) != 0; }
+bool ReadableByAll(const Object& object) { return (object.mode & 0004) != 0; }
+
+std::string Quoted(std::string_view id) { return "`" + std::string(id) + "`"; }
 
 Error Gone(const Object& object) {
-  return Error{Code::kNotFound, "`" + object.info.id.text() + "` is gone"};
+  return Error{Code::kNotFound, Quoted(object.id.text()) + " is gone"};
 }
+
+Error Taken(const ObjectId& id) {
+  return Error{Code::kAlreadyExists, Quoted(id.text()) + " is taken"};
+}
+
+// What a seal changes before it is sure of itself.
+class SealAttempt {
+ public:
+  explicit SealAttempt(Object* object)
+      : object_(object),
+        old_id_(object->id.ToObjectId()),
+        size_bytes_(object->size_bytes),
+        charged_bytes_(object->own->charged_bytes) {}
+  void TakeName(const ObjectId& id) {
+    object_->id = SmallId(id);
+    object_->state = ObjectState::kSealed;
+    object_->sealed_ns = object_->used_ns = NowNs();
+  }
+  Error Undo(const Error& error) {
+    object_->size_bytes = size_bytes_;
+    object_->own->charged_bytes = charged_bytes_;
+    object_->id = SmallId(old_id_);
+    object_->state = ObjectState::kUnsealed;
+    object_->sealed_ns = object_->used_ns = 0;
+    return error;
+  }
+  const ObjectId& old_id() const { return old_id_; }
+
+ private:
+  Object* const object_;
+  const ObjectId old_id_;
+  const uint64_t size_bytes_;
+  const uint64_t charged_bytes_;
+};
 
 }  // namespace
 
@@ -73,7 +109,8 @@ std::vector<Observer*> ObjectTable::Observers() const {
 
 void ObjectTable::Notify(ObjectEventKind kind, const Object& object,
                          const ObjectId& old_id) {
-  const ObjectEvent event{kind, object.info, old_id};
+  if (observers_.empty()) return;
+  const ObjectEvent event{kind, object.Info(), old_id};
   for (Observer* observer : observers_) observer->OnEvent(event);
 }
 
@@ -82,9 +119,7 @@ void ObjectTable::Notify(ObjectEventKind kind, const Object& object,
 Result<ObjectRef> ObjectTable::Insert(const ObjectId& id,
                                       const CreateOptions& options) {
   MutexLock lock(mutex_);
-  if (unsealed_.contains(id.text()) || sealed_.contains(id.text())) {
-    return Error{Code::kAlreadyExists, "`" + id.text() + "` is taken"};
-  }
+  if (IsTaken(id.text())) return Taken(id);
   const uint64_t number = next_number_++;
   if (Status made = segments_->Create(number); !made) return made.error();
   const int64_t now_ns = NowNs();
@@ -97,18 +132,18 @@ Result<ObjectRef> ObjectTable::Insert(const ObjectId& id,
                                           .creator_pid = options.creator.pid,
                                           .created_ns = now_ns,
                                           .modified_ns = now_ns});
-  object->metadata = std::make_shared<const Metadata>(options.metadata);
-  object->overhead_bytes = MetadataCharge(options.metadata);
+  object->own->metadata = std::make_shared<const Metadata>(options.metadata);
+  object->own->overhead_bytes = MetadataCharge(options.metadata);
   unsealed_.emplace(id.text(), object);
   Notify(ObjectEventKind::kCreated, *object, id);
   return object;
 }
 
 Status ObjectTable::CheckWritableLocked(const Object& object) const {
-  if (object.info.state == ObjectState::kGone) return Gone(object);
+  if (object.state == ObjectState::kGone) return Gone(object);
   if (!object.writable()) {
     return Error{Code::kNotPermitted,
-                 "`" + object.info.id.text() + "` is sealed: it never changes"};
+                 Quoted(object.id.text()) + " is sealed: it never changes"};
   }
   return Status();
 }
@@ -121,37 +156,36 @@ Status ObjectTable::CheckWritable(const ObjectRef& object) const {
 Result<uint64_t> ObjectTable::BeginChange(const ObjectRef& object) {
   MutexLock lock(mutex_);
   if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
-  ++object->pending_changes;
-  return object->info.charged_bytes;
+  ++object->own->pending_changes;
+  return object->own->charged_bytes;
 }
 
 void ObjectTable::EndChange(const ObjectRef& object) {
   MutexLock lock(mutex_);
-  --object->pending_changes;
+  --object->own->pending_changes;
 }
 
 uint64_t ObjectTable::RaiseCharge(const ObjectRef& object,
                                   uint64_t charged_bytes) {
   MutexLock lock(mutex_);
-  ObjectInfo& info = object->info;
-  if (!object->writable() || charged_bytes <= info.charged_bytes) return 0;
-  const uint64_t grown = charged_bytes - info.charged_bytes;
-  info.charged_bytes = charged_bytes;
-  return grown;
+  if (!object->writable()) return 0;
+  uint64_t& charged = object->own->charged_bytes;
+  if (charged_bytes <= charged) return 0;
+  return charged_bytes - std::exchange(charged, charged_bytes);
 }
 
 Status ObjectTable::BeginWriting(const ObjectRef& object, WriteMode mode) {
   MutexLock lock(mutex_);
   if (Status ok = CheckWritableLocked(*object); !ok) return ok;
-  ++(mode == WriteMode::kPassthrough ? object->passthrough_writers
-                                     : object->carried_writers);
+  ++(mode == WriteMode::kPassthrough ? object->own->passthrough_writers
+                                     : object->own->carried_writers);
   return Status();
 }
 
 int64_t ObjectTable::EndWriting(const ObjectRef& object, WriteMode mode) {
   MutexLock lock(mutex_);
-  --(mode == WriteMode::kPassthrough ? object->passthrough_writers
-                                     : object->carried_writers);
+  --(mode == WriteMode::kPassthrough ? object->own->passthrough_writers
+                                     : object->own->carried_writers);
   if (!object->writable() || object->has_writers()) return 0;
   if (Status ok = segments_->TrimToSize(object->number); !ok) {
     spdlog::warn("trimming: {}", ok.error().ToString());
@@ -159,18 +193,10 @@ int64_t ObjectTable::EndWriting(const ObjectRef& object, WriteMode mode) {
   return SettleCharge(object.get());
 }
 
-void ObjectTable::TakeExtent(const SegmentFile::Extent& extent,
-                             ObjectInfo* info) const {
-  // hugetlbfs only knows whole huge pages; there we keep count ourselves.
-  if (!segments_->is_hugetlbfs()) info->size_bytes = extent.size_bytes;
-  info->modified_ns = extent.modified_ns;
-}
-
 void ObjectTable::NoteWritten(const ObjectRef& object, uint64_t end_bytes) {
   MutexLock lock(mutex_);
-  ObjectInfo& info = object->info;
-  if (object->writable())
-    info.size_bytes = std::max(info.size_bytes, end_bytes);
+  if (!object->writable()) return;
+  object->size_bytes = std::max(object->size_bytes, end_bytes);
 }
 
 int64_t ObjectTable::SettleCharge(Object* object) {
@@ -178,26 +204,24 @@ int64_t ObjectTable::SettleCharge(Object* object) {
   if (!file) return 0;
   auto extent = (*file)->Stat();
   if (!extent) return 0;
-  ObjectInfo& info = object->info;
-  info.size_bytes =
-      segments_->is_hugetlbfs() ? info.size_bytes : extent->size_bytes;
+  if (!segments_->is_hugetlbfs()) object->size_bytes = extent->size_bytes;
   const uint64_t before =
-      std::exchange(info.charged_bytes, extent->allocated_bytes);
+      std::exchange(object->own->charged_bytes, extent->allocated_bytes);
   return static_cast<int64_t>(before) -
-         static_cast<int64_t>(info.charged_bytes);
+         static_cast<int64_t>(extent->allocated_bytes);
 }
 
 Result<int64_t> ObjectTable::SetSize(const ObjectRef& object,
                                      uint64_t size_bytes) {
   MutexLock lock(mutex_);
   if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
-  const uint64_t before = object->info.size_bytes;
+  const uint64_t before = object->size_bytes;
   if (Status ok = segments_->SetSize(object->number, size_bytes); !ok) {
     return ok.error();
   }
-  object->info.size_bytes = size_bytes;
-  object->info.modified_ns = NowNs();
-  const bool settles = size_bytes < before && object->pending_changes <= 1;
+  object->size_bytes = size_bytes;
+  object->own->modified_ns = NowNs();
+  const bool settles = size_bytes < before && object->own->pending_changes <= 1;
   return settles ? SettleCharge(object.get()) : int64_t{0};
 }
 
@@ -207,18 +231,25 @@ Result<UniqueFd> ObjectTable::OpenForWriting(const ObjectRef& object) {
   return segments_->OpenFresh(object->number, O_RDWR);
 }
 
-Status ObjectTable::Amend(const ObjectRef& object,
-                          const std::function<void(ObjectInfo*)>& change) {
+Status ObjectTable::SetMode(const ObjectRef& object, mode_t mode) {
   MutexLock lock(mutex_);
   if (Status ok = CheckWritableLocked(*object); !ok) return ok;
-  change(&object->info);
+  object->mode = static_cast<uint16_t>(mode & 07777);
+  return Status();
+}
+
+Status ObjectTable::SetOwner(const ObjectRef& object, uid_t uid, gid_t gid) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok;
+  object->uid = uid;
+  object->gid = gid;
   return Status();
 }
 
 Status ObjectTable::SetModified(const ObjectRef& object, int64_t modified_ns) {
   MutexLock lock(mutex_);
   if (Status ok = CheckWritableLocked(*object); !ok) return ok;
-  object->info.modified_ns = modified_ns;
+  object->own->modified_ns = modified_ns;
   return segments_->SetModified(object->number, modified_ns);
 }
 
@@ -227,7 +258,7 @@ Result<int64_t> ObjectTable::SetMetadata(const ObjectRef& object,
                                          std::optional<std::string> value) {
   MutexLock lock(mutex_);
   if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
-  auto changed = std::make_shared<Metadata>(*object->metadata);
+  auto changed = std::make_shared<Metadata>(object->metadata());
   if (value) {
     (*changed)[name] = *std::move(value);
   } else if (changed->erase(name) == 0) {
@@ -235,8 +266,8 @@ Result<int64_t> ObjectTable::SetMetadata(const ObjectRef& object,
   }
   if (Status ok = CheckMetadata(*changed); !ok) return ok.error();
   const uint64_t charge = MetadataCharge(*changed);
-  const uint64_t before = std::exchange(object->overhead_bytes, charge);
-  object->metadata = std::move(changed);
+  const uint64_t before = std::exchange(object->own->overhead_bytes, charge);
+  object->own->metadata = std::move(changed);
   return static_cast<int64_t>(charge) - static_cast<int64_t>(before);
 }
 
@@ -244,18 +275,19 @@ Status ObjectTable::Rename(const ObjectRef& object, const ObjectId& id,
                            bool no_replace, DroppedSegment* replaced) {
   MutexLock lock(mutex_);
   if (Status ok = CheckWritableLocked(*object); !ok) return ok;
-  const ObjectId old_id = object->info.id;
+  const ObjectId old_id = object->id.ToObjectId();
   if (old_id == id) return Status();
   auto other = unsealed_.find(id.text());
-  if (sealed_.contains(id.text()) || (no_replace && other != unsealed_.end())) {
-    return Error{Code::kAlreadyExists, "`" + id.text() + "` is taken"};
+  const bool replaces = other != unsealed_.end();
+  if (FindSealedLocked(id.text()) != nullptr || (no_replace && replaces)) {
+    return Taken(id);
   }
-  if (other != unsealed_.end()) {
+  if (replaces) {
     const ObjectRef victim = other->second;
     *replaced = Drop(victim, ObjectEventKind::kAborted);
   }
   unsealed_.erase(old_id.text());
-  object->info.id = id;
+  object->id = SmallId(id);
   unsealed_.emplace(id.text(), object);
   Notify(ObjectEventKind::kRenamed, *object, old_id);
   return Status();
@@ -276,61 +308,70 @@ Status ObjectTable::CheckNobodyWrites(Object* object) {
 }
 
 Status ObjectTable::Publish(const ObjectRef& object) {
-  const ObjectInfo& info = object->info;
-  uint32_t flags = ReadableByAll(info) ? kSlotReadableByAll : 0;
-  if (!object->metadata->empty()) flags |= kSlotHasMetadata;
-  auto slot = index_.Publish(info.id, {.segment = info.segment(),
-                                       .offset = info.offset_bytes,
-                                       .size_bytes = info.size_bytes,
-                                       .flags = flags});
+  uint32_t flags = ReadableByAll(*object) ? kSlotReadableByAll : 0;
+  if (!object->metadata().empty()) flags |= kSlotHasMetadata;
+  auto slot =
+      index_.Publish(object->id.text(), {.segment = object->segment(),
+                                         .offset = object->offset_bytes,
+                                         .size_bytes = object->size_bytes,
+                                         .flags = flags});
   if (!slot) return slot.error();
   object->slot = *slot;
   if (sealed_by_slot_.size() <= *slot) sealed_by_slot_.resize(*slot + 1);
-  sealed_by_slot_[*slot] = object.get();
-  sealed_by_number_.emplace(object->number, object);
+  sealed_by_slot_[*slot] = object;
+  ++sealed_objects_;
   sealed_bytes_ += object->cost_bytes();
-  if (info.hold) CountHold(*object, true);
+  if (object->hold) CountHold(*object, true);
   if (object->slab != nullptr) {
-    object->slab->Add(*slot);
+    object->slab->Add(*slot, object->size_bytes);
     ++slab_objects_;
-  } else if (!info.hold) {
-    MakeEvictable(object->number, object->cost_bytes());
+  } else if (!object->hold) {
+    MakeEvictable(&object->own->eviction, object->cost_bytes());
   }
   return Status();
 }
 
-void ObjectTable::Unpublish(const Object& object) {
-  index_.Remove(object.slot);
-  sealed_by_slot_[object.slot] = nullptr;
-  sealed_bytes_ -= object.cost_bytes();
-  if (object.info.hold) CountHold(object, false);
-  if (object.slab != nullptr) {
-    object.slab->Remove();
+void ObjectTable::Unpublish(Object* object) {
+  index_.Remove(object->slot);
+  --sealed_objects_;
+  sealed_bytes_ -= object->cost_bytes();
+  if (object->hold) CountHold(*object, false);
+  if (object->slab != nullptr) {
+    object->slab->Remove(object->size_bytes);
     --slab_objects_;
-  } else if (!object.info.hold) {
-    MakeUnevictable(object.number, object.cost_bytes());
+  } else if (!object->hold) {
+    MakeUnevictable(&object->own->eviction, object->cost_bytes());
+  }
+  sealed_by_slot_[object->slot] = nullptr;
+}
+
+void ObjectTable::RecordRemoved(std::span<const ObjectRef> objects) {
+  std::vector<uint64_t> numbers;
+  numbers.reserve(objects.size());
+  uint64_t bytes = 0;
+  for (const ObjectRef& object : objects) {
+    numbers.push_back(object->number);
+    bytes += SealedRecordBytes(object->id.text(), object->metadata(),
+                               object->in_slab());
   }
   // A record that outlives its segment is ignored by the next Restore.
-  if (Status ok = journal_.RecordRemoved(object.number); !ok) {
+  if (Status ok = journal_.RecordRemoved(numbers, bytes); !ok) {
     spdlog::warn("journal: {}", ok.error().ToString());
   }
-  sealed_.erase(object.info.id.text());
-  sealed_by_number_.erase(object.number);
 }
 
 Status ObjectTable::CommitSeal(const ObjectRef& object) {
-  Status recorded = journal_.RecordSealed(object->info, *object->metadata);
+  Status recorded = journal_.RecordSealed(object->Info(), object->metadata());
   if (!recorded) return recorded;
   Status published = Publish(object);
   if (!published) {
-    (void)journal_.RecordRemoved(object->number);
+    RecordRemoved({&object, 1});
     return published;
   }
-  sealed_.emplace(object->info.id.text(), object);
   // Too late to fail, and Restore does it again; until it is done, clients
   // ask for a descriptor instead of opening the segment by name.
   if (Status ok =
-          segments_->MakeReadOnly(object->number, ReadableByAll(object->info));
+          segments_->MakeReadOnly(object->number, ReadableByAll(*object));
       !ok) {
     spdlog::error("sealing: {}", ok.error().ToString());
   }
@@ -347,7 +388,7 @@ void ObjectTable::WakeWaiters(std::span<const ObjectRef> published) {
 }
 
 Status ObjectTable::FillHoles(const Object& object, uint64_t most_bytes) const {
-  const uint64_t size_bytes = object.info.size_bytes;
+  const uint64_t size_bytes = object.size_bytes;
   if (size_bytes > most_bytes) {
     return Error{Code::kTooLarge,
                  std::to_string(size_bytes) +
@@ -360,32 +401,23 @@ Result<int64_t> ObjectTable::Seal(const ObjectRef& object, const ObjectId& id,
                                   uint64_t most_bytes) {
   MutexLock lock(mutex_);
   if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
-  if (sealed_.contains(id.text())) {
-    return Error{Code::kAlreadyExists, "`" + id.text() + "` is taken"};
-  }
+  if (FindSealedLocked(id.text()) != nullptr) return Taken(id);
   const auto file = ShareLocked(object.get());  // One for all that follows.
   if (Status ok = CheckNobodyWrites(object.get()); !ok) return ok.error();
   if (Status ok = segments_->TrimToSize(object->number); !ok) {
     return ok.error();
   }
-  const ObjectInfo before = object->info;
+  SealAttempt attempt(object.get());
   int64_t freed = SettleCharge(object.get());
-  if (object->info.charged_bytes < object->info.size_bytes) {
-    if (Status ok = FillHoles(*object, most_bytes); !ok) {
-      object->info = before;
-      return ok.error();
-    }
+  if (object->charged_bytes() < object->size_bytes) {
+    Status filled = FillHoles(*object, most_bytes);
+    if (!filled) return attempt.Undo(filled.error());
     freed += SettleCharge(object.get());
   }
-  object->info.id = id;
-  object->info.state = ObjectState::kSealed;
-  object->info.sealed_ns = object->info.used_ns = NowNs();
-  if (Status ok = CommitSeal(object); !ok) {
-    object->info = before;
-    return ok.error();
-  }
-  unsealed_.erase(before.id.text());
-  Notify(ObjectEventKind::kSealed, *object, before.id);
+  attempt.TakeName(id);
+  if (Status ok = CommitSeal(object); !ok) return attempt.Undo(ok.error());
+  unsealed_.erase(attempt.old_id().text());
+  Notify(ObjectEventKind::kSealed, *object, attempt.old_id());
   return freed;
 }
 
@@ -406,36 +438,45 @@ DroppedSegment ObjectTable::TakeSegment(Object* object) {
 }
 
 DroppedSegment ObjectTable::Drop(const ObjectRef& object, ObjectEventKind why) {
+  if (object->state == ObjectState::kSealed) RecordRemoved({&object, 1});
+  return DropRecorded(object, why);
+}
+
+DroppedSegment ObjectTable::DropRecorded(const ObjectRef& object,
+                                         ObjectEventKind why) {
   const ObjectRef keep_alive = object;
-  ObjectInfo& info = object->info;
   DroppedSegment dropped;
   if (object->slab == nullptr) dropped = TakeSegment(object.get());
-  if (info.state == ObjectState::kSealed) {
-    Unpublish(*object);
+  if (object->state == ObjectState::kSealed) {
+    Unpublish(object.get());
   } else {
-    unsealed_.erase(info.id.text());
+    unsealed_.erase(std::string(object->id.text()));
   }
+  object->state = ObjectState::kGone;
+  Notify(why, *object, object->id.ToObjectId());
   if (object->slab != nullptr) {
     dropped = LeaveSlab(std::exchange(object->slab, nullptr));
-    dropped.charged_bytes += object->overhead_bytes;
+    dropped.charged_bytes += kSmallObjectOverheadBytes;
   }
-  info.state = ObjectState::kGone;
-  info.charged_bytes = 0;
-  object->overhead_bytes = 0;
-  Notify(why, *object, info.id);
   return dropped;
 }
 
 // --- sealed objects ---
 
+ObjectRef ObjectTable::FindSealedLocked(std::string_view id) const {
+  const uint32_t slot = index_.Find(id);
+  if (slot == kNoSlot) return nullptr;
+  const ObjectRef& found = sealed_by_slot_[slot];
+  return found != nullptr && found->id.text() == id ? found : nullptr;
+}
+
 Result<ObjectRef> ObjectTable::FindSealed(const ObjectId& id) const {
   MutexLock lock(mutex_);
-  auto found = sealed_.find(id.text());
-  if (found != sealed_.end()) return found->second;
+  if (ObjectRef found = FindSealedLocked(id.text())) return found;
   if (unsealed_.contains(id.text())) {
-    return Error{Code::kNotSealed, "`" + id.text() + "` is being written"};
+    return Error{Code::kNotSealed, Quoted(id.text()) + " is being written"};
   }
-  return Error{Code::kNotFound, "no object `" + id.text() + "`"};
+  return Error{Code::kNotFound, "no object " + Quoted(id.text())};
 }
 
 Result<ObjectRef> ObjectTable::FindUnsealed(const ObjectId& id) const {
@@ -447,15 +488,15 @@ Result<ObjectRef> ObjectTable::FindUnsealed(const ObjectId& id) const {
 
 Status ObjectTable::CheckOwnedSealed(const Object& object,
                                      const Credentials& who) const {
-  if (object.info.state == ObjectState::kGone) return Gone(object);
-  if (object.info.state != ObjectState::kSealed) {
+  if (object.state == ObjectState::kGone) return Gone(object);
+  if (object.state != ObjectState::kSealed) {
     return Error{Code::kNotSealed,
-                 "`" + object.info.id.text() + "` is being written"};
+                 Quoted(object.id.text()) + " is being written"};
   }
-  if (!IsOwner(object.info, who)) {
-    return Error{Code::kNotPermitted, "`" + object.info.id.text() +
-                                          "` belongs to user " +
-                                          std::to_string(object.info.uid)};
+  if (!IsOwner(object.Info(), who)) {
+    return Error{Code::kNotPermitted, Quoted(object.id.text()) +
+                                          " belongs to user " +
+                                          std::to_string(object.uid)};
   }
   return Status();
 }
@@ -471,24 +512,24 @@ Status ObjectTable::SetHold(const ObjectRef& object, bool hold,
                             const Credentials& who) {
   MutexLock lock(mutex_);
   if (Status ok = CheckOwnedSealed(*object, who); !ok) return ok;
-  if (object->info.hold == hold) return Status();
+  if (object->hold == hold) return Status();
   if (Status ok = journal_.RecordHold(object->number, hold); !ok) return ok;
-  object->info.hold = hold;
+  object->hold = hold;
   CountHold(*object, hold);
   if (object->slab == nullptr && hold) {
-    MakeUnevictable(object->number, object->cost_bytes());
+    MakeUnevictable(&object->own->eviction, object->cost_bytes());
   } else if (object->slab == nullptr) {
-    MakeEvictable(object->number, object->cost_bytes());
+    MakeEvictable(&object->own->eviction, object->cost_bytes());
   }
-  Notify(ObjectEventKind::kHoldChanged, *object, object->info.id);
+  Notify(ObjectEventKind::kHoldChanged, *object, object->id.ToObjectId());
   return Status();
 }
 
 std::vector<ObjectTable::Victim> ObjectTable::MarkVictims(uint64_t bytes) {
   std::vector<Victim> victims;
   uint64_t marked_bytes = 0;
-  policy_->Visit([&](uint64_t segment) REQUIRES(mutex_) {
-    Victim& victim = victims.emplace_back(MakeVictim(segment));
+  policy_->Visit([&](EvictionEntry* entry) REQUIRES(mutex_) {
+    Victim& victim = victims.emplace_back(MakeVictim(entry));
     marked_bytes += victim.bytes;
     return victim.slab == nullptr && victims.size() < kVictimsPerBatch &&
            marked_bytes < bytes;
@@ -501,25 +542,26 @@ std::vector<ObjectTable::Victim> ObjectTable::MarkVictims(uint64_t bytes) {
   return victims;
 }
 
-ObjectTable::Victim ObjectTable::MakeVictim(uint64_t segment) {
-  const auto object = sealed_by_number_.find(segment);
-  if (object != sealed_by_number_.end()) {
-    return {.segment = segment,
-            .bytes = object->second->cost_bytes(),
-            .objects = {object->second}};
+ObjectTable::Victim ObjectTable::MakeVictim(EvictionEntry* entry) {
+  if (const Object* const object = entry->object) {
+    return {.entry = entry,
+            .segment = object->number,
+            .bytes = object->cost_bytes(),
+            .objects = {sealed_by_slot_[object->slot]}};
   }
-  Slab* const slab = slabs_.at(segment).get();
-  return {.segment = segment,
+  Slab* const slab = entry->slab;
+  return {.entry = entry,
+          .segment = slab->segment(),
           .bytes = slab->size_bytes(),
           .slab = slab,
-          .objects = SlabVictims(*slab, kSlabVictimsPerBatch)};
+          .objects = LiveIn(*slab, kSlabVictimsPerBatch, false)};
 }
 
 // The description that says so keeps its lease while the caller has it.
 std::shared_ptr<SegmentFile> ObjectTable::LeaseVictim(const Victim& victim,
                                                       Batch* batch) {
-  const auto& shared =
-      victim.slab != nullptr ? victim.slab->shared : victim.objects[0]->shared;
+  const auto& shared = victim.slab != nullptr ? victim.slab->shared
+                                              : victim.objects[0]->own->shared;
   if (shared.use_count() > 0) {
     ++batch->opened;
     return nullptr;
@@ -551,11 +593,12 @@ bool ObjectTable::EvictVictim(const Victim& victim,
   if (AnyPinned(victim.objects, pins)) return false;
   const auto file = LeaseVictim(victim, batch);
   if (file == nullptr) return false;
+  RecordRemoved(victim.objects);
   for (const ObjectRef& object : victim.objects) {
     ++batch->evicted;
     ++evicted_objects_;
     evicted_bytes_ += object->cost_bytes();
-    DroppedSegment dropped = Drop(object, ObjectEventKind::kEvicted);
+    DroppedSegment dropped = DropRecorded(object, ObjectEventKind::kEvicted);
     batch->dropped_bytes += dropped.charged_bytes;
     batch->dropped.push_back(std::move(dropped));
   }
@@ -584,12 +627,12 @@ ObjectTable::Batch ObjectTable::EvictBatch(uint64_t bytes) {
     if (!enough) ++batch.examined;
     const bool evicted = !enough && EvictVictim(victim, pins, &batch);
     for (const ObjectRef& object : victim.objects) {
-      if (object->info.state == ObjectState::kSealed) {
+      if (object->state == ObjectState::kSealed) {
         index_.Unmark(object->slot);
       }
     }
     // Whoever has it is using it now.
-    if (!enough && !evicted) policy_->Touch(victim.segment);
+    if (!enough && !evicted) policy_->Touch(victim.entry);
   }
   return batch;
 }
@@ -598,32 +641,40 @@ ObjectTable::Batch ObjectTable::EvictBatch(uint64_t bytes) {
 
 ObjectInfo ObjectTable::Info(const ObjectRef& object) {
   MutexLock lock(mutex_);
-  if (object->writable()) {
-    if (auto file = ShareLocked(object.get())) {
-      if (auto extent = (*file)->Stat()) TakeExtent(*extent, &object->info);
-    }
-  }
-  return object->info;
+  RefreshExtent(object.get());
+  return object->Info();
+}
+
+void ObjectTable::RefreshExtent(Object* object) {
+  if (!object->writable()) return;
+  const auto file = ShareLocked(object);
+  if (!file) return;
+  const auto extent = (*file)->Stat();
+  if (!extent) return;
+  // hugetlbfs only knows whole huge pages; there we keep count ourselves.
+  if (!segments_->is_hugetlbfs()) object->size_bytes = extent->size_bytes;
+  object->own->modified_ns = extent->modified_ns;
 }
 
 std::shared_ptr<const Metadata> ObjectTable::GetMetadata(
     const ObjectRef& object) const {
   MutexLock lock(mutex_);
-  return object->metadata;
+  return object->in_slab() ? NoMetadata() : object->own->metadata;
 }
 
 Result<UniqueFd> ObjectTable::OpenForReading(const ObjectRef& object) const {
   MutexLock lock(mutex_);
-  if (object->info.state == ObjectState::kGone) return Gone(*object);
-  return segments_->OpenFresh(object->info.segment(), O_RDONLY);
+  if (object->state == ObjectState::kGone) return Gone(*object);
+  return segments_->OpenFresh(object->segment(), O_RDONLY);
 }
 
 Result<std::shared_ptr<SegmentFile>> ObjectTable::ShareLocked(Object* object) {
   if (object->slab != nullptr) return ShareSlabLocked(object->slab);
-  if (auto file = object->shared.lock()) return file;
-  if (object->info.state == ObjectState::kGone) return Gone(*object);
+  if (object->in_slab()) return Gone(*object);  // It has left the slab.
+  if (auto file = object->own->shared.lock()) return file;
+  if (object->state == ObjectState::kGone) return Gone(*object);
   auto opened = segments_->OpenShared(object->number);
-  if (opened) object->shared = *opened;
+  if (opened) object->own->shared = *opened;
   return opened;
 }
 
@@ -635,47 +686,82 @@ Result<std::shared_ptr<SegmentFile>> ObjectTable::Share(
 
 bool ObjectTable::InUse(const ObjectRef& object) {
   MutexLock lock(mutex_);
-  if (object->info.state == ObjectState::kGone) return false;
-  if (object->has_writers() || object->shared.use_count() > 0) return true;
+  if (object->state == ObjectState::kGone) return false;
   if (object->slot != kNoSlot &&
       !clients_->FindPins({index_.PinOf(object->slot)}).empty()) {
     return true;
   }
+  return IsOpen(object.get());
+}
+
+bool ObjectTable::IsOpen(Object* object) {
   // Whoever has a slab mapped may read any of its objects, or none.
   if (object->slab != nullptr) return object->slab->shared.use_count() > 0;
-  auto file = ShareLocked(object.get());
+  if (object->has_writers() || object->own->shared.use_count() > 0) return true;
+  auto file = ShareLocked(object);
   if (!file) return false;
   auto alone = (*file)->LeaseAlone();
   (*file)->Unlease();
   return alone && !*alone;
 }
 
-void ObjectTable::TouchLocked(Object* object) {
-  ++object->info.use_count;
-  object->info.used_ns = NowNs();
-  policy_->Touch(object->info.segment());
-  if (!std::exchange(object->uses_changed, true)) {
-    used_.push_back(sealed_by_number_.at(object->number));
+std::vector<ListedObject> ObjectTable::Describe(
+    std::span<const ObjectRef> objects, ObjectState state) {
+  MutexLock lock(mutex_);
+  std::unordered_set<uint64_t> wanted;
+  wanted.reserve(objects.size());
+  for (const ObjectRef& object : objects) {
+    if (object->slot != kNoSlot) wanted.insert(index_.PinOf(object->slot));
   }
+  const auto pins = clients_->FindPins(wanted);
+  std::vector<ListedObject> listed;
+  listed.reserve(objects.size());
+  for (const ObjectRef& object : objects) {
+    if (object->state != state) continue;
+    RefreshExtent(object.get());
+    const bool pinned =
+        object->slot != kNoSlot && pins.contains(index_.PinOf(object->slot));
+    listed.push_back({object->Info(), pinned || IsOpen(object.get())});
+  }
+  return listed;
+}
+
+void ObjectTable::TouchLocked(Object* object) {
+  object->NoteUse(NowNs());
+  policy_->Touch(object->slab != nullptr ? &object->slab->eviction
+                                         : &object->own->eviction);
+  if (object->uses_changed) return;
+  object->uses_changed = true;
+  used_.push_back(sealed_by_slot_[object->slot]);
 }
 
 void ObjectTable::Touch(const ObjectRef& object) {
   MutexLock lock(mutex_);
-  if (object->info.state == ObjectState::kSealed) TouchLocked(object.get());
+  if (object->state == ObjectState::kSealed) TouchLocked(object.get());
 }
 
+// By number.  Sorting what the numbers lead to would be a walk through all of
+// the memory.
 std::vector<ObjectRef> ObjectTable::List(ObjectState state) const {
-  std::vector<ObjectRef> objects;
+  std::vector<std::pair<uint64_t, ObjectRef>> found;
   {
     MutexLock lock(mutex_);
-    const Map& map = state == ObjectState::kSealed ? sealed_ : unsealed_;
-    objects.reserve(map.size());
-    for (const auto& [id, object] : map) objects.push_back(object);
+    const auto add = [&found](const ObjectRef& object) {
+      found.emplace_back(object->number, object);
+    };
+    if (state == ObjectState::kSealed) {
+      found.reserve(sealed_objects_);
+      for (const ObjectRef& object : sealed_by_slot_) {
+        if (object != nullptr) add(object);
+      }
+    } else {
+      for (const auto& [id, object] : unsealed_) add(object);
+    }
   }
-  std::sort(objects.begin(), objects.end(),
-            [](const ObjectRef& left, const ObjectRef& right) {
-              return left->number < right->number;
-            });
+  std::sort(found.begin(), found.end());
+  std::vector<ObjectRef> objects;
+  objects.reserve(found.size());
+  for (auto& [number, object] : found) objects.push_back(std::move(object));
   return objects;
 }
 
@@ -685,7 +771,7 @@ void ObjectTable::DrainTouches() {
   MutexLock lock(mutex_);
   clients_->DrainTouches([this](uint32_t slot) REQUIRES(mutex_) {
     if (slot >= sealed_by_slot_.size()) return;
-    if (Object* object = sealed_by_slot_[slot]) TouchLocked(object);
+    if (const auto& object = sealed_by_slot_[slot]) TouchLocked(object.get());
   });
 }
 
@@ -696,8 +782,8 @@ std::vector<ObjectInfo> ObjectTable::TakeUses() {
     const ObjectRef object = weak.lock();
     if (object == nullptr) continue;
     object->uses_changed = false;
-    if (object->info.state == ObjectState::kSealed) {
-      infos.push_back(object->info);
+    if (object->state == ObjectState::kSealed) {
+      infos.push_back(object->Info());
     }
   }
   used_.clear();
@@ -709,8 +795,8 @@ void ObjectTable::RewriteJournalIfWanted() {
   if (!journal_.WantsRewrite()) return;
   Status rewritten =
       journal_.Rewrite([this](const Journal::Visitor& visit) REQUIRES(mutex_) {
-        for (const auto& [number, object] : sealed_by_number_) {
-          visit(object->info, *object->metadata);
+        for (const ObjectRef& object : sealed_by_slot_) {
+          if (object != nullptr) visit(object->Info(), object->metadata());
         }
       });
   if (!rewritten) spdlog::warn("journal: {}", rewritten.error().ToString());
@@ -718,7 +804,7 @@ void ObjectTable::RewriteJournalIfWanted() {
 
 ObjectTable::Numbers ObjectTable::Count() const {
   MutexLock lock(mutex_);
-  Numbers numbers{.sealed_objects = sealed_.size(),
+  Numbers numbers{.sealed_objects = sealed_objects_,
                   .unsealed_objects = unsealed_.size(),
                   .evicted_objects = evicted_objects_,
                   .evicted_bytes = evicted_bytes_,
@@ -726,6 +812,7 @@ ObjectTable::Numbers ObjectTable::Count() const {
                   .slabs = slabs_.size(),
                   .slab_bytes = slab_bytes_,
                   .slab_objects = slab_objects_,
+                  .moved_objects = moved_objects_,
                   .index_bytes = index_.allocated_bytes(),
                   .journal_bytes = journal_.size_bytes()};
   numbers.sealed_bytes = sealed_bytes_;
@@ -739,7 +826,7 @@ ObjectTable::Numbers ObjectTable::Count() const {
 
 std::pair<size_t, size_t> ObjectTable::CountObjects() const {
   MutexLock lock(mutex_);
-  return {sealed_.size(), unsealed_.size()};
+  return {sealed_objects_, unsealed_.size()};
 }
 
 ObjectTable::Victims ObjectTable::CountEvictable() const {
@@ -747,13 +834,13 @@ ObjectTable::Victims ObjectTable::CountEvictable() const {
   return {.segments = policy_->size(), .bytes = evictable_bytes_};
 }
 
-void ObjectTable::MakeEvictable(uint64_t segment, uint64_t bytes) {
-  policy_->Add(segment);
+void ObjectTable::MakeEvictable(EvictionEntry* entry, uint64_t bytes) {
+  policy_->Add(entry);
   evictable_bytes_ += bytes;
 }
 
-void ObjectTable::MakeUnevictable(uint64_t segment, uint64_t bytes) {
-  policy_->Remove(segment);
+void ObjectTable::MakeUnevictable(EvictionEntry* entry, uint64_t bytes) {
+  policy_->Remove(entry);
   evictable_bytes_ -= bytes;
 }
 
@@ -773,13 +860,22 @@ Result<UniqueFd> ObjectTable::OpenIndex() const {
 
 // --- after a restart ---
 
-Status ObjectTable::RestoreOne(const JournaledObject& journaled) {
+Result<ObjectRef> ObjectTable::RestoreOne(const JournaledObject& journaled) {
   auto object = std::make_shared<Object>(journaled.info);
-  object->info.state = ObjectState::kSealed;
-  object->metadata = std::make_shared<const Metadata>(journaled.metadata);
-  object->overhead_bytes = MetadataCharge(journaled.metadata);
-  if (object->info.in_slab()) return RestoreInSlab(object);
-  auto file = ShareLocked(object.get());
+  object->state = ObjectState::kSealed;
+  Status restored = object->in_slab()
+                        ? RestoreInSlab(object.get(), journaled.info)
+                        : RestoreOwn(object.get(), journaled);
+  if (restored) restored = Publish(object);
+  if (!restored) return restored.error();
+  return object;
+}
+
+Status ObjectTable::RestoreOwn(Object* object,
+                               const JournaledObject& journaled) {
+  object->own->metadata = std::make_shared<const Metadata>(journaled.metadata);
+  object->own->overhead_bytes = MetadataCharge(journaled.metadata);
+  auto file = ShareLocked(object);
   if (!file) return file.error();
   auto extent = (*file)->Stat();
   if (!extent) return extent.error();
@@ -789,22 +885,11 @@ Status ObjectTable::RestoreOne(const JournaledObject& journaled) {
            : journaled.info.size_bytes)) {
     return Error{Code::kCorruption, "segment of another size"};
   }
-  object->info.charged_bytes = extent->allocated_bytes;
-  if (Status ok =
-          segments_->MakeReadOnly(object->number, ReadableByAll(object->info));
-      !ok) {
-    return ok;
-  }
-  return PublishRestored(object);
+  object->own->charged_bytes = extent->allocated_bytes;
+  return segments_->MakeReadOnly(object->number, ReadableByAll(*object));
 }
 
-Status ObjectTable::PublishRestored(const ObjectRef& object) {
-  Status published = Publish(object);
-  if (published) sealed_.emplace(object->info.id.text(), object);
-  return published;
-}
-
-Result<std::vector<ObjectInfo>> ObjectTable::Restore(
+Result<ObjectTable::Restored> ObjectTable::Restore(
     const std::map<uint64_t, JournaledObject>& journaled) {
   MutexLock lock(mutex_);
   auto segments = segments_->ListAll();
@@ -824,26 +909,33 @@ Result<std::vector<ObjectInfo>> ObjectTable::Restore(
   std::sort(by_use.begin(), by_use.end(), [](const auto* a, const auto* b) {
     return a->info.used_ns < b->info.used_ns;
   });
-  std::vector<ObjectInfo> live;
+  Restored restored;
+  restored.live.reserve(journaled.size());
   for (const JournaledObject* object : by_use) {
     next_number_ = std::max(next_number_, object->info.number + 1);
-    if (Status ok = RestoreOne(*object); ok) {
-      live.push_back(sealed_by_number_.at(object->info.number)->info);
-    } else if (ok.error().code != Code::kNotFound &&
-               ok.error().code != Code::kCorruption) {
-      return ok.error();  // No memory, no descriptor: it may be had later.
+    if (const auto live = RestoreOne(*object); live) {
+      restored.live.push_back((*live)->Info());
+      restored.cost_bytes += (*live)->overhead_bytes();
+      if (!(*live)->in_slab()) restored.cost_bytes += (*live)->charged_bytes();
+    } else if (live.error().code != Code::kNotFound &&
+               live.error().code != Code::kCorruption) {
+      return live.error();  // No memory, no descriptor: it may be had later.
     } else {
       // Its removal was under way, or somebody deleted its file.
       spdlog::warn("not restored: `{}`: {}", object->info.id.text(),
-                   ok.error().ToString());
-      (void)journal_.RecordRemoved(object->info.number);
+                   live.error().ToString());
+      (void)journal_.RecordRemoved(
+          {&object->info.number, 1},
+          SealedRecordBytes(object->info.id.text(), object->metadata,
+                            object->info.in_slab()));
       if (!object->info.in_slab()) {
         (void)segments_->Unlink(object->info.number);
       }
     }
   }
   for (Slab* slab : EmptySlabs()) (void)DropSlab(slab);
-  return live;
+  for (const auto& [segment, slab] : slabs_) NoteIfSparse(*slab);
+  return restored;
 }
 
 }  // namespace vitrine

@@ -4,7 +4,9 @@
 //                  `--Remove-----------------------------------^
 //
 // Invariants, besides those of Store:
-//  (1) An object is in exactly one of the maps of its state; GONE: in none.
+//  (1) An UNSEALED object is in `unsealed_`, a SEALED one is found through its
+//      index slot: the index is the hash table of ids, sealed_by_slot_ has what
+//      it leads to.  A GONE one is in neither.
 //  (2) A SEALED object has an index slot, a whole journal record and a segment
 //      that is read-only; no other object has any of them.
 //  (3) The eviction policy knows exactly the segments that may go: those of
@@ -15,9 +17,11 @@
 #ifndef VITRINE_STORE_OBJECT_TABLE_H_
 #define VITRINE_STORE_OBJECT_TABLE_H_
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -43,10 +47,6 @@ namespace vitrine {
 // the journal, two of them while that is rewritten.
 uint64_t MetadataCharge(const Metadata& metadata);
 
-// What a small object is charged besides its place in a slab: for its record in
-// the store's memory, in the index and in the journal.
-inline constexpr uint64_t kSmallObjectOverheadBytes = 512;
-
 // A segment whose name is gone and whose memory is to be given back.
 struct DroppedSegment {
   uint64_t number = 0;
@@ -61,9 +61,13 @@ class ObjectTable {
               Journal journal, std::unique_ptr<EvictionPolicy> policy);
 
   // Takes over what a killed store had sealed; removes all other segments.
-  // Returns what is live.
-  Result<std::vector<ObjectInfo>> Restore(
-      const std::map<uint64_t, JournaledObject>& journaled) EXCLUDES(mutex_);
+  // Returns what is live, and what it takes besides the slabs.
+  struct Restored {
+    std::vector<ObjectInfo> live;
+    uint64_t cost_bytes = 0;
+  };
+  Result<Restored> Restore(const std::map<uint64_t, JournaledObject>& journaled)
+      EXCLUDES(mutex_);
 
   void AddObserver(Observer* observer) EXCLUDES(mutex_);
   void RemoveObserver(Observer* observer) EXCLUDES(mutex_);
@@ -95,9 +99,9 @@ class ObjectTable {
   void NoteWritten(const ObjectRef& object, uint64_t end_bytes)
       EXCLUDES(mutex_);
   Result<UniqueFd> OpenForWriting(const ObjectRef& object) EXCLUDES(mutex_);
-  // Changes what `change` changes in an unsealed object's info.
-  Status Amend(const ObjectRef& object,
-               const std::function<void(ObjectInfo*)>& change) EXCLUDES(mutex_);
+  Status SetMode(const ObjectRef& object, mode_t mode) EXCLUDES(mutex_);
+  Status SetOwner(const ObjectRef& object, uid_t uid, gid_t gid)
+      EXCLUDES(mutex_);
   Status SetModified(const ObjectRef& object, int64_t modified_ns)
       EXCLUDES(mutex_);
   // Returns by how much the object's charge grew.
@@ -154,6 +158,20 @@ class ObjectTable {
   // True if the open slab takes an object of `bytes`.
   bool HasRoom(uint64_t bytes) const EXCLUDES(mutex_);
 
+  // --- compaction (object_table_compaction.cc) ---
+  struct Compaction {
+    size_t moved = 0;         // Objects.
+    bool needs_room = false;  // Nothing moved for want of an open slab.
+    DroppedSegment dropped = {};
+  };
+  // True if moving what lives in slabs that are nearly empty would give memory
+  // back.
+  bool WantsCompaction() const EXCLUDES(mutex_);
+  // Moves some of it, of one slab after the other, into the open slab.  Readers
+  // keep what they have: what is pinned stays, and a slab that is given up
+  // stays whole for its users.
+  Compaction CompactBatch() EXCLUDES(mutex_);
+
   // --- any object ---
   ObjectInfo Info(const ObjectRef& object) EXCLUDES(mutex_);
   std::shared_ptr<const Metadata> GetMetadata(const ObjectRef& object) const
@@ -163,6 +181,9 @@ class ObjectTable {
   Result<std::shared_ptr<SegmentFile>> Share(const ObjectRef& object)
       EXCLUDES(mutex_);
   bool InUse(const ObjectRef& object) EXCLUDES(mutex_);
+  // See Store::Describe.
+  std::vector<ListedObject> Describe(std::span<const ObjectRef> objects,
+                                     ObjectState state) EXCLUDES(mutex_);
   void Touch(const ObjectRef& object) EXCLUDES(mutex_);
   std::vector<ObjectRef> List(ObjectState state) const EXCLUDES(mutex_);
 
@@ -186,6 +207,7 @@ class ObjectTable {
     uint64_t slabs = 0;
     uint64_t slab_bytes = 0;
     uint64_t slab_objects = 0;
+    uint64_t moved_objects = 0;  // By compaction.
     uint64_t index_bytes = 0;
     uint64_t journal_bytes = 0;
   };
@@ -201,8 +223,11 @@ class ObjectTable {
   Result<UniqueFd> OpenIndex() const EXCLUDES(mutex_);
 
  private:
-  using Map = std::unordered_map<std::string, ObjectRef>;
-
+  // Null: no such sealed object.
+  ObjectRef FindSealedLocked(std::string_view id) const REQUIRES(mutex_);
+  bool IsTaken(const std::string& id) const REQUIRES(mutex_) {
+    return unsealed_.contains(id) || FindSealedLocked(id) != nullptr;
+  }
   Status CheckWritableLocked(const Object& object) const REQUIRES(mutex_);
   Status CheckOwnedSealed(const Object& object, const Credentials& who) const
       REQUIRES(mutex_);
@@ -217,22 +242,31 @@ class ObjectTable {
   // kInUse: somebody does.
   Status CheckNobodyWrites(Object* object) REQUIRES(mutex_);
   Status CommitSeal(const ObjectRef& object) REQUIRES(mutex_);
-  void TakeExtent(const SegmentFile::Extent& extent, ObjectInfo* info) const;
-  // Makes it visible to clients; `sealed_` is the caller's to tell.
+  // Makes it visible.
   Status Publish(const ObjectRef& object) REQUIRES(mutex_);
   // Once for all that were just published: wakes who waits for them.
   void WakeWaiters(std::span<const ObjectRef> published) REQUIRES(mutex_);
-  Status PublishRestored(const ObjectRef& object) REQUIRES(mutex_);
-  Status RestoreOne(const JournaledObject& journaled) REQUIRES(mutex_);
+  // As large, and as lately changed, as an unsealed object is by now.
+  void RefreshExtent(Object* object) REQUIRES(mutex_);
+  // True if anybody has its segment open or mapped, as far as can be told.
+  bool IsOpen(Object* object) REQUIRES(mutex_);
+  Result<ObjectRef> RestoreOne(const JournaledObject& journaled)
+      REQUIRES(mutex_);
+  Status RestoreOwn(Object* object, const JournaledObject& journaled)
+      REQUIRES(mutex_);
   // Takes the object out of every structure and unlinks its segment, or its
   // slab with the last object.
   DroppedSegment Drop(const ObjectRef& object, ObjectEventKind why)
       REQUIRES(mutex_);
-  void Unpublish(const Object& object) REQUIRES(mutex_);
+  void Unpublish(Object* object) REQUIRES(mutex_);
+  void RecordRemoved(std::span<const ObjectRef> objects) REQUIRES(mutex_);
+  // Drop, of what the journal knows to be removed.
+  DroppedSegment DropRecorded(const ObjectRef& object, ObjectEventKind why)
+      REQUIRES(mutex_);
   DroppedSegment TakeSegment(Object* object) REQUIRES(mutex_);
   // The segment may go from now on, or may not.
-  void MakeEvictable(uint64_t segment, uint64_t bytes) REQUIRES(mutex_);
-  void MakeUnevictable(uint64_t segment, uint64_t bytes) REQUIRES(mutex_);
+  void MakeEvictable(EvictionEntry* entry, uint64_t bytes) REQUIRES(mutex_);
+  void MakeUnevictable(EvictionEntry* entry, uint64_t bytes) REQUIRES(mutex_);
   // Counts a hold that begins or ends.
   void CountHold(const Object& object, bool hold) REQUIRES(mutex_);
   // A slab may go while it is closed and nothing in it is held.
@@ -242,12 +276,13 @@ class ObjectTable {
               const ObjectId& old_id) REQUIRES(mutex_);
   // A segment that may be next to go, and those of its objects that go now.
   struct Victim {
+    EvictionEntry* entry = nullptr;
     uint64_t segment = 0;
     uint64_t bytes = 0;
     Slab* slab = nullptr;
     std::vector<ObjectRef> objects;  // Without a slab: one.
   };
-  Victim MakeVictim(uint64_t segment) REQUIRES(mutex_);
+  Victim MakeVictim(EvictionEntry* entry) REQUIRES(mutex_);
   std::vector<Victim> MarkVictims(uint64_t bytes) REQUIRES(mutex_);
   // Null: somebody has it open or mapped.
   std::shared_ptr<SegmentFile> LeaseVictim(const Victim& victim, Batch* batch)
@@ -268,15 +303,25 @@ class ObjectTable {
   // many before the first failure, which is told.
   size_t CommitPlaced(const std::vector<ObjectRef>& placed, Status* failure)
       REQUIRES(mutex_);
-  // Up to `most` of those that live there and are not held.
-  std::vector<ObjectRef> SlabVictims(const Slab& slab, size_t most)
+  // Up to `most` of those that live there.
+  std::vector<ObjectRef> LiveIn(const Slab& slab, size_t most, bool with_held)
       REQUIRES(mutex_);
   // One of its objects is gone.
   DroppedSegment LeaveSlab(Slab* slab) REQUIRES(mutex_);
   DroppedSegment CloseSlab() REQUIRES(mutex_);
   DroppedSegment DropSlab(Slab* slab) REQUIRES(mutex_);
   std::vector<Slab*> EmptySlabs() const REQUIRES(mutex_);
-  Status RestoreInSlab(const ObjectRef& object) REQUIRES(mutex_);
+  Status RestoreInSlab(Object* object, const ObjectInfo& journaled)
+      REQUIRES(mutex_);
+
+  void NoteIfSparse(const Slab& slab) REQUIRES(mutex_);
+  Compaction MoveOut(Slab* slab) REQUIRES(mutex_);
+  // Those of `objects`, all of `slab`, that go into the open slab, as they will
+  // be there; their bytes are there already.
+  Result<std::vector<ObjectInfo>> CopyOut(const Slab& slab,
+                                          std::span<const ObjectRef> objects)
+      REQUIRES(mutex_);
+  void MoveTo(Object* object, const ObjectInfo& place) REQUIRES(mutex_);
   Result<Slab*> RestoreSlab(uint64_t segment) REQUIRES(mutex_);
 
   SegmentDir* const segments_;     // The kernel locks.
@@ -288,16 +333,19 @@ class ObjectTable {
   const std::unique_ptr<EvictionPolicy> policy_ PT_GUARDED_BY(mutex_);
   std::vector<Observer*> observers_ GUARDED_BY(mutex_);
   uint64_t next_number_ GUARDED_BY(mutex_);
-  Map unsealed_ GUARDED_BY(mutex_);
-  Map sealed_ GUARDED_BY(mutex_);
-  std::unordered_map<uint64_t, ObjectRef> sealed_by_number_ GUARDED_BY(mutex_);
-  std::vector<Object*> sealed_by_slot_ GUARDED_BY(mutex_);
+  std::unordered_map<std::string, ObjectRef> unsealed_ GUARDED_BY(mutex_);
+  // By index slot; null: free.  A deque has no empty half.
+  std::deque<ObjectRef> sealed_by_slot_ GUARDED_BY(mutex_);
   std::vector<std::weak_ptr<Object>> used_ GUARDED_BY(mutex_);
   std::unordered_map<uint64_t, std::unique_ptr<Slab>> slabs_ GUARDED_BY(mutex_);
   Slab* open_slab_ GUARDED_BY(mutex_) = nullptr;
+  std::set<uint64_t> sparse_slabs_ GUARDED_BY(mutex_);
+  uint64_t last_compacted_ GUARDED_BY(mutex_) = 0;
+  uint64_t moved_objects_ GUARDED_BY(mutex_) = 0;
   uint64_t idle_end_bytes_ GUARDED_BY(mutex_) = 0;  // See CloseIdleSlab.
   uint64_t slab_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t slab_objects_ GUARDED_BY(mutex_) = 0;
+  uint64_t sealed_objects_ GUARDED_BY(mutex_) = 0;
   uint64_t sealed_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t held_objects_ GUARDED_BY(mutex_) = 0;
   uint64_t held_bytes_ GUARDED_BY(mutex_) = 0;

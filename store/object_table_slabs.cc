@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
 
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "schema/base/wall_clock.h"
@@ -24,11 +26,6 @@ Result<Mapping> MakeSlab(SegmentDir* segments, uint64_t segment,
   if (!fd) return fd.error();
   if (Status ok = segments->MakeReadOnly(segment, true); !ok) return ok.error();
   return Mapping::Map(fd->get(), size_bytes, PROT_READ | PROT_WRITE);
-}
-
-const std::shared_ptr<const Metadata>& NoMetadata() {
-  static const auto none = std::make_shared<const Metadata>();
-  return none;
 }
 
 }  // namespace
@@ -60,17 +57,17 @@ DroppedSegment ObjectTable::CloseSlab() {
   slab->Close();
   if (slab->live() == 0) return DropSlab(slab);
   UpdateEvictable(slab);
+  NoteIfSparse(*slab);
   return {};
 }
 
 void ObjectTable::UpdateEvictable(Slab* slab) {
   const bool evictable = !slab->open() && slab->held == 0;
-  if (evictable == slab->evictable) return;
-  slab->evictable = evictable;
+  if (evictable == slab->eviction.known()) return;
   if (evictable) {
-    MakeEvictable(slab->segment(), slab->size_bytes());
+    MakeEvictable(&slab->eviction, slab->size_bytes());
   } else {
-    MakeUnevictable(slab->segment(), slab->size_bytes());
+    MakeUnevictable(&slab->eviction, slab->size_bytes());
   }
 }
 
@@ -88,12 +85,15 @@ DroppedSegment ObjectTable::CloseIdleSlab() {
 }
 
 DroppedSegment ObjectTable::LeaveSlab(Slab* slab) {
-  if (slab->live() > 0 || slab->open()) return {};
-  return DropSlab(slab);
+  if (slab->live() == 0 && !slab->open()) return DropSlab(slab);
+  NoteIfSparse(*slab);
+  return {};
 }
 
 DroppedSegment ObjectTable::DropSlab(Slab* slab) {
-  if (slab->evictable) MakeUnevictable(slab->segment(), slab->size_bytes());
+  if (slab->eviction.known()) {
+    MakeUnevictable(&slab->eviction, slab->size_bytes());
+  }
   DroppedSegment dropped{.number = slab->segment(),
                          .charged_bytes = slab->size_bytes()};
   if (auto file = ShareSlabLocked(slab)) dropped.file = *file;
@@ -101,6 +101,7 @@ DroppedSegment ObjectTable::DropSlab(Slab* slab) {
     spdlog::error("unlink: {}", ok.error().ToString());
   }
   slab_bytes_ -= slab->size_bytes();
+  sparse_slabs_.erase(dropped.number);
   slabs_.erase(dropped.number);
   return dropped;
 }
@@ -119,19 +120,14 @@ ObjectRef ObjectTable::Place(const Credentials& creator,
                  .id = small.id,
                  .state = ObjectState::kSealed,
                  .size_bytes = small.data.size(),
-                 .charged_bytes = small.data.size(),
                  .mode = small.mode & 07777,
                  .uid = creator.uid,
                  .gid = creator.gid,
                  .creator_pid = creator.pid,
-                 .created_ns = now_ns,
-                 .modified_ns = now_ns,
                  .sealed_ns = now_ns,
                  .used_ns = now_ns,
                  .slab = open_slab_->segment(),
                  .offset_bytes = open_slab_->Place(small.data)});
-  object->metadata = NoMetadata();
-  object->overhead_bytes = kSmallObjectOverheadBytes;
   object->slab = open_slab_;
   return object;
 }
@@ -142,23 +138,19 @@ uint64_t ObjectTable::PutSmall(const Credentials& creator,
   const int64_t now_ns = NowNs();
   std::vector<ObjectRef> placed;
   std::vector<size_t> places;  // Of `placed`, in `results`.
+  std::unordered_set<std::string_view> ids;
   MutexLock lock(mutex_);
   for (const SmallObject& small : objects) {
     const std::string& id = small.id.text();
-    const auto [entry, added] = sealed_.try_emplace(id);
-    if (!added || unsealed_.contains(id)) {
-      if (added) sealed_.erase(entry);
+    if (IsTaken(id) || ids.contains(id)) {
       results->push_back(Error{Code::kAlreadyExists, "`" + id + "` is taken"});
       continue;
     }
-    if (open_slab_ == nullptr || !open_slab_->HasRoom(small.data.size())) {
-      sealed_.erase(entry);
-      break;
-    }
-    entry->second = Place(creator, small, now_ns);
-    placed.push_back(entry->second);
+    if (open_slab_ == nullptr || !open_slab_->HasRoom(small.data.size())) break;
+    placed.push_back(Place(creator, small, now_ns));
     places.push_back(results->size());
     results->emplace_back();
+    if (objects.size() > 1) ids.insert(id);
   }
   Status failure;
   const size_t committed = CommitPlaced(placed, &failure);
@@ -171,38 +163,37 @@ uint64_t ObjectTable::PutSmall(const Credentials& creator,
 size_t ObjectTable::CommitPlaced(const std::vector<ObjectRef>& placed,
                                  Status* failure) {
   if (placed.empty()) return 0;
-  std::vector<const ObjectInfo*> infos;
+  std::vector<ObjectInfo> infos;
   infos.reserve(placed.size());
-  for (const ObjectRef& object : placed) infos.push_back(&object->info);
-  *failure = journal_.RecordSealed(infos);
+  for (const ObjectRef& object : placed) infos.push_back(object->Info());
+  *failure = journal_.RecordSealedInSlabs(infos);
   const bool journaled = failure->has_value();
   size_t published = 0;
   while (*failure && published < placed.size()) {
     *failure = Publish(placed[published]);
     if (*failure) ++published;
   }
-  for (size_t i = published; i < placed.size(); ++i) {
-    if (journaled) (void)journal_.RecordRemoved(placed[i]->number);
-    sealed_.erase(placed[i]->info.id.text());
+  if (journaled && published < placed.size()) {
+    RecordRemoved(std::span(placed).subspan(published));
   }
   WakeWaiters(std::span(placed).first(published));
   for (size_t i = 0; i < published; ++i) {
-    Notify(ObjectEventKind::kSealed, *placed[i], placed[i]->info.id);
+    Notify(ObjectEventKind::kSealed, *placed[i], infos[i].id);
   }
   return published;
 }
 
-std::vector<ObjectRef> ObjectTable::SlabVictims(const Slab& slab, size_t most) {
-  std::vector<ObjectRef> victims;
+std::vector<ObjectRef> ObjectTable::LiveIn(const Slab& slab, size_t most,
+                                           bool with_held) {
+  std::vector<ObjectRef> live;
   for (const uint32_t slot : slab.slots()) {
-    if (victims.size() == most) break;
-    const Object* object = sealed_by_slot_[slot];
-    if (object == nullptr || object->slab != &slab || object->info.hold) {
-      continue;
-    }
-    victims.push_back(sealed_by_number_.at(object->number));
+    if (live.size() == most) break;
+    const ObjectRef& object = sealed_by_slot_[slot];
+    if (object == nullptr || object->slab != &slab) continue;
+    if (object->hold && !with_held) continue;
+    live.push_back(object);
   }
-  return victims;
+  return live;
 }
 
 // --- after a restart ---
@@ -231,18 +222,16 @@ std::vector<Slab*> ObjectTable::EmptySlabs() const {
   return empty;
 }
 
-Status ObjectTable::RestoreInSlab(const ObjectRef& object) {
-  const ObjectInfo& info = object->info;
-  auto slab = RestoreSlab(info.slab);
+Status ObjectTable::RestoreInSlab(Object* object, const ObjectInfo& journaled) {
+  auto slab = RestoreSlab(journaled.slab);
   if (!slab) return slab.error();
   const uint64_t slab_bytes = (*slab)->size_bytes();
-  if (info.offset_bytes > slab_bytes ||
-      info.size_bytes > slab_bytes - info.offset_bytes) {
+  if (journaled.offset_bytes > slab_bytes ||
+      journaled.size_bytes > slab_bytes - journaled.offset_bytes) {
     return Error{Code::kCorruption, "an object beyond the end of its slab"};
   }
-  object->overhead_bytes += kSmallObjectOverheadBytes;
   object->slab = *slab;
-  return PublishRestored(object);
+  return Status();
 }
 
 }  // namespace vitrine

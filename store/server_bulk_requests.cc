@@ -1,16 +1,21 @@
 // The requests about many objects.
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <utility>
 
+#include "store/object_record.h"
 #include "store/server_requests.h"
 #include "store/server_timeouts.h"
 
 namespace vitrine::server {
 namespace {
 
-// With ids of the greatest length a page still fits a message.
-constexpr size_t kMaxObjectsPerPage = 256;
+// A page is as many objects as fit a message.
+constexpr size_t kMaxObjectsPerPage = 1024;
+constexpr size_t kPageBytes = kMaxMessageBytes - 1024;
+// What an object takes of it besides its id, generously.
+constexpr size_t kListedBytes = 160;
 // What the message around the JSON text takes, generously.
 constexpr size_t kStatusRoomBytes = kMaxMessageBytes - 1024;
 
@@ -35,18 +40,34 @@ Status DeleteOne(Store* store, const Result<ObjectId>& id,
   return store->Delete(*object, who);
 }
 
+// Leaves of `listed` what fits a page; true: that is not all.
+bool CutToPage(std::vector<ListedObject>* listed) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < listed->size(); ++i) {
+    bytes += kListedBytes + (*listed)[i].info.id.text().size();
+    if (bytes <= kPageBytes) continue;
+    listed->erase(listed->begin() + static_cast<ptrdiff_t>(i), listed->end());
+    return true;
+  }
+  return false;
+}
+
 // The objects of `listing` that come next, and where to go on.
 Message NextPage(Store* store, Listing* listing, size_t limit) {
-  std::vector<ListedObject> listed;
-  const std::vector<ObjectRef>& objects = listing->objects;
-  while (listing->next < objects.size() && listed.size() < limit) {
-    const ObjectRef& object = objects[listing->next++];
-    ObjectInfo info = store->Info(object);
-    if (info.number <= listing->after) continue;
-    listing->after = info.number;
-    if (info.state != listing->state) continue;
-    listed.push_back({std::move(info), store->InUse(object)});
+  const std::span objects(listing->objects);
+  while (listing->next < objects.size() &&
+         objects[listing->next]->number <= listing->after) {
+    ++listing->next;
   }
+  const size_t count = std::min(limit, objects.size() - listing->next);
+  auto listed =
+      store->Describe(objects.subspan(listing->next, count), listing->state);
+  if (CutToPage(&listed)) {
+    listing->after = listed.back().info.number;
+    return ListMessage(listed, listing->after, false);
+  }
+  listing->next += count;
+  if (count > 0) listing->after = objects[listing->next - 1]->number;
   const bool done = listing->next == objects.size();
   return ListMessage(listed, listing->after, done);
 }

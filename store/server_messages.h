@@ -38,10 +38,6 @@ Message OpenMessage(const ObjectInfo& info);
 Message WaitMessage(const std::vector<protocol::WaitState>& states);
 Message StatMessage(const ObjectInfo& info, bool in_use);
 Message MetadataMessage(const Metadata& metadata);
-struct ListedObject {
-  ObjectInfo info;
-  bool in_use;
-};
 Message ListMessage(const std::vector<ListedObject>& listed,
                     uint64_t next_after, bool done);
 Message DeleteMessage(const std::vector<uint8_t>& codes);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "schema/base/mapping.h"
+#include "store/eviction_policy.h"
 #include "store/segment_file.h"
 
 namespace vitrine {
@@ -29,10 +30,14 @@ class Slab {
   Slab(uint64_t segment, Mapping memory)
       : segment_(segment),
         size_bytes_(memory.size_bytes()),
-        memory_(std::move(memory)) {}
+        memory_(std::move(memory)) {
+    eviction.slab = this;
+  }
   // A closed one.
   Slab(uint64_t segment, uint64_t size_bytes)
-      : segment_(segment), size_bytes_(size_bytes) {}
+      : segment_(segment), size_bytes_(size_bytes) {
+    eviction.slab = this;
+  }
 
   uint64_t segment() const { return segment_; }
   uint64_t size_bytes() const { return size_bytes_; }
@@ -59,21 +64,32 @@ class Slab {
     memory_ = Mapping();
     std::sort(slots_.begin(), slots_.end());
     slots_.erase(std::unique(slots_.begin(), slots_.end()), slots_.end());
+    slots_.shrink_to_fit();
   }
 
   // The object in index slot `slot` lives here.
-  void Add(uint32_t slot) {
+  void Add(uint32_t slot, uint64_t bytes) {
     slots_.push_back(slot);
     ++live_;
+    live_bytes_ += bytes;
   }
-  void Remove() { --live_; }
+  void Remove(uint64_t bytes) {
+    --live_;
+    live_bytes_ -= bytes;
+  }
   size_t live() const { return live_; }
+  // It is worth less than what it costs: nothing will be placed here, and
+  // moving the rest elsewhere frees at least four times what is moved.
+  bool sparse() const {
+    const uint64_t places = live_bytes_ + live_ * kAlignmentBytes;
+    return !open() && live_ > 0 && places <= size_bytes_ / 4;
+  }
   // Slots of those that live here, and of some that did.  Once it is closed, of
   // each only once.
   const std::vector<uint32_t>& slots() const { return slots_; }
 
-  size_t held = 0;         // Live ones that are held.
-  bool evictable = false;  // The eviction policy knows it.
+  size_t held = 0;  // Live ones that are held.
+  EvictionEntry eviction;
   // The store's one description of the segment, while somebody needs it.
   std::weak_ptr<SegmentFile> shared;
 
@@ -83,6 +99,7 @@ class Slab {
   Mapping memory_;
   uint64_t end_bytes_ = 0;
   size_t live_ = 0;
+  uint64_t live_bytes_ = 0;
   std::vector<uint32_t> slots_;
 };
 

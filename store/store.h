@@ -193,6 +193,9 @@ class Store {
   virtual std::string SegmentPath(const ObjectRef& object) = 0;
   // All objects in `state`, in the order of their numbers.
   virtual std::vector<ObjectRef> List(ObjectState state) = 0;
+  // Info and InUse of those of `objects` that are in `state`, in their order.
+  virtual std::vector<ListedObject> Describe(std::span<const ObjectRef> objects,
+                                             ObjectState state) = 0;
 
   // --- the whole ---
 

@@ -159,6 +159,10 @@ class HeldUpStore : public Store {
   std::vector<ObjectRef> List(ObjectState state) override {
     return store_->List(state);
   }
+  std::vector<ListedObject> Describe(std::span<const ObjectRef> objects,
+                                     ObjectState state) override {
+    return store_->Describe(objects, state);
+  }
   Usage GetUsage() override { return store_->GetUsage(); }
   nlohmann::json StatusJson() override { return store_->StatusJson(); }
   void SetStatusSource(const std::string& name,

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <vitrine/object_id.h>
 
 #include <array>
 #include <atomic>
@@ -123,10 +124,10 @@ class IndexWriterTest : public testing::Test {
   std::string path() const { return scratch_.path() + "/index"; }
   uint32_t Publish(uint64_t number) {
     Result<uint32_t> slot =
-        writer_->Publish(IdOf(number), {.segment = number,
-                                        .offset = 0,
-                                        .size_bytes = number * 10,
-                                        .flags = kSlotReadableByAll});
+        writer_->Publish(IdOf(number).text(), {.segment = number,
+                                               .offset = 0,
+                                               .size_bytes = number * 10,
+                                               .flags = kSlotReadableByAll});
     EXPECT_TRUE(slot) << slot.error().ToString();
     return slot ? *slot : kNoSlot;
   }
@@ -155,7 +156,7 @@ TEST_F(IndexWriterTest, AnUnusableDirectoryIsAnError) {
 
 TEST_F(IndexWriterTest, AnIdIsPublishedOnce) {
   Publish(1);
-  Result<uint32_t> again = writer_->Publish(IdOf(1), {});
+  Result<uint32_t> again = writer_->Publish(IdOf(1).text(), {});
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().code, Code::kAlreadyExists);
   EXPECT_EQ(Reader(*writer_).Find(IdOf(1))->segment, 1u);
@@ -213,6 +214,20 @@ TEST_F(IndexWriterTest, MarkedObjectsAreNotFoundUntilUnmarked) {
   writer_->Unmark(slot);
   ASSERT_TRUE(reader.Find(IdOf(1)));
   EXPECT_EQ(reader.Find(IdOf(1))->size_bytes, 10u);
+}
+
+TEST_F(IndexWriterTest, OnlyWhatIsMarkedMovesAndItsPinsAreOthers) {
+  const uint32_t slot = Publish(1);
+  const Reader reader(*writer_);
+  writer_->Move(slot, 7, 64);
+  EXPECT_EQ(reader.Find(IdOf(1))->segment, 1u);
+  writer_->MarkEvicting(slot);
+  const uint64_t pin = writer_->PinOf(slot);
+  writer_->Move(slot, 7, 64);
+  EXPECT_EQ(reader.Find(IdOf(1))->segment, 7u);
+  EXPECT_EQ(reader.SlotAt(slot).offset.load(), 64u);
+  EXPECT_NE(writer_->PinOf(slot), pin);
+  writer_->Move(kNoSlot - 1, 8, 0);  // Unknown slots are ignored.
 }
 
 TEST_F(IndexWriterTest, GenerationsOnlyGrow) {
@@ -295,7 +310,7 @@ TEST_F(IndexWriterTest, WhatIsPinnedIsNeverEvicted) {
     if (live.size() < kIds / 2 + step % 4 && taken.count(segment) == 0) {
       bytes[segment].store(step, std::memory_order_relaxed);
       Result<uint32_t> slot =
-          writer_->Publish(IdOf(segment % kIds), {segment, 0, step, 0});
+          writer_->Publish(IdOf(segment % kIds).text(), {segment, 0, step, 0});
       if (slot) {
         live.push_back({*slot, segment});
         taken.insert(segment);
@@ -337,7 +352,7 @@ TEST(IndexWriterOnFullTmpfsTest, NoMemoryIsAnErrorAndNotASignal) {
   std::optional<Error> error;
   uint32_t last_slot = kNoSlot;
   while (!error) {
-    Result<uint32_t> slot = writer->Publish(IdOf(count), {});
+    Result<uint32_t> slot = writer->Publish(IdOf(count).text(), {});
     if (slot) {
       last_slot = *slot;
       ++count;
@@ -348,7 +363,7 @@ TEST(IndexWriterOnFullTmpfsTest, NoMemoryIsAnErrorAndNotASignal) {
   EXPECT_EQ(error->code, Code::kOutOfMemory);
   EXPECT_EQ(count, 2 * 32768u);
   writer->Remove(last_slot);
-  EXPECT_TRUE(writer->Publish(IdOf(count), {}));
+  EXPECT_TRUE(writer->Publish(IdOf(count).text(), {}));
   const ScratchMount small("tmpfs", "size=1M");
   Result<IndexWriter> none = IndexWriter::Create(small.path() + "/index");
   ASSERT_FALSE(none);

@@ -37,6 +37,22 @@ ObjectInfo InfoOf(uint64_t number, const std::string& id) {
                     .hold = false};
 }
 
+Status Remove(Journal& journal, uint64_t number) {
+  return journal.RecordRemoved({&number, 1}, SealedRecordBytes("a", {}, false));
+}
+
+// In a slab, sealed a second after the one before.
+ObjectInfo SmallOf(uint64_t number, const std::string& id, int64_t second = 0) {
+  ObjectInfo info = InfoOf(number, id);
+  info.slab = 5;
+  info.offset_bytes = 64 * number;
+  info.size_bytes = info.charged_bytes = 60 + number;
+  info.sealed_ns += second * 1'000'000'000;
+  info.created_ns = info.modified_ns = info.used_ns = info.sealed_ns;
+  info.use_count = 0;
+  return info;
+}
+
 void ExpectSame(const ObjectInfo& a, const ObjectInfo& b) {
   EXPECT_EQ(a.number, b.number);
   EXPECT_EQ(a.id, b.id);
@@ -53,6 +69,8 @@ void ExpectSame(const ObjectInfo& a, const ObjectInfo& b) {
   EXPECT_EQ(a.used_ns, b.used_ns);
   EXPECT_EQ(a.use_count, b.use_count);
   EXPECT_EQ(a.hold, b.hold);
+  EXPECT_EQ(a.slab, b.slab);
+  EXPECT_EQ(a.offset_bytes, b.offset_bytes);
 }
 
 class JournalTest : public testing::Test {
@@ -146,10 +164,10 @@ TEST_F(JournalTest, AWholeRecordThatMakesNoSenseIsCorruption) {
   JournaledObject bad{InfoOf(1, "a"), {{"vitrine.state", "forged"}}};
   SetBytes(head + *EncodeSealed(bad.info, bad.metadata));
   EXPECT_EQ(CodeOfOpen(), Code::kCorruption);
-  // A framed payload that is no FlatBuffer: the frame of an empty one.
-  std::string empty(12, '\0');
-  const uint64_t checksum_of_nothing = 0x2d06'8005'38d3'94c2;
-  std::memcpy(empty.data() + 4, &checksum_of_nothing, 8);
+  // An empty payload, well framed.
+  std::string empty(8, '\0');
+  const uint32_t checksum_of_nothing = 0x38d3'94c2;
+  std::memcpy(empty.data() + 4, &checksum_of_nothing, 4);
   SetBytes(head + empty);
   EXPECT_EQ(CodeOfOpen(), Code::kCorruption);
 }
@@ -201,15 +219,15 @@ TEST_F(JournalTest, RemovedAndHeldTwiceIsAsOnce) {
   {
     Objects objects;
     Journal journal = Open(&objects);
-    ASSERT_TRUE(journal.RecordRemoved(5));
+    ASSERT_TRUE(Remove(journal, 5));
     ASSERT_TRUE(journal.RecordHold(5, true));
     ASSERT_TRUE(journal.RecordSealed(InfoOf(1, "a"), {}));
     ASSERT_TRUE(journal.RecordSealed(InfoOf(1, "a"), {}));
     ASSERT_TRUE(journal.RecordSealed(InfoOf(2, "b"), {}));
     ASSERT_TRUE(journal.RecordHold(2, true));
     ASSERT_TRUE(journal.RecordHold(2, true));
-    ASSERT_TRUE(journal.RecordRemoved(1));
-    ASSERT_TRUE(journal.RecordRemoved(1));
+    ASSERT_TRUE(Remove(journal, 1));
+    ASSERT_TRUE(Remove(journal, 1));
   }
   const Objects objects = Replayed();
   ASSERT_EQ(objects.size(), 1u);
@@ -249,6 +267,95 @@ TEST_F(JournalTest, EverythingComesBack) {
   ExpectSame(objects.at(UINT64_MAX).info, held);
 }
 
+TEST_F(JournalTest, SmallObjectsComeBackWhateverTheyShare) {
+  std::vector<ObjectInfo> infos;
+  for (uint64_t number = 6; number < 606; ++number) {
+    infos.push_back(SmallOf(number, std::to_string(number)));
+  }
+  infos.push_back(SmallOf(606, std::string(255, 'n'), 1));
+  infos.back().hold = true;
+  infos.push_back(SmallOf(UINT64_MAX, "used", 1));
+  infos.back().use_count = 7;
+  infos.back().used_ns -= 1000;  // Clocks are set back.
+  infos.push_back(SmallOf(608, "others", 1));
+  infos.back().uid = infos.back().gid = UINT32_MAX;
+  infos.push_back(SmallOf(3, "empty", 2));
+  infos.back().size_bytes = infos.back().charged_bytes = 0;
+  {
+    Objects objects;
+    Journal journal = Open(&objects);
+    ASSERT_TRUE(journal.RecordSealedInSlabs(infos));
+    const uint64_t gone[] = {6, 7, 599};
+    ASSERT_TRUE(journal.RecordRemoved(gone, 0));
+  }
+  const Objects replayed = Replayed();
+  EXPECT_EQ(replayed.size(), infos.size() - 3);
+  for (const ObjectInfo& info : infos) {
+    const auto found = replayed.find(info.number);
+    if (found != replayed.end()) ExpectSame(found->second.info, info);
+  }
+  EXPECT_EQ(replayed.count(7) + replayed.count(599), 0u);
+}
+
+TEST_F(JournalTest, ASmallObjectTakesFewBytes) {
+  Objects objects;
+  Journal journal = Open(&objects);
+  const uint64_t before = journal.size_bytes();
+  const ObjectInfo one = SmallOf(6, "0123456789abcdef");
+  ASSERT_TRUE(journal.RecordSealedInSlabs({&one, 1}));
+  EXPECT_LE(journal.size_bytes() - before, 64u);
+}
+
+TEST_F(JournalTest, SmallObjectsThatMakeNoSenseAreCorruption) {
+  const ObjectInfo infos[] = {SmallOf(6, "a"), SmallOf(7, "b")};
+  const std::string record = *EncodeSealedInSlab(infos);
+  const std::string payload = record.substr(8);
+  ASSERT_TRUE(DecodeRecord(payload));
+  for (size_t size = 0; size < payload.size(); ++size) {
+    EXPECT_FALSE(DecodeRecord(payload.substr(0, size))) << size;
+  }
+  EXPECT_FALSE(DecodeRecord(payload + "x"));
+  std::mt19937_64 random(3);
+  for (int round = 0; round < 20000; ++round) {
+    std::string bad = payload;
+    for (int flips = 0; flips < 3; ++flips) {
+      bad[1 + random() % (bad.size() - 1)] = static_cast<char>(random());
+    }
+    const auto record_or_error = DecodeRecord(bad);
+    if (record_or_error) continue;
+    EXPECT_EQ(record_or_error.error().code, Code::kCorruption);
+  }
+  for (const char* bad : {"\x03halves", "\x04short", "\x05", "\xff"}) {
+    EXPECT_FALSE(DecodeRecord(bad));
+  }
+}
+
+TEST_F(JournalTest, ARewriteKeepsSmallObjects) {
+  Objects objects;
+  Journal journal = Open(&objects);
+  std::vector<ObjectInfo> infos;
+  for (uint64_t number = 6; number < 1006; ++number) {
+    infos.push_back(SmallOf(number, std::to_string(number),
+                            static_cast<int64_t>(number / 300)));
+    ASSERT_TRUE(journal.RecordSealedInSlabs({&infos.back(), 1}));
+  }
+  const ObjectInfo own = InfoOf(2000, "own");
+  const uint64_t size_bytes = journal.size_bytes();
+  ASSERT_TRUE(journal.Rewrite([&](const Journal::Visitor& visit) {
+    for (const ObjectInfo& info : infos) {
+      if (info.number == 500) visit(own, {{"k", "v"}});
+      visit(info, {});
+    }
+  }));
+  EXPECT_LT(journal.size_bytes(), size_bytes);
+  const Objects replayed = Replayed();
+  EXPECT_EQ(replayed.size(), infos.size() + 1);
+  for (const ObjectInfo& info : infos) {
+    ExpectSame(replayed.at(info.number).info, info);
+  }
+  ExpectSame(replayed.at(2000).info, own);
+}
+
 TEST_F(JournalTest, TheMostMetadataThereCanBeComesBack) {
   Metadata metadata;
   for (size_t entry = 0; entry < kMaxMetadataBytes / 3; ++entry) {
@@ -274,7 +381,7 @@ TEST_F(JournalTest, ARewriteKeepsWhatLives) {
   for (uint64_t number = 2; !journal.WantsRewrite(); ++number) {
     ASSERT_LT(number, 10000u);
     ASSERT_TRUE(journal.RecordSealed(InfoOf(number, "b"), {}));
-    ASSERT_TRUE(journal.RecordRemoved(number));
+    ASSERT_TRUE(Remove(journal, number));
   }
   ObjectInfo live = InfoOf(1, "a");
   live.hold = true;
@@ -326,7 +433,7 @@ TEST_F(JournalTest, KilledAtAnyMomentNothingThatWasRecordedIsLost) {
         ++last;
         const std::string id = std::to_string(last);
         if (!journal.RecordSealed(InfoOf(last, id), {})) ::_exit(1);
-        if (last > 10 && !journal.RecordRemoved(last - 10)) ::_exit(1);
+        if (last > 10 && !Remove(journal, last - 10)) ::_exit(1);
         if (::write(writer.get(), &last, 8) != 8) ::_exit(1);
         if (last % 7 != 0) continue;
         const uint64_t first = last > 9 ? last - 9 : 1;
@@ -405,7 +512,7 @@ TEST_F(JournalOnFullTmpfsTest, EveryLiveObjectCanBeRemovedWhenItIsFull) {
   ASSERT_TRUE(journal);
   EXPECT_EQ(objects.size(), sealed);
   for (uint64_t live = 0; live < sealed; ++live) {
-    ASSERT_TRUE(journal->RecordRemoved(live)) << live << " of " << sealed;
+    ASSERT_TRUE(Remove(*journal, live)) << live << " of " << sealed;
   }
   journal = Journal::Open(path, &objects);
   ASSERT_TRUE(journal);
