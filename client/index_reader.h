@@ -5,6 +5,7 @@
 #include <vitrine/result.h>
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "schema/base/mapping.h"
@@ -46,6 +47,11 @@ class IndexReader {
   const std::atomic<uint32_t>& VersionOf(uint32_t bucket) const {
     return buckets_[bucket].version;
   }
+
+  // Brings what Find will read of these into the cache, all at once: among
+  // millions each would be a miss of its own.  At most kMostPrefetched.
+  void Prefetch(std::span<const std::string_view> ids) const;
+  static constexpr size_t kMostPrefetched = 32;
 
   // Step 4.  The caller has made the object undroppable before, by a seq_cst
   // store of a pin or by a mapping.
