@@ -54,8 +54,27 @@ int64_t SealOne(const Settings& settings, P& peer, uint64_t number,
   return end - start;
 }
 
+// The same with a put in one call, which makes, fills and seals it.
+template <OneCallPutPeer P>
+int64_t PutOne(const Settings& settings, P& peer, uint64_t number,
+               HandoverPage* page) {
+  const auto id = P::MakeId(number);
+  const std::vector<std::byte> bytes(settings.size_bytes);
+  WaitUntilAtLeast(page->begun, number + 1);
+  SleepMicroseconds(300);  // Until it sleeps.
+  const int64_t start = NowNs();
+  peer.Put(id, bytes);
+  WaitUntilAtLeast(page->returned, number + 1);
+  const int64_t end = page->returned_at_ns.load(std::memory_order_relaxed);
+  peer.Delete(std::vector{id});
+  return end - start;
+}
+
+// `hand_over` does one hand-over and says how long it took.
 template <WaitPeer P>
-void RunHandover(const Settings& settings) {
+void RunHandover(const Settings& settings, const char* what,
+                 int64_t (*hand_over)(const Settings&, P&, uint64_t,
+                                      HandoverPage*)) {
   const uint64_t in_one = settings.quick ? 30 : 200;
   const auto repetitions = static_cast<uint64_t>(settings.repetitions);
   auto* page = AllocateSharedArray<HandoverPage>(1);
@@ -71,13 +90,22 @@ void RunHandover(const Settings& settings) {
     for (uint64_t j = 0; j < in_one; ++j, ++number) {
       processes.CheckAlive();
       times.push_back(
-          static_cast<double>(SealOne<P>(settings, peer, number, page)));
+          static_cast<double>(hand_over(settings, peer, number, page)));
     }
     if (i > 0) values.push_back(Median(times));
   }
   processes.WaitForAll();
-  Print(settings, {"seal until a get returns", settings.size_bytes, "ns",
-                   std::move(values)});
+  Print(settings, {what, settings.size_bytes, "ns", std::move(values)});
+}
+
+template <WaitPeer P>
+void RunHandover(const Settings& settings) {
+  RunHandover<P>(settings, "seal until a get returns", SealOne<P>);
+  if constexpr (OneCallPutPeer<P>) {
+    if (settings.size_bytes <= P::kMaxOneCallPutBytes) {
+      RunHandover<P>(settings, "put until a get returns", PutOne<P>);
+    }
+  }
 }
 
 }  // namespace vitrine

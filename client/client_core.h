@@ -11,6 +11,7 @@
 #include <vitrine/object_id.h>
 #include <vitrine/result.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -54,7 +55,11 @@ class HeldSession {
 // Thread-safe.
 class ClientCore : private ForkListener {
  public:
-  ClientCore() : fork_generation_(ForkGeneration()), registration_(this) {}
+  // `spin`: how long waits spin before they sleep.
+  explicit ClientCore(std::chrono::nanoseconds spin = {})
+      : fork_generation_(ForkGeneration()), spin_(spin), registration_(this) {}
+
+  std::chrono::nanoseconds spin() const { return spin_; }
 
   bool IsForked() const { return fork_generation_ != ForkGeneration(); }
   // kForked, or nothing.
@@ -120,6 +125,7 @@ class ClientCore : private ForkListener {
   void UnlockAfterFork() NO_THREAD_SAFETY_ANALYSIS;
 
   const uint64_t fork_generation_;
+  const std::chrono::nanoseconds spin_;
   ClientStripes stripes_;
   PutFailures put_failures_;  // Locks itself.
 

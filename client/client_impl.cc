@@ -1,5 +1,6 @@
 #include "client/client_impl.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <utility>
@@ -9,6 +10,9 @@ namespace {
 
 // If the process's own cannot be read, nobody else may see its objects.
 constexpr mode_t kStrictUmask = 077;
+
+// Cannot overflow when it is added to the time.
+constexpr std::chrono::microseconds kLongestSpin = std::chrono::hours(1);
 
 // umask(2) would change it for a moment, for all threads.
 mode_t ReadUmask() {
@@ -37,8 +41,12 @@ std::vector<std::string> PathsToTry(const ConnectOptions& options) {
 
 Result<std::shared_ptr<ClientImpl>> ClientImpl::Connect(
     const ConnectOptions& options) {
-  std::shared_ptr<ClientImpl> impl(
-      new ClientImpl(std::make_shared<ClientCore>(), options, ReadUmask()));
+  if (options.spin.count() < 0) {
+    return Error{Code::kInvalidArgument, "spinning for less than nothing"};
+  }
+  std::shared_ptr<ClientImpl> impl(new ClientImpl(
+      std::make_shared<ClientCore>(std::min(options.spin, kLongestSpin)),
+      options, ReadUmask()));
   auto connected =
       impl->keeper_.Start(PathsToTry(options), DeadlineAfter(options.timeout));
   if (!connected) return connected.error();

@@ -41,6 +41,8 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
   Result<bool> Contains(const ObjectId& id);
   // The object if it is sealed now; empty: it is not.
   Result<std::optional<Object>> GetNow(const ObjectId& id);
+  // Returns when `id` may be sealed, or at the deadline.
+  Status AwaitSeal(const ObjectId& id, Deadline deadline);
   // Some thread waits in the store until `need` of `ids` (at most
   // kMaxIdsPerRequest) are sealed, and says what it saw.
   Result<std::vector<protocol::WaitState>> WaitInStore(

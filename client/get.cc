@@ -1,4 +1,4 @@
-// Get and Contains: the index first; the store only to wait.
+// Get and Contains, by the index alone; and waits in the store.
 #include <utility>
 
 #include "client/client_impl.h"
@@ -66,11 +66,21 @@ Result<Object> ClientImpl::Get(const ObjectId& id, Timeout timeout) {
     if (!object) return object.error();
     if (object->has_value()) return std::move(**object);
     if (RemainingMs(deadline) == 0) return NotThere(id, timeout);
-    auto states = WaitInStore({id.text()}, 1, deadline, false);
-    if (!states) return states.error();
+    auto waited = AwaitSeal(id, deadline);
+    if (!waited) return waited.error();
     // It may be evicted or deleted again before it is found in the index.
     backoff.Pause();
   }
+}
+
+Status ClientImpl::AwaitSeal(const ObjectId& id, Deadline deadline) {
+  auto session = core_->Current();
+  if (!session) return session.error();
+  const auto outcome =
+      (*session)->waits().Await(id.text(), core_->spin(), deadline);
+  if (outcome != IndexWaits::Outcome::kEnded) return {};
+  return Error{Code::kDisconnected,
+               "the store at " + (*session)->path() + " went away"};
 }
 
 Result<bool> ClientImpl::Contains(const ObjectId& id) {

@@ -126,6 +126,10 @@ IndexReader::Outcome IndexReader::Walk(const IndexKey& key, uint32_t head,
   return Outcome::kAbsent;
 }
 
+uint32_t IndexReader::BucketOf(std::string_view id) const {
+  return IndexBucketOf(MakeIndexKey(id, seed_), bucket_count_);
+}
+
 bool IndexReader::StillTrue(const Entry& entry) const {
   return slots_[entry.slot].word.load(std::memory_order_seq_cst) ==
              entry.word &&

@@ -41,6 +41,13 @@ class IndexReader {
   // Steps 1 and 2 of the reader.  `*entry` is set if it says kFound.
   Outcome Find(std::string_view id, Entry* entry) const;
 
+  // The bucket of `id`.
+  uint32_t BucketOf(std::string_view id) const;
+  // Changes whenever the bucket's chain does; a futex.
+  const std::atomic<uint32_t>& VersionOf(uint32_t bucket) const {
+    return buckets_[bucket].version;
+  }
+
   // Brings what Find will read of these into the cache, all at once: among
   // millions each would be a miss of its own.  At most kMostPrefetched.
   void Prefetch(std::span<const std::string_view> ids) const;

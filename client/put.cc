@@ -53,8 +53,9 @@ Status ClientImpl::PutBy(Status (RingWriter::*by_ring)(const SmallPut&),
     auto ring = RingFor(session, bytes.size(), options, *mode);
     if (!ring) return ring.error();
     if (*ring != nullptr) {
-      return ((*ring)->*by_ring)(
+      Status put = ((*ring)->*by_ring)(
           SmallPut{id, bytes, *mode, options.timeout.milliseconds()});
+      if (put || put.error().code != RingWriter::kWouldWaitTooLong) return put;
     }
   }
   return PutDirectly(id, bytes, options, *mode);

@@ -1,16 +1,12 @@
 // How RingWriter waits for answers.
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
-#include <climits>
 #include <thread>
 #include <utility>
 
 #include "client/ring_writer.h"
 #include "client/spin_lock.h"
+#include "schema/base/futex.h"
 
 namespace vitrine {
 namespace {
@@ -35,26 +31,16 @@ uint32_t FirstSpinNs() {
   return std::thread::hardware_concurrency() > 1 ? kLongestSpinNs : 0;
 }
 
-// Not FUTEX_PRIVATE: the store wakes.
-long Futex(std::atomic<uint32_t>* word, int operation, uint32_t value,
-           const timespec* timeout) {
-  return ::syscall(SYS_futex, word, operation, value, timeout, nullptr, 0);
-}
-
-timespec ToTimespec(std::chrono::nanoseconds time) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
-  return timespec{static_cast<time_t>(seconds.count()),
-                  static_cast<long>((time - seconds).count())};
-}
-
 }  // namespace
 
 RingWriter::RingWriter(Mapping mapping, PrivateFd bell, PutFailures* failures,
-                       std::function<void()> on_nonsense)
+                       std::function<void()> on_nonsense,
+                       std::chrono::nanoseconds spin)
     : mapping_(std::move(mapping)),
       ring_(reinterpret_cast<SubmissionRing*>(mapping_.data())),
       bell_(std::move(bell)),
       failures_(failures),
+      shortest_spin_(spin),
       on_nonsense_(std::move(on_nonsense)),
       fork_generation_(ForkGeneration()),
       spin_ns_(FirstSpinNs()) {}
@@ -94,11 +80,13 @@ bool RingWriter::IsAnswered(uint32_t seen) const {
 // Longer the next time if it was worth it, else shorter.
 bool RingWriter::SpinForAnswer(uint32_t seen) {
   const uint32_t usual_ns = spin_ns_.load(std::memory_order_relaxed);
-  if (usual_ns == 0) return IsAnswered(seen);
+  if (usual_ns == 0 && shortest_spin_.count() == 0) return IsAnswered(seen);
   const uint32_t waits = waits_.fetch_add(1, std::memory_order_relaxed);
   const bool probes = waits % kWaitsPerProbe == 0;
   const uint32_t budget_ns = probes ? kLongestSpinNs : usual_ns;
-  const auto until = Clock::now() + std::chrono::nanoseconds(budget_ns);
+  const auto until =
+      Clock::now() +
+      std::max(std::chrono::nanoseconds(budget_ns), shortest_spin_);
   do {
     for (int i = 0; i < kSpinsPerLook; ++i) {
       if (IsAnswered(seen)) {
@@ -120,18 +108,15 @@ void RingWriter::SleepForAnswer(uint32_t seen, Deadline deadline) {
     time = std::clamp<std::chrono::nanoseconds>(
         deadline - Clock::now(), std::chrono::nanoseconds(0), kLongestSleep);
   }
-  const timespec timeout = ToTimespec(time);
   ring_->waiters.fetch_add(1, std::memory_order_seq_cst);
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (!IsAnswered(seen)) {
     // However it ends, the caller looks again.
-    Futex(&ring_->answered, FUTEX_WAIT, seen, &timeout);
+    SleepOnFutex({&ring_->answered, seen}, time);
   }
   ring_->waiters.fetch_sub(1, std::memory_order_seq_cst);
 }
 
-void RingWriter::WakeWaiters() {
-  Futex(&ring_->answered, FUTEX_WAKE, INT_MAX, nullptr);
-}
+void RingWriter::WakeWaiters() { WakeFutex(&ring_->answered); }
 
 }  // namespace vitrine

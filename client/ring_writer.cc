@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -53,6 +54,16 @@ Result<Mapping> MapRing(int fd) {
   return mapping;
 }
 
+Error WouldWait() {
+  return Error{RingWriter::kWouldWaitTooLong,
+               "records before it may wait for longer than it may"};
+}
+
+// So that no limit is the longest.
+int64_t Comparable(int64_t timeout_ms) {
+  return timeout_ms < 0 ? std::numeric_limits<int64_t>::max() : timeout_ms;
+}
+
 bool IsFailure(uint32_t answer) { return (answer & ~0xffU) == kRecordFailed; }
 
 bool MakesSense(uint32_t answer) {
@@ -80,7 +91,7 @@ Status ToStatus(uint32_t answer, const ObjectId& id) {
 
 Result<std::unique_ptr<RingWriter>> RingWriter::Open(
     const PrivateFd& ring, PrivateFd bell, PutFailures* failures,
-    std::function<void()> on_nonsense) {
+    std::function<void()> on_nonsense, std::chrono::nanoseconds spin) {
   auto sound = CheckRing(ring.get());
   if (!sound) return sound.error();
   sound = CheckBell(bell.get());
@@ -91,8 +102,9 @@ Result<std::unique_ptr<RingWriter>> RingWriter::Open(
   if (fresh->submitted.load() != 0 || fresh->answered.load() != 0) {
     return Corrupt("the submission ring is not a new one");
   }
-  return std::unique_ptr<RingWriter>(new RingWriter(
-      std::move(*mapping), std::move(bell), failures, std::move(on_nonsense)));
+  return std::unique_ptr<RingWriter>(
+      new RingWriter(std::move(*mapping), std::move(bell), failures,
+                     std::move(on_nonsense), spin));
 }
 
 RingWriter::~RingWriter() {
@@ -144,8 +156,11 @@ Result<uint64_t> RingWriter::Append(const SmallPut& put, Waiter* waiter) {
   uint64_t end = 0;
   {
     MutexLock lock(mutex_);
-    if (!crowded_ && MakeRoom(bytes)) end = Write(put, bytes, waiter);
+    const bool room = !crowded_ && MakeRoom(bytes);
+    const bool would_wait = !over_.has_value() && WouldWaitTooLong(put);
     if (over_.has_value()) return *over_;
+    if (would_wait) return WouldWait();
+    if (room) end = Write(put, bytes, waiter);
   }
   if (end == 0) return AppendInTurn(put, waiter);
   RingBell(end);
@@ -160,8 +175,10 @@ Result<uint64_t> RingWriter::AppendInTurn(const SmallPut& put, Waiter* waiter) {
     {
       MutexLock lock(mutex_);
       const bool room = MakeRoom(bytes);
-      crowded_ = !room && !over_.has_value();
+      const bool would_wait = !over_.has_value() && WouldWaitTooLong(put);
+      crowded_ = !room && !would_wait && !over_.has_value();
       if (over_.has_value()) return *over_;
+      if (would_wait) return WouldWait();
       if (room) {
         const uint64_t end = Write(put, bytes, waiter);
         RingBell(end);
@@ -173,6 +190,12 @@ Result<uint64_t> RingWriter::AppendInTurn(const SmallPut& put, Waiter* waiter) {
     auto awaited = AwaitCollected(count, kNoDeadline);
     if (!awaited) return awaited.error();
   }
+}
+
+bool RingWriter::WouldWaitTooLong(const SmallPut& put) {
+  if (Comparable(put.timeout_ms) >= longest_timeout_ms_) return false;
+  Collect();  // They may be answered meanwhile.
+  return appended_ != collected_;
 }
 
 bool RingWriter::HasRoom(uint64_t record_bytes) const {
@@ -204,6 +227,10 @@ uint64_t RingWriter::Write(const SmallPut& put, uint64_t record_bytes,
     std::memcpy(at + sizeof(header) + id.size(), put.data.data(),
                 put.data.size());
   }
+  const int64_t timeout_ms = Comparable(put.timeout_ms);
+  longest_timeout_ms_ = appended_ == collected_
+                            ? timeout_ms
+                            : std::max(longest_timeout_ms_, timeout_ms);
   records_[appended_ % kRingResults] =
       Record{submitted_, submitted_ + record_bytes,
              static_cast<uint32_t>(id.size()), waiter};

@@ -13,7 +13,10 @@
 //  (3) Of what the store could have written, only `answered`, `results` and
 //      the ids of pipelined records are read, each checked.  What makes no
 //      sense ends the ring.
-//  (4) A forked child touches neither the ring (it is not even mapped there)
+//  (4) The store answers in the order of the ring, so a record waits as long as
+//      those before it may.  Hence none goes behind one that may wait longer
+//      for space than itself.
+//  (5) A forked child touches neither the ring (it is not even mapped there)
 //      nor the bell.
 #ifndef VITRINE_CLIENT_RING_WRITER_H_
 #define VITRINE_CLIENT_RING_WRITER_H_
@@ -23,6 +26,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -58,15 +62,20 @@ class RingWriter {
       kRecordAlignment;
 
   // Maps the ring.  kCorruption: it is none, or the bell is none.
+  // A wait for an answer spins for at least `spin` before it sleeps.
   // `on_nonsense` is called, on any thread, when the store's answers make no
   // sense; it must not wait.
   static Result<std::unique_ptr<RingWriter>> Open(
       const PrivateFd& ring, PrivateFd bell, PutFailures* failures,
-      std::function<void()> on_nonsense);
+      std::function<void()> on_nonsense, std::chrono::nanoseconds spin = {});
 
   RingWriter(const RingWriter&) = delete;
   RingWriter& operator=(const RingWriter&) = delete;
   ~RingWriter();
+
+  // Both say kWouldWaitTooLong, and have done nothing, if (4) forbids it: then
+  // the put has to go another way.
+  static constexpr Code kWouldWaitTooLong = Code::kUnsupported;
 
   // Returns when the store has answered.  kDisconnected: the ring ended first;
   // then the object may be sealed or not.
@@ -95,13 +104,14 @@ class RingWriter {
   };
 
   RingWriter(Mapping mapping, PrivateFd bell, PutFailures* failures,
-             std::function<void()> on_nonsense);
+             std::function<void()> on_nonsense, std::chrono::nanoseconds spin);
 
   // Appends it and returns its number plus one.
   Result<uint64_t> Append(const SmallPut& put, Waiter* waiter)
       EXCLUDES(mutex_, turn_);
   Result<uint64_t> AppendInTurn(const SmallPut& put, Waiter* waiter)
       EXCLUDES(mutex_, turn_);
+  bool WouldWaitTooLong(const SmallPut& put) REQUIRES(mutex_);
   bool HasRoom(uint64_t record_bytes) const REQUIRES(mutex_);
   bool MakeRoom(uint64_t record_bytes) REQUIRES(mutex_);
   uint64_t Write(const SmallPut& put, uint64_t record_bytes, Waiter* waiter)
@@ -131,6 +141,7 @@ class RingWriter {
   SubmissionRing* const ring_;
   const PrivateFd bell_;
   PutFailures* const failures_;
+  const std::chrono::nanoseconds shortest_spin_;
   const std::function<void()> on_nonsense_;
   const uint64_t fork_generation_;
 
@@ -150,6 +161,8 @@ class RingWriter {
   uint64_t reusable_ GUARDED_BY(mutex_) = 0;   // Bytes that were collected.
   uint64_t appended_ GUARDED_BY(mutex_) = 0;   // Records.
   uint64_t collected_ GUARDED_BY(mutex_) = 0;  // Records.
+  // The longest that one which is not collected may wait for space.
+  int64_t longest_timeout_ms_ GUARDED_BY(mutex_) = 0;
   std::array<Record, kRingResults> records_ GUARDED_BY(mutex_);
 };
 

@@ -134,11 +134,12 @@ Session::Session(std::shared_ptr<ClientCore> core, const std::string& path,
     stripes_.push_back(
         std::make_unique<SessionStripe>(&core_->stripe(i), &page->stripes[i]));
   }
+  waits_ = std::make_unique<IndexWaits>(&index_, page);
   segments_ = std::make_unique<SegmentCache>(&stripes_, &page->kept_mappings);
   calls_ = std::make_unique<CallPool>(path, std::move(welcome.token), name,
                                       [this] { Break(); });
-  ring_ = std::make_unique<SessionRing>(calls_.get(), &core_->put_failures(),
-                                        [this] { Break(); });
+  ring_ = std::make_unique<SessionRing>(
+      calls_.get(), &core_->put_failures(), [this] { Break(); }, core_->spin());
 }
 
 Session::~Session() { core_->Remove(this); }
@@ -259,6 +260,7 @@ void Session::ReleaseAndUnmap(size_t number, uint64_t segment) {
 void Session::Retire() {
   calls_->Close();
   life_line_->Shutdown();
+  waits_->End();
   std::vector<std::shared_ptr<Session>> unused;
   for (const auto& own : stripes_) {
     SpinLockHolder lock(own->lock());

@@ -19,6 +19,7 @@
 #include "client/call_pool.h"
 #include "client/connection.h"
 #include "client/index_reader.h"
+#include "client/index_waits.h"
 #include "client/segment_cache.h"
 #include "client/session_ring.h"
 #include "client/session_stripe.h"
@@ -46,6 +47,7 @@ class Session {
 
   CallPool& calls() { return *calls_; }
   const IndexReader& index() const { return index_; }
+  IndexWaits& waits() { return *waits_; }
   SessionStripe& stripe(size_t number) { return *stripes_[number]; }
   SegmentCache& segments() { return *segments_; }
   SessionRing& ring() { return *ring_; }
@@ -111,6 +113,7 @@ class Session {
   const IndexReader index_;
   const Mapping page_;
   SessionStripes stripes_;
+  std::unique_ptr<IndexWaits> waits_;
   std::unique_ptr<SegmentCache> segments_;
   std::unique_ptr<CallPool> calls_;
   std::unique_ptr<SessionRing> ring_;  // After the pool it asks through.

@@ -17,9 +17,11 @@ bool MeansNone(Code code) {
 }  // namespace
 
 SessionRing::SessionRing(CallPool* calls, PutFailures* failures,
-                         std::function<void()> on_nonsense)
+                         std::function<void()> on_nonsense,
+                         std::chrono::nanoseconds spin)
     : calls_(calls),
       failures_(failures),
+      spin_(spin),
       on_nonsense_(std::move(on_nonsense)),
       fork_generation_(ForkGeneration()) {}
 
@@ -60,7 +62,7 @@ Result<std::unique_ptr<RingWriter>> SessionRing::Ask() {
     return Error{Code::kCorruption, "the store sent no submission ring"};
   }
   auto ring = RingWriter::Open(answer->fds[0], std::move(answer->fds[1]),
-                               failures_, on_nonsense_);
+                               failures_, on_nonsense_, spin_);
   if (!ring && ring.error().code == Code::kCorruption) on_nonsense_();
   return ring;
 }

@@ -4,6 +4,7 @@
 #include <vitrine/result.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -22,9 +23,10 @@ namespace vitrine {
 // the PutFailures must outlive it.
 class SessionRing {
  public:
-  // `on_nonsense`: as RingWriter has it.
+  // `on_nonsense`, `spin`: as RingWriter has them.
   SessionRing(CallPool* calls, PutFailures* failures,
-              std::function<void()> on_nonsense);
+              std::function<void()> on_nonsense,
+              std::chrono::nanoseconds spin = {});
 
   // Null: this store has none.  It stays valid as long as this lives.
   Result<RingWriter*> Get() EXCLUDES(mutex_) {
@@ -54,6 +56,7 @@ class SessionRing {
 
   CallPool* const calls_;
   PutFailures* const failures_;
+  const std::chrono::nanoseconds spin_;
   const std::function<void()> on_nonsense_;
   const uint64_t fork_generation_;
 

@@ -2,7 +2,8 @@
 //
 // One file a client, made by the store, mapped writable by that client and by
 // the store.  The store trusts none of it: every value is bounded before use,
-// and the worst a broken client can do is to keep objects from being evicted.
+// and the worst a broken client can do is to keep objects from being evicted
+// and to make the store wake where nobody waits.
 // When the client dies, the store drops the page, hence its pins.
 #ifndef VITRINE_SCHEMA_CLIENT_PAGE_H_
 #define VITRINE_SCHEMA_CLIENT_PAGE_H_
@@ -25,6 +26,12 @@ constexpr uint64_t MakePin(uint32_t slot, uint64_t generation) {
   return generation << 32 | (uint64_t{slot} + 1);
 }
 
+// The bit in ClientPage::awaited_buckets that stands for a bucket of the index.
+// Buckets share bits: one that is set in vain costs a needless system call.
+constexpr uint64_t AwaitedBit(uint32_t bucket) {
+  return uint64_t{1} << (bucket % 64);
+}
+
 struct alignas(64) PageStripe {
   // Pins at and beyond this number have never been used: a hint for the
   // store's scan, which bounds it by kPinsPerStripe.
@@ -40,6 +47,10 @@ struct ClientPage {
   // How many mappings the client keeps only for next time; the store asks for
   // them back (protocol: Recall) when they stand in the way of an eviction.
   alignas(64) std::atomic<uint32_t> kept_mappings;
+  // Threads that wait on the index, for the store's status.
+  std::atomic<uint32_t> waiters;
+  // The AwaitedBits of the buckets on which they wait (see index_layout.h).
+  std::atomic<uint64_t> awaited_buckets;
   std::array<PageStripe, kPageStripes> stripes;
 };
 

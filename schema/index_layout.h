@@ -31,6 +31,19 @@
 // A reader that meets kEvicting waits for the outcome.  These are hazard
 // pointers (Michael, 2004) across processes.
 //
+// Waiter, for an id that is not there:
+//   1. set the bucket's AwaitedBit in the own page (seq_cst); full fence.
+//   2. steps 1 and 2 of the reader; found, or busy: no wait.
+//   3. sleep on the bucket's version, a futex, as long as it is v; go to 2.
+// Publisher: after the bucket's version has changed, full fence; if the bit is
+// set in anybody's page, wake all who sleep on the version.
+// No wake-up is lost.  Of the two fences one comes first.  If it is the
+// waiter's, the publisher reads the bit and wakes: a waiter that sleeps by then
+// is woken, and one that does not finds in the kernel, which compares under the
+// lock that the waker takes, that the version is not v any more.  If it is the
+// publisher's, step 2 sees the new version, and with it the object.
+// One index serves a store for its whole life, so nobody waits on an old one.
+//
 // Memory order.  The store writes `head`, `next` and a slot's fields with
 // release; a reader loads them with acquire (or relaxed, with an acquire fence
 // before step 4), so that whoever saw something new cannot see the old word or

@@ -122,6 +122,26 @@ size_t ClientRegistry::Recall(const std::vector<uint64_t>& segments) const {
   return asked;
 }
 
+uint64_t ClientRegistry::AwaitedBuckets() const {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  uint64_t awaited = 0;
+  MutexLock lock(mutex_);
+  for (const auto& [number, entry] : clients_) {
+    awaited |=
+        PageIn(entry.page).awaited_buckets.load(std::memory_order_seq_cst);
+  }
+  return awaited;
+}
+
+uint64_t ClientRegistry::CountWaiters() const {
+  uint64_t waiters = 0;
+  MutexLock lock(mutex_);
+  for (const auto& [number, entry] : clients_) {
+    waiters += PageIn(entry.page).waiters.load(std::memory_order_relaxed);
+  }
+  return waiters;
+}
+
 nlohmann::json ClientRegistry::StatusJson() const {
   nlohmann::json clients = nlohmann::json::array();
   MutexLock lock(mutex_);
@@ -129,12 +149,13 @@ nlohmann::json ClientRegistry::StatusJson() const {
     const ClientPage& page = PageIn(entry.page);
     size_t pins = 0;
     VisitPins(page, [&pins](uint64_t) { ++pins; });
-    clients.push_back({{"name", CleanName(entry.client.name)},
-                       {"pid", entry.client.pid},
-                       {"uid", entry.client.uid},
-                       {"pins", pins},
-                       {"kept_mappings",
-                        page.kept_mappings.load(std::memory_order_relaxed)}});
+    clients.push_back(
+        {{"name", CleanName(entry.client.name)},
+         {"pid", entry.client.pid},
+         {"uid", entry.client.uid},
+         {"pins", pins},
+         {"kept_mappings", page.kept_mappings.load(std::memory_order_relaxed)},
+         {"waits", page.waiters.load(std::memory_order_relaxed)}});
   }
   return clients;
 }

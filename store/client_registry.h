@@ -57,7 +57,15 @@ class ClientRegistry {
   // were asked.
   size_t Recall(const std::vector<uint64_t>& segments) const EXCLUDES(mutex_);
 
-  // Who is connected: an array of {name, pid, uid, pins, kept_mappings}.
+  // The AwaitedBits of all clients.  The caller has published before: this
+  // begins with the publisher's fence (index_layout.h).  Takes no system call,
+  // and of each client one cache line.
+  uint64_t AwaitedBuckets() const EXCLUDES(mutex_);
+  // Threads that wait on the index, as the clients say.
+  uint64_t CountWaiters() const EXCLUDES(mutex_);
+
+  // Who is connected: an array of {name, pid, uid, pins, kept_mappings,
+  // waits}.
   nlohmann::json StatusJson() const EXCLUDES(mutex_);
 
  private:

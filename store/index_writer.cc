@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <new>
 
+#include "schema/base/futex.h"
 #include "schema/client_page.h"
 
 namespace vitrine {
@@ -99,10 +100,14 @@ IndexWriter::IndexWriter(std::string path, UniqueFd fd, Mapping mapping)
       mapping_(std::move(mapping)),
       seed_(reinterpret_cast<IndexHeader*>(mapping_.data())->seed) {}
 
-IndexBucket& IndexWriter::BucketOf(const IndexKey& key) const {
+IndexBucket& IndexWriter::BucketAt(uint32_t number) const {
   auto* buckets =
       reinterpret_cast<IndexBucket*>(mapping_.data() + kBucketsOffset);
-  return buckets[IndexBucketOf(key, kBucketCount)];
+  return buckets[number];
+}
+
+IndexBucket& IndexWriter::BucketOf(const IndexKey& key) const {
+  return BucketAt(IndexBucketOf(key, kBucketCount));
 }
 
 IndexSlot& IndexWriter::SlotAt(uint32_t slot) const {
@@ -234,6 +239,14 @@ void IndexWriter::Remove(uint32_t slot) {
   SetState(slot, SlotState::kFree);
   bucket.version.store(version + 2, std::memory_order_release);
   free_slots_.push_back(slot);
+}
+
+void IndexWriter::WakeWaiters(uint32_t slot, uint64_t awaited) const {
+  const IndexSlot& published = SlotAt(slot);
+  const IndexKey key{published.key_high.load(std::memory_order_relaxed),
+                     published.key_low.load(std::memory_order_relaxed)};
+  const uint32_t bucket = IndexBucketOf(key, kBucketCount);
+  if ((awaited & AwaitedBit(bucket)) != 0) WakeFutex(&BucketAt(bucket).version);
 }
 
 uint64_t IndexWriter::PinOf(uint32_t slot) const {

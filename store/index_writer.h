@@ -42,6 +42,10 @@ class IndexWriter {
   // Takes the slot out of its chain and frees it.
   void Remove(uint32_t slot);
 
+  // Wakes who waits for the object in this slot, if `awaited`
+  // (ClientRegistry::AwaitedBuckets) says that somebody may.
+  void WakeWaiters(uint32_t slot, uint64_t awaited) const;
+
   // What a client that pins this slot writes (MakePin).
   uint64_t PinOf(uint32_t slot) const;
   bool IsPublished(uint32_t slot) const;
@@ -57,6 +61,7 @@ class IndexWriter {
   static Result<Mapping> SetUp(int fd);
   static void Fill(IndexSlot* slot, const IndexKey& key, const Entry& entry);
 
+  IndexBucket& BucketAt(uint32_t number) const;
   IndexBucket& BucketOf(const IndexKey& key) const;
   IndexSlot& SlotAt(uint32_t slot) const;
   uint32_t FindInChain(const IndexBucket& bucket, const IndexKey& key) const;

@@ -382,7 +382,16 @@ Status ObjectTable::CommitSeal(const ObjectRef& object) {
       !ok) {
     spdlog::error("sealing: {}", ok.error().ToString());
   }
+  WakeWaiters({&object, 1});
   return Status();
+}
+
+void ObjectTable::WakeWaiters(std::span<const ObjectRef> published) {
+  const uint64_t awaited = clients_->AwaitedBuckets();
+  if (awaited == 0) return;
+  for (const ObjectRef& object : published) {
+    index_.WakeWaiters(object->slot, awaited);
+  }
 }
 
 Status ObjectTable::FillHoles(const Object& object, uint64_t most_bytes) const {

@@ -265,6 +265,8 @@ class ObjectTable {
   Status CommitSeal(const ObjectRef& object) REQUIRES(mutex_);
   // Makes it visible.
   Status Publish(const ObjectRef& object) REQUIRES(mutex_);
+  // Once for all that were just published: wakes who waits for them.
+  void WakeWaiters(std::span<const ObjectRef> published) REQUIRES(mutex_);
   // As large, and as lately changed, as an unsealed object is by now.
   void RefreshExtent(Object* object) REQUIRES(mutex_);
   // True if anybody has its segment open or mapped, as far as can be told.

@@ -175,6 +175,7 @@ size_t ObjectTable::CommitPlaced(const std::vector<ObjectRef>& placed,
   if (journaled && published < placed.size()) {
     RecordRemoved(std::span(placed).subspan(published));
   }
+  WakeWaiters(std::span(placed).first(published));
   for (size_t i = 0; i < published; ++i) {
     Notify(ObjectEventKind::kSealed, *placed[i], infos[i].id);
   }

@@ -1,23 +1,17 @@
 #include "store/ring_reader.h"
 
-#include <linux/futex.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include <climits>
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <string_view>
 
+#include "schema/base/futex.h"
 #include "store/sealed_memfd.h"
 
 namespace vitrine {
 namespace {
-
-void WakeAll(std::atomic<uint32_t>* word) {
-  ::syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
-}
 
 Error Corrupt(const char* how) { return Error{Code::kCorruption, how}; }
 
@@ -115,7 +109,7 @@ void RingReader::Answer(const std::vector<Status>& answers) {
   answered_ += static_cast<uint32_t>(answers.size());
   ring().answered.store(answered_, std::memory_order_seq_cst);
   if (ring().waiters.load(std::memory_order_seq_cst) != 0) {
-    WakeAll(&ring().answered);
+    WakeFutex(&ring().answered);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "store/server_core.h"
+#include "store/server_events.h"
 #include "store/server_listener.h"
 #include "store/server_loop.h"
 #include "store/server_stats.h"
@@ -54,6 +55,7 @@ class Server::Impl final : public Observer {
   const std::unique_ptr<Submissions> submissions_;
   const std::string socket_path_;
   server::ServerStats stats_;
+  server::EventQueue events_;
   server::ServerCore core_;
   std::thread thread_;
 };
@@ -90,7 +92,8 @@ void Server::Impl::Stop() {
 // without seeing, when he then looks at the table, what happened.
 void Server::Impl::OnEvent(const ObjectEvent& event) {
   if (stats_.waits == 0 && stats_.subscriptions == 0) return;
-  loop_->Post([this, event] { core_.OnStoreEvent(event); });
+  if (!events_.Push(event)) return;
+  loop_->Post([this] { core_.OnStoreEvents(events_.Take()); });
 }
 
 nlohmann::json Server::Impl::StatusJson() const {
@@ -109,7 +112,7 @@ nlohmann::json Server::Impl::StatusJson() const {
           {"connections", stats_.connections.load()},
           {"sessions", stats_.sessions.load()},
           {"subscriptions", stats_.subscriptions.load()},
-          {"waits", stats_.waits.load()},
+          {"waits", stats_.waits.load() + store_->clients().CountWaiters()},
           {"requests", std::move(requests)},
           {"accepted", stats_.accepted.load()},
           {"refused", stats_.refused.load()},

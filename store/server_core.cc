@@ -43,9 +43,14 @@ ServerCore::ServerCore(Parts parts, ListeningSocket listener)
                  .sessions = &sessions_,
                  .waits = &waits_}) {}
 
-void ServerCore::OnStoreEvent(const ObjectEvent& event) {
-  waits_.OnEvent(event);
-  subscriptions_.OnEvent(event);
+void ServerCore::OnStoreEvents(const EventQueue::Taken& taken) {
+  for (const ObjectEvent& event : taken.events) {
+    waits_.OnEvent(event);
+    subscriptions_.OnEvent(event);
+  }
+  if (taken.lost == 0) return;
+  waits_.LookAgain();
+  subscriptions_.OnLost(taken.lost);
 }
 
 void ServerCore::CloseAll() {

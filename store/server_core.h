@@ -10,6 +10,7 @@
 #include "store/catalog.h"
 #include "store/server_acceptor.h"
 #include "store/server_connection.h"
+#include "store/server_events.h"
 #include "store/server_loop.h"
 #include "store/server_requests.h"
 #include "store/server_sessions.h"
@@ -47,7 +48,7 @@ class ServerCore {
   ServerCore& operator=(const ServerCore&) = delete;
 
   Status Start() { return acceptor_.Start(); }
-  void OnStoreEvent(const ObjectEvent& event);
+  void OnStoreEvents(const EventQueue::Taken& taken);
   // Ends everything; nothing more is accepted.
   void CloseAll();
   const std::string& path() const { return acceptor_.path(); }

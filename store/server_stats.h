@@ -24,7 +24,8 @@ struct ServerStats {
   Counter refused = 0;           // Too many connections.
   Counter never_said_hello = 0;  // Closed for that.
   Counter protocol_errors = 0;
-  Counter events_dropped = 0;  // The subscriber did not read.
+  // Once for each subscriber: it did not read, or the loop fell behind.
+  Counter events_dropped = 0;
   Counter recalls_dropped = 0;
   std::array<Counter, static_cast<size_t>(protocol::RequestBody::MAX) + 1>
       requests = {};

@@ -71,6 +71,16 @@ void SubscriptionTable::OnEvent(const ObjectEvent& event) {
   for (const uint64_t connection : told) Pump(connection);
 }
 
+void SubscriptionTable::OnLost(uint64_t count) {
+  std::vector<uint64_t> told;
+  for (auto& [connection, subscription] : subscriptions_) {
+    subscription.lost = true;
+    stats_->events_dropped += count;
+    told.push_back(connection);
+  }
+  for (const uint64_t connection : told) Pump(connection);
+}
+
 void SubscriptionTable::Pump(uint64_t connection) {
   const auto found = subscriptions_.find(connection);
   Connection* const peer = connections_->Find(connection);

@@ -25,7 +25,8 @@ namespace vitrine::server {
 //
 // At most kMaxQueuedEvents wait for a subscriber that does not read.  Further
 // ones are dropped until it has read all that waited; then it is told so once,
-// by kOverflow, and hears again what happens from there on.
+// by kOverflow, and hears again what happens from there on.  The same goes for
+// all subscribers when this table is told too late what happened.
 //
 // On the loop's thread only.  What it is given must outlive it.
 class SubscriptionTable {
@@ -43,6 +44,8 @@ class SubscriptionTable {
   void Add(uint64_t connection, bool want_existing);
   void Remove(uint64_t connection);
   void OnEvent(const ObjectEvent& event);
+  // `count` events were lost after those that OnEvent was told.
+  void OnLost(uint64_t count);
   // The peer has read something: tell it more.
   void Pump(uint64_t connection);
   size_t size() const { return subscriptions_.size(); }

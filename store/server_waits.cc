@@ -47,6 +47,13 @@ void WaitTable::OnEvent(const ObjectEvent& event) {
   }
 }
 
+void WaitTable::LookAgain() {
+  std::vector<ObjectId> ids;
+  ids.reserve(waiters_.size());
+  for (const auto& [id, waiters] : waiters_) ids.push_back(id);
+  for (const ObjectId& id : ids) Tell(id, Look(id, /*want_gone=*/true));
+}
+
 bool WaitTable::IsOver(const Wait& wait) const {
   const size_t need = wait.request.need;
   const size_t distinct = wait.states.size();

@@ -43,6 +43,8 @@ class WaitTable {
   // `finish` will not be called.
   void Cancel(uint64_t waiter);
   void OnEvent(const ObjectEvent& event);
+  // Events were lost: asks the store about all that is waited for.
+  void LookAgain();
   size_t size() const { return waits_.size(); }
 
  private:

@@ -58,8 +58,10 @@ class Figures:
         return divide(1e3, each_ns)
 
     def handover(self, peer, pinned):
-        return self.rows.median("handover", "seal until a get returns", peer,
-                                pinned)
+        """The faster way, where there are two."""
+        times = [self.rows.median("handover", f"{kind} until a get returns",
+                                  peer, pinned) for kind in ("seal", "put")]
+        return min((t for t in times if t is not None), default=None)
 
     def put_by_ping_pong(self, pinned):
         there_and_back = divide(self.handover("futex", pinned), 0.5)

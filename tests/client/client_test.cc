@@ -453,6 +453,71 @@ TEST_F(ClientTest, ABlockedGetDelaysNobody) {
   EXPECT_EQ(woken, 20);
 }
 
+TEST_F(ClientTest, WaitingGetsAreCountedUntilTheyEnd) {
+  const auto waits = [&] {
+    const std::string status = *client_.GetStatus();
+    return status.substr(status.find("\"waits\":", status.find("server")), 9);
+  };
+  std::thread waiting(
+      [&] { EXPECT_TRUE(client_.Get(Id("late"), Timeout::Never())); });
+  EXPECT_TRUE(Eventually([&] { return waits() == "\"waits\":1"; })) << waits();
+  ASSERT_TRUE(Put("late", "now"));
+  waiting.join();
+  EXPECT_EQ(waits(), "\"waits\":0");
+}
+
+// Sealed in its own segment, in a slab, by a message, by name.
+TEST_F(ClientTest, EveryWayToSealWakesWhoWaits) {
+  Client other = store_.Connect();
+  const std::vector<std::function<void(const ObjectId&)>> ways = {
+      [&](const ObjectId& id) { ASSERT_TRUE(other.Put(id, BytesOf("small"))); },
+      [&](const ObjectId& id) {
+        ASSERT_TRUE(other.Put(id, BytesOf(Content(1, 300000))));
+      },
+      [&](const ObjectId& id) {
+        ASSERT_TRUE(other.Put(id, {}, {.metadata = {{"name", "value"}}}));
+      },
+      [&](const ObjectId& id) {
+        auto writer = other.Create(id, 0);
+        ASSERT_TRUE(writer && writer->Seal());
+      },
+      [&](const ObjectId& id) {
+        auto writer = other.Create(id, 10);
+        ASSERT_TRUE(writer);
+        std::thread([&] { (void)other.SealByName(id); }).join();
+        (void)writer->Seal();  // The mapping stood in the way.
+      }};
+  int number = 0;
+  for (const auto& seal : ways) {
+    const ObjectId id = Id("way" + std::to_string(number++));
+    std::thread waiting(
+        [&] { EXPECT_TRUE(client_.Get(id, Timeout::Milliseconds(60000))); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    seal(id);
+    waiting.join();
+  }
+}
+
+TEST_F(ClientTest, SpinningForLessThanNothingIsAMistake) {
+  ConnectOptions options = store_.Options();
+  options.spin = std::chrono::microseconds(-1);
+  EXPECT_EQ(CodeOf(Client::Connect(options)), Code::kInvalidArgument);
+}
+
+TEST_F(ClientTest, SpinningGetsAndPutsComeToTheSame) {
+  ConnectOptions options = store_.Options();
+  options.spin = std::chrono::microseconds::max();
+  auto spinner = Client::Connect(options);
+  ASSERT_TRUE(spinner);
+  std::thread waiting(
+      [&] { EXPECT_TRUE(spinner->Get(Id("late"), Timeout::Never())); });
+  ASSERT_TRUE(spinner->Put(Id("early"), BytesOf("x")));
+  ASSERT_TRUE(Put("late", "now"));
+  waiting.join();
+  EXPECT_EQ(CodeOf(spinner->Get(Id("never"), Timeout::Milliseconds(10))),
+            Code::kTimeout);
+}
+
 TEST_F(ClientTest, ThreadsThatFillAndEvictSeeNoWrongByte) {
   constexpr uint64_t kThreads = 6;
   constexpr size_t kSize = 300000;

@@ -4,7 +4,10 @@
 #include <vitrine/client.h>
 
 #include <chrono>
+#include <thread>
+#include <vector>
 
+#include "schema/base/futex.h"
 #include "tests/client/fake_store.h"
 #include "tests/client/test_store.h"
 
@@ -28,8 +31,17 @@ class HostileStoreTest : public testing::Test {
     if (!client) throw std::runtime_error(client.error().ToString());
     return *client;
   }
+  // What the client writes, as the store sees it.
+  const ClientPage* Page() {
+    auto mapping =
+        Mapping::Map(store_.page_fd(), sizeof(ClientPage), PROT_READ);
+    EXPECT_TRUE(mapping);
+    page_ = std::move(*mapping);
+    return reinterpret_cast<const ClientPage*>(page_.data());
+  }
 
   FakeStore store_;
+  Mapping page_;
 };
 
 TEST_F(HostileStoreTest, AnotherVersionIsSaidAtOnce) {
@@ -127,7 +139,23 @@ TEST_F(HostileStoreTest, ResultsForOtherIdsAreRefused) {
   });
   Client client = Connect();
   EXPECT_EQ(CodeOf(client.Delete(Id("a"))), Code::kCorruption);
+  EXPECT_EQ(CodeOf(client.GetMany(std::vector{Id("a")},
+                                  {.timeout = Timeout::Never()})),
+            Code::kCorruption);
+}
+
+TEST_F(HostileStoreTest, AnIndexThatMakesNoSenseEndsTheWait) {
+  Client client = Connect();
+  std::thread breaker([&] {
+    IndexBucket& bucket = store_.index().bucket_of("a");
+    const auto* page = Page();
+    Eventually([&] { return page->awaited_buckets != 0; });
+    bucket.head = IndexFile::kSlots;
+    bucket.version += 2;
+    WakeFutex(&bucket.version);
+  });
   EXPECT_EQ(CodeOf(client.Get(Id("a"), Timeout::Never())), Code::kCorruption);
+  breaker.join();
 }
 
 TEST_F(HostileStoreTest, AListWithoutEndEnds) {
@@ -213,10 +241,39 @@ TEST_F(HostileStoreTest, BlockedCallsEndWithTheStore) {
     Eventually([&] { return store_.requests() > 0; });
     store_.Stop();
   });
-  EXPECT_EQ(CodeOf(client.Get(Id("a"), Timeout::Never())), Code::kDisconnected);
+  EXPECT_EQ(CodeOf(client.GetMany(std::vector{Id("a")},
+                                  {.timeout = Timeout::Never()})),
+            Code::kDisconnected);
   stopper.join();
   EXPECT_TRUE(Eventually(
       [&] { return CodeOf(client.Get(Id("a"))) == Code::kDisconnected; }));
+}
+
+// Nobody but the client itself can wake who sleeps on a dead store's index.
+TEST_F(HostileStoreTest, GetsThatWaitEndWithTheStore) {
+  Client client = Connect();
+  std::vector<std::thread> waiting;
+  for (int i = 0; i < 4; ++i) {
+    waiting.emplace_back([&, i] {
+      EXPECT_EQ(
+          CodeOf(client.Get(Id("id" + std::to_string(i)), Timeout::Never())),
+          Code::kDisconnected);
+    });
+  }
+  const auto* page = Page();
+  EXPECT_TRUE(Eventually([&] { return page->waiters == 4; }));
+  store_.Stop();
+  for (std::thread& thread : waiting) thread.join();
+  EXPECT_EQ(page->waiters, 0U);
+  EXPECT_EQ(page->awaited_buckets, 0U);
+}
+
+TEST_F(HostileStoreTest, AWaitingGetAsksNobody) {
+  Client client = Connect();
+  store_.SetAnswer([](const auto&) { return Answer{.hang_up = true}; });
+  EXPECT_EQ(CodeOf(client.Get(Id("a"), Timeout::Milliseconds(20))),
+            Code::kTimeout);
+  EXPECT_EQ(store_.requests(), 0);
 }
 
 // --- and what a good one does, seen from close by ---

@@ -41,9 +41,10 @@ class RingWriterTest : public testing::Test {
     const ObjectId name = Id(id);
     return writer_->Put(SmallPut{name, BytesOf(data), 0644, 1234});
   }
-  Status PutLater(const std::string& id, const std::string& data = "data") {
+  Status PutLater(const std::string& id, const std::string& data = "data",
+                  int64_t timeout_ms = 1234) {
     const ObjectId name = Id(id);
-    return writer_->PutLater(SmallPut{name, BytesOf(data), 0644, 1234});
+    return writer_->PutLater(SmallPut{name, BytesOf(data), 0644, timeout_ms});
   }
   // Fills the ring with records that nobody answers.
   int Fill(const std::string& data) {
@@ -70,6 +71,24 @@ class RingWriterTest : public testing::Test {
   std::atomic<int> nonsense_ = 0;
   std::unique_ptr<RingWriter> writer_;
 };
+
+// --- what must not go behind others ---
+
+TEST_F(RingWriterTest, NoneGoesBehindOneThatMayWaitLonger) {
+  EXPECT_TRUE(PutLater("a", "", 100));
+  EXPECT_EQ(CodeOf(PutLater("b", "", 99)), RingWriter::kWouldWaitTooLong);
+  EXPECT_TRUE(PutLater("c", "", 100));
+  EXPECT_TRUE(PutLater("d", "", -1));  // For ever.
+  EXPECT_EQ(CodeOf(PutLater("e", "", 1 << 30)), RingWriter::kWouldWaitTooLong);
+  EXPECT_TRUE(PutLater("f", "", -1));
+  for (int i = 0; i < 3; ++i) fake_.Answer(kRecordSealed);
+  EXPECT_EQ(CodeOf(PutLater("g", "", 0)), RingWriter::kWouldWaitTooLong);
+  fake_.Answer(kRecordSealed);
+  EXPECT_TRUE(PutLater("h", "", 0));
+  std::string ids;
+  while (const auto record = fake_.Next()) ids += record->id;
+  EXPECT_EQ(ids, "acdfh");
+}
 
 // --- what is no ring ---
 

@@ -73,6 +73,32 @@ TEST_F(SmallPutTest, WhenNothingCanGoItIsOutOfMemory) {
   for (const Object& object : held) ASSERT_EQ(TextOf(object), data);
 }
 
+// One that waits without end does not keep another beyond its time.
+TEST_F(SmallPutTest, EachWaitsForRoomAsLongAsItMay) {
+  CreateOptions short_options;
+  short_options.timeout = Timeout::Milliseconds(200);
+  CreateOptions endless;
+  endless.timeout = Timeout::Never();
+  std::vector<Object> held;
+  const std::string data = Content(1, 32000);
+  for (size_t i = 0; client_.Put(Id(Name(i)), BytesOf(data), short_options);
+       ++i) {
+    held.push_back(*client_.Get(Id(Name(i))));
+  }
+  ASSERT_TRUE(client_.PutLater(Id("patient"), BytesOf(data), endless));
+  EXPECT_EQ(CodeOf(client_.Put(Id("hasty"), BytesOf(data), short_options)),
+            Code::kOutOfMemory);
+  EXPECT_EQ(CodeOf(client_.PutLater(Id("hasty"), BytesOf(data), short_options)),
+            Code::kOutOfMemory);
+  EXPECT_EQ(CodeOf(client_.Flush(Timeout::Poll())), Code::kTimeout);
+  held.clear();
+  const auto failed = client_.Flush(Timeout::Milliseconds(20000));
+  ASSERT_TRUE(failed);
+  EXPECT_TRUE(failed->empty());
+  EXPECT_TRUE(*client_.Contains(Id("patient")));
+  EXPECT_FALSE(*client_.Contains(Id("hasty")));
+}
+
 TEST_F(SmallPutTest, AKilledStoreEndsWhatIsOnItsWay) {
   std::atomic<bool> stop = false;
   std::atomic<int> put = 0;

@@ -67,6 +67,22 @@ class ClientRegistryTest : public testing::Test {
   size_t descriptors_ = 0;
 };
 
+TEST_F(ClientRegistryTest, WhatClientsWaitForIsTheUnionOfTheirPages) {
+  EXPECT_EQ(registry_.AwaitedBuckets(), 0U);
+  const FakeClient one = Add();
+  const FakeClient other = Add();
+  one.page().awaited_buckets = AwaitedBit(3) | AwaitedBit(64);
+  one.page().waiters = 2;
+  other.page().awaited_buckets = AwaitedBit(63);
+  other.page().waiters = UINT32_MAX;  // A lie hurts nobody.
+  EXPECT_EQ(registry_.AwaitedBuckets(),
+            AwaitedBit(0) | AwaitedBit(3) | AwaitedBit(63));
+  EXPECT_EQ(registry_.CountWaiters(), uint64_t{UINT32_MAX} + 2);
+  registry_.Remove(other.number);
+  EXPECT_EQ(registry_.AwaitedBuckets(), AwaitedBit(0) | AwaitedBit(3));
+  EXPECT_EQ(registry_.StatusJson()[0]["waits"], 2);
+}
+
 TEST_F(ClientRegistryTest, APageCannotBeTruncatedUnderTheStore) {
   const FakeClient client = Add();
   struct stat info {};
