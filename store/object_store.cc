@@ -64,7 +64,7 @@ Status ObjectStore::Start() {
   catalog_ = *std::move(catalog);
   auto index = IndexWriter::Create(place_->control_dir() + "/index");
   if (!index) return index.error();
-  std::map<uint64_t, JournaledObject> journaled;
+  std::vector<JournaledObject> journaled;
   auto journal = Journal::Open(place_->control_dir() + "/journal", &journaled);
   if (!journal) return journal.error();
   table_ =
@@ -95,7 +95,7 @@ Status ObjectStore::Start() {
 }
 
 Status ObjectStore::Restore(
-    const std::map<uint64_t, JournaledObject>& journaled) {
+    const std::vector<JournaledObject>& journaled) {
   auto restored = table_->Restore(journaled);
   if (!restored) return restored.error();
   budget_->ForceCharge(restored->cost_bytes + table_->Count().slab_bytes);

@@ -880,12 +880,12 @@ Status ObjectTable::RestoreOwn(Object* object,
 }
 
 Result<ObjectTable::Restored> ObjectTable::Restore(
-    const std::map<uint64_t, JournaledObject>& journaled) {
+    const std::vector<JournaledObject>& journaled) {
   MutexLock lock(mutex_);
   auto segments = segments_->ListAll();
   if (!segments) return segments.error();
   std::unordered_set<uint64_t> wanted;
-  for (const auto& [number, object] : journaled) {
+  for (const JournaledObject& object : journaled) {
     wanted.insert(object.info.segment());
   }
   for (uint64_t number : *segments) {
@@ -893,15 +893,15 @@ Result<ObjectTable::Restored> ObjectTable::Restore(
     if (wanted.contains(number)) continue;
     if (Status ok = segments_->Unlink(number); !ok) return ok.error();
   }
-  std::vector<const JournaledObject*> by_use;
+  std::vector<std::pair<int64_t, const JournaledObject*>> by_use;
   by_use.reserve(journaled.size());
-  for (const auto& [number, object] : journaled) by_use.push_back(&object);
-  std::sort(by_use.begin(), by_use.end(), [](const auto* a, const auto* b) {
-    return a->info.used_ns < b->info.used_ns;
-  });
+  for (const JournaledObject& object : journaled) {
+    by_use.emplace_back(object.info.used_ns, &object);
+  }
+  std::sort(by_use.begin(), by_use.end());
   Restored restored;
   restored.live.reserve(journaled.size());
-  for (const JournaledObject* object : by_use) {
+  for (const auto& [used_ns, object] : by_use) {
     next_number_ = std::max(next_number_, object->info.number + 1);
     if (const auto live = RestoreOne(*object); live) {
       restored.live.push_back((*live)->Info());

@@ -65,7 +65,7 @@ class ObjectTable {
     std::vector<ObjectInfo> live;
     uint64_t cost_bytes = 0;
   };
-  Result<Restored> Restore(const std::map<uint64_t, JournaledObject>& journaled)
+  Result<Restored> Restore(const std::vector<JournaledObject>& journaled)
       EXCLUDES(mutex_);
 
   void AddObserver(Observer* observer) EXCLUDES(mutex_);
