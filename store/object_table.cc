@@ -879,7 +879,7 @@ Status ObjectTable::RestoreOwn(Object* object,
   return segments_->MakeReadOnly(object->number, ReadableByAll(*object));
 }
 
-Result<ObjectTable::Restored> ObjectTable::Restore(
+Result<uint64_t> ObjectTable::Restore(
     const std::vector<JournaledObject>& journaled) {
   MutexLock lock(mutex_);
   auto segments = segments_->ListAll();
@@ -899,14 +899,12 @@ Result<ObjectTable::Restored> ObjectTable::Restore(
     by_use.emplace_back(object.info.used_ns, &object);
   }
   std::sort(by_use.begin(), by_use.end());
-  Restored restored;
-  restored.live.reserve(journaled.size());
+  uint64_t cost_bytes = 0;
   for (const auto& [used_ns, object] : by_use) {
     next_number_ = std::max(next_number_, object->info.number + 1);
     if (const auto live = RestoreOne(*object); live) {
-      restored.live.push_back((*live)->Info());
-      restored.cost_bytes += (*live)->overhead_bytes();
-      if (!(*live)->in_slab()) restored.cost_bytes += (*live)->charged_bytes();
+      cost_bytes += (*live)->overhead_bytes();
+      if (!(*live)->in_slab()) cost_bytes += (*live)->charged_bytes();
     } else if (live.error().code != Code::kNotFound &&
                live.error().code != Code::kCorruption) {
       return live.error();  // No memory, no descriptor: it may be had later.
@@ -924,7 +922,7 @@ Result<ObjectTable::Restored> ObjectTable::Restore(
     }
   }
   for (Slab* slab : EmptySlabs()) (void)DropSlab(slab);
-  return restored;
+  return cost_bytes;
 }
 
 }  // namespace vitrine
