@@ -42,6 +42,18 @@ concept OneCallPutPeer = PutPeer<P> &&
   peer.Put(id, bytes);
 };
 
+// It can put without waiting for each.
+//   PutLater  queues a put of at most kMaxPipelinedPutBytes.
+//   Flush     returns when all of them are sealed.
+template <typename P>
+concept PipelinedPutPeer = PutPeer<P> &&
+    requires(P peer, const typename P::Id& id,
+             std::span<const std::byte> bytes) {
+  { P::kMaxPipelinedPutBytes } -> std::convertible_to<size_t>;
+  peer.PutLater(id, bytes);
+  peer.Flush();
+};
+
 // Objects can be got too.  `Held` keeps one for as long as it lives; false if
 // there was none.
 template <typename P>

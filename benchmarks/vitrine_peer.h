@@ -23,6 +23,8 @@ class VitrinePeer {
   using Pending = Writer;
   static constexpr size_t kMaxOneCallPutBytes =
       std::numeric_limits<size_t>::max();
+  // What is larger is put at once.
+  static constexpr size_t kMaxPipelinedPutBytes = 32 << 10;
 
   explicit VitrinePeer(const std::string& address)
       : client_(OrDie(
@@ -34,6 +36,12 @@ class VitrinePeer {
 
   void Put(const Id& id, std::span<const std::byte> bytes) {
     OrDie(client_.Put(id, bytes));
+  }
+  void PutLater(const Id& id, std::span<const std::byte> bytes) {
+    OrDie(client_.PutLater(id, bytes));
+  }
+  void Flush() {
+    if (!OrDie(client_.Flush()).empty()) Die("a pipelined put failed");
   }
   Pending Create(const Id& id, size_t size_bytes) {
     return OrDie(client_.Create(id, size_bytes));

@@ -72,6 +72,23 @@ std::vector<double> TimeSteadyPuts(const Settings& settings, P& peer,
   return values;
 }
 
+// Of as many as keep both sides busy.
+template <PipelinedPutPeer P>
+std::vector<double> TimePipelinedPuts(const Settings& settings, P& peer,
+                                      std::span<const std::byte> bytes) {
+  const auto ids = MakeIds<P>(0, settings.quick ? 1000 : 20'000);
+  std::vector<double> values;
+  for (int i = -1; i < settings.repetitions; ++i) {
+    const int64_t start = NowNs();
+    for (const auto& id : ids) peer.PutLater(id, bytes);
+    peer.Flush();
+    const double took_ns = static_cast<double>(NowNs() - start);
+    peer.Delete(ids);
+    if (i >= 0) values.push_back(took_ns / static_cast<double>(ids.size()));
+  }
+  return values;
+}
+
 template <PutPeer P>
 void RunPut(const Settings& settings) {
   P peer(settings.address);
@@ -92,6 +109,10 @@ void RunPut(const Settings& settings) {
       peer.Put(id, source);
     };
     print("steady, one call", TimeSteadyPuts(settings, peer, in_one_call));
+  }
+  if constexpr (PipelinedPutPeer<P>) {
+    if (source.size() > P::kMaxPipelinedPutBytes) return;
+    print("steady, pipelined", TimePipelinedPuts(settings, peer, source));
   }
 }
 

@@ -82,6 +82,7 @@ void FileSystem::OnEvent(const ObjectEvent& event) {
     case ObjectEventKind::kAborted:
     case ObjectEventKind::kRenamed:
     case ObjectEventKind::kHoldChanged:
+    case ObjectEventKind::kMoved:
       break;  // The kernel keeps nothing that these change.
   }
 }

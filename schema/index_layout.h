@@ -13,8 +13,10 @@
 // Invariants:
 //  (1) Only a sealed, resident object has a slot in a chain.
 //  (2) A slot's fields other than `word` and `next` change only while the slot
-//      is in no chain and its word's state is kFree.
-//  (3) A slot's generation grows each time the slot is published.
+//      is in no chain and its word's state is kFree; `segment` and `offset`
+//      also while the state is kEvicting and nobody has the slot pinned (the
+//      object moves).
+//  (3) A slot's generation grows each time the slot is published, or moved.
 //
 // Reader (see ClientPage for pins):
 //   1. v = bucket.version (acquire); odd: the store is at work, try again.

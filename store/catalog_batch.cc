@@ -27,7 +27,9 @@ CatalogBatch::Dropped& CatalogBatch::Dropped::operator+=(const Dropped& other) {
 void CatalogBatch::AddEvent(QueuedEvent queued, bool with_history) {
   ObjectEvent& event = queued.event;
   const ObjectEventKind kind = event.kind;
-  if (with_history) {
+  if (kind == ObjectEventKind::kMoved) {
+    // Only its row tells where it is.
+  } else if (with_history) {
     EventRow row{queued.sequence,       queued.time_ns, kind,
                  event.info.number,     event.info.id,  std::nullopt,
                  event.info.size_bytes, event.info.hold};

@@ -90,6 +90,8 @@ const char* KindName(const CatalogBatch::EventRow& row) {
       return "evicted";
     case ObjectEventKind::kHoldChanged:
       return row.hold ? "held" : "unheld";
+    case ObjectEventKind::kMoved:
+      return "moved";
     case ObjectEventKind::kRenamed:
       return "renamed";
   }

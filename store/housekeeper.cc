@@ -21,13 +21,15 @@ constexpr uint64_t kHugePageBytes = 2 << 20;
 
 Housekeeper::Housekeeper(ObjectTable* table, SegmentDir* segments,
                          Orphans* orphans, MemoryBudget* budget,
-                         ClientRegistry* clients, Catalog* catalog)
+                         ClientRegistry* clients, Catalog* catalog,
+                         std::function<void()> compact_slabs)
     : table_(table),
       segments_(segments),
       orphans_(orphans),
       budget_(budget),
       clients_(clients),
       catalog_(catalog),
+      compact_slabs_(std::move(compact_slabs)),
       thread_([this] { Run(); }) {}
 
 Housekeeper::~Housekeeper() {
@@ -110,6 +112,7 @@ void Housekeeper::Run() {
     next_chores = Clock::now() + kPause;
     ChargeWhatWasWritten();
     orphans_->Add(table_->CloseIdleSlab());
+    compact_slabs_();
     RecallOrphans();
     table_->DrainTouches();
     auto uses = table_->TakeUses();

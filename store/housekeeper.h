@@ -2,6 +2,7 @@
 #ifndef VITRINE_STORE_HOUSEKEEPER_H_
 #define VITRINE_STORE_HOUSEKEEPER_H_
 
+#include <functional>
 #include <list>
 #include <thread>
 
@@ -21,7 +22,8 @@ namespace vitrine {
 class Housekeeper {
  public:
   Housekeeper(ObjectTable* table, SegmentDir* segments, Orphans* orphans,
-              MemoryBudget* budget, ClientRegistry* clients, Catalog* catalog);
+              MemoryBudget* budget, ClientRegistry* clients, Catalog* catalog,
+              std::function<void()> compact_slabs);
   ~Housekeeper();
 
   // The object was written to its end: give it huge pages where it has none.
@@ -43,6 +45,7 @@ class Housekeeper {
   MemoryBudget* const budget_;
   ClientRegistry* const clients_;
   Catalog* const catalog_;
+  const std::function<void()> compact_slabs_;
 
   Mutex mutex_;
   CondVar changed_;

@@ -200,6 +200,19 @@ void IndexWriter::SetState(uint32_t slot, SlotState state) {
   word.store(MakeSlotWord(generation, state), std::memory_order_seq_cst);
 }
 
+// A reader that got a new field got it after the mark, and finds a word that is
+// not the one it began with.
+void IndexWriter::Move(uint32_t slot, uint64_t segment, uint64_t offset) {
+  if (!IsPublished(slot)) return;
+  IndexSlot& moved = SlotAt(slot);
+  const uint64_t word = moved.word.load(std::memory_order_relaxed);
+  if (SlotStateOf(word) != SlotState::kEvicting) return;
+  moved.segment.store(segment, std::memory_order_release);
+  moved.offset.store(offset, std::memory_order_release);
+  moved.word.store(MakeSlotWord(SlotGeneration(word) + 1, SlotState::kSealed),
+                   std::memory_order_release);
+}
+
 void IndexWriter::Remove(uint32_t slot) {
   if (!IsPublished(slot)) return;
   IndexSlot& gone = SlotAt(slot);

@@ -36,6 +36,9 @@ class IndexWriter {
   // Marks a published slot as being evicted, and takes the mark back.
   void MarkEvicting(uint32_t slot);
   void Unmark(uint32_t slot);
+  // Tells where the bytes of a slot that is being evicted are instead; that
+  // takes the mark back.
+  void Move(uint32_t slot, uint64_t segment, uint64_t offset);
   // Takes the slot out of its chain and frees it.
   void Remove(uint32_t slot);
 

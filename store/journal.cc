@@ -143,6 +143,13 @@ Status Journal::RecordSealedInSlabs(std::span<const ObjectInfo> infos) {
   return Status();
 }
 
+// The newest record of an object is the one that counts.
+Status Journal::RecordMoved(std::span<const ObjectInfo> infos) {
+  std::string records;
+  Status status = AddSealedInSlabs(infos, &records);
+  return status ? Append(records, live_) : status;
+}
+
 Status Journal::RecordRemoved(std::span<const uint64_t> numbers,
                               uint64_t bytes) {
   const uint64_t live = live_ - std::min<uint64_t>(live_, numbers.size());

@@ -44,6 +44,8 @@ class Journal {
   Status RecordSealed(const ObjectInfo& info, const Metadata& metadata);
   // All of them, or none: objects in slabs.
   Status RecordSealedInSlabs(std::span<const ObjectInfo> infos);
+  // Those that were sealed are at other places now; all of them, or none.
+  Status RecordMoved(std::span<const ObjectInfo> infos);
   // `bytes` is what SealedRecordBytes says of them together.
   Status RecordRemoved(std::span<const uint64_t> numbers, uint64_t bytes);
   Status RecordHold(uint64_t number, bool hold);

@@ -19,6 +19,8 @@ constexpr size_t kWorkers = 2;
 constexpr uint64_t kMostSlabBytes = 2 << 20;
 constexpr uint64_t kLeastSlabBytes = 64 << 10;
 constexpr uint64_t kLeastSlabs = 64;
+// Sparse slabs of which nothing could be moved, until the next round.
+constexpr int kCompactionsInVain = 8;
 // What a passthrough writer may write before the evictor reacts.
 constexpr uint64_t kRunwayBytes = 64 << 20;
 // An eviction takes some 15 us; a writer, 4 GB/s.
@@ -79,9 +81,9 @@ Status ObjectStore::Start() {
   ::malloc_trim(0);
   SetUpSlabs();
   orphans_ = std::make_unique<Orphans>(budget_.get());
-  housekeeper_ =
-      std::make_unique<Housekeeper>(table_.get(), &segments_, orphans_.get(),
-                                    budget_.get(), &clients_, catalog_.get());
+  housekeeper_ = std::make_unique<Housekeeper>(
+      table_.get(), &segments_, orphans_.get(), budget_.get(), &clients_,
+      catalog_.get(), [this] { CompactSlabs(); });
   watch_ = std::make_unique<WriterWatch>(
       table_.get(), &segments_, budget_.get(),
       WriterWatch::Options{
@@ -453,8 +455,21 @@ Status ObjectStore::OpenSlab() {
     budget_->Uncharge(slab_bytes_);
     return before.error();
   }
-  DropNow(*std::move(before));
+  orphans_->Add(*std::move(before));
   return Status();
+}
+
+void ObjectStore::CompactSlabs() {
+  for (int in_vain = 0; in_vain < kCompactionsInVain;) {
+    if (!table_->WantsCompaction()) return;
+    ObjectTable::Compaction done = table_->CompactBatch();
+    orphans_->Add(std::move(done.dropped));
+    if (done.needs_room) {
+      if (!budget_->TryCharge(slab_bytes_) || !OpenSlab()) return;
+    } else if (done.moved == 0) {
+      ++in_vain;
+    }
+  }
 }
 
 void ObjectStore::AddRoom(SpaceWait wait, Done<void> done, const void* whose) {

@@ -129,6 +129,8 @@ class ObjectStore : public Store {
   void DropNow(DroppedSegment dropped);
   void SetUpSlabs();
   Status OpenSlab();
+  // Gives back what slabs that are nearly empty take.
+  void CompactSlabs();
   // Says in the message who uses what.
   Error Explain(const Error& error) const;
   nlohmann::json MemoryJson() const;

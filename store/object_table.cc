@@ -323,7 +323,7 @@ Status ObjectTable::Publish(const ObjectRef& object) {
   sealed_bytes_ += object->cost_bytes();
   if (object->hold) CountHold(*object, true);
   if (object->slab != nullptr) {
-    object->slab->Add(*slot);
+    object->slab->Add(*slot, object->size_bytes);
     ++slab_objects_;
   } else if (!object->hold) {
     MakeEvictable(&object->own->eviction, object->cost_bytes());
@@ -337,7 +337,7 @@ void ObjectTable::Unpublish(Object* object) {
   sealed_bytes_ -= object->cost_bytes();
   if (object->hold) CountHold(*object, false);
   if (object->slab != nullptr) {
-    object->slab->Remove();
+    object->slab->Remove(object->size_bytes);
     --slab_objects_;
   } else if (!object->hold) {
     MakeUnevictable(&object->own->eviction, object->cost_bytes());
@@ -447,7 +447,7 @@ DroppedSegment ObjectTable::DropRecorded(const ObjectRef& object,
   Notify(why, *object, object->id.ToObjectId());
   if (object->slab != nullptr) {
     dropped = LeaveSlab(std::exchange(object->slab, nullptr));
-    dropped.charged_bytes += kSmallObjectOverheadBytes;
+    dropped.charged_bytes += object->overhead_bytes();
   }
   return dropped;
 }
@@ -545,7 +545,7 @@ ObjectTable::Victim ObjectTable::MakeVictim(EvictionEntry* entry) {
           .segment = slab->segment(),
           .bytes = slab->size_bytes(),
           .slab = slab,
-          .objects = SlabVictims(*slab, kSlabVictimsPerBatch)};
+          .objects = LiveIn(*slab, kSlabVictimsPerBatch, false)};
 }
 
 // The description that says so keeps its lease while the caller has it.
@@ -803,6 +803,7 @@ ObjectTable::Numbers ObjectTable::Count() const {
                   .slabs = slabs_.size(),
                   .slab_bytes = slab_bytes_,
                   .slab_objects = slab_objects_,
+                  .moved_objects = moved_objects_,
                   .index_bytes = index_.allocated_bytes(),
                   .journal_bytes = journal_.size_bytes()};
   numbers.sealed_bytes = sealed_bytes_;
@@ -922,6 +923,7 @@ Result<uint64_t> ObjectTable::Restore(
     }
   }
   for (Slab* slab : EmptySlabs()) (void)DropSlab(slab);
+  for (const auto& [segment, slab] : slabs_) NoteIfSparse(*slab);
   return cost_bytes;
 }
 

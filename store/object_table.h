@@ -21,6 +21,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -153,6 +154,20 @@ class ObjectTable {
   // True if the open slab takes an object of `bytes`.
   bool HasRoom(uint64_t bytes) const EXCLUDES(mutex_);
 
+  // --- compaction (object_table_compaction.cc) ---
+  struct Compaction {
+    size_t moved = 0;         // Objects.
+    bool needs_room = false;  // Nothing moved for want of an open slab.
+    DroppedSegment dropped = {};
+  };
+  // True if moving what lives in slabs that are nearly empty would give memory
+  // back.
+  bool WantsCompaction() const EXCLUDES(mutex_);
+  // Moves some of it, of one slab after the other, into the open slab.  Readers
+  // keep what they have: what is pinned stays, and a slab that is given up
+  // stays whole for its users.
+  Compaction CompactBatch() EXCLUDES(mutex_);
+
   // --- any object ---
   ObjectInfo Info(const ObjectRef& object) EXCLUDES(mutex_);
   std::shared_ptr<const Metadata> GetMetadata(const ObjectRef& object) const
@@ -188,6 +203,7 @@ class ObjectTable {
     uint64_t slabs = 0;
     uint64_t slab_bytes = 0;
     uint64_t slab_objects = 0;
+    uint64_t moved_objects = 0;  // By compaction.
     uint64_t index_bytes = 0;
     uint64_t journal_bytes = 0;
   };
@@ -281,8 +297,8 @@ class ObjectTable {
   // many before the first failure, which is told.
   size_t CommitPlaced(const std::vector<ObjectRef>& placed, Status* failure)
       REQUIRES(mutex_);
-  // Up to `most` of those that live there and are not held.
-  std::vector<ObjectRef> SlabVictims(const Slab& slab, size_t most)
+  // Up to `most` of those that live there.
+  std::vector<ObjectRef> LiveIn(const Slab& slab, size_t most, bool with_held)
       REQUIRES(mutex_);
   // One of its objects is gone.
   DroppedSegment LeaveSlab(Slab* slab) REQUIRES(mutex_);
@@ -291,6 +307,15 @@ class ObjectTable {
   std::vector<Slab*> EmptySlabs() const REQUIRES(mutex_);
   Status RestoreInSlab(Object* object, const ObjectInfo& journaled)
       REQUIRES(mutex_);
+
+  void NoteIfSparse(const Slab& slab) REQUIRES(mutex_);
+  Compaction MoveOut(Slab* slab) REQUIRES(mutex_);
+  // Those of `objects`, all of `slab`, that go into the open slab, as they will
+  // be there; their bytes are there already.
+  Result<std::vector<ObjectInfo>> CopyOut(const Slab& slab,
+                                          std::span<const ObjectRef> objects)
+      REQUIRES(mutex_);
+  void MoveTo(Object* object, const ObjectInfo& place) REQUIRES(mutex_);
   Result<Slab*> RestoreSlab(uint64_t segment) REQUIRES(mutex_);
 
   SegmentDir* const segments_;     // The kernel locks.
@@ -308,6 +333,9 @@ class ObjectTable {
   std::vector<std::weak_ptr<Object>> used_ GUARDED_BY(mutex_);
   std::unordered_map<uint64_t, std::unique_ptr<Slab>> slabs_ GUARDED_BY(mutex_);
   Slab* open_slab_ GUARDED_BY(mutex_) = nullptr;
+  std::set<uint64_t> sparse_slabs_ GUARDED_BY(mutex_);
+  uint64_t last_compacted_ GUARDED_BY(mutex_) = 0;
+  uint64_t moved_objects_ GUARDED_BY(mutex_) = 0;
   uint64_t idle_end_bytes_ GUARDED_BY(mutex_) = 0;  // See CloseIdleSlab.
   uint64_t slab_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t slab_objects_ GUARDED_BY(mutex_) = 0;

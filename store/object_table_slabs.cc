@@ -57,6 +57,7 @@ DroppedSegment ObjectTable::CloseSlab() {
   slab->Close();
   if (slab->live() == 0) return DropSlab(slab);
   UpdateEvictable(slab);
+  NoteIfSparse(*slab);
   return {};
 }
 
@@ -84,8 +85,9 @@ DroppedSegment ObjectTable::CloseIdleSlab() {
 }
 
 DroppedSegment ObjectTable::LeaveSlab(Slab* slab) {
-  if (slab->live() > 0 || slab->open()) return {};
-  return DropSlab(slab);
+  if (slab->live() == 0 && !slab->open()) return DropSlab(slab);
+  NoteIfSparse(*slab);
+  return {};
 }
 
 DroppedSegment ObjectTable::DropSlab(Slab* slab) {
@@ -99,6 +101,7 @@ DroppedSegment ObjectTable::DropSlab(Slab* slab) {
     spdlog::error("unlink: {}", ok.error().ToString());
   }
   slab_bytes_ -= slab->size_bytes();
+  sparse_slabs_.erase(dropped.number);
   slabs_.erase(dropped.number);
   return dropped;
 }
@@ -154,7 +157,11 @@ uint64_t ObjectTable::PutSmall(const Credentials& creator,
   for (size_t i = committed; i < placed.size(); ++i) {
     (*results)[places[i]] = failure;
   }
-  return committed * kSmallObjectOverheadBytes;
+  uint64_t overhead_bytes = 0;
+  for (size_t i = 0; i < committed; ++i) {
+    overhead_bytes += placed[i]->overhead_bytes();
+  }
+  return overhead_bytes;
 }
 
 size_t ObjectTable::CommitPlaced(const std::vector<ObjectRef>& placed,
@@ -179,15 +186,17 @@ size_t ObjectTable::CommitPlaced(const std::vector<ObjectRef>& placed,
   return published;
 }
 
-std::vector<ObjectRef> ObjectTable::SlabVictims(const Slab& slab, size_t most) {
-  std::vector<ObjectRef> victims;
+std::vector<ObjectRef> ObjectTable::LiveIn(const Slab& slab, size_t most,
+                                           bool with_held) {
+  std::vector<ObjectRef> live;
   for (const uint32_t slot : slab.slots()) {
-    if (victims.size() == most) break;
+    if (live.size() == most) break;
     const ObjectRef& object = sealed_by_slot_[slot];
-    if (object == nullptr || object->slab != &slab || object->hold) continue;
-    victims.push_back(object);
+    if (object == nullptr || object->slab != &slab) continue;
+    if (object->hold && !with_held) continue;
+    live.push_back(object);
   }
-  return victims;
+  return live;
 }
 
 // --- after a restart ---

@@ -412,11 +412,17 @@ void RequestHandler::AbortByName(Connection* connection, const ObjectId& id) {
 void RequestHandler::Open(Connection* connection, const ObjectId& id) {
   const auto object = parts_.store->FindSealed(id);
   if (!object) return void(ReplyFailure(connection->id(), object.error()));
-  const ObjectInfo info = parts_.store->Info(*object);
+  ObjectInfo info = parts_.store->Info(*object);
   if (!MayRead(info, connection->peer())) {
     return void(ReplyFailure(connection->id(), MayNotRead(id)));
   }
   auto fd = parts_.store->OpenForReading(*object);
+  // It may have moved meanwhile, and never moves back.
+  for (uint64_t before = 0; before != info.segment();) {
+    before = info.segment();
+    info = parts_.store->Info(*object);
+    if (before != info.segment()) fd = parts_.store->OpenForReading(*object);
+  }
   if (!fd) return void(ReplyFailure(connection->id(), fd.error()));
   parts_.store->Touch(*object);
   std::vector<UniqueFd> fds;

@@ -24,6 +24,7 @@ std::optional<EventKind> KindOf(const ObjectEvent& event) {
     case ObjectEventKind::kCreated:
     case ObjectEventKind::kAborted:
     case ObjectEventKind::kHoldChanged:
+    case ObjectEventKind::kMoved:
     case ObjectEventKind::kRenamed:
       return std::nullopt;
   }

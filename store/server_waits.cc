@@ -42,6 +42,7 @@ void WaitTable::OnEvent(const ObjectEvent& event) {
     case ObjectEventKind::kDeleted:
     case ObjectEventKind::kEvicted:
     case ObjectEventKind::kHoldChanged:
+    case ObjectEventKind::kMoved:
       return;
   }
 }

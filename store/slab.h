@@ -68,12 +68,22 @@ class Slab {
   }
 
   // The object in index slot `slot` lives here.
-  void Add(uint32_t slot) {
+  void Add(uint32_t slot, uint64_t bytes) {
     slots_.push_back(slot);
     ++live_;
+    live_bytes_ += bytes;
   }
-  void Remove() { --live_; }
+  void Remove(uint64_t bytes) {
+    --live_;
+    live_bytes_ -= bytes;
+  }
   size_t live() const { return live_; }
+  // It is worth less than what it costs: nothing will be placed here, and
+  // moving the rest elsewhere frees at least four times what is moved.
+  bool sparse() const {
+    const uint64_t places = live_bytes_ + live_ * kAlignmentBytes;
+    return !open() && live_ > 0 && places <= size_bytes_ / 4;
+  }
   // Slots of those that live here, and of some that did.  Once it is closed, of
   // each only once.
   const std::vector<uint32_t>& slots() const { return slots_; }
@@ -89,6 +99,7 @@ class Slab {
   Mapping memory_;
   uint64_t end_bytes_ = 0;
   size_t live_ = 0;
+  uint64_t live_bytes_ = 0;
   std::vector<uint32_t> slots_;
 };
 

@@ -75,6 +75,7 @@ json ObjectStore::StatusJson() {
        {{"count", table.slabs},
         {"bytes", table.slab_bytes},
         {"objects", table.slab_objects},
+        {"moved_objects", table.moved_objects},
         {"most_object_bytes", small_object_bytes()}}},
       {"memory", MemoryJson()},
       {"eviction", EvictionJson()},

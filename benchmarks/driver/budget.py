@@ -52,6 +52,11 @@ class Figures:
                  for kind in ("steady", "steady, one call")]
         return min((t for t in times if t is not None), default=None)
 
+    def pipelined(self, size):
+        each_ns = self.rows.median("put", f"steady, pipelined ({size})",
+                                   "vitrine", False)
+        return divide(1e3, each_ns)
+
     def handover(self, peer, pinned):
         return self.rows.median("handover", "seal until a get returns", peer,
                                 pinned)
@@ -80,6 +85,8 @@ BUDGET = [
      lambda f: f.program("BM_GetResident"), 150, "at most"),
     ("get, resident: Plasma's time / ours",
      lambda f: divide(f.get("plasma"), f.get("vitrine")), 200, "at least"),
+    ("create + 1 KiB + seal, pipelined (million a second)",
+     lambda f: f.pipelined("1 KiB"), 1, "at least"),
     ("create + 1 KiB + seal / futex ping-pong, unpinned",
      lambda f: f.put_by_ping_pong(False), 2, "at most"),
     ("create + 1 KiB + seal / futex ping-pong, pinned",
@@ -108,7 +115,11 @@ BUDGET = [
                       f.program("BM_CopyTmpfs", "speed")), 0.90, "at least"),
     ("FUSE requests for each stat of a sealed object",
      lambda f: f.program("BM_StatSealed", "requests_per_stat"), 0, "at most"),
-    ("get among many / get among 1000",
+    ("get of the same 1000 among many / among 1000",
+     lambda f: divide(f.scale("get of the same 1000 (100 B)"),
+                      f.scale("get of the same 1000 (100 B)", 1000)), 2,
+     "at most"),
+    ("get at random among many / among 1000",
      lambda f: divide(f.scale("get at random of all (100 B)"),
                       f.scale("get at random of all (100 B)", 1000)), 2,
      "at most"),

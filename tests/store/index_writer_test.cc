@@ -216,6 +216,20 @@ TEST_F(IndexWriterTest, MarkedObjectsAreNotFoundUntilUnmarked) {
   EXPECT_EQ(reader.Find(IdOf(1))->size_bytes, 10u);
 }
 
+TEST_F(IndexWriterTest, OnlyWhatIsMarkedMovesAndItsPinsAreOthers) {
+  const uint32_t slot = Publish(1);
+  const Reader reader(*writer_);
+  writer_->Move(slot, 7, 64);
+  EXPECT_EQ(reader.Find(IdOf(1))->segment, 1u);
+  writer_->MarkEvicting(slot);
+  const uint64_t pin = writer_->PinOf(slot);
+  writer_->Move(slot, 7, 64);
+  EXPECT_EQ(reader.Find(IdOf(1))->segment, 7u);
+  EXPECT_EQ(reader.SlotAt(slot).offset.load(), 64u);
+  EXPECT_NE(writer_->PinOf(slot), pin);
+  writer_->Move(kNoSlot - 1, 8, 0);  // Unknown slots are ignored.
+}
+
 TEST_F(IndexWriterTest, GenerationsOnlyGrow) {
   const uint32_t slot = Publish(1);
   uint64_t last_pin = 0;
