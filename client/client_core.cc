@@ -188,6 +188,13 @@ ClientCore::Attempt ClientCore::Finish(const IndexReader::Entry& entry,
   return Attempt{Outcome::kGot, std::move(object)};
 }
 
+void ClientCore::Prefetch(std::span<const std::string_view> ids) {
+  if (IsForked()) return;
+  ClientStripe& stripe = stripes_[MyStripe()];
+  SpinLockHolder lock(stripe.lock);
+  if (stripe.session != nullptr) stripe.session->index().Prefetch(ids);
+}
+
 ClientCore::Attempt ClientCore::TryFind(const ObjectId& id,
                                         IndexReader::Entry* entry) {
   if (IsForked()) return Explain(Outcome::kDisconnected);

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -96,6 +97,8 @@ class ClientCore : private ForkListener {
   // One attempt to get a sealed object.  Of a resident one that is mapped
   // already it takes no system call.
   Attempt TryGet(const ObjectId& id);
+  // See IndexReader::Prefetch.
+  void Prefetch(std::span<const std::string_view> ids);
   // One attempt to find it in the index only.
   Attempt TryFind(const ObjectId& id, IndexReader::Entry* entry);
 

@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -86,6 +88,20 @@ IndexReader::Outcome IndexReader::Find(std::string_view id,
     return Outcome::kBusy;  // What was read may be half old and half new.
   }
   return outcome;
+}
+
+void IndexReader::Prefetch(std::span<const std::string_view> ids) const {
+  std::array<const IndexBucket*, kMostPrefetched> buckets;
+  const size_t count = std::min(ids.size(), kMostPrefetched);
+  for (size_t i = 0; i < count; ++i) {
+    const IndexKey key = MakeIndexKey(ids[i], seed_);
+    buckets[i] = &buckets_[IndexBucketOf(key, bucket_count_)];
+    __builtin_prefetch(buckets[i]);
+  }
+  for (size_t i = 0; i < count; ++i) {
+    const uint32_t head = buckets[i]->head.load(std::memory_order_relaxed);
+    if (head < slot_count_) __builtin_prefetch(&slots_[head]);
+  }
 }
 
 IndexReader::Outcome IndexReader::Walk(const IndexKey& key, uint32_t head,

@@ -5,6 +5,7 @@
 #include <vitrine/result.h>
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "schema/base/mapping.h"
@@ -39,6 +40,11 @@ class IndexReader {
   };
   // Steps 1 and 2 of the reader.  `*entry` is set if it says kFound.
   Outcome Find(std::string_view id, Entry* entry) const;
+
+  // Brings what Find will read of these into the cache, all at once: among
+  // millions each would be a miss of its own.  At most kMostPrefetched.
+  void Prefetch(std::span<const std::string_view> ids) const;
+  static constexpr size_t kMostPrefetched = 32;
 
   // Step 4.  The caller has made the object undroppable before, by a seq_cst
   // store of a pin or by a mapping.

@@ -58,7 +58,9 @@ Result<std::vector<std::optional<Object>>> ManyGetter::Run() {
 }
 
 Status ManyGetter::Look() {
-  for (Wanted& wanted : wanted_) {
+  for (size_t i = 0; i < wanted_.size(); ++i) {
+    if (i % IndexReader::kMostPrefetched == 0) PrefetchFrom(i);
+    Wanted& wanted = wanted_[i];
     if (wanted.object.has_value()) continue;
     auto object = client_->GetNow(*wanted.id);
     if (!object) return object.error();
@@ -67,6 +69,16 @@ Status ManyGetter::Look() {
     ++found_;
   }
   return {};
+}
+
+void ManyGetter::PrefetchFrom(size_t first) {
+  std::vector<std::string_view> ids;
+  ids.reserve(IndexReader::kMostPrefetched);
+  for (size_t i = first;
+       i < wanted_.size() && ids.size() < IndexReader::kMostPrefetched; ++i) {
+    ids.push_back(wanted_[i].id->text());
+  }
+  client_->core().Prefetch(ids);
 }
 
 std::vector<std::string> ManyGetter::MissingIds(size_t first,

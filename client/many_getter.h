@@ -36,6 +36,7 @@ class ManyGetter {
 
   // Looks for what is missing in the index.
   Status Look();
+  void PrefetchFrom(size_t first);
   // Waits for more; returns also when only some of it came.  False: it is time
   // to return what there is.
   Result<bool> WaitForMore();

@@ -230,7 +230,7 @@ nlohmann::json SqliteCatalog::StatusJson() const {
 }
 
 void SqliteCatalog::Run() {
-  SetUpThread("catalog", ThreadPriority::kNormal);
+  SetUpThread("catalog", ThreadPriority::kLow);
   while (WaitForWork()) {
     (void)Flush(/*force=*/false);  // Noted, and tried again.
     CheckpointIfLong();

@@ -53,7 +53,7 @@ bool CatalogCheckpointer::WaitForRequest() {
 }
 
 void CatalogCheckpointer::Run() {
-  SetUpThread("checkpoint", ThreadPriority::kNormal);
+  SetUpThread("checkpoint", ThreadPriority::kLow);
   while (WaitForRequest()) {
     // Whatever it could not move is moved by the writer or by the next one.
     sqlite3_wal_checkpoint_v2(database_.handle(), nullptr,

@@ -122,7 +122,8 @@ std::string Statement::Text(int column) const {
 
 Result<Database> Database::Open(const std::string& path, int flags) {
   sqlite3* handle = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+  const int code = sqlite3_open_v2(path.c_str(), &handle,
+                                   flags | SQLITE_OPEN_NOMUTEX, nullptr);
   Database database(handle, path);  // Even a failed open needs a close.
   if (handle == nullptr) {
     return Error{Code::kOutOfMemory, "open " + path + ": out of memory"};

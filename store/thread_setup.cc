@@ -6,12 +6,28 @@
 
 namespace vitrine {
 
+namespace {
+
+int NiceValue(ThreadPriority priority) {
+  switch (priority) {
+    case ThreadPriority::kLow:
+      return 10;
+    case ThreadPriority::kNormal:
+      return 0;
+    case ThreadPriority::kHigh:
+      return -20;
+  }
+  return 0;
+}
+
+}  // namespace
+
 void SetUpThread(const char* name, ThreadPriority priority) {
   ::pthread_setname_np(::pthread_self(), name);
-  if (priority == ThreadPriority::kHigh) {
-    // Refused to ordinary users, who do without.
-    ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), -20);
-  }
+  if (priority == ThreadPriority::kNormal) return;  // As the process is.
+  // kHigh is refused to ordinary users, who do without.
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()),
+                NiceValue(priority));
 }
 
 }  // namespace vitrine

@@ -3,10 +3,12 @@
 
 namespace vitrine {
 
-enum class ThreadPriority { kNormal, kHigh };
+// kLow: work that is behind anyway and should not hold up what callers wait
+// for.
+enum class ThreadPriority { kLow, kNormal, kHigh };
 
 // Names the calling thread (at most 15 bytes) for ps and gdb, and lets it run
-// before others, as far as the user may.
+// before or after others, as far as the user may.
 void SetUpThread(const char* name, ThreadPriority priority);
 
 }  // namespace vitrine
