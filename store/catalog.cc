@@ -1,5 +1,6 @@
 #include "store/catalog.h"
 
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -26,6 +27,7 @@ using Callbacks = std::vector<std::function<void()>>;
 // Long enough for large batches, short enough for the 50 ms of the promise.
 constexpr milliseconds kBatchTime(15);
 constexpr size_t kLargeBatch = 8192;
+constexpr size_t kHugeBatch = 100'000;
 constexpr milliseconds kRetryTime(250);
 constexpr size_t kMaxQueuedUses = 1024 * 1024;
 constexpr int kFinalAttempts = 3;
@@ -310,6 +312,8 @@ Status SqliteCatalog::WriteBatch(bool force) {
   if (status) {
     batch_.Clear();
     NoteSuccess(rows);
+    // Having fallen behind must not cost memory for ever.
+    if (rows >= kHugeBatch) ::malloc_trim(0);
   } else {
     NoteFailure(status.error());
   }
