@@ -1,11 +1,13 @@
 #include "store/catalog.h"
 
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
 #include <deque>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -25,6 +27,7 @@ using Callbacks = std::vector<std::function<void()>>;
 // Long enough for large batches, short enough for the 50 ms of the promise.
 constexpr milliseconds kBatchTime(15);
 constexpr size_t kLargeBatch = 8192;
+constexpr size_t kHugeBatch = 100'000;
 constexpr milliseconds kRetryTime(250);
 constexpr size_t kMaxQueuedUses = 1024 * 1024;
 constexpr int kFinalAttempts = 3;
@@ -39,6 +42,9 @@ class SqliteCatalog : public Catalog {
 
   Status Reconcile(const std::vector<ObjectInfo>& live) override
       EXCLUDES(writer_mutex_, mutex_);
+  void ReconcileLater(LiveObjects live) override
+      EXCLUDES(writer_mutex_, mutex_);
+  void DropReconcile() override EXCLUDES(writer_mutex_, mutex_);
   void OnEvent(const ObjectEvent& event) override EXCLUDES(mutex_);
   void AfterPending(std::function<void()> done) override EXCLUDES(mutex_);
   void ClientConnected(uint64_t client, const std::string& name, pid_t pid,
@@ -64,6 +70,7 @@ class SqliteCatalog : public Catalog {
     uint64_t failed = 0;
     uint64_t wal_bytes = 0;
     size_t batch_rows = 0;
+    size_t to_reconcile = 0;
     std::string last_error;
     CatalogBatch::Dropped dropped;
   };
@@ -79,6 +86,11 @@ class SqliteCatalog : public Catalog {
   Status Flush(bool force) EXCLUDES(writer_mutex_, mutex_);
   void Fold(Pending pending) REQUIRES(writer_mutex_);
   Status WriteBatch(bool force) REQUIRES(writer_mutex_) EXCLUDES(mutex_);
+  // Makes the database agree with `live`.
+  Status ReconcileNow(const LiveObjects& live) REQUIRES(writer_mutex_)
+      EXCLUDES(mutex_);
+  void SetLater(std::optional<LiveObjects> live) REQUIRES(writer_mutex_)
+      EXCLUDES(mutex_);
   void NoteSuccess(size_t rows) REQUIRES(writer_mutex_) EXCLUDES(mutex_);
   void NoteFailure(const Error& error) REQUIRES(writer_mutex_) EXCLUDES(mutex_);
   void CheckpointIfLong() EXCLUDES(writer_mutex_, mutex_);
@@ -92,6 +104,8 @@ class SqliteCatalog : public Catalog {
   Mutex writer_mutex_ ACQUIRED_BEFORE(mutex_);
   const std::unique_ptr<CatalogWriter> writer_ PT_GUARDED_BY(writer_mutex_);
   CatalogBatch batch_ GUARDED_BY(writer_mutex_);
+  // Still to be reconciled with, before any batch.
+  std::optional<LiveObjects> later_ GUARDED_BY(writer_mutex_);
 
   mutable Mutex mutex_;
   CondVar wake_;
@@ -200,7 +214,9 @@ nlohmann::json SqliteCatalog::StatusJson() const {
   return {{"path", path_},
           {"version", version_},
           {"pending", pending_.events.size() + pending_.folded.rows() +
-                          pending_.use_count + numbers_.batch_rows},
+                          pending_.use_count + numbers_.batch_rows +
+                          numbers_.to_reconcile},
+          {"reconciling", numbers_.to_reconcile},
           {"written", numbers_.written},
           {"commits", numbers_.commits},
           {"failed", numbers_.failed},
@@ -287,10 +303,17 @@ Status SqliteCatalog::WriteBatch(bool force) {
     }
   }
   const size_t rows = batch_.rows();
-  Status status = writer_->Write(batch_);
+  Status status;
+  if (later_) {
+    status = ReconcileNow(*later_);
+    if (status) SetLater(std::nullopt);
+  }
+  if (status) status = writer_->Write(batch_);
   if (status) {
     batch_.Clear();
     NoteSuccess(rows);
+    // Having fallen behind must not cost memory for ever.
+    if (rows >= kHugeBatch) ::malloc_trim(0);
   } else {
     NoteFailure(status.error());
   }
@@ -347,11 +370,37 @@ void SqliteCatalog::FinalFlush() {
 }
 
 Status SqliteCatalog::Reconcile(const std::vector<ObjectInfo>& live) {
+  DropReconcile();
   if (Status status = Flush(/*force=*/true); !status) return status;
-  MutexLock writer_lock(writer_mutex_);
-  // Also held: no event may take the numbers of those that are written here.
+  MutexLock lock(writer_mutex_);
+  return ReconcileNow(LiveObjectsOf(live));
+}
+
+Status SqliteCatalog::ReconcileNow(const LiveObjects& live) {
+  return writer_->Reconcile(live, [this](size_t count) {
+    MutexLock lock(mutex_);
+    const int64_t first = next_sequence_;
+    next_sequence_ += static_cast<int64_t>(count);
+    return first;
+  });
+}
+
+void SqliteCatalog::SetLater(std::optional<LiveObjects> live) {
+  later_ = std::move(live);
   MutexLock lock(mutex_);
-  return writer_->Reconcile(live, &next_sequence_);
+  numbers_.to_reconcile =
+      later_ ? std::max<size_t>(1, later_->numbers.size()) : 0;
+  if (later_) NotePendingLocked();
+}
+
+void SqliteCatalog::ReconcileLater(LiveObjects live) {
+  MutexLock lock(writer_mutex_);
+  SetLater(std::move(live));
+}
+
+void SqliteCatalog::DropReconcile() {
+  MutexLock lock(writer_mutex_);
+  SetLater(std::nullopt);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "store/catalog_batch.h"
+#include "store/catalog_reconcile.h"
 #include "store/observer.h"
 
 namespace vitrine {
@@ -27,6 +28,12 @@ class Catalog : public Observer {
   // After a restart: exactly `live` are sealed and in memory; rows of other
   // objects that were are marked as lost.  Waits until it is written.
   virtual Status Reconcile(const std::vector<ObjectInfo>& live) = 0;
+  // The same without waiting: it is written before whatever is told from now
+  // on, and StatusJson says that it is still to come.  `live` is asked on the
+  // catalog's thread until Reconcile or DropReconcile.
+  virtual void ReconcileLater(LiveObjects live) = 0;
+  // If it has not been done yet it will not be.
+  virtual void DropReconcile() = 0;
 
   // Queues; AfterPending runs `done` once it is committed, or once writing it
   // failed, which StatusJson tells: nobody waits for a full disk.
@@ -40,8 +47,8 @@ class Catalog : public Observer {
   // Recency and use counts of objects, from time to time.
   virtual void RecordUses(std::vector<ObjectInfo> infos) = 0;
 
-  // {path, version, pending, written, commits, failed, last_error, lag_ms,
-  // wal_bytes, degraded, dropped: {events, objects, clients, uses}}.
+  // {path, version, pending, reconciling, written, commits, failed, last_error,
+  // lag_ms, wal_bytes, degraded, dropped: {events, objects, clients, uses}}.
   // `degraded`: writing fails at present, or history is being dropped because
   // writing cannot follow.
   virtual nlohmann::json StatusJson() const = 0;

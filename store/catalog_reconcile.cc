@@ -28,16 +28,6 @@ constexpr char kMarkLost[] =
 constexpr char kEndAllClients[] =
     "UPDATE clients SET disconnected_ns = ? WHERE disconnected_ns IS NULL";
 
-std::vector<const ObjectInfo*> SortedByNumber(
-    const std::vector<ObjectInfo>& infos) {
-  std::vector<const ObjectInfo*> sorted;
-  sorted.reserve(infos.size());
-  for (const ObjectInfo& info : infos) sorted.push_back(&info);
-  std::sort(sorted.begin(), sorted.end(),
-            [](const auto* a, const auto* b) { return a->number < b->number; });
-  return sorted;
-}
-
 // True if the row of kSelectLiving that `row` is at says what `info` says.
 bool Agrees(const Statement& row, const ObjectInfo& info) {
   return row.Integer(2) == 1 && (row.Integer(3) != 0) == info.hold &&
@@ -46,33 +36,39 @@ bool Agrees(const Statement& row, const ObjectInfo& info) {
 
 }  // namespace
 
-Status CatalogWriter::Reconcile(const std::vector<ObjectInfo>& live,
-                                int64_t* next_sequence) {
+LiveObjects LiveObjectsOf(const std::vector<ObjectInfo>& infos) {
+  std::vector<const ObjectInfo*> sorted;
+  LiveObjects live;
+  for (const ObjectInfo& info : infos) sorted.push_back(&info);
+  std::sort(sorted.begin(), sorted.end(),
+            [](const auto* a, const auto* b) { return a->number < b->number; });
+  for (const ObjectInfo* info : sorted) live.numbers.push_back(info->number);
+  live.info = [sorted = std::move(sorted)](size_t i) { return *sorted[i]; };
+  return live;
+}
+
+Status CatalogWriter::Reconcile(const LiveObjects& live,
+                                const TakeSequence& take_sequence) {
   if (Status status = CheckWritable(); !status) return status;
   auto transaction = Transaction::Begin(&database_);
   if (!transaction) return transaction.error();
   const int64_t now_ns = NowNs();
-  int64_t sequence = *next_sequence;
   ForgetCounts();
   auto difference = Compare(live);
-  Status status = difference ? WriteUnknown(difference->unknown)
+  Status status = difference ? WriteUnknown(live, difference->unknown)
                              : Status(difference.error());
-  if (status) status = WriteLost(difference->lost, now_ns, &sequence);
+  if (status) status = WriteLost(difference->lost, now_ns, take_sequence);
   if (status) status = EndAllClients(now_ns);
   if (status) status = TrimAll();
   if (status) status = transaction->Commit();
-  if (!status) {
-    ForgetCounts();
-    return status;
-  }
-  *next_sequence = sequence;
+  if (!status) ForgetCounts();
   return status;
 }
 
 Result<CatalogWriter::Difference> CatalogWriter::Compare(
-    const std::vector<ObjectInfo>& live) {
-  const std::vector<const ObjectInfo*> sorted = SortedByNumber(live);
-  auto next = sorted.begin();
+    const LiveObjects& live) {
+  const size_t count = live.numbers.size();
+  size_t next = 0;
   Difference difference;
   auto rows = database_.Prepare(kSelectLiving);
   if (!rows) return rows.error();
@@ -81,32 +77,33 @@ Result<CatalogWriter::Difference> CatalogWriter::Compare(
     if (!row) return row.error();
     if (!*row) break;
     const int64_t number = rows->Integer(0);
-    while (next != sorted.end() && ToSql((*next)->number) < number) {
-      difference.unknown.push_back(*next++);
+    while (next < count && ToSql(live.numbers[next]) < number) {
+      difference.unknown.push_back(next++);
     }
-    if (next == sorted.end() || ToSql((*next)->number) > number) {
+    if (next == count || ToSql(live.numbers[next]) > number) {
       difference.lost.push_back(number);
     } else {
-      if (!Agrees(*rows, **next)) difference.unknown.push_back(*next);
+      if (!Agrees(*rows, live.info(next))) difference.unknown.push_back(next);
       ++next;
     }
   }
-  difference.unknown.insert(difference.unknown.end(), next, sorted.end());
+  while (next < count) difference.unknown.push_back(next++);
   return difference;
 }
 
-Status CatalogWriter::WriteUnknown(
-    const std::vector<const ObjectInfo*>& unknown) {
-  for (const ObjectInfo* info : unknown) {
+Status CatalogWriter::WriteUnknown(const LiveObjects& live,
+                                   const std::vector<size_t>& unknown) {
+  for (const size_t i : unknown) {
     const Status status =
-        WriteObject({*info, ObjectEventKind::kSealed, 0, false});
+        WriteObject({live.info(i), ObjectEventKind::kSealed, 0, false});
     if (!status) return status;
   }
   return Status();
 }
 
 Status CatalogWriter::WriteLost(const std::vector<int64_t>& lost,
-                                int64_t now_ns, int64_t* next_sequence) {
+                                int64_t now_ns,
+                                const TakeSequence& take_sequence) {
   auto forget = database_.Prepare(kForget);
   if (!forget) return forget.error();
   auto put_event = database_.Prepare(kPutLostEvent);
@@ -116,13 +113,13 @@ Status CatalogWriter::WriteLost(const std::vector<int64_t>& lost,
   // More would be trimmed at once.
   const size_t kept = std::min(lost.size(), limits_.history_rows);
   const auto first_kept = lost.end() - static_cast<ptrdiff_t>(kept);
+  int64_t sequence = take_sequence(kept);
   for (auto number = lost.begin(); number != lost.end(); ++number) {
     Status status;
     if (number < first_kept) {
       status = forget->Bind(*number).Run();
     } else {
-      status =
-          put_event->Bind((*next_sequence)++).Bind(now_ns).Bind(*number).Run();
+      status = put_event->Bind(sequence++).Bind(now_ns).Bind(*number).Run();
       if (status) status = mark->Bind(now_ns).Bind(*number).Run();
     }
     if (!status) return status;

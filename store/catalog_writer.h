@@ -8,12 +8,14 @@
 #define VITRINE_STORE_CATALOG_WRITER_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "store/catalog_batch.h"
 #include "store/catalog_checkpointer.h"
+#include "store/catalog_reconcile.h"
 #include "store/sqlite.h"
 
 namespace vitrine {
@@ -32,8 +34,9 @@ class CatalogWriter {
   // Writes all of `batch`, or nothing.
   Status Write(const CatalogBatch& batch);
   // Makes `live` the objects that are sealed.  The events of those that are
-  // lost are numbered from `*next_sequence` on.
-  Status Reconcile(const std::vector<ObjectInfo>& live, int64_t* next_sequence);
+  // lost are numbered from what `take_sequence` says, told how many they are.
+  using TakeSequence = std::function<int64_t(size_t count)>;
+  Status Reconcile(const LiveObjects& live, const TakeSequence& take_sequence);
   // Sees to it that a long write-ahead log is moved into the database.
   void CheckpointIfLong();
 
@@ -71,14 +74,15 @@ class CatalogWriter {
   // Parts of Reconcile.
   struct Difference {
     // Living, but the database lacks them or says otherwise.
-    std::vector<const ObjectInfo*> unknown;
+    std::vector<size_t> unknown;  // Places in `live`.
     // Living only in the database.
     std::vector<int64_t> lost;
   };
-  Result<Difference> Compare(const std::vector<ObjectInfo>& live);
-  Status WriteUnknown(const std::vector<const ObjectInfo*>& unknown);
+  Result<Difference> Compare(const LiveObjects& live);
+  Status WriteUnknown(const LiveObjects& live,
+                      const std::vector<size_t>& unknown);
   Status WriteLost(const std::vector<int64_t>& lost, int64_t now_ns,
-                   int64_t* next_sequence);
+                   const TakeSequence& take_sequence);
   Status EndAllClients(int64_t now_ns);
 
   // History of one kind: counted by `count_sql`, its oldest rows deleted by

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <unordered_map>
 
 #include "schema/base/mapping.h"
 
@@ -23,21 +22,6 @@ constexpr size_t kMostInRecord = 256;
 
 uint64_t RecordBytesOf(const ObjectInfo& info, const Metadata& metadata) {
   return SealedRecordBytes(info.id.text(), metadata, info.in_slab());
-}
-
-// Of two objects with one id, the later one counts.
-std::vector<uint64_t> ReplacedObjects(
-    const std::map<uint64_t, JournaledObject>& objects) {
-  std::vector<uint64_t> replaced;
-  std::unordered_map<std::string_view, uint64_t> numbers;
-  numbers.reserve(objects.size());
-  for (const auto& [number, object] : objects) {
-    const auto [place, fresh] =
-        numbers.try_emplace(object.info.id.text(), number);
-    if (fresh) continue;
-    replaced.push_back(std::exchange(place->second, number));
-  }
-  return replaced;
 }
 
 Status AddSealed(const ObjectInfo& info, const Metadata& metadata,
@@ -74,7 +58,7 @@ Result<UniqueFd> OpenFile(const std::string& path, int flags) {
 }  // namespace
 
 Result<Journal> Journal::Open(const std::string& path,
-                              std::map<uint64_t, JournaledObject>* objects) {
+                              std::vector<JournaledObject>* objects) {
   // What is left of a rewrite that did not come to its rename.
   const std::string leftover = path + ".new";
   if (::unlink(leftover.c_str()) != 0 && errno != ENOENT) {
@@ -98,7 +82,7 @@ Status Journal::Begin() {
   return Append(kHead, 0);
 }
 
-Status Journal::Replay(std::map<uint64_t, JournaledObject>* objects) {
+Status Journal::Replay(std::vector<JournaledObject>* objects) {
   struct stat info;
   if (::fstat(fd_.get(), &info) != 0) return ErrnoError("fstat journal", errno);
   const auto file_bytes = static_cast<size_t>(info.st_size);
@@ -112,21 +96,19 @@ Status Journal::Replay(std::map<uint64_t, JournaledObject>* objects) {
   if (bytes.substr(0, kHead.size()) != kHead) {
     return Error{Code::kCorruption, "not a journal of this version"};
   }
-  Status status = ReplayRecords(bytes, objects);
+  JournalReplay replay;
+  Status status = ReplayRecords(bytes, &replay);
   if (!status) return status;
-  for (const uint64_t number : ReplacedObjects(*objects)) {
-    objects->erase(number);
-  }
-  for (const auto& [number, object] : *objects) {
-    ++live_;
+  *objects = std::move(replay).Finish();
+  live_ = objects->size();
+  for (const JournaledObject& object : *objects) {
     live_bytes_ += RecordBytesOf(object.info, object.metadata);
   }
   if (size_bytes_ == bytes.size()) return Status();
   return CutTail();
 }
 
-Status Journal::ReplayRecords(std::string_view bytes,
-                              std::map<uint64_t, JournaledObject>* objects) {
+Status Journal::ReplayRecords(std::string_view bytes, JournalReplay* replay) {
   size_bytes_ = kHead.size();
   while (size_bytes_ < bytes.size()) {
     Result<FramedPayload> framed = UnframeRecord(bytes.substr(size_bytes_));
@@ -134,27 +116,10 @@ Status Journal::ReplayRecords(std::string_view bytes,
     if (framed->record_bytes == 0) return Status();
     Result<JournalRecord> record = DecodeRecord(framed->payload);
     if (!record) return record.error();
-    Apply(std::move(*record), objects);
+    replay->Apply(std::move(*record));
     size_bytes_ += framed->record_bytes;
   }
   return Status();
-}
-
-// Removals and holds of unknown objects change nothing: they may have been
-// recorded twice.
-void Journal::Apply(JournalRecord record,
-                    std::map<uint64_t, JournaledObject>* objects) {
-  if (auto* sealed = std::get_if<std::vector<JournaledObject>>(&record)) {
-    for (JournaledObject& object : *sealed) {
-      const uint64_t number = object.info.number;
-      objects->insert_or_assign(objects->end(), number, std::move(object));
-    }
-  } else if (const auto* removal = std::get_if<JournaledRemoval>(&record)) {
-    for (const uint64_t number : removal->numbers) objects->erase(number);
-  } else if (const auto* hold = std::get_if<JournaledHold>(&record)) {
-    const auto found = objects->find(hold->number);
-    if (found != objects->end()) found->second.info.hold = hold->hold;
-  }
 }
 
 Status Journal::RecordSealed(const ObjectInfo& info, const Metadata& metadata) {

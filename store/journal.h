@@ -17,14 +17,15 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "schema/base/unique_fd.h"
 #include "store/journal_record.h"
+#include "store/journal_replay.h"
 #include "store/object.h"
 
 namespace vitrine {
@@ -33,9 +34,9 @@ namespace vitrine {
 class Journal {
  public:
   // Opens the journal at `path`, or makes an empty one, and replays it into
-  // `objects` (by number).  kCorruption: a whole record makes no sense.
+  // `objects`.  kCorruption: a whole record makes no sense.
   static Result<Journal> Open(const std::string& path,
-                              std::map<uint64_t, JournaledObject>* objects);
+                              std::vector<JournaledObject>* objects);
 
   // Each is in force once it returned OK; on failure nothing was recorded.
   // kOutOfMemory: the file system is full; RecordRemoved of a live object
@@ -65,12 +66,9 @@ class Journal {
   // Makes the file an empty journal.
   Status Begin();
   // Replays the file; cuts a torn tail off.
-  Status Replay(std::map<uint64_t, JournaledObject>* objects);
+  Status Replay(std::vector<JournaledObject>* objects);
   // Replays `bytes` until their end, or until a torn tail.
-  Status ReplayRecords(std::string_view bytes,
-                       std::map<uint64_t, JournaledObject>* objects);
-  static void Apply(JournalRecord record,
-                    std::map<uint64_t, JournaledObject>* objects);
+  Status ReplayRecords(std::string_view bytes, JournalReplay* replay);
   // Appends whole records, after which there are `live` objects.  On failure
   // the file is as it was.
   Status Append(std::string_view records, uint64_t live);

@@ -50,7 +50,8 @@ uint64_t Object::charged_bytes() const {
 }
 
 uint64_t Object::overhead_bytes() const {
-  return in_slab() ? kSmallObjectOverheadBytes : own->overhead_bytes;
+  return in_slab() ? SmallObjectOverheadBytes(id.text().size())
+                   : own->overhead_bytes;
 }
 
 uint64_t Object::segment() const {

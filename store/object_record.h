@@ -20,9 +20,18 @@
 
 namespace vitrine {
 
-// What a small object is charged besides its place in a slab: for its record in
-// the store's memory, in the index and in the journal.
-inline constexpr uint64_t kSmallObjectOverheadBytes = 512;
+// What a small object is charged besides its place in a slab, as measured: for
+// its record (128 bytes), what leads to it from its slot (16) and its slab (4),
+// its slot and share of the buckets (72), its journal record and the memory set
+// aside for its removal (76 with a short id), and some that malloc loses.
+constexpr uint64_t SmallObjectOverheadBytes(size_t id_bytes) {
+  constexpr uint64_t kBytes = 304;
+  constexpr size_t kShortIdBytes = 16;
+  if (id_bytes <= kShortIdBytes) return kBytes;
+  const size_t kept_elsewhere =
+      id_bytes <= SmallId::kInPlaceBytes ? 0 : id_bytes + 16;
+  return kBytes + id_bytes - kShortIdBytes + kept_elsewhere;
+}
 
 // The part of an object that is not in a slab.
 struct OwnSegment {

@@ -1,5 +1,6 @@
 #include "store/object_store.h"
 
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -71,7 +72,7 @@ Status ObjectStore::Start() {
   catalog_ = *std::move(catalog);
   auto index = IndexWriter::Create(place_->control_dir() + "/index");
   if (!index) return index.error();
-  std::map<uint64_t, JournaledObject> journaled;
+  std::vector<JournaledObject> journaled;
   auto journal = Journal::Open(place_->control_dir() + "/journal", &journaled);
   if (!journal) return journal.error();
   table_ =
@@ -80,6 +81,9 @@ Status ObjectStore::Start() {
   const uint64_t capacity = place_->capacity_bytes();
   budget_ = std::make_unique<MemoryBudget>(capacity, LowWater(capacity));
   if (Status ok = Restore(journaled); !ok) return ok;
+  // With many objects that was as much as all that is kept of them.
+  journaled = {};
+  ::malloc_trim(0);
   SetUpSlabs();
   SetUpPool();
   orphans_ = std::make_unique<Orphans>(budget_.get(), pool_.get());
@@ -102,17 +106,35 @@ Status ObjectStore::Start() {
   return Status();
 }
 
-Status ObjectStore::Restore(
-    const std::map<uint64_t, JournaledObject>& journaled) {
-  auto restored = table_->Restore(journaled);
-  if (!restored) return restored.error();
-  budget_->ForceCharge(restored->cost_bytes + table_->Count().slab_bytes);
-  if (Status ok = catalog_->Reconcile(restored->live); !ok) return ok;
+Status ObjectStore::Restore(const std::vector<JournaledObject>& journaled) {
+  auto cost_bytes = table_->Restore(journaled);
+  if (!cost_bytes) return cost_bytes.error();
+  budget_->ForceCharge(*cost_bytes + table_->Count().slab_bytes);
+  ReconcileCatalog();
   table_->AddObserver(catalog_.get());
   return Status();
 }
 
+// Behind the start: the objects do not depend on it.
+void ObjectStore::ReconcileCatalog() {
+  std::vector<ObjectRef> objects = table_->List(ObjectState::kSealed);
+  LiveObjects live;
+  live.numbers.reserve(objects.size());
+  for (const ObjectRef& object : objects) {
+    live.numbers.push_back(object->number);
+  }
+  // What has happened to it since is written afterwards.
+  live.info = [this, objects = std::move(objects)](size_t i) {
+    ObjectInfo info = table_->Info(objects[i]);
+    info.state = ObjectState::kSealed;
+    return info;
+  };
+  catalog_->ReconcileLater(std::move(live));
+}
+
 ObjectStore::~ObjectStore() {
+  // It asks the table.
+  if (catalog_ != nullptr) catalog_->DropReconcile();
   if (!running_) return;  // What a killed store left stays as it is.
   // Those who wait for space hear that there will be none, while everything
   // that their callbacks use is still there.

@@ -110,7 +110,8 @@ class ObjectStore : public Store {
               std::unique_ptr<MemoryPlace> place, SegmentDir segments);
 
   Status Start();
-  Status Restore(const std::map<uint64_t, JournaledObject>& journaled);
+  Status Restore(const std::vector<JournaledObject>& journaled);
+  void ReconcileCatalog();
   // Charges the object for its first `needed_bytes`, then runs `then` and
   // hands its result to `done`.  The object cannot be sealed meanwhile.
   void WithCharge(const ObjectRef& object, uint64_t needed_bytes,

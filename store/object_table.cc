@@ -483,7 +483,7 @@ DroppedSegment ObjectTable::DropRecorded(const ObjectRef& object,
   Notify(why, *object, object->id.ToObjectId());
   if (object->slab != nullptr) {
     dropped = LeaveSlab(std::exchange(object->slab, nullptr));
-    dropped.charged_bytes += kSmallObjectOverheadBytes;
+    dropped.charged_bytes += object->overhead_bytes();
   }
   return dropped;
 }
@@ -923,13 +923,13 @@ Status ObjectTable::RestoreOwn(Object* object,
   return segments_->MakeReadOnly(object->number, ReadableByAll(*object));
 }
 
-Result<ObjectTable::Restored> ObjectTable::Restore(
-    const std::map<uint64_t, JournaledObject>& journaled) {
+Result<uint64_t> ObjectTable::Restore(
+    const std::vector<JournaledObject>& journaled) {
   MutexLock lock(mutex_);
   auto segments = segments_->ListAll();
   if (!segments) return segments.error();
   std::unordered_set<uint64_t> wanted;
-  for (const auto& [number, object] : journaled) {
+  for (const JournaledObject& object : journaled) {
     wanted.insert(object.info.segment());
   }
   for (uint64_t number : *segments) {
@@ -937,20 +937,18 @@ Result<ObjectTable::Restored> ObjectTable::Restore(
     if (wanted.contains(number)) continue;
     if (Status ok = segments_->Unlink(number); !ok) return ok.error();
   }
-  std::vector<const JournaledObject*> by_use;
+  std::vector<std::pair<int64_t, const JournaledObject*>> by_use;
   by_use.reserve(journaled.size());
-  for (const auto& [number, object] : journaled) by_use.push_back(&object);
-  std::sort(by_use.begin(), by_use.end(), [](const auto* a, const auto* b) {
-    return a->info.used_ns < b->info.used_ns;
-  });
-  Restored restored;
-  restored.live.reserve(journaled.size());
-  for (const JournaledObject* object : by_use) {
+  for (const JournaledObject& object : journaled) {
+    by_use.emplace_back(object.info.used_ns, &object);
+  }
+  std::sort(by_use.begin(), by_use.end());
+  uint64_t cost_bytes = 0;
+  for (const auto& [used_ns, object] : by_use) {
     next_number_ = std::max(next_number_, object->info.number + 1);
     if (const auto live = RestoreOne(*object); live) {
-      restored.live.push_back((*live)->Info());
-      restored.cost_bytes += (*live)->overhead_bytes();
-      if (!(*live)->in_slab()) restored.cost_bytes += (*live)->charged_bytes();
+      cost_bytes += (*live)->overhead_bytes();
+      if (!(*live)->in_slab()) cost_bytes += (*live)->charged_bytes();
     } else if (live.error().code != Code::kNotFound &&
                live.error().code != Code::kCorruption) {
       return live.error();  // No memory, no descriptor: it may be had later.
@@ -969,7 +967,7 @@ Result<ObjectTable::Restored> ObjectTable::Restore(
   }
   for (Slab* slab : EmptySlabs()) (void)DropSlab(slab);
   for (const auto& [segment, slab] : slabs_) NoteIfSparse(*slab);
-  return restored;
+  return cost_bytes;
 }
 
 }  // namespace vitrine

@@ -64,12 +64,8 @@ class ObjectTable {
               Journal journal, std::unique_ptr<EvictionPolicy> policy);
 
   // Takes over what a killed store had sealed; removes all other segments.
-  // Returns what is live, and what it takes besides the slabs.
-  struct Restored {
-    std::vector<ObjectInfo> live;
-    uint64_t cost_bytes = 0;
-  };
-  Result<Restored> Restore(const std::map<uint64_t, JournaledObject>& journaled)
+  // Returns what that takes besides the slabs.
+  Result<uint64_t> Restore(const std::vector<JournaledObject>& journaled)
       EXCLUDES(mutex_);
 
   void AddObserver(Observer* observer) EXCLUDES(mutex_);

@@ -156,7 +156,11 @@ uint64_t ObjectTable::PutSmall(const Credentials& creator,
   for (size_t i = committed; i < placed.size(); ++i) {
     (*results)[places[i]] = failure;
   }
-  return committed * kSmallObjectOverheadBytes;
+  uint64_t overhead_bytes = 0;
+  for (size_t i = 0; i < committed; ++i) {
+    overhead_bytes += placed[i]->overhead_bytes();
+  }
+  return overhead_bytes;
 }
 
 size_t ObjectTable::CommitPlaced(const std::vector<ObjectRef>& placed,

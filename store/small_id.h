@@ -15,6 +15,8 @@ namespace vitrine {
 // 15 and takes 32.  Move-only: no copy is made unawares.
 class SmallId {
  public:
+  static constexpr size_t kInPlaceBytes = 23;
+
   explicit SmallId(const ObjectId& id)
       : size_(static_cast<uint8_t>(id.text().size())) {
     char* place = bytes_;
@@ -47,8 +49,6 @@ class SmallId {
   }
 
  private:
-  static constexpr size_t kInPlaceBytes = 23;
-
   bool in_place() const { return size_ <= kInPlaceBytes; }
   char* elsewhere() const {
     char* place;

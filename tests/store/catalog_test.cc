@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -439,6 +440,51 @@ TEST_F(CatalogTest, ReconcileMarksWhatIsNotThereAsLost) {
   EXPECT_EQ(Query("SELECT kind, object FROM events ORDER BY sequence DESC"
                   " LIMIT 1"),
             "sealed|10");
+}
+
+TEST_F(CatalogTest, ReconcilingLaterComesBeforeWhatIsToldMeanwhile) {
+  Open();
+  Seal(1, "lost");
+  Seal(2, "kept");
+  Settle();
+  Open();
+  std::promise<void> go;
+  LiveObjects live;
+  live.numbers = {2, 3};
+  live.info = [&, asked = go.get_future().share()](size_t i) {
+    asked.wait();
+    return Info(2 + i, i == 0 ? "kept" : "unknown");
+  };
+  catalog_->ReconcileLater(std::move(live));
+  EXPECT_EQ(catalog_->StatusJson()["reconciling"], 2);
+  EXPECT_GE(catalog_->StatusJson()["pending"], 2);
+  Tell(ObjectEventKind::kDeleted, Info(3, "unknown", ObjectState::kGone));
+  Seal(4, "new");
+  EXPECT_EQ(Query("SELECT count(*) FROM objects"), "2");
+  go.set_value();
+  Settle();
+  EXPECT_EQ(catalog_->StatusJson()["reconciling"], 0);
+  EXPECT_EQ(Query("SELECT number, id, state FROM objects"),
+            "1|lost|lost\n2|kept|sealed\n3|unknown|deleted\n4|new|sealed");
+}
+
+TEST_F(CatalogTest, AReconcileThatWasDroppedAsksNobodyAnyMore) {
+  Open();
+  {
+    std::atomic<bool> alive = true;
+    LiveObjects live;
+    live.numbers = {1};
+    live.info = [&](size_t) {
+      EXPECT_TRUE(alive);
+      return Info(1, "o");
+    };
+    catalog_->ReconcileLater(std::move(live));
+    catalog_->DropReconcile();
+    alive = false;
+  }
+  Seal(2, "later");
+  Settle();
+  EXPECT_EQ(catalog_->StatusJson()["reconciling"], 0);
 }
 
 TEST_F(CatalogTest, OfManyLostOnesTheNewestAreKnown) {

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <random>
 
@@ -35,6 +36,17 @@ ObjectInfo InfoOf(uint64_t number, const std::string& id) {
                     .used_ns = 1'700'000'000'123'456'792,
                     .use_count = 99,
                     .hold = false};
+}
+
+Result<Journal> TryOpen(const std::string& path, Objects* objects) {
+  std::vector<JournaledObject> replayed;
+  Result<Journal> journal = Journal::Open(path, &replayed);
+  objects->clear();
+  for (JournaledObject& object : replayed) {
+    const uint64_t number = object.info.number;
+    EXPECT_TRUE(objects->emplace(number, std::move(object)).second);
+  }
+  return journal;
 }
 
 Status Remove(Journal& journal, uint64_t number) {
@@ -82,7 +94,7 @@ class JournalTest : public testing::Test {
 
   std::string path() const { return scratch_.path() + "/journal"; }
   Journal Open(Objects* objects) const {
-    Result<Journal> journal = Journal::Open(path(), objects);
+    Result<Journal> journal = TryOpen(path(), objects);
     EXPECT_TRUE(journal) << journal.error().ToString();
     return std::move(*journal);
   }
@@ -93,7 +105,7 @@ class JournalTest : public testing::Test {
   }
   Code CodeOfOpen() const {
     Objects objects;
-    Result<Journal> journal = Journal::Open(path(), &objects);
+    Result<Journal> journal = TryOpen(path(), &objects);
     EXPECT_FALSE(journal);
     return journal ? Code::kIoError : journal.error().code;
   }
@@ -128,7 +140,7 @@ TEST_F(JournalTest, GarbageBehindTheHeadIsNeverAnObject) {
     for (char& byte : bytes) byte = static_cast<char>(random());
     SetBytes(head + bytes);
     Objects objects;
-    Result<Journal> journal = Journal::Open(path(), &objects);
+    Result<Journal> journal = TryOpen(path(), &objects);
     EXPECT_TRUE(objects.empty());
   }
 }
@@ -146,7 +158,7 @@ TEST_F(JournalTest, AnyFlippedBitIsFoundOrCutOff) {
     bad[place] = static_cast<char>(bad[place] ^ 0x10);
     SetBytes(bad);
     Objects objects;
-    Result<Journal> journal = Journal::Open(path(), &objects);
+    Result<Journal> journal = TryOpen(path(), &objects);
     if (!journal) {
       EXPECT_EQ(journal.error().code, Code::kCorruption);
       continue;
@@ -245,6 +257,24 @@ TEST_F(JournalTest, OfTwoObjectsWithOneIdTheLaterCounts) {
   const Objects objects = Replayed();
   ASSERT_EQ(objects.size(), 1u);
   EXPECT_EQ(objects.count(3), 1u);
+}
+
+TEST_F(JournalTest, AnObjectThatWasRemovedMayBeSealedAgain) {
+  {
+    Objects objects;
+    Journal journal = Open(&objects);
+    ASSERT_TRUE(journal.RecordSealed(InfoOf(2, "first"), {}));
+    ASSERT_TRUE(journal.RecordHold(2, true));
+    ASSERT_TRUE(Remove(journal, 2));
+    ASSERT_TRUE(journal.RecordSealed(InfoOf(1, "b"), {}));
+    ASSERT_TRUE(journal.RecordSealed(InfoOf(2, "again"), {}));
+    ASSERT_TRUE(journal.RecordHold(1, true));
+    ASSERT_TRUE(journal.RecordHold(1, false));
+  }
+  const Objects objects = Replayed();
+  ASSERT_EQ(objects.size(), 2u);
+  EXPECT_FALSE(objects.at(1).info.hold);
+  ExpectSame(objects.at(2).info, InfoOf(2, "again"));
 }
 
 TEST_F(JournalTest, EverythingComesBack) {
@@ -488,7 +518,7 @@ class JournalOnFullTmpfsTest : public testing::Test {
 TEST_F(JournalOnFullTmpfsTest, EveryLiveObjectCanBeRemovedWhenItIsFull) {
   Objects objects;
   const std::string path = mount_->path() + "/journal";
-  Result<Journal> journal = Journal::Open(path, &objects);
+  Result<Journal> journal = TryOpen(path, &objects);
   ASSERT_TRUE(journal);
   Fill();
   uint64_t sealed = 0;
@@ -508,13 +538,13 @@ TEST_F(JournalOnFullTmpfsTest, EveryLiveObjectCanBeRemovedWhenItIsFull) {
   }));
   EXPECT_EQ(journal->size_bytes(), size_bytes);
   EXPECT_FALSE(std::filesystem::exists(path + ".new"));
-  journal = Journal::Open(path, &objects);
+  journal = TryOpen(path, &objects);
   ASSERT_TRUE(journal);
   EXPECT_EQ(objects.size(), sealed);
   for (uint64_t live = 0; live < sealed; ++live) {
     ASSERT_TRUE(Remove(*journal, live)) << live << " of " << sealed;
   }
-  journal = Journal::Open(path, &objects);
+  journal = TryOpen(path, &objects);
   ASSERT_TRUE(journal);
   EXPECT_TRUE(objects.empty());
 }
