@@ -20,7 +20,7 @@
 
 namespace vitrine {
 
-// What a small object is charged besides its place in a slab, as measured: for
+// What a small object is charged besides its place in a slab, by its parts: for
 // its record (128 bytes), what leads to it from its slot (16) and its slab (4),
 // its slot and share of the buckets (72), its journal record and the memory set
 // aside for its removal (76 with a short id), and some that malloc loses.
