@@ -13,7 +13,8 @@
 namespace vitrine {
 namespace {
 
-constexpr uint64_t kMaxObjectBytes = 4 << 20;
+// From 1 byte on, as many of each order of magnitude.
+constexpr uint64_t kMaxObjectBytes = 64 << 20;
 // Each of libfuse's threads keeps a pipe for splicing; a leak would show in
 // the hundreds.
 constexpr size_t kDescriptorsOfThreads = 40;
@@ -76,7 +77,7 @@ class StressTest : public testing::TestWithParam<const char*> {
 TEST_P(StressTest, NoWrongByteNothingLostNothingLeaked) {
   const std::string passthrough = GetParam();
   VITRINE_REQUIRE(passthrough == "on" ? WhyNoPassthrough() : WhyNoMount());
-  StoreProcess store({.capacity = "96M", .passthrough = passthrough});
+  StoreProcess store({.capacity = "256M", .passthrough = passthrough});
   Status started = store.Start();
   ASSERT_TRUE(started) << started.error().ToString();
   (void)store.GetStatus();

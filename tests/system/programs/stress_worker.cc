@@ -63,7 +63,20 @@ class Worker {
         max_bytes_(max_bytes),
         random_(seed) {}
 
-  void CreateNative() {
+  void CreateNative() { Random(2) == 0 ? CreateBySteps() : PutWhole(); }
+
+  void PutWhole() {
+    const std::string id = NewId();
+    std::vector<std::byte> bytes(Size());
+    FillContent(id, bytes);
+    const Status put =
+        client_.Put(Id(id), bytes, {.timeout = Timeout::Milliseconds(500)});
+    if (!put && put.error().code != Code::kOutOfMemory) {
+      Fail("put " + id + ": " + put.error().ToString());
+    }
+  }
+
+  void CreateBySteps() {
     const std::string id = NewId();
     const uint64_t size = Size();
     auto writer = client_.Create(Id(id), size,
@@ -84,7 +97,7 @@ class Worker {
     std::vector<std::byte> bytes;
     for (uint64_t count = Random(64); count > 0; --count) {
       const std::string id = NewId();
-      bytes.resize(1 + Random(max_bytes_ >> (8 + Random(8))));
+      bytes.resize(1 + Random(max_bytes_ >> (10 + Random(8))));
       FillContent(id, bytes);
       const CreateOptions options = {.timeout = Timeout::Milliseconds(500)};
       const Status put = client_.PutLater(Id(id), bytes, options);
