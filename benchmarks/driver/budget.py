@@ -155,7 +155,7 @@ def judge(figures):
 
 
 def text(lines):
-    output = [f"{'what':62} {'measured':>10}   budget"]
-    output += [f"{name:62} {value:>10}   {bound:14} {verdict}".rstrip()
+    output = [f"{'what':64} {'measured':>10}   budget"]
+    output += [f"{name:64} {value:>10}   {bound:14} {verdict}".rstrip()
                for name, value, bound, verdict in lines]
     return "\n".join(output)
