@@ -292,7 +292,7 @@ class Plan:
 
     def scale_on(self, store, count, label):
         options = {"address": store.socket, "size": 100, "objects": count}
-        before = store.resident_bytes()
+        before = store.bytes_for_objects()
 
         def own(workload, **more):
             self.run_own("vitrine", label, False,
@@ -300,8 +300,8 @@ class Plan:
                          extra={"workload": "scale", "of": workload})
 
         own("fill")
-        time.sleep(1)  # Until the catalog has caught up.
-        after = store.resident_bytes()
+        store.wait_for_catalog()
+        after = store.bytes_for_objects()
         self.keep({"workload": "scale", "case": "store memory, each",
                    "peer": label, "size_bytes": 100, "unit": "B",
                    "values": [(after - before) / count], "pinned": False,

@@ -113,8 +113,24 @@ class Vitrine:
             raise ServerError(f"vitrine status: {found.stderr.strip()}")
         return json.loads(found.stdout)
 
+    def wait_for_catalog(self):
+        """Until all that was put is in the database, a minute at most."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            catalog = self.status()["catalog"]
+            if not catalog["pending"] and not catalog["degraded"]:
+                return
+            time.sleep(0.2)
+        raise ServerError("the catalog does not catch up")
+
+    def bytes_for_objects(self):
+        """Beyond their data: its own memory, the index and the journal."""
+        status = self.status()
+        return (self.resident_bytes() + status["index_bytes"] +
+                status["journal_bytes"])
+
     def resident_bytes(self):
-        """Of its own memory, without what it shares with its clients."""
+        """Without what it shares with its clients."""
         for line in pathlib.Path(
                 f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith("RssAnon:"):
