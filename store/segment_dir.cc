@@ -29,14 +29,14 @@ constexpr int MADV_COLLAPSE = 25;
 constexpr int MADV_POPULATE_WRITE = 23;
 #endif
 
-// More than any segment has: a policy may be set beyond the end of a file.
-constexpr size_t kPolicyBytes = size_t{1} << 42;
-
-// Sets the policy by which the pages of a file on tmpfs are allocated.
+// Sets the policy by which the pages of a file on tmpfs are allocated.  It may
+// be set beyond the end of the file: no segment has more than the machine.
 Status SetFilePolicy(int fd, const NumaPolicy& policy) {
-  auto mapping = Mapping::Map(fd, kPolicyBytes, PROT_NONE);
+  const auto most_bytes = static_cast<size_t>(::sysconf(_SC_PHYS_PAGES)) *
+                          static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  auto mapping = Mapping::Map(fd, most_bytes, PROT_NONE);
   if (!mapping) return mapping.error();
-  return policy.Apply(mapping->data(), kPolicyBytes);
+  return policy.Apply(mapping->data(), most_bytes);
 }
 
 // Allocates huge pages through a mapping that has the policy.
