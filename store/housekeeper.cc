@@ -17,7 +17,6 @@ constexpr auto kPause = std::chrono::milliseconds(500);
 // Spare segments that nobody wanted for so long are given back.
 constexpr auto kIdleSpare = std::chrono::seconds(10);
 constexpr size_t kUnsealedPerRound = 1024;
-constexpr uint64_t kHugePageBytes = 2 << 20;
 
 }  // namespace
 
@@ -72,7 +71,7 @@ void Housekeeper::CollapseAll(const std::list<ObjectRef>& objects) {
   for (const ObjectRef& object : objects) {
     const ObjectInfo info = table_->Info(object);
     if (info.state == ObjectState::kGone) continue;
-    if (info.size_bytes < kHugePageBytes) continue;
+    if (info.size_bytes < kTmpfsHugePageBytes) continue;
     // It has holes: a huge page would take more than is charged.
     if (info.charged_bytes < info.size_bytes) continue;
     segments_->Collapse(info.number, info.size_bytes);

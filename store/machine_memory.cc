@@ -1,5 +1,6 @@
 #include "store/machine_memory.h"
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <optional>
@@ -103,13 +104,23 @@ Result<MachineMemory> ReadMachineMemory(const std::string& root) {
   return memory;
 }
 
-uint64_t HugetlbPoolBytes(uint64_t page_bytes, const std::string& root) {
-  const std::string pool = root + "/sys/kernel/mm/hugepages/hugepages-" +
-                           std::to_string(page_bytes / 1024) + "kB/";
-  const uint64_t pages =
-      ReadNumber(pool + "nr_hugepages").value_or(0) +
-      ReadNumber(pool + "nr_overcommit_hugepages").value_or(0);
-  return pages * page_bytes;
+HugetlbPool ReadHugetlbPool(uint64_t page_bytes, const std::string& root) {
+  const std::string directory = (root == "/" ? "" : root) +
+                                "/sys/kernel/mm/hugepages/hugepages-" +
+                                std::to_string(page_bytes / 1024) + "kB/";
+  const auto read = [&](const char* name) {
+    return ReadNumber(directory + name).value_or(0);
+  };
+  HugetlbPool pool;
+  pool.pages_file = directory + "nr_hugepages";
+  const uint64_t overcommit = read("nr_overcommit_hugepages");
+  // Surplus pages are counted among the pages, but overcommitted.
+  const uint64_t surplus = std::min(overcommit, read("surplus_hugepages"));
+  const uint64_t reserved = read("resv_hugepages");
+  const uint64_t free = read("free_hugepages") + overcommit - surplus;
+  pool.pages = read("nr_hugepages") + overcommit - surplus;
+  pool.free_pages = free - std::min(free, reserved);
+  return pool;
 }
 
 }  // namespace vitrine

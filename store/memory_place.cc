@@ -182,18 +182,43 @@ Result<MachineMemory> LimitOfTmpfs(const std::string& path) {
   return MachineMemory{total, "the tmpfs of " + path};
 }
 
-// What a store on the hugetlbfs `path` may take.
+// Pages that a killed store of ours left in the directory `path`.
+uint64_t PagesOfFilesIn(const std::string& path, uint64_t page_bytes) {
+  constexpr uint64_t kBlockBytes = 512;
+  uint64_t pages = 0;
+  std::error_code failure;
+  for (const fs::directory_entry& entry :
+       fs::directory_iterator(path, failure)) {
+    struct stat info {};
+    if (::lstat(entry.path().c_str(), &info) != 0) continue;
+    pages += static_cast<uint64_t>(info.st_blocks) * kBlockBytes / page_bytes;
+  }
+  return pages;
+}
+
+// What a store on the hugetlbfs `path` may take: what nobody has, and what it
+// has already.
 Result<MachineMemory> LimitOfHugetlbfs(const std::string& path) {
   const Result<struct statfs> space = StatFs(path);
   if (!space) return space.error();
   const auto page_bytes = static_cast<uint64_t>(space->f_bsize);
-  const uint64_t pool = HugetlbPoolBytes(page_bytes);
+  const std::string kind = "huge pages of " + FormatSize(page_bytes);
+  const HugetlbPool pool = ReadHugetlbPool(page_bytes);
+  const uint64_t own = PagesOfFilesIn(path + "/" + kSegmentsName, page_bytes) +
+                       PagesOfFilesIn(path + "/" + kRetiredName, page_bytes);
   // No blocks, or all bits set: the mount has no limit of its own.
-  const uint64_t blocks = space->f_blocks;
-  if (blocks == 0 || blocks > pool / page_bytes) {
-    return MachineMemory{pool, "the machine's pool of huge pages"};
+  const bool limited = space->f_blocks != 0 && space->f_blocks <= pool.pages;
+  if (limited && space->f_bfree < pool.free_pages) {
+    return MachineMemory{(space->f_bfree + own) * page_bytes,
+                         "what is free of the " +
+                             std::to_string(space->f_blocks) + " " + kind +
+                             " that the hugetlbfs of " + path + " may have",
+                         "mount it with a larger size="};
   }
-  return MachineMemory{blocks * page_bytes, "the hugetlbfs of " + path};
+  return MachineMemory{(pool.free_pages + own) * page_bytes,
+                       "what is free of the machine's " +
+                           std::to_string(pool.pages) + " " + kind,
+                       "reserve more of them in " + pool.pages_file};
 }
 
 // How the pages of the directory `path` on a tmpfs are made.

@@ -20,10 +20,11 @@ Result<uint64_t> ChooseCapacity(const StoreOptions& options,
   const uint64_t wanted = options.capacity_bytes.value_or(
       limit.bytes / 100 * kDefaultCapacityPercent);
   if (wanted > limit.bytes) {
-    return Error{Code::kTooLarge, "capacity " + FormatSize(wanted) +
-                                      " is more than " + limit.source +
-                                      ", which is " + FormatSize(limit.bytes) +
-                                      "; choose a smaller --capacity"};
+    return Error{Code::kTooLarge,
+                 "capacity " + FormatSize(wanted) + " is more than " +
+                     limit.source + ", which is " + FormatSize(limit.bytes) +
+                     "; choose a smaller --capacity" +
+                     (limit.remedy.empty() ? "" : ", or " + limit.remedy)};
   }
   const uint64_t capacity = RoundDown(wanted, page_bytes);
   if (capacity > 0) return capacity;

@@ -28,6 +28,9 @@ uint64_t RoundUp(uint64_t bytes, uint64_t page_bytes) {
   return rest == 0 ? bytes : bytes - rest + page_bytes;
 }
 
+// Looking for holes takes longer, the more pages there are.
+constexpr uint64_t kMostLookedThrough = 2 << 20;
+
 constexpr uint64_t kFreeMetadataBytes = 1024;
 constexpr uint64_t kMetadataCopies = 4;
 
@@ -394,6 +397,16 @@ void ObjectTable::WakeWaiters(std::span<const ObjectRef> published) {
   }
 }
 
+bool ObjectTable::HasItsPages(Object* object) {
+  const auto file = ShareLocked(object);
+  if (segments_->is_hugetlbfs() || !file) return false;
+  const auto extent = (*file)->Stat();
+  return extent && extent->size_bytes <= kMostLookedThrough &&
+         extent->allocated_bytes ==
+             RoundUp(extent->size_bytes, segments_->page_bytes()) &&
+         (*file)->IsWrittenTo(extent->size_bytes);
+}
+
 Status ObjectTable::FillHoles(const Object& object, uint64_t most_bytes) const {
   const uint64_t size_bytes = object.size_bytes;
   if (size_bytes > most_bytes) {
@@ -411,8 +424,10 @@ Result<int64_t> ObjectTable::Seal(const ObjectRef& object, const ObjectId& id,
   if (FindSealedLocked(id.text()) != nullptr) return Taken(id);
   const auto file = ShareLocked(object.get());  // One for all that follows.
   if (Status ok = CheckNobodyWrites(object.get()); !ok) return ok.error();
-  if (Status ok = segments_->TrimToSize(object->number); !ok) {
-    return ok.error();
+  if (!HasItsPages(object.get())) {
+    if (Status ok = segments_->TrimToSize(object->number); !ok) {
+      return ok.error();
+    }
   }
   SealAttempt attempt(object.get());
   int64_t freed = SettleCharge(object.get());

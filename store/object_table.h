@@ -253,6 +253,8 @@ class ObjectTable {
   // Sets the charge to what the segment takes; returns what became free.  Not
   // while a change is pending that has charged for what it will take.
   int64_t SettleCharge(Object* object) REQUIRES(mutex_);
+  // Its small segment has every page that it should have, and none beyond.
+  bool HasItsPages(Object* object) REQUIRES(mutex_);
   // Gives memory to holes: a reader's mapping would take it unasked.
   Status FillHoles(const Object& object, uint64_t most_bytes) const
       REQUIRES(mutex_);

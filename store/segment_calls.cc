@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -82,6 +83,18 @@ Status ReserveHuge(int fd, uint64_t offset_bytes, uint64_t size_bytes) {
   if (data == MAP_FAILED) return ErrnoError("reserve huge pages", errno);
   ::munmap(data, size_bytes);
   return ReserveSegment(fd, offset_bytes, size_bytes);
+}
+
+Status ClearTail(int fd, uint64_t size_bytes, uint64_t page_bytes) {
+  const uint64_t used_bytes = size_bytes % page_bytes;
+  if (used_bytes == 0) return Status();
+  void* page = ::mmap(nullptr, page_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+                      fd, static_cast<off_t>(size_bytes - used_bytes));
+  if (page == MAP_FAILED) return ErrnoError("mmap segment", errno);
+  std::memset(static_cast<std::byte*>(page) + used_bytes, 0,
+              page_bytes - used_bytes);
+  ::munmap(page, page_bytes);
+  return Status();
 }
 
 Status WriteSegment(int fd, uint64_t offset_bytes,

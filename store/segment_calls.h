@@ -35,6 +35,10 @@ Status TruncateSegment(int fd, uint64_t size_bytes);
 Status ReserveSegment(int fd, uint64_t offset_bytes, uint64_t size_bytes);
 // The same on hugetlbfs: all of it or nothing.
 Status ReserveHuge(int fd, uint64_t offset_bytes, uint64_t size_bytes);
+// Clears what lies between an object's end and the end of its last page: a
+// file's size says it on tmpfs, and the kernel clears there; on hugetlbfs
+// sizes are whole pages.
+Status ClearTail(int fd, uint64_t size_bytes, uint64_t page_bytes);
 Status WriteSegment(int fd, uint64_t offset_bytes,
                     std::span<const std::byte> data);
 

@@ -10,18 +10,17 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <memory>
 #include <optional>
 
 #include "schema/base/mapping.h"
+#include "store/machine_memory.h"
 #include "store/segment_calls.h"
 #include "store/segment_file.h"
 
 namespace vitrine {
 namespace {
 
-constexpr uint64_t kHugePageBytes = 2 * 1024 * 1024;
 #ifndef MADV_COLLAPSE
 constexpr int MADV_COLLAPSE = 25;
 #endif
@@ -138,15 +137,6 @@ Status ProbeLeases(const std::string& path, int dir, uint64_t page_bytes) {
   return ProbeReaders(path, scratch, own);
 }
 
-// A count of huge pages of `page_bytes` from sysfs; 0 if it is not there.
-uint64_t HugePageCount(uint64_t page_bytes, const char* name) {
-  std::ifstream file("/sys/kernel/mm/hugepages/hugepages-" +
-                     std::to_string(page_bytes / 1024) + "kB/" + name);
-  uint64_t count = 0;
-  file >> count;
-  return file ? count : 0;
-}
-
 }  // namespace
 
 Result<SegmentDir> SegmentDir::Open(const std::string& path,
@@ -212,13 +202,24 @@ Result<UniqueFd> SegmentDir::OpenFresh(uint64_t number, int flags) const {
   return OpenSegmentAt(fd_.get(), SegmentName(number), flags);
 }
 
+uint64_t SegmentDir::FileBytes(uint64_t size_bytes) const {
+  return hugetlbfs_ ? RoundUpTo(size_bytes, page_bytes_) : size_bytes;
+}
+
 Status SegmentDir::SetSize(uint64_t number, uint64_t size_bytes) {
   Status status = CheckSegmentRange(0, size_bytes);
   if (!status) return status;
   Result<UniqueFd> fd = OpenFresh(number, O_RDWR);
   if (!fd) return fd.error();
-  return TruncateSegment(
-      fd->get(), hugetlbfs_ ? RoundUpTo(size_bytes, page_bytes_) : size_bytes);
+  if (!hugetlbfs_) return TruncateSegment(fd->get(), size_bytes);
+  struct stat info;
+  if (::fstat(fd->get(), &info) != 0) return ErrnoError("fstat segment", errno);
+  const bool grows =
+      static_cast<uint64_t>(info.st_size) < FileBytes(size_bytes);
+  status = TruncateSegment(fd->get(), FileBytes(size_bytes));
+  // What is cut off must not be there again when it grows.
+  if (!status || grows) return status;
+  return ClearTail(fd->get(), size_bytes, page_bytes_);
 }
 
 Status SegmentDir::Reserve(uint64_t number, uint64_t offset_bytes,
@@ -248,15 +249,17 @@ Status SegmentDir::TrimToSize(uint64_t number) {
 }
 
 void SegmentDir::Collapse(uint64_t number, uint64_t size_bytes) {
-  const uint64_t whole_bytes = size_bytes / kHugePageBytes * kHugePageBytes;
+  const uint64_t whole_bytes =
+      size_bytes / kTmpfsHugePageBytes * kTmpfsHugePageBytes;
   if (hugetlbfs_ || whole_bytes == 0) return;
   Result<UniqueFd> fd = OpenFresh(number, O_RDONLY);
   if (!fd) return;
   Result<Mapping> mapping = Mapping::Map(fd->get(), whole_bytes, PROT_READ);
   if (!mapping) return;
   // One range that cannot be collapsed must not keep the others from it.
-  for (uint64_t offset = 0; offset < whole_bytes; offset += kHugePageBytes) {
-    ::madvise(mapping->data() + offset, kHugePageBytes, MADV_COLLAPSE);
+  for (uint64_t offset = 0; offset < whole_bytes;
+       offset += kTmpfsHugePageBytes) {
+    ::madvise(mapping->data() + offset, kTmpfsHugePageBytes, MADV_COLLAPSE);
   }
 }
 
@@ -350,9 +353,9 @@ Result<SegmentDir::Space> SegmentDir::GetSpace() const {
 // The mount may have a limit; the pool of huge pages always is one.
 SegmentDir::Space SegmentDir::HugeSpace(uint64_t mount_pages,
                                         uint64_t mount_free_pages) const {
-  uint64_t total = HugePageCount(page_bytes_, "nr_hugepages");
-  uint64_t free = HugePageCount(page_bytes_, "free_hugepages");
-  free -= std::min(free, HugePageCount(page_bytes_, "resv_hugepages"));
+  const HugetlbPool pool = ReadHugetlbPool(page_bytes_);
+  uint64_t total = pool.pages;
+  uint64_t free = pool.free_pages;
   const bool limited = mount_pages != 0 && mount_pages < UINT64_MAX / 2;
   if (limited) {
     total = std::min(total, mount_pages);

@@ -4,9 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 
 #include "schema/base/mapping.h"
 #include "store/segment_calls.h"
@@ -18,21 +18,6 @@ namespace {
 #ifndef MADV_POPULATE_WRITE
 constexpr int MADV_POPULATE_WRITE = 23;
 #endif
-
-// Clears what lies between an object's end and the end of its last page: a
-// file's size says it on tmpfs, and the kernel clears there; on hugetlbfs
-// sizes are whole pages.
-Status ClearTail(int fd, uint64_t size_bytes, uint64_t page_bytes) {
-  const uint64_t used_bytes = size_bytes % page_bytes;
-  if (used_bytes == 0) return Status();
-  void* page = ::mmap(nullptr, page_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-                      fd, static_cast<off_t>(size_bytes - used_bytes));
-  if (page == MAP_FAILED) return ErrnoError("mmap segment", errno);
-  std::memset(static_cast<std::byte*>(page) + used_bytes, 0,
-              page_bytes - used_bytes);
-  ::munmap(page, page_bytes);
-  return Status();
-}
 
 // Its pages are there, and cleared, when this returns.
 Status Populate(int fd, uint64_t size_bytes) {
@@ -89,21 +74,31 @@ Result<SegmentFile::Extent> SegmentDir::Refit(uint64_t number,
   if (!*alone) return Error{Code::kInUse, "somebody has " + name + " open"};
   Result<SegmentFile::Extent> extent = file.Stat();
   if (!extent) return extent;
-  const uint64_t file_bytes =
-      hugetlbfs_ ? RoundUpTo(size_bytes, page_bytes_) : size_bytes;
-  if (extent->size_bytes > file_bytes) {
-    Status cut = TruncateSegment(file.fd(), file_bytes);
-    if (!cut) return cut.error();
-  }
-  if (hugetlbfs_ && extent->size_bytes >= file_bytes) {
-    Status cleared = ClearTail(file.fd(), size_bytes, page_bytes_);
-    if (!cleared) return cleared.error();
-  }
+  Status fits = FitTo(file, extent->size_bytes, size_bytes);
+  if (!fits) return fits.error();
   // Both times are now: this is where the next object begins.
   if (::futimens(file.fd(), nullptr) != 0) {
     return ErrnoError("futimens segment " + name, errno);
   }
   return file.Stat();
+}
+
+Status SegmentDir::FitTo(const SegmentFile& file, uint64_t have_bytes,
+                         uint64_t size_bytes) const {
+  const uint64_t file_bytes = FileBytes(size_bytes);
+  uint64_t kept_bytes = std::min(have_bytes, file_bytes);
+  // What it grows by begins with a huge page, in place of the small ones with
+  // which it ends.
+  if (huge_pages_ && have_bytes < file_bytes &&
+      file_bytes >= kTmpfsHugePageBytes) {
+    kept_bytes -= kept_bytes % kTmpfsHugePageBytes;
+  }
+  if (kept_bytes < have_bytes) {
+    Status cut = TruncateSegment(file.fd(), kept_bytes);
+    if (!cut) return cut;
+  }
+  if (!hugetlbfs_ || kept_bytes < file_bytes) return Status();
+  return ClearTail(file.fd(), size_bytes, page_bytes_);
 }
 
 Status SegmentDir::Reinstate(uint64_t retired, uint64_t number) {

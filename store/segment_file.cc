@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -59,6 +60,11 @@ Result<SegmentFile::Extent> SegmentFile::Stat() const {
       static_cast<uint64_t>(info.st_size),
       static_cast<uint64_t>(info.st_blocks) * 512,
       int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec};
+}
+
+// hugetlbfs knows no holes: it would answer with the end whatever there is.
+bool SegmentFile::IsWrittenTo(uint64_t size_bytes) const {
+  return ::lseek(fd_.get(), 0, SEEK_HOLE) == static_cast<off_t>(size_bytes);
 }
 
 Result<size_t> SegmentFile::ReadAt(uint64_t offset_bytes,

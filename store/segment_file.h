@@ -17,6 +17,9 @@
 
 namespace vitrine {
 
+// What huge pages of tmpfs have.
+inline constexpr uint64_t kTmpfsHugePageBytes = 2 << 20;
+
 // The store's own read-only description of one segment.  There is at most one
 // for each segment, so that leases taken through it tell the truth (design,
 // fact 4).  Thread-safe.
@@ -44,6 +47,9 @@ class SegmentFile {
     int64_t modified_ns;
   };
   Result<Extent> Stat() const;
+  // True: every page up to the end at `size_bytes` was written.  False: there
+  // are holes, or pages that were reserved only, or the kernel cannot tell.
+  bool IsWrittenTo(uint64_t size_bytes) const;
 
   // Copies from `offset_bytes` on into `buffer`; returns how much there was.
   // hugetlbfs as well.
@@ -69,6 +75,8 @@ class SegmentDir {
 
   // From now on memory is allocated by `policy`.
   void SetNumaPolicy(const NumaPolicy& policy) { numa_ = policy; }
+  // From now on whatever is whole of a segment that grows gets huge pages.
+  void UseHugePages() { huge_pages_ = true; }
 
   // Makes an empty segment that only the store's user can open.
   Status Create(uint64_t number);
@@ -104,7 +112,8 @@ class SegmentDir {
   // kOutOfMemory: they cannot be had.
   Status MakeRetired(uint64_t number, uint64_t size_bytes);
   // Readies a retired segment for another object: cuts it to `size_bytes` if it
-  // is larger.  Returns what it takes then.  kInUse: somebody has it open.
+  // is larger, and to whole huge pages if it has yet to grow to some.  Returns
+  // what it takes then.  kInUse: somebody has it open.
   Result<SegmentFile::Extent> Refit(uint64_t number, uint64_t size_bytes);
   // Puts a retired segment back under a new number; only the store's user can
   // open it.
@@ -144,6 +153,11 @@ class SegmentDir {
   Status Allocate(int fd, uint64_t offset_bytes, uint64_t size_bytes);
   Status WriteHuge(int fd, uint64_t offset_bytes,
                    std::span<const std::byte> data);
+  // Size of a segment's file: on hugetlbfs it is whole pages.
+  uint64_t FileBytes(uint64_t size_bytes) const;
+  // Cuts a retired segment as Refit says.
+  Status FitTo(const SegmentFile& file, uint64_t have_bytes,
+               uint64_t size_bytes) const;
   Space HugeSpace(uint64_t mount_pages, uint64_t mount_free_pages) const;
 
   std::string path_;
@@ -151,6 +165,7 @@ class SegmentDir {
   UniqueFd retired_fd_;  // Invalid: there is no such directory.
   bool hugetlbfs_;
   uint64_t page_bytes_;
+  bool huge_pages_ = false;
   NumaPolicy numa_;
 };
 

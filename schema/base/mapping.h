@@ -4,7 +4,6 @@
 #include <sys/mman.h>
 #include <vitrine/result.h>
 
-#include <cerrno>
 #include <cstddef>
 #include <utility>
 
@@ -29,13 +28,7 @@ class Mapping {
 
   // Maps the first `size_bytes` of `fd`; `protection` as for mmap(2).  A size
   // of zero gives an empty mapping.  Left out of core dumps.
-  static Result<Mapping> Map(int fd, size_t size_bytes, int protection) {
-    if (size_bytes == 0) return Mapping();
-    void* data = ::mmap(nullptr, size_bytes, protection, MAP_SHARED, fd, 0);
-    if (data == MAP_FAILED) return ErrnoError("mmap", errno);
-    ::madvise(data, size_bytes, MADV_DONTDUMP);
-    return Mapping(static_cast<std::byte*>(data), size_bytes);
-  }
+  static Result<Mapping> Map(int fd, size_t size_bytes, int protection);
 
   std::byte* data() const { return data_; }
   size_t size_bytes() const { return size_bytes_; }

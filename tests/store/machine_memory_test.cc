@@ -72,11 +72,19 @@ TEST_F(MachineMemoryTest, ALimitAboveTheMachineIsNone) {
 }
 
 TEST_F(MachineMemoryTest, ThePoolOfHugePagesIsCounted) {
-  EXPECT_EQ(HugetlbPoolBytes(2 * kMiB, root_), 0U);
+  EXPECT_EQ(ReadHugetlbPool(2 * kMiB, root_).pages, 0U);
   const std::string pool = "sys/kernel/mm/hugepages/hugepages-2048kB/";
   Write(pool + "nr_hugepages", "8\n");
   Write(pool + "nr_overcommit_hugepages", "2\n");
-  EXPECT_EQ(HugetlbPoolBytes(2 * kMiB, root_), 20 * kMiB);
+  Write(pool + "free_hugepages", "5\n");
+  Write(pool + "resv_hugepages", "3\n");
+  const HugetlbPool read = ReadHugetlbPool(2 * kMiB, root_);
+  EXPECT_EQ(read.pages, 10U);
+  EXPECT_EQ(read.free_pages, 4U);
+  // What was overcommitted already.
+  Write(pool + "surplus_hugepages", "1\n");
+  EXPECT_EQ(ReadHugetlbPool(2 * kMiB, root_).pages, 9U);
+  EXPECT_EQ(ReadHugetlbPool(2 * kMiB, root_).free_pages, 3U);
 }
 
 TEST_F(MachineMemoryTest, ThisMachineHasSome) {

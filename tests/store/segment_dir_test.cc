@@ -329,6 +329,22 @@ TEST_F(SegmentDirOnHugetlbfsTest, TrimGivesBackWhatWasReserved) {
   EXPECT_EQ(dir_->GetSpace()->free_bytes, (kPages - 1) * kHugePageBytes);
 }
 
+TEST_F(SegmentDirOnHugetlbfsTest, WhatIsCutOffIsCleared) {
+  const std::vector<std::byte> data(kHugePageBytes, std::byte{'x'});
+  ASSERT_TRUE(dir_->Create(kNumber));
+  ASSERT_TRUE(dir_->SetSize(kNumber, data.size()));
+  ASSERT_TRUE(dir_->WriteAt(kNumber, 0, data));
+  ASSERT_TRUE(dir_->SetSize(kNumber, 1000));
+  ASSERT_TRUE(dir_->SetSize(kNumber, data.size()));
+  Result<std::shared_ptr<SegmentFile>> file = dir_->OpenShared(kNumber);
+  ASSERT_TRUE(file);
+  std::vector<std::byte> seen(data.size());
+  ASSERT_TRUE((*file)->ReadAt(0, seen));
+  EXPECT_EQ(std::count(seen.begin(), seen.begin() + 1000, std::byte{'x'}),
+            1000);
+  EXPECT_EQ(std::count(seen.begin(), seen.end(), std::byte{'x'}), 1000);
+}
+
 TEST_F(SegmentDirOnHugetlbfsTest, WhatIsWrittenIsRead) {
   const std::string text = "across the border of two pages";
   const uint64_t offset = kHugePageBytes - 9;

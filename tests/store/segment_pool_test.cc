@@ -272,6 +272,21 @@ TEST_F(SegmentPoolTest, NothingIsPreparedWhileMemoryIsShort) {
   EXPECT_EQ(CountFiles(retired_path()), 0u);
 }
 
+TEST_F(SegmentPoolTest, WhatGrowsKeepsWholeHugePagesOnly) {
+  dir_->UseHugePages();
+  Put(1, 3 * kMiB);
+  const auto grows = pool_->Take(kAlice, 4 * kMiB);
+  ASSERT_TRUE(grows);
+  EXPECT_EQ(grows->size_bytes, 2 * kMiB);
+  EXPECT_EQ(grows->allocated_bytes, 2 * kMiB);
+  EXPECT_EQ(used_bytes(), 2 * kMiB);
+  // Neither one has a huge page.
+  Put(2, kMiB);
+  const auto small = pool_->Take(kAlice, kMiB + kMiB / 2);
+  ASSERT_TRUE(small);
+  EXPECT_EQ(small->size_bytes, kMiB);
+}
+
 TEST_F(SegmentPoolTest, AStartFindsNothingRetired) {
   Put(1, kMiB);
   dir_.reset();

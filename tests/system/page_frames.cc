@@ -48,21 +48,29 @@ std::vector<uint64_t> PageFrames(std::span<const std::byte> bytes) {
   return frames;
 }
 
-uint64_t HugeMappedBytes(const std::byte* address) {
+MappingFacts FactsOfMapping(const std::byte* address) {
   std::ifstream smaps("/proc/self/smaps");
+  MappingFacts facts;
   bool mine = false;
   for (std::string line; std::getline(smaps, line);) {
     std::istringstream words(line);
     std::string name;
-    uint64_t kilobytes = 0;
     words >> name;
-    if (name.back() != ':')
+    if (name.back() != ':') {
       mine = Contains(name, reinterpret_cast<uintptr_t>(address));
-    if (mine && name == "ShmemPmdMapped:" && words >> kilobytes) {
-      return kilobytes << 10;
+      const size_t path = line.find('/');
+      if (mine && path != line.npos) facts.path = line.substr(path);
     }
+    uint64_t kilobytes = 0;
+    if (!mine || !(words >> kilobytes)) continue;
+    if (name == "KernelPageSize:") facts.page_bytes = kilobytes << 10;
+    if (name == "ShmemPmdMapped:") facts.huge_mapped_bytes = kilobytes << 10;
   }
-  return 0;
+  return facts;
+}
+
+uint64_t HugeMappedBytes(const std::byte* address) {
+  return FactsOfMapping(address).huge_mapped_bytes;
 }
 
 }  // namespace vitrine

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace vitrine {
@@ -12,6 +13,14 @@ namespace vitrine {
 // Frame numbers of all pages of `bytes`, which is touched first.  Zero: there
 // is none, or the kernel does not say.
 std::vector<uint64_t> PageFrames(std::span<const std::byte> bytes);
+
+// What smaps says of the mapping at `address`.
+struct MappingFacts {
+  std::string path;                // Of the file that is mapped.
+  uint64_t page_bytes = 0;         // 2 MiB on hugetlbfs.
+  uint64_t huge_mapped_bytes = 0;  // By huge pages of tmpfs.
+};
+MappingFacts FactsOfMapping(const std::byte* address);
 
 // How much of the mapping at `address` is mapped by huge pages of shared
 // memory (ShmemPmdMapped in smaps).
