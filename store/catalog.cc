@@ -147,6 +147,7 @@ class SqliteCatalog : public Catalog {
   std::unique_ptr<LiveObjects> live_ GUARDED_BY(writer_mutex_);
   std::optional<CatalogReconcile> reconcile_ GUARDED_BY(writer_mutex_);
   Callbacks after_ GUARDED_BY(writer_mutex_);
+  bool trim_memory_ GUARDED_BY(writer_mutex_) = false;  // Once it is written.
 
   mutable Mutex mutex_;
   CondVar wake_;
@@ -395,7 +396,9 @@ Status SqliteCatalog::WriteBatch(bool force) {
     batch_.Clear();
     NoteSuccess(rows);
     // Having fallen behind must not cost memory for ever.
-    if (rows >= kHugeBatch) ::malloc_trim(0);
+    if (std::exchange(trim_memory_, false) || rows >= kHugeBatch) {
+      ::malloc_trim(0);
+    }
   } else {
     NoteFailure(status.error());
   }
@@ -514,6 +517,7 @@ void SqliteCatalog::NoteReconciled() {
     MutexLock lock(mutex_);
     reconciling_since_ = TimePoint::max();
     catching_up_ = behind_;
+    trim_memory_ = !behind_;
   } else {
     MutexLock lock(mutex_);
     numbers_.to_reconcile = std::max<size_t>(1, reconcile_->left());
