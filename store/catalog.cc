@@ -9,10 +9,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
+#include <unordered_set>
 #include <utility>
 
 #include "schema/base/mutex.h"
 #include "schema/base/wall_clock.h"
+#include "store/catalog_reconcile.h"
 #include "store/catalog_writer.h"
 #include "store/thread_setup.h"
 
@@ -27,13 +29,41 @@ using Callbacks = std::vector<std::function<void()>>;
 // Long enough for large batches, short enough for the 50 ms of the promise.
 constexpr milliseconds kBatchTime(15);
 constexpr size_t kLargeBatch = 8192;
-constexpr size_t kHugeBatch = 100'000;
+constexpr size_t kHugeBatch = 64 * 1024;
 constexpr milliseconds kRetryTime(250);
-constexpr size_t kMaxQueuedUses = 1024 * 1024;
+// A rush is over when few events come in one batch's time; but it is not waited
+// for any longer than this.
+constexpr size_t kRushDivisor = 64;
+constexpr milliseconds kLongestRush(2000);
 constexpr int kFinalAttempts = 3;
 
+// Whatever `infos` has, once for all; for Catalog::Reconcile.
+class FixedObjects : public LiveObjects {
+ public:
+  explicit FixedObjects(const std::vector<ObjectInfo>& infos) : infos_(infos) {
+    for (const ObjectInfo& info : infos) numbers_.insert(info.number);
+  }
+  size_t Count() override { return infos_.size(); }
+  bool ReadPage(uint64_t* /*place*/, std::vector<ObjectInfo>* infos) override {
+    *infos = infos_;
+    return false;
+  }
+  std::vector<bool> AreAlive(std::span<const KnownObject> objects) override {
+    std::vector<bool> alive;
+    for (const KnownObject& known : objects) {
+      alive.push_back(numbers_.contains(known.number));
+    }
+    return alive;
+  }
+
+ private:
+  const std::vector<ObjectInfo>& infos_;
+  std::unordered_set<uint64_t> numbers_;
+};
+
 // Whoever calls adds to `pending_`; the thread folds that into `batch_` and
-// writes it, again and again if it fails.
+// writes it, again and again if it fails.  Between two batches it writes a page
+// of a reconcile, if one is under way.
 class SqliteCatalog : public Catalog {
  public:
   SqliteCatalog(std::unique_ptr<CatalogWriter> writer,
@@ -42,7 +72,7 @@ class SqliteCatalog : public Catalog {
 
   Status Reconcile(const std::vector<ObjectInfo>& live) override
       EXCLUDES(writer_mutex_, mutex_);
-  void ReconcileLater(LiveObjects live) override
+  void ReconcileLater(std::unique_ptr<LiveObjects> live) override
       EXCLUDES(writer_mutex_, mutex_);
   void DropReconcile() override EXCLUDES(writer_mutex_, mutex_);
   void OnEvent(const ObjectEvent& event) override EXCLUDES(mutex_);
@@ -55,10 +85,9 @@ class SqliteCatalog : public Catalog {
 
  private:
   struct Pending {
-    explicit Pending(size_t history_rows) : folded(history_rows) {}
+    explicit Pending(const CatalogLimits& limits) : folded(limits) {}
     std::deque<QueuedEvent> events;
-    // Clients, and what came after `events` was full.
-    CatalogBatch folded;
+    CatalogBatch folded;  // Clients, and counts of what was dropped.
     std::vector<std::vector<ObjectInfo>> uses;
     size_t use_count = 0;
     Callbacks after;
@@ -71,10 +100,15 @@ class SqliteCatalog : public Catalog {
     uint64_t wal_bytes = 0;
     size_t batch_rows = 0;
     size_t to_reconcile = 0;
+    uint64_t times_behind = 0;
     std::string last_error;
     CatalogBatch::Dropped dropped;
   };
 
+  // Takes in no more events until a reconcile begins.
+  void FallBehindLocked() REQUIRES(mutex_);
+  // What the database lacks is at least as old as this.
+  TimePoint OldestLocked() const REQUIRES(mutex_);
   // Notes that there is something to do since now.
   void NotePendingLocked() REQUIRES(mutex_);
   void Run();
@@ -86,11 +120,16 @@ class SqliteCatalog : public Catalog {
   Status Flush(bool force) EXCLUDES(writer_mutex_, mutex_);
   void Fold(Pending pending) REQUIRES(writer_mutex_);
   Status WriteBatch(bool force) REQUIRES(writer_mutex_) EXCLUDES(mutex_);
-  // Makes the database agree with `live`.
-  Status ReconcileNow(const LiveObjects& live) REQUIRES(writer_mutex_)
-      EXCLUDES(mutex_);
-  void SetLater(std::optional<LiveObjects> live) REQUIRES(writer_mutex_)
-      EXCLUDES(mutex_);
+  // True if the catalog is behind and it is time to do something about it.
+  bool WantsReconcile() EXCLUDES(mutex_);
+  // Takes events in again: what came before is found by reconciling.
+  void BeginReconcile(LiveObjects* live, CatalogReconcile::Reason reason)
+      REQUIRES(writer_mutex_) EXCLUDES(mutex_);
+  // Writes a page, if there is any to be written.
+  Status ReconcilePage() REQUIRES(writer_mutex_) EXCLUDES(mutex_);
+  void StopReconcile() REQUIRES(writer_mutex_) EXCLUDES(mutex_);
+  void NoteReconciled() REQUIRES(writer_mutex_) EXCLUDES(mutex_);
+  CatalogReconcile::Context MakeContext() EXCLUDES(mutex_);
   void NoteSuccess(size_t rows) REQUIRES(writer_mutex_) EXCLUDES(mutex_);
   void NoteFailure(const Error& error) REQUIRES(writer_mutex_) EXCLUDES(mutex_);
   void CheckpointIfLong() EXCLUDES(writer_mutex_, mutex_);
@@ -104,8 +143,11 @@ class SqliteCatalog : public Catalog {
   Mutex writer_mutex_ ACQUIRED_BEFORE(mutex_);
   const std::unique_ptr<CatalogWriter> writer_ PT_GUARDED_BY(writer_mutex_);
   CatalogBatch batch_ GUARDED_BY(writer_mutex_);
-  // Still to be reconciled with, before any batch.
-  std::optional<LiveObjects> later_ GUARDED_BY(writer_mutex_);
+  // Null: nobody can be asked.
+  std::unique_ptr<LiveObjects> live_ GUARDED_BY(writer_mutex_);
+  std::optional<CatalogReconcile> reconcile_ GUARDED_BY(writer_mutex_);
+  Callbacks after_ GUARDED_BY(writer_mutex_);
+  bool trim_memory_ GUARDED_BY(writer_mutex_) = false;  // Once it is written.
 
   mutable Mutex mutex_;
   CondVar wake_;
@@ -116,6 +158,17 @@ class SqliteCatalog : public Catalog {
   TimePoint retry_at_ GUARDED_BY(mutex_);
   // Of the oldest that was taken but is not committed; max(): there is none.
   TimePoint taken_since_ GUARDED_BY(mutex_) = TimePoint::max();
+  // Events are dropped; how many since the thread last looked.
+  bool behind_ GUARDED_BY(mutex_) = false;
+  uint64_t rush_ GUARDED_BY(mutex_) = 0;
+  TimePoint begin_by_ GUARDED_BY(mutex_);
+  // Of the oldest that was dropped since the last reconcile began, and of the
+  // oldest that the one under way is to find; max(): there is none.
+  TimePoint dropped_since_ GUARDED_BY(mutex_) = TimePoint::max();
+  TimePoint reconciling_since_ GUARDED_BY(mutex_) = TimePoint::max();
+  bool catching_up_ GUARDED_BY(mutex_) = false;  // From drop to reconciled.
+  bool reconciling_ GUARDED_BY(mutex_) = false;
+  bool without_history_ GUARDED_BY(mutex_) = false;
   int64_t next_sequence_ GUARDED_BY(mutex_);
   Numbers numbers_ GUARDED_BY(mutex_);
 
@@ -128,8 +181,8 @@ SqliteCatalog::SqliteCatalog(std::unique_ptr<CatalogWriter> writer,
       path_(writer->path()),
       version_(writer->version()),
       writer_(std::move(writer)),
-      batch_(limits.history_rows),
-      pending_(limits.history_rows),
+      batch_(limits),
+      pending_(limits),
       next_sequence_(next_sequence),
       thread_([this] { Run(); }) {}
 
@@ -151,23 +204,40 @@ void SqliteCatalog::NotePendingLocked() {
 void SqliteCatalog::OnEvent(const ObjectEvent& event) {
   const int64_t now_ns = NowNs();
   MutexLock lock(mutex_);
-  QueuedEvent queued{event, now_ns, next_sequence_++};
-  // Once one was folded, those that follow must not overtake it.
-  const bool folding = !pending_.folded.objects().empty();
-  if (folding || pending_.events.size() >= limits_.queued_events) {
-    pending_.folded.AddEvent(std::move(queued), /*with_history=*/false);
-  } else {
-    pending_.events.push_back(std::move(queued));
-    if (pending_.events.size() == kLargeBatch) wake_.NotifyOne();
+  const int64_t sequence = next_sequence_++;
+  if (!behind_ && pending_.events.size() >= limits_.pending_rows) {
+    FallBehindLocked();
   }
+  if (behind_) {
+    ++rush_;
+    pending_.folded.DropEvents(1);
+    return;
+  }
+  pending_.events.push_back(QueuedEvent{event, now_ns, sequence});
+  if (pending_.events.size() == kLargeBatch) wake_.NotifyOne();
   NotePendingLocked();
+}
+
+void SqliteCatalog::FallBehindLocked() {
+  behind_ = catching_up_ = true;
+  ++numbers_.times_behind;
+  pending_.folded.DropEvents(pending_.events.size());
+  pending_.events = {};  // Its memory, too.
+  const TimePoint now = steady_clock::now();
+  dropped_since_ = std::min({dropped_since_, OldestLocked(), now});
+  begin_by_ = now + kLongestRush;
+  wake_.NotifyOne();
+}
+
+TimePoint SqliteCatalog::OldestLocked() const {
+  return std::min(
+      {taken_since_, pending_.since, dropped_since_, reconciling_since_});
 }
 
 void SqliteCatalog::AfterPending(std::function<void()> done) {
   {
     MutexLock lock(mutex_);
-    if (pending_.since != TimePoint::max() ||
-        taken_since_ != TimePoint::max()) {
+    if (OldestLocked() != TimePoint::max()) {
       pending_.after.push_back(std::move(done));
       urgent_ = true;
       wake_.NotifyOne();
@@ -195,9 +265,12 @@ void SqliteCatalog::ClientDisconnected(uint64_t client) {
 void SqliteCatalog::RecordUses(std::vector<ObjectInfo> infos) {
   if (infos.empty()) return;
   MutexLock lock(mutex_);
-  if (pending_.use_count > kMaxQueuedUses) {
-    pending_.folded.DropUses(infos.size());
-    return;
+  // Recency is approximate anyway.
+  const size_t room = limits_.pending_rows - pending_.use_count;
+  if (infos.size() > room) {
+    pending_.folded.DropUses(infos.size() - room);
+    infos.erase(infos.begin() + static_cast<ptrdiff_t>(room), infos.end());
+    infos.shrink_to_fit();
   }
   pending_.use_count += infos.size();
   pending_.uses.push_back(std::move(infos));
@@ -206,7 +279,7 @@ void SqliteCatalog::RecordUses(std::vector<ObjectInfo> infos) {
 
 nlohmann::json SqliteCatalog::StatusJson() const {
   MutexLock lock(mutex_);
-  const TimePoint oldest = std::min(taken_since_, pending_.since);
+  const TimePoint oldest = OldestLocked();
   const TimePoint now = steady_clock::now();
   const auto lag = oldest < now ? now - oldest : steady_clock::duration::zero();
   CatalogBatch::Dropped dropped = numbers_.dropped;
@@ -215,7 +288,8 @@ nlohmann::json SqliteCatalog::StatusJson() const {
           {"version", version_},
           {"pending", pending_.events.size() + pending_.folded.rows() +
                           pending_.use_count + numbers_.batch_rows +
-                          numbers_.to_reconcile},
+                          numbers_.to_reconcile + (behind_ ? 1 : 0)},
+          {"limit", limits_.pending_rows},
           {"reconciling", numbers_.to_reconcile},
           {"written", numbers_.written},
           {"commits", numbers_.commits},
@@ -223,7 +297,9 @@ nlohmann::json SqliteCatalog::StatusJson() const {
           {"last_error", numbers_.last_error},
           {"lag_ms", std::chrono::duration_cast<milliseconds>(lag).count()},
           {"wal_bytes", numbers_.wal_bytes},
-          {"degraded", failing_ || !pending_.folded.objects().empty()},
+          {"degraded", failing_ || catching_up_ || without_history_},
+          {"behind", catching_up_},
+          {"times_behind", numbers_.times_behind},
           {"dropped",
            {{"events", dropped.events},
             {"objects", dropped.objects},
@@ -241,12 +317,15 @@ void SqliteCatalog::Run() {
 }
 
 bool SqliteCatalog::WaitForWork() {
+  const TimePoint next_look = steady_clock::now() + kBatchTime;
   MutexLock lock(mutex_);
   while (!stop_) {
     const TimePoint now = steady_clock::now();
     TimePoint due = TimePoint::max();
     if (pending_.since != TimePoint::max()) due = pending_.since + kBatchTime;
+    if (behind_) due = std::min(due, next_look);
     if (failing_) due = std::min(due, retry_at_);
+    if (reconciling_ && !failing_) return true;
     if (urgent_ || pending_.events.size() >= kLargeBatch || due <= now) {
       return true;
     }
@@ -260,24 +339,33 @@ bool SqliteCatalog::WaitForWork() {
 }
 
 SqliteCatalog::Pending SqliteCatalog::Take() {
-  Pending taken(limits_.history_rows);
+  Pending taken(limits_);
   MutexLock lock(mutex_);
   std::swap(taken, pending_);
   urgent_ = false;
   taken_since_ = std::min(taken_since_, taken.since);
   numbers_.batch_rows +=
       taken.events.size() + taken.folded.rows() + taken.use_count;
+  without_history_ = taken.events.size() > limits_.pending_rows / 2;
   return taken;
 }
 
 void SqliteCatalog::Fold(Pending pending) {
-  for (QueuedEvent& event : pending.events) {
-    batch_.AddEvent(std::move(event), /*with_history=*/true);
+  // Half as much to write.
+  const bool with_history = pending.events.size() <= limits_.pending_rows / 2;
+  for (; !pending.events.empty(); pending.events.pop_front()) {
+    batch_.AddEvent(std::move(pending.events.front()), with_history);
   }
   batch_.Merge(std::move(pending.folded));
   for (const std::vector<ObjectInfo>& infos : pending.uses) {
     batch_.AddUses(infos);
   }
+  for (std::function<void()>& done : pending.after) {
+    after_.push_back(std::move(done));
+  }
+  if (!batch_.overflowed()) return;
+  MutexLock lock(mutex_);
+  if (!behind_) FallBehindLocked();
 }
 
 Status SqliteCatalog::Flush(bool force) {
@@ -285,10 +373,9 @@ Status SqliteCatalog::Flush(bool force) {
   Status status;
   {
     MutexLock lock(writer_mutex_);
-    Pending pending = Take();
-    after.swap(pending.after);
-    Fold(std::move(pending));
+    Fold(Take());
     status = WriteBatch(force);
+    after.swap(after_);
   }
   for (const std::function<void()>& done : after) done();
   return status;
@@ -302,18 +389,16 @@ Status SqliteCatalog::WriteBatch(bool force) {
       return Error{Code::kUnavailable, numbers_.last_error};
     }
   }
-  const size_t rows = batch_.rows();
-  Status status;
-  if (later_) {
-    status = ReconcileNow(*later_);
-    if (status) SetLater(std::nullopt);
-  }
+  Status status = ReconcilePage();
   if (status) status = writer_->Write(batch_);
   if (status) {
+    const size_t rows = batch_.rows();
     batch_.Clear();
     NoteSuccess(rows);
     // Having fallen behind must not cost memory for ever.
-    if (rows >= kHugeBatch) ::malloc_trim(0);
+    if (std::exchange(trim_memory_, false) || rows >= kHugeBatch) {
+      ::malloc_trim(0);
+    }
   } else {
     NoteFailure(status.error());
   }
@@ -372,35 +457,91 @@ void SqliteCatalog::FinalFlush() {
 Status SqliteCatalog::Reconcile(const std::vector<ObjectInfo>& live) {
   DropReconcile();
   if (Status status = Flush(/*force=*/true); !status) return status;
+  FixedObjects fixed(live);
   MutexLock lock(writer_mutex_);
-  return ReconcileNow(LiveObjectsOf(live));
+  BeginReconcile(&fixed, CatalogReconcile::Reason::kRestart);
+  Status status;
+  while (status && reconcile_) status = ReconcilePage();
+  StopReconcile();
+  return status;
 }
 
-Status SqliteCatalog::ReconcileNow(const LiveObjects& live) {
-  return writer_->Reconcile(live, [this](size_t count) {
-    MutexLock lock(mutex_);
-    const int64_t first = next_sequence_;
-    next_sequence_ += static_cast<int64_t>(count);
-    return first;
-  });
-}
-
-void SqliteCatalog::SetLater(std::optional<LiveObjects> live) {
-  later_ = std::move(live);
+bool SqliteCatalog::WantsReconcile() {
   MutexLock lock(mutex_);
-  numbers_.to_reconcile =
-      later_ ? std::max<size_t>(1, later_->numbers.size()) : 0;
-  if (later_) NotePendingLocked();
+  if (!behind_) return false;
+  const bool rush =
+      std::exchange(rush_, 0) > limits_.pending_rows / kRushDivisor;
+  return !rush || steady_clock::now() >= begin_by_;
 }
 
-void SqliteCatalog::ReconcileLater(LiveObjects live) {
+void SqliteCatalog::BeginReconcile(LiveObjects* live,
+                                   CatalogReconcile::Reason reason) {
+  reconcile_.emplace(live, reason);  // Asks the store: `mutex_` is not held.
+  batch_.ForgetObjects();
+  MutexLock lock(mutex_);
+  behind_ = false;
+  reconciling_ = true;
+  reconciling_since_ =
+      std::min({reconciling_since_, dropped_since_, steady_clock::now()});
+  dropped_since_ = TimePoint::max();
+  numbers_.to_reconcile = std::max<size_t>(1, reconcile_->left());
+}
+
+CatalogReconcile::Context SqliteCatalog::MakeContext() {
+  return {.fold = [this]() REQUIRES(writer_mutex_) -> const CatalogBatch& {
+            Fold(Take());
+            return batch_;
+          },
+          .take_sequence =
+              [this](size_t count) {
+                MutexLock lock(mutex_);
+                const int64_t first = next_sequence_;
+                next_sequence_ += static_cast<int64_t>(count);
+                return first;
+              }};
+}
+
+Status SqliteCatalog::ReconcilePage() {
+  if (!reconcile_) {
+    if (live_ == nullptr || !WantsReconcile()) return Status();
+    BeginReconcile(live_.get(), CatalogReconcile::Reason::kBehind);
+  }
+  Status status = reconcile_->Step(writer_.get(), MakeContext());
+  if (status) NoteReconciled();
+  return status;
+}
+
+void SqliteCatalog::NoteReconciled() {
+  if (reconcile_->done()) {
+    StopReconcile();
+    MutexLock lock(mutex_);
+    reconciling_since_ = TimePoint::max();
+    catching_up_ = behind_;
+    trim_memory_ = !behind_;
+  } else {
+    MutexLock lock(mutex_);
+    numbers_.to_reconcile = std::max<size_t>(1, reconcile_->left());
+  }
+}
+
+void SqliteCatalog::StopReconcile() {
+  reconcile_.reset();
+  MutexLock lock(mutex_);
+  reconciling_ = false;
+  numbers_.to_reconcile = 0;
+}
+
+void SqliteCatalog::ReconcileLater(std::unique_ptr<LiveObjects> live) {
   MutexLock lock(writer_mutex_);
-  SetLater(std::move(live));
+  live_ = std::move(live);
+  BeginReconcile(live_.get(), CatalogReconcile::Reason::kRestart);
+  wake_.NotifyOne();
 }
 
 void SqliteCatalog::DropReconcile() {
   MutexLock lock(writer_mutex_);
-  SetLater(std::nullopt);
+  StopReconcile();
+  live_.reset();
 }
 
 }  // namespace

@@ -6,9 +6,6 @@
 namespace vitrine {
 namespace {
 
-// Recency is approximate anyway: objects past this many go without.
-constexpr size_t kMaxUses = 1024 * 1024;
-
 bool IsGone(ObjectEventKind kind) {
   return kind == ObjectEventKind::kAborted ||
          kind == ObjectEventKind::kDeleted || kind == ObjectEventKind::kEvicted;
@@ -60,7 +57,7 @@ void CatalogBatch::AddClient(uint64_t client, ClientRow row) {
 void CatalogBatch::RemoveClient(uint64_t client, int64_t disconnected_ns) {
   ClientRow& row = clients_[client];
   row.disconnected_ns = disconnected_ns;
-  if (row.connected_ns != 0 && clients_.size() > history_rows_) {
+  if (row.connected_ns != 0 && clients_.size() > limits_.history_rows) {
     clients_.erase(client);
     ++dropped_.clients;
   }
@@ -80,6 +77,12 @@ void CatalogBatch::Merge(CatalogBatch&& newer) {
   dropped_ += newer.dropped_;
 }
 
+void CatalogBatch::ForgetObjects() {
+  dropped_.objects += objects_.size();
+  objects_ = {};  // Its memory, too.
+  overflowed_ = false;
+}
+
 void CatalogBatch::Clear() {
   objects_.clear();
   events_.clear();
@@ -94,7 +97,13 @@ size_t CatalogBatch::rows() const {
 }
 
 void CatalogBatch::AddObject(uint64_t number, ObjectRow row) {
+  if (overflowed_) return;
   const bool gone = row.gone_ns != 0;
+  if (objects_.size() >= limits_.pending_rows && !objects_.contains(number)) {
+    ForgetObjects();
+    overflowed_ = true;
+    return;
+  }
   const auto [it, added] = objects_.try_emplace(number, std::move(row));
   if (!added) {
     row.created |= it->second.created;
@@ -102,7 +111,7 @@ void CatalogBatch::AddObject(uint64_t number, ObjectRow row) {
   }
   if (!gone) return;
   uses_.erase(number);
-  if (it->second.created && objects_.size() > history_rows_) {
+  if (it->second.created && objects_.size() > limits_.history_rows) {
     objects_.erase(it);
     ++dropped_.objects;
   }
@@ -110,7 +119,7 @@ void CatalogBatch::AddObject(uint64_t number, ObjectRow row) {
 
 void CatalogBatch::AddEventRow(EventRow row) {
   events_.push_back(std::move(row));
-  if (events_.size() <= history_rows_) return;
+  if (events_.size() <= limits_.history_rows) return;
   events_.pop_front();
   ++dropped_.events;
 }
@@ -120,7 +129,7 @@ void CatalogBatch::AddUse(uint64_t number, Uses uses) {
   if (it != uses_.end()) {
     it->second.used_ns = std::max(it->second.used_ns, uses.used_ns);
     it->second.use_count = std::max(it->second.use_count, uses.use_count);
-  } else if (uses_.size() < kMaxUses) {
+  } else if (uses_.size() < limits_.pending_rows) {
     uses_.emplace(number, uses);
   } else {
     ++dropped_.uses;

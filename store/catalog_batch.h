@@ -2,10 +2,13 @@
 // happened to it, and the newest events.
 //
 // Invariants:
-//  (1) An object whose fate the database does not know has a row here with its
-//      newest state; only one that came and went since the last write may be
-//      left out when there are very many (its row would be trimmed at once).
-//  (2) Its memory is bounded by the number of living objects and the limits.
+//  (1) Unless it overflowed, an object whose fate the database does not know
+//  has
+//      a row here with its newest state; only one that came and went since the
+//      last write may be left out when there are very many (its row would be
+//      trimmed at once).
+//  (2) Its memory is bounded by the limits: with more objects than those allow
+//      it overflows, that is has none and takes none until ForgetObjects.
 #ifndef VITRINE_STORE_CATALOG_BATCH_H_
 #define VITRINE_STORE_CATALOG_BATCH_H_
 
@@ -21,8 +24,10 @@
 namespace vitrine {
 
 struct CatalogLimits {
-  // Events that wait to be folded; past this their history is dropped.
-  size_t queued_events = 512 * 1024;
+  // Events that wait to be folded, objects that wait to be written, and uses of
+  // objects.  From half of it on events go without history; past it the objects
+  // are dropped, to be found by reconciling.
+  size_t pending_rows = 128 * 1024;
   // Rows of gone objects, of events and of clients that left: the newest.
   size_t history_rows = 100'000;
   // Past this size of the write-ahead log nothing is written until those who
@@ -77,19 +82,24 @@ class CatalogBatch {
     Dropped& operator+=(const Dropped& other);
   };
 
-  explicit CatalogBatch(size_t history_rows) : history_rows_(history_rows) {}
+  explicit CatalogBatch(const CatalogLimits& limits) : limits_(limits) {}
 
   // Folds `event` in; `with_history`: also as an event of its own.
   void AddEvent(QueuedEvent event, bool with_history);
   void AddUses(const std::vector<ObjectInfo>& infos);
-  // Counts uses that nobody could take.
+  // Count what nobody could take.
   void DropUses(uint64_t count) { dropped_.uses += count; }
+  void DropEvents(uint64_t count) { dropped_.events += count; }
   void AddClient(uint64_t client, ClientRow row);
   void RemoveClient(uint64_t client, int64_t disconnected_ns);
   // Folds in what happened after all of this batch.
   void Merge(CatalogBatch&& newer);
   void Clear();
+  // What follows is all that is known of any object.
+  void ForgetObjects();
 
+  // True if what happened to objects was dropped since ForgetObjects.
+  bool overflowed() const { return overflowed_; }
   bool empty() const;
   size_t rows() const;
   const std::unordered_map<uint64_t, ObjectRow>& objects() const {
@@ -108,7 +118,8 @@ class CatalogBatch {
   void AddEventRow(EventRow row);
   void AddUse(uint64_t number, Uses uses);
 
-  size_t history_rows_;
+  CatalogLimits limits_;
+  bool overflowed_ = false;
   std::unordered_map<uint64_t, ObjectRow> objects_;
   std::deque<EventRow> events_;  // In the order of `sequence`.
   std::unordered_map<uint64_t, ClientRow> clients_;

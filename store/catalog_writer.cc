@@ -41,6 +41,12 @@ constexpr char kPutClient[] =
 constexpr char kEndClient[] =
     "UPDATE clients SET disconnected_ns = ?"
     " WHERE id = ? AND disconnected_ns IS NULL";
+constexpr char kSelectObject[] =
+    "SELECT id, state, segment, offset_bytes, mode, uid, gid, size_bytes,"
+    " sealed_ns, hold FROM objects WHERE number = ? AND gone_ns IS NULL";
+constexpr char kSelectLiving[] =
+    "SELECT number, id FROM objects WHERE number >= ? AND gone_ns IS NULL"
+    " ORDER BY number LIMIT ?";
 constexpr char kCountGone[] =
     "SELECT count(*) FROM objects WHERE gone_ns IS NOT NULL";
 constexpr char kTrimGone[] =
@@ -143,10 +149,11 @@ Status CatalogWriter::Connect() {
 
 Status CatalogWriter::PrepareStatements() {
   const std::pair<const char*, Statement*> statements[] = {
-      {kPutObject, &put_object_},   {kPutEvent, &put_event_},
-      {kPutUses, &put_uses_},       {kPutClient, &put_client_},
-      {kEndClient, &end_client_},   {kTrimGone, &gone_objects_.trim},
-      {kTrimEvents, &events_.trim}, {kTrimLeft, &left_clients_.trim}};
+      {kPutObject, &put_object_},       {kPutEvent, &put_event_},
+      {kPutUses, &put_uses_},           {kPutClient, &put_client_},
+      {kEndClient, &end_client_},       {kTrimGone, &gone_objects_.trim},
+      {kSelectObject, &select_object_}, {kSelectLiving, &select_living_},
+      {kTrimEvents, &events_.trim},     {kTrimLeft, &left_clients_.trim}};
   for (const auto& [sql, statement] : statements) {
     auto prepared = database_.Prepare(sql);
     if (!prepared) return prepared.error();
@@ -207,13 +214,20 @@ void CatalogWriter::CheckpointIfLong() {
 
 Status CatalogWriter::Write(const CatalogBatch& batch) {
   if (batch.empty()) return Status();
+  return Transact([&] {
+    Status status = WriteObjects(batch);
+    if (status) status = WriteEvents(batch);
+    if (status) status = WriteUses(batch);
+    if (status) status = WriteClients(batch);
+    return status;
+  });
+}
+
+Status CatalogWriter::Transact(const std::function<Status()>& write) {
   if (Status status = CheckWritable(); !status) return status;
   auto transaction = Transaction::Begin(&database_);
   if (!transaction) return transaction.error();
-  Status status = WriteObjects(batch);
-  if (status) status = WriteEvents(batch);
-  if (status) status = WriteUses(batch);
-  if (status) status = WriteClients(batch);
+  Status status = write();
   if (status) status = TrimAll();
   if (status) status = transaction->Commit();
   if (!status) ForgetCounts();
@@ -231,7 +245,9 @@ void CatalogWriter::BindObject(const CatalogBatch::ObjectRow& row,
   const Fate fate = FateOf(row);
   statement->Bind(ToSql(info.number)).Bind(info.id.text()).Bind(fate.state);
   if (row.gone_ns == 0) {
-    statement->Bind("memory").Bind(ToSql(info.number)).Bind(0);
+    statement->Bind("memory")
+        .Bind(ToSql(info.segment()))
+        .Bind(ToSql(info.offset_bytes));
   } else {
     statement->BindNull().BindNull().BindNull();
   }

@@ -10,12 +10,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "store/catalog_batch.h"
 #include "store/catalog_checkpointer.h"
-#include "store/catalog_reconcile.h"
+#include "store/live_objects.h"
 #include "store/sqlite.h"
 
 namespace vitrine {
@@ -33,10 +34,21 @@ class CatalogWriter {
 
   // Writes all of `batch`, or nothing.
   Status Write(const CatalogBatch& batch);
-  // Makes `live` the objects that are sealed.  The events of those that are
-  // lost are numbered from what `take_sequence` says, told how many they are.
+
+  // --- parts of reconciling (catalog_writer_reconcile.cc) ---
+  // Nobody who connected before is connected any more.
+  Status EndAllClients();
+  // Writes those of `live` of which the database says something else.
+  Status WriteLive(std::span<const ObjectInfo> live);
+  // The next `most` that live by the database, from number `from` on.
+  Result<std::vector<KnownObject>> ReadLiving(uint64_t from, size_t most);
+  // They went at some time: because the store ended, which are events, numbered
+  // from what `take_sequence` says, told how many; or, where that is null,
+  // while nobody wrote it down.
   using TakeSequence = std::function<int64_t(size_t count)>;
-  Status Reconcile(const LiveObjects& live, const TakeSequence& take_sequence);
+  Status WriteLost(std::span<const KnownObject> lost,
+                   const TakeSequence& take_sequence);
+
   // Sees to it that a long write-ahead log is moved into the database.
   void CheckpointIfLong();
 
@@ -71,19 +83,11 @@ class CatalogWriter {
   Status WriteUses(const CatalogBatch& batch);
   Status WriteClients(const CatalogBatch& batch);
 
-  // Parts of Reconcile.
-  struct Difference {
-    // Living, but the database lacks them or says otherwise.
-    std::vector<size_t> unknown;  // Places in `live`.
-    // Living only in the database.
-    std::vector<int64_t> lost;
-  };
-  Result<Difference> Compare(const LiveObjects& live);
-  Status WriteUnknown(const LiveObjects& live,
-                      const std::vector<size_t>& unknown);
-  Status WriteLost(const std::vector<int64_t>& lost, int64_t now_ns,
-                   const TakeSequence& take_sequence);
-  Status EndAllClients(int64_t now_ns);
+  // Runs `write` in a transaction.
+  Status Transact(const std::function<Status()>& write);
+  // Of `info`, which lives.
+  Result<bool> Agrees(const ObjectInfo& info);
+  Status MarkLost(std::span<const KnownObject> lost, int64_t sequence);
 
   // History of one kind: counted by `count_sql`, its oldest rows deleted by
   // `trim`.  `rows` is at least what there is.
@@ -113,6 +117,8 @@ class CatalogWriter {
   Statement put_uses_;
   Statement put_client_;
   Statement end_client_;
+  Statement select_object_;
+  Statement select_living_;
   History gone_objects_;
   History events_;
   History left_clients_;

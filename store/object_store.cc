@@ -8,6 +8,7 @@
 
 #include "store/index_writer.h"
 #include "store/journal.h"
+#include "store/table_walk.h"
 
 namespace vitrine {
 namespace {
@@ -111,26 +112,10 @@ Status ObjectStore::Restore(const std::vector<JournaledObject>& journaled) {
   auto cost_bytes = table_->Restore(journaled);
   if (!cost_bytes) return cost_bytes.error();
   budget_->ForceCharge(*cost_bytes + table_->Count().slab_bytes);
-  ReconcileCatalog();
+  // Behind the start: the objects do not depend on it.
+  catalog_->ReconcileLater(MakeTableWalk(table_.get()));
   table_->AddObserver(catalog_.get());
   return Status();
-}
-
-// Behind the start: the objects do not depend on it.
-void ObjectStore::ReconcileCatalog() {
-  std::vector<ObjectRef> objects = table_->List(ObjectState::kSealed);
-  LiveObjects live;
-  live.numbers.reserve(objects.size());
-  for (const ObjectRef& object : objects) {
-    live.numbers.push_back(object->number);
-  }
-  // What has happened to it since is written afterwards.
-  live.info = [this, objects = std::move(objects)](size_t i) {
-    ObjectInfo info = table_->Info(objects[i]);
-    info.state = ObjectState::kSealed;
-    return info;
-  };
-  catalog_->ReconcileLater(std::move(live));
 }
 
 ObjectStore::~ObjectStore() {

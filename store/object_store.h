@@ -111,7 +111,6 @@ class ObjectStore : public Store {
 
   Status Start();
   Status Restore(const std::vector<JournaledObject>& journaled);
-  void ReconcileCatalog();
   // Charges the object for its first `needed_bytes`, then runs `then` and
   // hands its result to `done`.  The object cannot be sealed meanwhile.
   void WithCharge(const ObjectRef& object, uint64_t needed_bytes,

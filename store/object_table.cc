@@ -813,6 +813,32 @@ std::vector<ObjectRef> ObjectTable::List(ObjectState state) const {
   return objects;
 }
 
+bool ObjectTable::ReadSlots(uint64_t* slot, size_t most,
+                            std::vector<ObjectInfo>* infos) const {
+  MutexLock lock(mutex_);
+  const uint64_t end = std::min<uint64_t>(*slot + most, sealed_by_slot_.size());
+  for (; *slot < end; ++*slot) {
+    const ObjectRef& object = sealed_by_slot_[*slot];
+    if (object != nullptr) infos->push_back(object->Info());
+  }
+  return end < sealed_by_slot_.size();
+}
+
+std::vector<bool> ObjectTable::AreAlive(
+    std::span<const KnownObject> objects) const {
+  std::vector<bool> alive;
+  alive.reserve(objects.size());
+  MutexLock lock(mutex_);
+  for (const KnownObject& known : objects) {
+    const ObjectRef sealed = FindSealedLocked(known.id);
+    const auto unsealed = unsealed_.find(known.id);
+    alive.push_back((sealed != nullptr && sealed->number == known.number) ||
+                    (unsealed != unsealed_.end() &&
+                     unsealed->second->number == known.number));
+  }
+  return alive;
+}
+
 // --- housekeeping ---
 
 void ObjectTable::DrainTouches() {

@@ -34,6 +34,7 @@
 #include "store/eviction_policy.h"
 #include "store/index_writer.h"
 #include "store/journal.h"
+#include "store/live_objects.h"
 #include "store/object_record.h"
 #include "store/observer.h"
 #include "store/segment_file.h"
@@ -192,6 +193,13 @@ class ObjectTable {
   // The path of the segment, to be told to anybody.
   std::string TellPath(const ObjectRef& object) EXCLUDES(mutex_);
   std::vector<ObjectRef> List(ObjectState state) const EXCLUDES(mutex_);
+  // Adds the sealed objects in the `most` index slots from `*slot` on, and sets
+  // that to the next; an object keeps its slot.  False: there are no more.
+  bool ReadSlots(uint64_t* slot, size_t most,
+                 std::vector<ObjectInfo>* infos) const EXCLUDES(mutex_);
+  // For each, whether it lives and still has that id.
+  std::vector<bool> AreAlive(std::span<const KnownObject> objects) const
+      EXCLUDES(mutex_);
 
   // --- housekeeping ---
   // From now on, segments that others may have are retired when they are

@@ -22,7 +22,8 @@ CREATE TABLE objects (
   -- deleted:  somebody asked for it.
   -- evicted:  its memory was needed.
   -- aborted:  given up before it was sealed.
-  -- lost:     sealed, but not in memory after the store ended.
+  -- lost:     sealed, but not in memory after the store ended, or went while
+  --           this database was behind.
   state TEXT NOT NULL CHECK (state IN (
     'unsealed', 'sealed', 'deleted', 'evicted', 'aborted', 'lost')),
   -- Where its bytes are: 'memory'; NULL: nowhere, the object is gone.

@@ -13,8 +13,11 @@
 #include <fstream>
 #include <functional>
 #include <future>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -88,6 +91,46 @@ class Bystander {
   pid_t pid_ = -1;
 };
 
+// Objects that live, and who may ask for them.  As in the object table, an
+// object changes and the catalog is told under one lock.
+struct FakeTable {
+  std::mutex mutex;
+  std::map<uint64_t, ObjectInfo> objects;
+  std::shared_future<void> go;  // Valid: pages wait for it.
+};
+
+class FakeWalk : public LiveObjects {
+ public:
+  explicit FakeWalk(FakeTable* table) : table_(table) {}
+  size_t Count() override {
+    const std::lock_guard lock(table_->mutex);
+    return table_->objects.size();
+  }
+  bool ReadPage(uint64_t* place, std::vector<ObjectInfo>* infos) override {
+    if (table_->go.valid()) table_->go.wait();
+    const std::lock_guard lock(table_->mutex);
+    auto next = table_->objects.lower_bound(*place);
+    for (int i = 0; i < 10 && next != table_->objects.end(); ++i, ++next) {
+      infos->push_back(next->second);
+      *place = next->first + 1;
+    }
+    return next != table_->objects.end();
+  }
+  std::vector<bool> AreAlive(std::span<const KnownObject> known) override {
+    const std::lock_guard lock(table_->mutex);
+    std::vector<bool> alive;
+    for (const KnownObject& object : known) {
+      const auto found = table_->objects.find(object.number);
+      alive.push_back(found != table_->objects.end() &&
+                      found->second.id.text() == object.id);
+    }
+    return alive;
+  }
+
+ private:
+  FakeTable* const table_;
+};
+
 class CatalogTest : public testing::Test {
  protected:
   std::string DbPath() const { return dir_.path() + "/catalog.db"; }
@@ -136,6 +179,28 @@ class CatalogTest : public testing::Test {
     Tell(ObjectEventKind::kSealed, Info(number, id));
   }
 
+  // The same in `table_`, which the catalog reconciles with.
+  void SealInTable(uint64_t number) {
+    const std::lock_guard lock(table_.mutex);
+    const std::string id = "o" + std::to_string(number);
+    table_.objects.insert_or_assign(number, Info(number, id));
+    Seal(number, id);
+  }
+  void DeleteInTable(uint64_t number) {
+    const std::lock_guard lock(table_.mutex);
+    ObjectInfo info = table_.objects.at(number);
+    info.state = ObjectState::kGone;
+    table_.objects.erase(number);
+    Tell(ObjectEventKind::kDeleted, info);
+  }
+  std::string LivingInTable() {
+    std::string numbers;
+    for (const auto& [number, info] : table_.objects) {
+      numbers += (numbers.empty() ? "" : "\n") + std::to_string(number);
+    }
+    return numbers;
+  }
+
   // Until all that was told is written.
   void Settle() {
     ASSERT_TRUE(Eventually([this] {
@@ -172,6 +237,7 @@ class CatalogTest : public testing::Test {
   }
 
   ScratchDir dir_;
+  FakeTable table_;  // Outlives who asks it.
   std::unique_ptr<Catalog> catalog_;
 };
 
@@ -284,34 +350,111 @@ TEST_F(CatalogTest, NobodyWaitsForACatalogThatCannotBeWritten) {
   }
 }
 
-TEST_F(CatalogTest, FloodThatCannotBeWrittenLosesHistoryOnly) {
+TEST_F(CatalogTest, BatchNeverHasMoreObjectsThanItsLimit) {
   CatalogLimits limits;
-  limits.queued_events = 100;
+  limits.pending_rows = 100;
+  limits.history_rows = 50;
+  CatalogBatch batch(limits);
+  const auto add = [&batch](uint64_t number) {
+    const ObjectInfo info = Info(number, "o" + std::to_string(number));
+    batch.AddEvent({{ObjectEventKind::kSealed, info, info.id}, 1, 1}, true);
+  };
+  for (uint64_t i = 1; i <= 1000; ++i) {
+    add(i);
+    EXPECT_LE(batch.rows(), 150u);
+    EXPECT_EQ(batch.overflowed(), i > 100);
+  }
+  EXPECT_TRUE(batch.objects().empty()) << "some would be worse than none";
+  EXPECT_EQ(batch.dropped().objects, 100u);
+  EXPECT_EQ(batch.dropped().events, 950u);
+  batch.ForgetObjects();
+  add(1);
+  EXPECT_EQ(batch.objects().size(), 1u);
+}
+
+TEST_F(CatalogTest, AfterARushThatCannotBeWrittenExactlyTheLivingAreThere) {
+  CatalogLimits limits;
+  limits.pending_rows = 100;
   limits.history_rows = 50;
   Open(limits);
-  Seal(1, "known");
+  catalog_->ReconcileLater(std::make_unique<FakeWalk>(&table_));
+  SealInTable(1);
   Settle();
   Database stranger = Stranger();
   {
     auto transaction = Transaction::Begin(&stranger);
     ASSERT_TRUE(transaction);
     for (uint64_t i = 2; i <= 20000; ++i) {
-      Create(i, "o" + std::to_string(i));
-      if (i % 100 != 0) {
-        Tell(ObjectEventKind::kAborted,
-             Info(i, "o" + std::to_string(i), ObjectState::kGone));
-      }
+      SealInTable(i);
+      if (i % 100 != 0) DeleteInTable(i);
     }
-    Tell(ObjectEventKind::kDeleted, Info(1, "known", ObjectState::kGone));
-    EXPECT_TRUE(Eventually([this] {
-      const nlohmann::json status = catalog_->StatusJson();
-      return status["degraded"] == true && status["dropped"]["events"] > 0;
-    }));
+    DeleteInTable(1);
+    const nlohmann::json status = catalog_->StatusJson();
+    EXPECT_EQ(status["degraded"], true) << status.dump();
+    EXPECT_EQ(status["behind"], true);
+    EXPECT_GT(status["times_behind"], 0);
+    EXPECT_GT(status["dropped"]["events"], 39000);
+    EXPECT_LE(status["pending"], 400) << status.dump();
+    EXPECT_TRUE(
+        Eventually([this] { return catalog_->StatusJson()["lag_ms"] > 0; }));
   }
   Settle();
-  EXPECT_EQ(Query("SELECT count(*) FROM unsealed"), "200");
-  EXPECT_EQ(Query("SELECT state FROM objects WHERE number = 1"), "deleted");
-  EXPECT_GT(catalog_->StatusJson()["dropped"]["objects"], 19000);
+  EXPECT_EQ(Query("SELECT number FROM sealed"), LivingInTable());
+  EXPECT_EQ(Query("SELECT number FROM objects WHERE gone_ns IS NULL"),
+            LivingInTable());
+  EXPECT_EQ(Query("SELECT state, gone_reason FROM objects WHERE number = 1"),
+            "lost|went while the catalog was behind");
+  const nlohmann::json status = catalog_->StatusJson();
+  EXPECT_EQ(status["degraded"], false) << status.dump();
+  EXPECT_EQ(status["lag_ms"], 0);
+  DeleteInTable(100);
+  Settle();
+  EXPECT_EQ(Query("SELECT state FROM objects WHERE number = 100"), "deleted");
+}
+
+TEST_F(CatalogTest, RushesDuringAReconcileAreReconciledToo) {
+  CatalogLimits limits;
+  limits.pending_rows = 64;
+  limits.history_rows = 64;
+  Open(limits);
+  catalog_->ReconcileLater(std::make_unique<FakeWalk>(&table_));
+  uint64_t number = 0;
+  for (int rush = 0; rush < 30; ++rush) {
+    for (int i = 0; i < 1000; ++i) {
+      SealInTable(++number);
+      if (i % 3 == 0) DeleteInTable(number);
+      if (i % 7 == 0 && number > 500 && table_.objects.contains(number - 500)) {
+        DeleteInTable(number - 500);
+      }
+    }
+    std::this_thread::sleep_for(milliseconds(rush % 5));
+  }
+  Settle();
+  EXPECT_GT(catalog_->StatusJson()["times_behind"], 0);
+  EXPECT_EQ(Query("SELECT number FROM sealed"), LivingInTable());
+}
+
+TEST_F(CatalogTest, KilledWhileItIsBehindLeavesAWholeDatabase) {
+  for (int round = 0; round < 5; ++round) {
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      CatalogLimits limits;
+      limits.pending_rows = 100;
+      auto catalog = Catalog::Open(dir_.path(), limits);
+      if (!catalog) ::_exit(1);
+      catalog_ = *std::move(catalog);
+      catalog_->ReconcileLater(std::make_unique<FakeWalk>(&table_));
+      for (uint64_t i = 1;; ++i) SealInTable(i % 10000 + 1);
+    }
+    std::this_thread::sleep_for(milliseconds(150 + 40 * round));
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    EXPECT_EQ(Query("PRAGMA integrity_check"), "ok");
+    Open();
+    EXPECT_TRUE(catalog_->Reconcile({Info(5, "o5")}));
+    catalog_.reset();
+    EXPECT_EQ(Query("SELECT number FROM sealed"), "5");
+  }
 }
 
 TEST_F(CatalogTest, FullDiskIsToldAndOvercome) {
@@ -449,38 +592,29 @@ TEST_F(CatalogTest, ReconcilingLaterComesBeforeWhatIsToldMeanwhile) {
   Settle();
   Open();
   std::promise<void> go;
-  LiveObjects live;
-  live.numbers = {2, 3};
-  live.info = [&, asked = go.get_future().share()](size_t i) {
-    asked.wait();
-    return Info(2 + i, i == 0 ? "kept" : "unknown");
-  };
-  catalog_->ReconcileLater(std::move(live));
+  table_.go = go.get_future().share();
+  table_.objects.emplace(2, Info(2, "kept"));
+  table_.objects.emplace(3, Info(3, "unknown"));
+  catalog_->ReconcileLater(std::make_unique<FakeWalk>(&table_));
   EXPECT_EQ(catalog_->StatusJson()["reconciling"], 2);
   EXPECT_GE(catalog_->StatusJson()["pending"], 2);
-  Tell(ObjectEventKind::kDeleted, Info(3, "unknown", ObjectState::kGone));
-  Seal(4, "new");
+  DeleteInTable(3);
+  SealInTable(4);
   EXPECT_EQ(Query("SELECT count(*) FROM objects"), "2");
   go.set_value();
   Settle();
   EXPECT_EQ(catalog_->StatusJson()["reconciling"], 0);
   EXPECT_EQ(Query("SELECT number, id, state FROM objects"),
-            "1|lost|lost\n2|kept|sealed\n3|unknown|deleted\n4|new|sealed");
+            "1|lost|lost\n2|kept|sealed\n3|unknown|deleted\n4|o4|sealed");
 }
 
 TEST_F(CatalogTest, AReconcileThatWasDroppedAsksNobodyAnyMore) {
   Open();
   {
-    std::atomic<bool> alive = true;
-    LiveObjects live;
-    live.numbers = {1};
-    live.info = [&](size_t) {
-      EXPECT_TRUE(alive);
-      return Info(1, "o");
-    };
-    catalog_->ReconcileLater(std::move(live));
+    FakeTable table;
+    table.objects.emplace(1, Info(1, "o"));
+    catalog_->ReconcileLater(std::make_unique<FakeWalk>(&table));
     catalog_->DropReconcile();
-    alive = false;
   }
   Seal(2, "later");
   Settle();
