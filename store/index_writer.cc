@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <new>
 
-#include "schema/base/futex.h"
 #include "schema/client_page.h"
 
 namespace vitrine {
@@ -241,12 +240,14 @@ void IndexWriter::Remove(uint32_t slot) {
   free_slots_.push_back(slot);
 }
 
-void IndexWriter::WakeWaiters(uint32_t slot, uint64_t awaited) const {
+const std::atomic<uint32_t>* IndexWriter::AwaitedFutex(uint32_t slot,
+                                                       uint64_t awaited) const {
   const IndexSlot& published = SlotAt(slot);
   const IndexKey key{published.key_high.load(std::memory_order_relaxed),
                      published.key_low.load(std::memory_order_relaxed)};
   const uint32_t bucket = IndexBucketOf(key, kBucketCount);
-  if ((awaited & AwaitedBit(bucket)) != 0) WakeFutex(&BucketAt(bucket).version);
+  if ((awaited & AwaitedBit(bucket)) == 0) return nullptr;
+  return &BucketAt(bucket).version;
 }
 
 uint64_t IndexWriter::PinOf(uint32_t slot) const {

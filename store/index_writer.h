@@ -42,9 +42,10 @@ class IndexWriter {
   // Takes the slot out of its chain and frees it.
   void Remove(uint32_t slot);
 
-  // Wakes who waits for the object in this slot, if `awaited`
-  // (ClientRegistry::AwaitedBuckets) says that somebody may.
-  void WakeWaiters(uint32_t slot, uint64_t awaited) const;
+  // The futex of those who wait for the object in this slot; null if `awaited`
+  // (ClientRegistry::AwaitedBuckets) says that nobody does.
+  const std::atomic<uint32_t>* AwaitedFutex(uint32_t slot,
+                                            uint64_t awaited) const;
 
   // What a client that pins this slot writes (MakePin).
   uint64_t PinOf(uint32_t slot) const;

@@ -28,6 +28,8 @@ struct Credentials {
   std::vector<gid_t> groups;  // Supplementary.
 };
 
+inline constexpr uint64_t kLeftSlab = UINT64_MAX;
+
 // A snapshot.  Times: nanoseconds since 1970; 0: not yet.
 struct ObjectInfo {
   uint64_t number = 0;  // Never used twice.
@@ -46,7 +48,8 @@ struct ObjectInfo {
   uint64_t use_count = 0;  // Known uses; gets by native clients are sampled.
   bool hold = false;
   // Where its bytes are: in a slab, which small sealed objects share, or (0) in
-  // a segment of its own, which has its number.
+  // a segment of its own, which has its number.  kLeftSlab: it was in a slab,
+  // and is gone.
   uint64_t slab = 0;
   uint64_t offset_bytes = 0;
 

@@ -79,8 +79,13 @@ ObjectInfo Object::Info() const {
           .used_ns = used_ns,
           .use_count = use_count,
           .hold = hold,
-          .slab = slab != nullptr ? slab->segment() : 0,
+          .slab = SlabNumber(),
           .offset_bytes = offset_bytes};
+}
+
+uint64_t Object::SlabNumber() const {
+  if (slab != nullptr) return slab->segment();
+  return in_slab() ? kLeftSlab : 0;
 }
 
 void Object::NoteUse(int64_t now_ns) {

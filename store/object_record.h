@@ -73,6 +73,8 @@ class Object {
   const Metadata& metadata() const;
 
   ObjectInfo Info() const;
+  // As in ObjectInfo.
+  uint64_t SlabNumber() const;
   void NoteUse(int64_t now_ns);
 
   const uint64_t number;

@@ -23,6 +23,8 @@ constexpr uint64_t kLeastSlabs = 64;
 constexpr uint64_t kDefaultPoolPart = 8;
 // Sparse slabs of which nothing could be moved, until the next round.
 constexpr int kCompactionsInVain = 8;
+// Each moves a quarter of a megabyte: the housekeeper has other work, too.
+constexpr int kCompactionsPerRound = 256;
 // What a passthrough writer may write before the evictor reacts.
 constexpr uint64_t kRunwayBytes = 64 << 20;
 // An eviction takes some 15 us; a writer, 4 GB/s.
@@ -470,8 +472,9 @@ void ObjectStore::PutSmall(const Credentials& creator,
 }
 
 // Several may have waited for room at once.
-Status ObjectStore::OpenSlab(const std::optional<RetiredSegment>& recycled) {
-  if (table_->HasRoom(small_object_bytes_)) {
+Status ObjectStore::OpenSlab(const std::optional<RetiredSegment>& recycled,
+                             uint64_t needed_bytes) {
+  if (table_->HasRoom(needed_bytes)) {
     GiveUpSlab(recycled);
     return Status();
   }
@@ -485,7 +488,7 @@ Status ObjectStore::OpenSlab(const std::optional<RetiredSegment>& recycled) {
 }
 
 Status ObjectStore::AddSlab(const std::optional<RetiredSegment>& recycled) {
-  Status opened = OpenSlab(recycled);
+  Status opened = OpenSlab(recycled, small_object_bytes_);
   if (opened && pool_->enabled()) housekeeper_->PrepareSlab(slab_bytes_);
   return opened;
 }
@@ -496,17 +499,18 @@ void ObjectStore::GiveUpSlab(const std::optional<RetiredSegment>& recycled) {
 }
 
 void ObjectStore::CompactSlabs() {
-  for (int in_vain = 0; in_vain < kCompactionsInVain;) {
-    if (!table_->WantsCompaction()) return;
+  int in_vain = 0;
+  for (int i = 0; i < kCompactionsPerRound && table_->WantsCompaction(); ++i) {
+    if (in_vain == kCompactionsInVain) return;
     ObjectTable::Compaction done = table_->CompactBatch();
     orphans_->Add(std::move(done.dropped));
-    if (done.needs_room) {
-      const auto recycled = pool_->Take(Audience::OfSlabs(), slab_bytes_);
-      if (!recycled && !budget_->TryCharge(slab_bytes_)) return;
-      if (!OpenSlab(recycled)) return;
-    } else if (done.moved == 0) {
-      ++in_vain;
-    }
+    if (done.moved > 0) continue;
+    ++in_vain;
+    // What an earlier store took may be larger than any slab of this one.
+    if (done.needed_bytes == 0 || done.needed_bytes > slab_bytes_) continue;
+    const auto recycled = pool_->Take(Audience::OfSlabs(), slab_bytes_);
+    if (!recycled && !budget_->TryCharge(slab_bytes_)) return;
+    if (!OpenSlab(recycled, done.needed_bytes)) return;
   }
 }
 

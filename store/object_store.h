@@ -135,7 +135,9 @@ class ObjectStore : public Store {
   void SetUpSlabs();
   void SetUpPool();
   // `recycled`: the segment to use; none: its memory is charged.
-  Status OpenSlab(const std::optional<RetiredSegment>& recycled);
+  // A slab with room for `needed_bytes`, unless there is one.
+  Status OpenSlab(const std::optional<RetiredSegment>& recycled,
+                  uint64_t needed_bytes);
   void GiveUpSlab(const std::optional<RetiredSegment>& recycled);
   // Makes room, and the slab after that ready.
   Status AddSlab(const std::optional<RetiredSegment>& recycled);

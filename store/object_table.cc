@@ -370,7 +370,7 @@ void ObjectTable::RecordRemoved(std::span<const ObjectRef> objects) {
   }
 }
 
-Status ObjectTable::CommitSeal(const ObjectRef& object) {
+Status ObjectTable::CommitSeal(const ObjectRef& object, PendingWakes* wakes) {
   Status recorded = journal_.RecordSealed(object->Info(), object->metadata());
   if (!recorded) return recorded;
   Status published = Publish(object);
@@ -385,15 +385,17 @@ Status ObjectTable::CommitSeal(const ObjectRef& object) {
       !ok) {
     spdlog::error("sealing: {}", ok.error().ToString());
   }
-  WakeWaiters({&object, 1});
+  NoteWaiters({&object, 1}, wakes);
   return Status();
 }
 
-void ObjectTable::WakeWaiters(std::span<const ObjectRef> published) {
+void ObjectTable::NoteWaiters(std::span<const ObjectRef> published,
+                              PendingWakes* wakes) {
   const uint64_t awaited = clients_->AwaitedBuckets();
   if (awaited == 0) return;
   for (const ObjectRef& object : published) {
-    index_.WakeWaiters(object->slot, awaited);
+    const auto* futex = index_.AwaitedFutex(object->slot, awaited);
+    if (futex != nullptr) wakes->Add(futex);
   }
 }
 
@@ -419,6 +421,7 @@ Status ObjectTable::FillHoles(const Object& object, uint64_t most_bytes) const {
 
 Result<int64_t> ObjectTable::Seal(const ObjectRef& object, const ObjectId& id,
                                   uint64_t most_bytes) {
+  PendingWakes wakes;
   MutexLock lock(mutex_);
   if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
   if (FindSealedLocked(id.text()) != nullptr) return Taken(id);
@@ -437,7 +440,8 @@ Result<int64_t> ObjectTable::Seal(const ObjectRef& object, const ObjectId& id,
     freed += SettleCharge(object.get());
   }
   attempt.TakeName(id);
-  if (Status ok = CommitSeal(object); !ok) return attempt.Undo(ok.error());
+  if (Status ok = CommitSeal(object, &wakes); !ok)
+    return attempt.Undo(ok.error());
   unsealed_.erase(attempt.old_id().text());
   Notify(ObjectEventKind::kSealed, *object, attempt.old_id());
   return freed;
@@ -628,11 +632,22 @@ bool ObjectTable::AnyPinned(const std::vector<ObjectRef>& objects,
                      });
 }
 
+bool ObjectTable::IsPinned(const Slab& slab) {
+  std::unordered_set<uint64_t> wanted;
+  for (const ObjectRef& object : LiveIn(slab, slab.live(), true)) {
+    wanted.insert(index_.PinOf(object->slot));
+  }
+  return !clients_->FindPins(wanted).empty();
+}
+
 bool ObjectTable::EvictVictim(const Victim& victim,
                               const std::unordered_set<uint64_t>& pins,
                               Batch* batch) {
-  // A slab goes as a whole.
   if (AnyPinned(victim.objects, pins)) return false;
+  if (victim.slab != nullptr && !victim.slab->going) {
+    if (IsPinned(*victim.slab)) return false;
+    victim.slab->going = true;
+  }
   const auto file = LeaseVictim(victim, batch);
   if (file == nullptr) return false;
   RecordRemoved(victim.objects);
@@ -672,6 +687,9 @@ ObjectTable::Batch ObjectTable::EvictBatch(uint64_t bytes) {
       if (object->state == ObjectState::kSealed) {
         index_.Unmark(object->slot);
       }
+    }
+    if (!enough && !evicted && victim.slab != nullptr) {
+      victim.slab->going = false;
     }
     // Whoever has it is using it now.
     if (!enough && !evicted) policy_->Touch(victim.entry);

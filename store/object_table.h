@@ -37,6 +37,7 @@
 #include "store/live_objects.h"
 #include "store/object_record.h"
 #include "store/observer.h"
+#include "store/pending_wakes.h"
 #include "store/segment_file.h"
 #include "store/segment_pool.h"
 #include "store/slab.h"
@@ -165,8 +166,9 @@ class ObjectTable {
 
   // --- compaction (object_table_compaction.cc) ---
   struct Compaction {
-    size_t moved = 0;         // Objects.
-    bool needs_room = false;  // Nothing moved for want of an open slab.
+    size_t moved = 0;  // Objects.
+    // Nothing moved because the open slab has no room for so many bytes.
+    uint64_t needed_bytes = 0;
     DroppedSegment dropped = {};
   };
   // True if moving what lives in slabs that are nearly empty would give memory
@@ -268,11 +270,13 @@ class ObjectTable {
       REQUIRES(mutex_);
   // kInUse: somebody does.
   Status CheckNobodyWrites(Object* object) REQUIRES(mutex_);
-  Status CommitSeal(const ObjectRef& object) REQUIRES(mutex_);
+  Status CommitSeal(const ObjectRef& object, PendingWakes* wakes)
+      REQUIRES(mutex_);
   // Makes it visible.
   Status Publish(const ObjectRef& object) REQUIRES(mutex_);
-  // Once for all that were just published: wakes who waits for them.
-  void WakeWaiters(std::span<const ObjectRef> published) REQUIRES(mutex_);
+  // Once for all that were just published: who waits for them is to wake.
+  void NoteWaiters(std::span<const ObjectRef> published, PendingWakes* wakes)
+      REQUIRES(mutex_);
   // As large, and as lately changed, as an unsealed object is by now.
   void RefreshExtent(Object* object) REQUIRES(mutex_);
   // True if anybody has its segment open or mapped, as far as can be told.
@@ -317,6 +321,9 @@ class ObjectTable {
   // Null: somebody has it open or mapped.
   std::shared_ptr<SegmentFile> LeaseVictim(const Victim& victim, Batch* batch)
       REQUIRES(mutex_);
+  // True if somebody has something in it pinned.  Asked once before the first
+  // of its objects go, since a slab goes as a whole.
+  bool IsPinned(const Slab& slab) REQUIRES(mutex_);
   bool AnyPinned(const std::vector<ObjectRef>& objects,
                  const std::unordered_set<uint64_t>& pins) const
       REQUIRES(mutex_);
@@ -331,8 +338,8 @@ class ObjectTable {
                   int64_t now_ns) REQUIRES(mutex_);
   // Makes those that were placed visible, one after the other.  Returns how
   // many before the first failure, which is told.
-  size_t CommitPlaced(const std::vector<ObjectRef>& placed, Status* failure)
-      REQUIRES(mutex_);
+  size_t CommitPlaced(const std::vector<ObjectRef>& placed, PendingWakes* wakes,
+                      Status* failure) REQUIRES(mutex_);
   // Up to `most` of those that live there.
   std::vector<ObjectRef> LiveIn(const Slab& slab, size_t most, bool with_held)
       REQUIRES(mutex_);

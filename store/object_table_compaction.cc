@@ -37,10 +37,8 @@ ObjectTable::Compaction ObjectTable::CompactBatch() {
   auto next = sparse_slabs_.upper_bound(last_compacted_);
   if (next == sparse_slabs_.end()) next = sparse_slabs_.begin();
   if (next == sparse_slabs_.end()) return {};
-  const uint64_t segment = *next;
-  const Compaction done = MoveOut(slabs_.at(segment).get());
-  if (!done.needs_room) last_compacted_ = segment;
-  return done;
+  last_compacted_ = *next;
+  return MoveOut(slabs_.at(last_compacted_).get());
 }
 
 ObjectTable::Compaction ObjectTable::MoveOut(Slab* slab) {
@@ -67,8 +65,10 @@ ObjectTable::Compaction ObjectTable::MoveOut(Slab* slab) {
     MoveTo(free[i].get(), (*places)[i]);
   }
   for (const ObjectRef& object : live) index_.Unmark(object->slot);
-  Compaction done{.moved = places->size(),
-                  .needs_room = places->empty() && !free.empty()};
+  // Others first, next time.
+  if (free.empty()) slab->Rotate(kMovedPerBatch);
+  Compaction done{.moved = places->size()};
+  if (places->empty() && !free.empty()) done.needed_bytes = free[0]->size_bytes;
   if (slab->live() == 0) done.dropped = DropSlab(slab);
   return done;
 }
@@ -82,12 +82,12 @@ Result<std::vector<ObjectInfo>> ObjectTable::CopyOut(
   auto memory = Mapping::Map(fd->get(), slab.size_bytes(), PROT_READ);
   if (!memory) return memory.error();
   places.reserve(objects.size());
-  uint64_t bytes = 0;
+  if (open_slab_ == nullptr) return places;
+  const uint64_t end_bytes = open_slab_->end_bytes();
   for (const ObjectRef& object : objects) {
     ObjectInfo info = object->Info();
-    bytes += info.size_bytes;
-    if (bytes > kMovedBytesPerBatch || open_slab_ == nullptr ||
-        !open_slab_->HasRoom(info.size_bytes)) {
+    if (!open_slab_->HasRoom(info.size_bytes) ||
+        open_slab_->end_bytes() - end_bytes >= kMovedBytesPerBatch) {
       break;
     }
     info.offset_bytes = open_slab_->Place(
@@ -96,7 +96,10 @@ Result<std::vector<ObjectInfo>> ObjectTable::CopyOut(
     places.push_back(std::move(info));
   }
   if (places.empty()) return places;
-  if (Status ok = journal_.RecordMoved(places); !ok) return ok.error();
+  if (Status ok = journal_.RecordMoved(places); !ok) {
+    open_slab_->Rewind(end_bytes);  // Nobody has been told of these places.
+    return ok.error();
+  }
   return places;
 }
 

@@ -138,6 +138,7 @@ uint64_t ObjectTable::PutSmall(const Credentials& creator,
   std::vector<ObjectRef> placed;
   std::vector<size_t> places;  // Of `placed`, in `results`.
   std::unordered_set<std::string_view> ids;
+  PendingWakes wakes;
   MutexLock lock(mutex_);
   for (const SmallObject& small : objects) {
     const std::string& id = small.id.text();
@@ -152,7 +153,7 @@ uint64_t ObjectTable::PutSmall(const Credentials& creator,
     if (objects.size() > 1) ids.insert(id);
   }
   Status failure;
-  const size_t committed = CommitPlaced(placed, &failure);
+  const size_t committed = CommitPlaced(placed, &wakes, &failure);
   for (size_t i = committed; i < placed.size(); ++i) {
     (*results)[places[i]] = failure;
   }
@@ -164,7 +165,7 @@ uint64_t ObjectTable::PutSmall(const Credentials& creator,
 }
 
 size_t ObjectTable::CommitPlaced(const std::vector<ObjectRef>& placed,
-                                 Status* failure) {
+                                 PendingWakes* wakes, Status* failure) {
   if (placed.empty()) return 0;
   std::vector<ObjectInfo> infos;
   infos.reserve(placed.size());
@@ -179,7 +180,7 @@ size_t ObjectTable::CommitPlaced(const std::vector<ObjectRef>& placed,
   if (journaled && published < placed.size()) {
     RecordRemoved(std::span(placed).subspan(published));
   }
-  WakeWaiters(std::span(placed).first(published));
+  NoteWaiters(std::span(placed).first(published), wakes);
   for (size_t i = 0; i < published; ++i) {
     Notify(ObjectEventKind::kSealed, *placed[i], infos[i].id);
   }

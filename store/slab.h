@@ -59,6 +59,8 @@ class Slab {
         (end + kAlignmentBytes - 1) / kAlignmentBytes * kAlignmentBytes;
     return offset;
   }
+  // What was placed from `end_bytes` on was told to nobody.
+  void Rewind(uint64_t end_bytes) { end_bytes_ = end_bytes; }
   // Nothing more will be placed.
   void Close() {
     memory_ = Mapping();
@@ -88,7 +90,14 @@ class Slab {
   // each only once.
   const std::vector<uint32_t>& slots() const { return slots_; }
 
-  size_t held = 0;  // Live ones that are held.
+  // So that the first `count` of slots() are the last.
+  void Rotate(size_t count) {
+    const auto first = static_cast<ptrdiff_t>(std::min(count, slots_.size()));
+    std::rotate(slots_.begin(), slots_.begin() + first, slots_.end());
+  }
+
+  bool going = false;  // Its eviction has begun.
+  size_t held = 0;     // Live ones that are held.
   EvictionEntry eviction;
   // The store's one description of the segment, while somebody needs it.
   std::weak_ptr<SegmentFile> shared;

@@ -11,6 +11,8 @@ namespace {
 class CatalogBatchTest : public testing::Test {
  protected:
   static constexpr size_t kHistoryRows = 10;
+  static constexpr CatalogLimits kLimits = {.pending_rows = 10'000,
+                                            .history_rows = kHistoryRows};
 
   static ObjectInfo Info(uint64_t number, const std::string& id) {
     return ObjectInfo{.number = number, .id = *ObjectId::FromText(id)};
@@ -25,7 +27,7 @@ class CatalogBatchTest : public testing::Test {
   }
 
   int64_t sequence_ = 0;
-  CatalogBatch batch_{kHistoryRows};
+  CatalogBatch batch_{kLimits};
 };
 
 TEST_F(CatalogBatchTest, ManyThatCameAndWentAreForgotten) {
@@ -70,7 +72,7 @@ TEST_F(CatalogBatchTest, AnObjectHasOneRowWithItsNewestState) {
 }
 
 TEST_F(CatalogBatchTest, MergedInNewerStateWins) {
-  CatalogBatch newer(kHistoryRows);
+  CatalogBatch newer(kLimits);
   Add(&batch_, ObjectEventKind::kCreated, 1);
   Add(&batch_, ObjectEventKind::kSealed, 2);
   Add(&newer, ObjectEventKind::kDeleted, 1);

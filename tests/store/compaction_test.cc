@@ -122,6 +122,27 @@ TEST_F(CompactionTest, ALoneSparseSlabIsNotMovedIntoANewOne) {
   EXPECT_EQ(Read("b"), "b");
 }
 
+TEST_F(CompactionTest, WhatIsLargerThanThisStorePutsIntoSlabsMovesToo) {
+  store_.reset();
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    Restart();
+    PutAll();
+    DeleteMost();
+    ::raise(SIGKILL);
+  }
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  options_.dedicated_threshold_bytes = 512;
+  Restart();
+  Put("small", "small");
+  WaitUntilStill();
+  EXPECT_LE(slab_count(), 2u);
+  for (int i = 0; i < kObjects; i += kKeptOneIn) {
+    EXPECT_EQ(Read(std::to_string(i)), Content(i)) << i;
+  }
+}
+
 TEST_F(CompactionTest, AKilledStoreFindsWhatWasMoved) {
   store_.reset();
   const pid_t child = ::fork();

@@ -125,6 +125,18 @@ TEST_F(SmallObjectsTest, WhoeverHasADeadSlabMappedReadsOn) {
   ExpectUsedSoon(kSlabBytes + kOverhead);
 }
 
+TEST_F(SmallObjectsTest, WhoeverHasItOpenKnowsItsBoundsAfterItsDeletion) {
+  Put("a", "first");
+  Put("b", "second");
+  const ObjectRef object = *store_->FindSealed(Id("b"));
+  const ObjectInfo before = store_->Info(object);
+  ASSERT_TRUE(store_->Delete(object, {}));
+  const ObjectInfo after = store_->Info(object);
+  EXPECT_TRUE(after.in_slab());
+  EXPECT_EQ(after.offset_bytes, before.offset_bytes);
+  EXPECT_EQ(after.size_bytes, before.size_bytes);
+}
+
 TEST_F(SmallObjectsTest, MoreThanFitsEvictsTheOldest) {
   const std::string data(1000, 'x');
   const int count = static_cast<int>(2 * kCapacity / 1024);

@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/sanitizers.h"
 #include "tests/system/store_process.h"
 
 namespace vitrine {
@@ -53,6 +54,12 @@ std::map<std::string, std::string> RunTimes(pid_t pid) {
 
 class IdleStoreTest : public testing::Test {
  protected:
+  void SetUp() override {
+    if (kThreadSanitizer) {
+      GTEST_SKIP() << "ThreadSanitizer has a thread that wakes up";
+    }
+  }
+
   void Start(bool mount) {
     store_.emplace(StoreProcessOptions{.mount = mount});
     const Status started = store_->Start();
