@@ -575,7 +575,7 @@ Result<UniqueFd> ObjectStore::OpenForReading(const ObjectRef& object) {
 
 Result<std::shared_ptr<SegmentFile>> ObjectStore::Share(
     const ObjectRef& object) {
-  return table_->Share(object);
+  return table_->Lend(object);
 }
 
 bool ObjectStore::InUse(const ObjectRef& object) {

@@ -453,10 +453,9 @@ DroppedSegment ObjectTable::TakeSegment(Object* object) {
   DroppedSegment dropped{.number = object->number,
                          .charged_bytes = object->cost_bytes()};
   if (auto file = ShareLocked(object)) dropped.file = *file;
-  // What was never sealed nobody may see, and whoever opens a segment by a name
-  // that he was told must find the object that he was told of.
+  // What was never sealed nobody may see.
   std::optional<Audience> audience;
-  if (object->state == ObjectState::kSealed && !object->own->path_told) {
+  if (object->state == ObjectState::kSealed && object->own->recyclable) {
     audience =
         Audience{.uid = object->uid, .gid = object->gid, .mode = object->mode};
   }
@@ -726,6 +725,15 @@ Result<std::shared_ptr<SegmentFile>> ObjectTable::Share(
   return ShareLocked(object.get());
 }
 
+Result<std::shared_ptr<SegmentFile>> ObjectTable::Lend(
+    const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  // It may be retired by now: too late to say that it must not be.
+  if (object->state == ObjectState::kGone) return Gone(*object);
+  if (object->own != nullptr) object->own->recyclable = false;
+  return ShareLocked(object.get());
+}
+
 bool ObjectTable::InUse(const ObjectRef& object) {
   MutexLock lock(mutex_);
   if (object->state == ObjectState::kGone) return false;
@@ -779,7 +787,7 @@ void ObjectTable::TouchLocked(Object* object) {
 
 std::string ObjectTable::TellPath(const ObjectRef& object) {
   MutexLock lock(mutex_);
-  if (object->own != nullptr) object->own->path_told = true;
+  if (object->own != nullptr) object->own->recyclable = false;
   return segments_->PathOf(object->segment());
 }
 
@@ -949,7 +957,7 @@ Status ObjectTable::RestoreOwn(Object* object,
                                const JournaledObject& journaled) {
   object->own->metadata = std::make_shared<const Metadata>(journaled.metadata);
   object->own->overhead_bytes = MetadataCharge(journaled.metadata);
-  object->own->path_told = true;  // The store before may have done so.
+  object->own->recyclable = false;  // Who knows what the store before gave.
   auto file = ShareLocked(object);
   if (!file) return file.error();
   auto extent = (*file)->Stat();
