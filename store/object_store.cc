@@ -491,8 +491,12 @@ Status ObjectStore::AddSlab(const std::optional<RetiredSegment>& recycled) {
 }
 
 void ObjectStore::GiveUpSlab(const std::optional<RetiredSegment>& recycled) {
-  if (recycled) return pool_->Put(Audience::OfSlabs(), *recycled);
+  if (recycled) return pool_->Put(Audience::OfSlabs(slab_bytes_), *recycled);
   budget_->Uncharge(slab_bytes_);
+}
+
+std::optional<RetiredSegment> ObjectStore::TakeSlab() {
+  return pool_->Take(Audience::OfSlabs(slab_bytes_), slab_bytes_);
 }
 
 void ObjectStore::CompactSlabs() {
@@ -501,7 +505,7 @@ void ObjectStore::CompactSlabs() {
     ObjectTable::Compaction done = table_->CompactBatch();
     orphans_->Add(std::move(done.dropped));
     if (done.needs_room) {
-      const auto recycled = pool_->Take(Audience::OfSlabs(), slab_bytes_);
+      const auto recycled = TakeSlab();
       if (!recycled && !budget_->TryCharge(slab_bytes_)) return;
       if (!OpenSlab(recycled)) return;
     } else if (done.moved == 0) {
@@ -514,7 +518,7 @@ void ObjectStore::AddRoom(SpaceWait wait, Done<void> done, const void* whose) {
   if (small_object_bytes_ == 0) {
     return done(Error{Code::kUnsupported, "this store has no slabs"});
   }
-  const auto recycled = pool_->Take(Audience::OfSlabs(), slab_bytes_);
+  const auto recycled = TakeSlab();
   if (recycled || budget_->TryCharge(slab_bytes_)) {
     return done(AddSlab(recycled));
   }

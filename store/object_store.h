@@ -136,6 +136,8 @@ class ObjectStore : public Store {
   void SetUpPool();
   // `recycled`: the segment to use; none: its memory is charged.
   Status OpenSlab(const std::optional<RetiredSegment>& recycled);
+  // One of the pool, if there is any.
+  std::optional<RetiredSegment> TakeSlab();
   void GiveUpSlab(const std::optional<RetiredSegment>& recycled);
   // Makes room, and the slab after that ready.
   Status AddSlab(const std::optional<RetiredSegment>& recycled);

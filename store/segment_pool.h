@@ -5,7 +5,8 @@
 // Invariants:
 //  (1) Whoever gets recycled bytes to see could read all of them before: a
 //      segment goes only to an object of the same owner, group and mode, and
-//      a slab, which everybody maps as a whole, becomes a slab again.
+//      a slab, which everybody maps as a whole, becomes a slab again, of the
+//      same size.
 //  (2) Nobody has a segment open or mapped when it is handed out: the kernel
 //      is asked anew.
 //  (3) All of it is charged, as parked, and goes before anybody waits for
@@ -34,9 +35,11 @@ struct Audience {
   uid_t uid = 0;
   gid_t gid = 0;
   mode_t mode = 0;
-  bool slab = false;
+  uint64_t slab_bytes = 0;  // 0: no slab.
 
-  static Audience OfSlabs() { return {.slab = true}; }
+  static Audience OfSlabs(uint64_t slab_bytes) {
+    return {.slab_bytes = slab_bytes};
+  }
   auto operator<=>(const Audience&) const = default;
 };
 

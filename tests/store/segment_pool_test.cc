@@ -87,7 +87,7 @@ TEST_F(SegmentPoolTest, APoolOfSizeZeroKeepsNothing) {
   EXPECT_FALSE(none.enabled());
   none.Put(kAlice, Retire(1, kMiB));
   EXPECT_FALSE(none.Take(kAlice, kMiB));
-  EXPECT_FALSE(none.Prepare(Audience::OfSlabs(), kMiB, 2));
+  EXPECT_FALSE(none.Prepare(Audience::OfSlabs(kMiB), kMiB, 2));
   EXPECT_EQ(used_bytes() + parked_bytes(), 0u);
   EXPECT_EQ(CountFiles(retired_path()), 0u);
 }
@@ -97,8 +97,16 @@ TEST_F(SegmentPoolTest, OthersDoNotGetIt) {
   EXPECT_FALSE(pool_->Take({.uid = 1001, .gid = 1000, .mode = 0644}, kMiB));
   EXPECT_FALSE(pool_->Take({.uid = 1000, .gid = 1001, .mode = 0644}, kMiB));
   EXPECT_FALSE(pool_->Take({.uid = 1000, .gid = 1000, .mode = 0640}, kMiB));
-  EXPECT_FALSE(pool_->Take(Audience::OfSlabs(), kMiB));
+  EXPECT_FALSE(pool_->Take(Audience::OfSlabs(kMiB), kMiB));
   EXPECT_TRUE(pool_->Take(kAlice, kMiB));
+}
+
+// A slab is mapped as large as it should be.
+TEST_F(SegmentPoolTest, ASlabOfAnotherSizeIsNoSlab) {
+  Put(1, kMiB, Audience::OfSlabs(kMiB));
+  EXPECT_FALSE(pool_->Take(Audience::OfSlabs(2 * kMiB), 2 * kMiB));
+  EXPECT_FALSE(pool_->Take(Audience::OfSlabs(kMiB / 2), kMiB / 2));
+  EXPECT_TRUE(pool_->Take(Audience::OfSlabs(kMiB), kMiB));
 }
 
 TEST_F(SegmentPoolTest, NobodyElseCanOpenARetiredSegment) {
@@ -252,10 +260,10 @@ TEST_F(SegmentPoolTest, WhatIsNotWantedForLongIsGivenBack) {
 }
 
 TEST_F(SegmentPoolTest, PreparedSegmentsAreClearAndThere) {
-  ASSERT_TRUE(pool_->Prepare(Audience::OfSlabs(), kMiB, 7));
-  EXPECT_FALSE(pool_->Prepare(Audience::OfSlabs(), kMiB, 8));
+  ASSERT_TRUE(pool_->Prepare(Audience::OfSlabs(kMiB), kMiB, 7));
+  EXPECT_FALSE(pool_->Prepare(Audience::OfSlabs(kMiB), kMiB, 8));
   EXPECT_EQ(parked_bytes(), kMiB);
-  const auto taken = pool_->Take(Audience::OfSlabs(), kMiB);
+  const auto taken = pool_->Take(Audience::OfSlabs(kMiB), kMiB);
   ASSERT_TRUE(taken);
   EXPECT_EQ(taken->allocated_bytes, kMiB);
   ASSERT_TRUE(dir_->Reinstate(taken->number, 9));
@@ -268,7 +276,7 @@ TEST_F(SegmentPoolTest, PreparedSegmentsAreClearAndThere) {
 
 TEST_F(SegmentPoolTest, NothingIsPreparedWhileMemoryIsShort) {
   ASSERT_TRUE(budget_.TryCharge(kCapacity));
-  EXPECT_FALSE(pool_->Prepare(Audience::OfSlabs(), kMiB, 7));
+  EXPECT_FALSE(pool_->Prepare(Audience::OfSlabs(kMiB), kMiB, 7));
   EXPECT_EQ(CountFiles(retired_path()), 0u);
 }
 
