@@ -458,6 +458,12 @@ void ObjectStore::SetUpPool() {
       options_.pool_bytes.value_or(capacity / kDefaultPoolPart);
   pool_ = std::make_unique<SegmentPool>(&segments_, budget_.get(),
                                         std::min(limit, capacity));
+  pool_->SetOnBusy(
+      [this](std::shared_ptr<SegmentFile> file, const RetiredSegment& segment) {
+        orphans_->Add({.number = segment.number,
+                       .file = std::move(file),
+                       .charged_bytes = segment.allocated_bytes});
+      });
   budget_->SetReclaim([this](uint64_t bytes) { pool_->Shrink(bytes); });
   if (pool_->enabled()) table_->Recycle();
 }

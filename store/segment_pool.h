@@ -12,6 +12,8 @@
 //  (3) All of it is charged, as parked, and goes before anybody waits for
 //      memory or anything is evicted.
 //  (4) A segment here is retired (see SegmentDir): a restart finds none.
+//  (5) What is given back while somebody has it (only the store's own user can
+//      get there) goes to whoever SetOnBusy names, with its charge.
 #ifndef VITRINE_STORE_SEGMENT_POOL_H_
 #define VITRINE_STORE_SEGMENT_POOL_H_
 
@@ -20,9 +22,12 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <map>
+#include <memory>
 #include <optional>
+#include <utility>
 
 #include "schema/base/mutex.h"
 #include "store/memory_budget.h"
@@ -62,6 +67,12 @@ class SegmentPool {
   SegmentPool& operator=(const SegmentPool&) = delete;
 
   bool enabled() const { return limit_bytes_ > 0; }
+
+  // Takes over a removed segment that somebody has, and its charge, as used.
+  using OnBusy = std::function<void(std::shared_ptr<SegmentFile> file,
+                                    const RetiredSegment& segment)>;
+  // Set before first use.
+  void SetOnBusy(OnBusy on_busy) { on_busy_ = std::move(on_busy); }
 
   // Takes a retired segment, whose memory is charged as used, or gives its
   // memory back.  Nobody has it open or mapped.
@@ -129,13 +140,14 @@ class SegmentPool {
   void RemoveLocked(Spares::iterator spare, Spares* taken) REQUIRES(mutex_);
   // The first ones until `bytes` are gathered.
   Spares TakeFirstLocked(uint64_t bytes) REQUIRES(mutex_);
-  // Removes the file; its charge is the caller's.
-  void Unlink(const RetiredSegment& segment);
+  // Removes the file.  Not null: somebody has it.
+  std::shared_ptr<SegmentFile> Unlink(const RetiredSegment& segment);
   void GiveBack(const Spares& spares) EXCLUDES(mutex_);
 
   SegmentDir* const segments_;  // The kernel locks.
   MemoryBudget* const budget_;  // Locks itself.
   const uint64_t limit_bytes_;
+  OnBusy on_busy_;
 
   mutable Mutex mutex_;
   Spares spares_ GUARDED_BY(mutex_);  // The oldest first.

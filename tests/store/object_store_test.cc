@@ -602,6 +602,19 @@ TEST_F(RecyclingTest, WhoeverHasItMappedKeepsWhatItWas) {
   EXPECT_EQ(PoolBytes(), kMiB);
 }
 
+TEST_F(RecyclingTest, WhatTheStoresUserHasOpenIsChargedUntilHeClosesIt) {
+  CreateAndDelete("x", kMiB);
+  const std::filesystem::directory_iterator retired(dir_ + "/memory/retired");
+  ASSERT_NE(retired, end(retired));
+  UniqueFd spy(::open(retired->path().c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_TRUE(spy.valid());
+  const ObjectRef next = CreateSealed("y", kMiB);
+  EXPECT_EQ(used_bytes(), 2 * kMiB);
+  EXPECT_EQ(PoolBytes(), 0u);
+  spy = UniqueFd();
+  ExpectUsedSoon(kMiB);
+}
+
 TEST_F(RecyclingTest, WhoseNameWasToldIsNotRecycled) {
   const ObjectRef object = CreateSealed("x", kMiB);
   EXPECT_FALSE(store_->SegmentPath(object).empty());

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "schema/base/mapping.h"
 #include "tests/store/scratch_dir.h"
@@ -34,6 +35,11 @@ class SegmentPoolTest : public testing::Test {
     EXPECT_TRUE(dir) << dir.error().ToString();
     dir_.emplace(*std::move(dir));
     pool_.emplace(&*dir_, &budget_, 16 * kMiB);
+    pool_->SetOnBusy(
+        [this](std::shared_ptr<SegmentFile> file, const RetiredSegment& busy) {
+          EXPECT_NE(file, nullptr);
+          busy_.push_back(busy.number);
+        });
     budget_.SetReclaim([this](uint64_t bytes) { pool_->Shrink(bytes); });
   }
 
@@ -66,6 +72,7 @@ class SegmentPoolTest : public testing::Test {
   std::optional<SegmentDir> dir_;
   MemoryBudget budget_{kCapacity, 0};
   std::optional<SegmentPool> pool_;
+  std::vector<uint64_t> busy_;  // Their charge is still there.
 };
 
 TEST_F(SegmentPoolTest, AnEmptyPoolHasNothing) {
@@ -129,7 +136,23 @@ TEST_F(SegmentPoolTest, WhatSomebodyHasOpenIsNotHandedOut) {
     EXPECT_FALSE(pool_->Take(kAlice, kMiB));
   }
   EXPECT_EQ(pool_->Count().segments, 0u);
-  EXPECT_EQ(used_bytes() + parked_bytes(), 0u);
+  EXPECT_EQ(busy_, std::vector<uint64_t>{1});
+  EXPECT_EQ(parked_bytes(), 0u);
+  EXPECT_EQ(used_bytes(), kMiB);
+}
+
+TEST_F(SegmentPoolTest, WhatSomebodyHasOpenStaysChargedWhenItIsGivenBack) {
+  Put(1, kMiB);
+  Put(2, kMiB);
+  const RetiredSegment large = Retire(3, 17 * kMiB);
+  const UniqueFd shrunk(::open(RetiredPathOf(1).c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd unfit(::open(RetiredPathOf(3).c_str(), O_RDONLY | O_CLOEXEC));
+  pool_->Put(kAlice, large);
+  pool_->Shrink(UINT64_MAX);
+  EXPECT_EQ(busy_, (std::vector<uint64_t>{3, 1}));
+  EXPECT_EQ(parked_bytes(), 0u);
+  EXPECT_EQ(used_bytes(), 18 * kMiB);
+  EXPECT_EQ(CountFiles(retired_path()), 0u);
 }
 
 TEST_F(SegmentPoolTest, WhatSomebodyHasMappedIsNotHandedOut) {
