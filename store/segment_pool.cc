@@ -138,11 +138,27 @@ SegmentPool::Spares SegmentPool::TakeFirstLocked(uint64_t bytes) {
   return taken;
 }
 
+SegmentPool::Spares SegmentPool::TakeBytesLocked(uint64_t bytes) {
+  std::multimap<uint64_t, Spares::iterator> by_size;
+  for (auto spare = spares_.begin(); spare != spares_.end(); ++spare) {
+    by_size.emplace(spare->segment.allocated_bytes, spare);
+  }
+  Spares taken;
+  while (bytes > 0 && !by_size.empty()) {
+    auto best = by_size.lower_bound(bytes);
+    if (best == by_size.end()) --best;
+    bytes -= std::min(bytes, best->first);
+    RemoveLocked(best->second, &taken);
+    by_size.erase(best);
+  }
+  return taken;
+}
+
 void SegmentPool::Shrink(uint64_t bytes) {
   Spares taken;
   {
     MutexLock lock(mutex_);
-    taken = TakeFirstLocked(bytes);
+    taken = TakeBytesLocked(bytes);
   }
   GiveBack(taken);
 }

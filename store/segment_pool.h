@@ -86,7 +86,8 @@ class SegmentPool {
   bool Prepare(const Audience& audience, uint64_t size_bytes, uint64_t number)
       EXCLUDES(mutex_);
 
-  // Gives `bytes` back, or all there are: those first that came first.
+  // Gives at least `bytes` back, or all there are: of the smallest segment that
+  // has as many, else of the largest ones.
   void Shrink(uint64_t bytes) EXCLUDES(mutex_);
   // Gives those back that came before `before`.
   void DropOlder(Clock::time_point before) EXCLUDES(mutex_);
@@ -138,6 +139,8 @@ class SegmentPool {
       EXCLUDES(mutex_);
   // Moves one from the pool to `taken`.
   void RemoveLocked(Spares::iterator spare, Spares* taken) REQUIRES(mutex_);
+  // See Shrink.
+  Spares TakeBytesLocked(uint64_t bytes) REQUIRES(mutex_);
   // The first ones until `bytes` are gathered.
   Spares TakeFirstLocked(uint64_t bytes) REQUIRES(mutex_);
   // Removes the file.  Not null: somebody has it.

@@ -244,6 +244,22 @@ TEST_F(SegmentPoolTest, TheOldestGoFirstWhenItIsFull) {
   EXPECT_FALSE(std::filesystem::exists(RetiredPathOf(1)));
 }
 
+TEST_F(SegmentPoolTest, NoMoreIsGivenBackThanIsWanted) {
+  Put(1, 8 * kMiB);
+  Put(2, 4 * kMiB);
+  Put(3, 2 * kMiB);
+  Put(4, kMiB);
+  pool_->Shrink(kMiB + 1);
+  EXPECT_FALSE(std::filesystem::exists(RetiredPathOf(3)));
+  EXPECT_EQ(parked_bytes(), 13 * kMiB);
+  pool_->Shrink(9 * kMiB);
+  EXPECT_FALSE(std::filesystem::exists(RetiredPathOf(1)));
+  EXPECT_FALSE(std::filesystem::exists(RetiredPathOf(4)));
+  EXPECT_EQ(parked_bytes(), 4 * kMiB);
+  pool_->Shrink(5 * kMiB);
+  EXPECT_EQ(parked_bytes(), 0u);
+}
+
 TEST_F(SegmentPoolTest, WhoeverWantsMemoryGetsThatOfThePool) {
   Put(1, 8 * kMiB);
   EXPECT_TRUE(budget_.TryCharge(kCapacity - 8 * kMiB));
