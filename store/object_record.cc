@@ -80,7 +80,8 @@ ObjectInfo Object::Info() const {
           .use_count = use_count,
           .hold = hold,
           .slab = slab != nullptr ? slab->segment() : 0,
-          .offset_bytes = offset_bytes};
+          .offset_bytes = offset_bytes,
+          .recycled = own != nullptr && own->recycled};
 }
 
 void Object::NoteUse(int64_t now_ns) {

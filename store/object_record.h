@@ -55,6 +55,7 @@ struct OwnSegment {
   // still the object's; or its pages, which sendfile(2) and splice(2) leave in
   // sockets and pipes.
   bool recyclable = true;
+  bool recycled = false;  // It is no larger than when it was another object's.
 };
 
 // Every field but `number` is guarded by the object table's mutex.

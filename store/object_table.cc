@@ -143,6 +143,7 @@ Result<ObjectRef> ObjectTable::Insert(
   if (recycled) {
     object->size_bytes = recycled->size_bytes;
     object->own->charged_bytes = recycled->allocated_bytes;
+    object->own->recycled = true;
   }
   unsealed_.emplace(id.text(), object);
   Notify(ObjectEventKind::kCreated, *object, id);
@@ -230,6 +231,7 @@ Result<int64_t> ObjectTable::SetSize(const ObjectRef& object,
     return ok.error();
   }
   object->size_bytes = size_bytes;
+  object->own->recycled &= size_bytes <= before;
   object->own->modified_ns = NowNs();
   const bool settles = size_bytes < before && object->own->pending_changes <= 1;
   return settles ? SettleCharge(object.get()) : int64_t{0};
