@@ -71,6 +71,7 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
   struct NewObject {
     std::unique_ptr<Writer::State> state;
     PrivateFd fd;
+    bool recycled = false;  // Its pages are there, with old content.
   };
 
   ClientImpl(std::shared_ptr<ClientCore> core, const ConnectOptions& options,

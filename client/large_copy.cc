@@ -1,8 +1,5 @@
 #include "client/large_copy.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -19,7 +16,6 @@
 namespace vitrine {
 namespace {
 
-constexpr size_t kLookedAt = 16;
 // A thread that copies less costs more than it gains.
 constexpr size_t kLeastThreadBytes = size_t{32} << 20;
 constexpr size_t kMostThreads = 16;
@@ -71,22 +67,6 @@ bool StartCopy(std::byte* to, const std::byte* from, size_t size_bytes,
 }
 
 }  // namespace
-
-bool HasContent(std::span<std::byte> mapping) {
-  const auto page_bytes = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-  const size_t pages = mapping.size() / page_bytes;
-  if (pages == 0) return false;
-  for (size_t i = 0; i < kLookedAt; ++i) {
-    const size_t page = (pages - 1) * i / (kLookedAt - 1);
-    unsigned char present = 0;
-    if (::mincore(mapping.data() + page * page_bytes, page_bytes, &present) !=
-            0 ||
-        (present & 1) == 0) {
-      return false;
-    }
-  }
-  return true;
-}
 
 void CopyLarge(std::span<std::byte> to, std::span<const std::byte> from,
                unsigned threads) {

@@ -23,10 +23,6 @@ namespace vitrine {
 // Smaller copies gain nothing by what this file does.
 inline constexpr size_t kLeastLargeCopyBytes = size_t{8} << 20;
 
-// True if the pages of a shared mapping are there with content, so that storing
-// to them clears none.  A look at a few of them: it decides about speed only.
-bool HasContent(std::span<std::byte> mapping);
-
 // Copies `from` to `to`, which is as large and does not overlap it, by up to
 // `threads` threads (0 counts as 1).
 void CopyLarge(std::span<std::byte> to, std::span<const std::byte> from,

@@ -141,21 +141,12 @@ Status ClientImpl::PutLarge(const ObjectId& id,
 Status ClientImpl::Fill(const NewObject& object,
                         std::span<const std::byte> bytes) const {
   Writer::State& state = *object.state;
-  const bool large = bytes.size() >= kLeastLargeCopyBytes;
-  if (large) {
-    auto mapped = state.Map(object.fd, bytes.size());
-    if (!mapped) return mapped;
-    if (HasContent(state.bytes())) {
-      CopyLarge(state.bytes(), bytes, copy_threads_);
-      return {};
-    }
+  if (!object.recycled || bytes.size() < kLeastLargeCopyBytes) {
+    auto written = WriteAll(object.fd, bytes);
+    if (written || written.error().code != Code::kUnsupported) return written;
   }
-  auto written = WriteAll(object.fd, bytes);
-  if (written || written.error().code != Code::kUnsupported) return written;
-  if (!large) {
-    auto mapped = state.Map(object.fd, bytes.size());
-    if (!mapped) return mapped;
-  }
+  auto mapped = state.Map(object.fd, bytes.size());
+  if (!mapped) return mapped;
   CopyLarge(state.bytes(), bytes, copy_threads_);
   return {};
 }

@@ -162,7 +162,7 @@ Result<ClientImpl::NewObject> ClientImpl::Reserve(
   NewObject object{
       std::make_unique<Writer::State>(weak_from_this(), *session,
                                       (*answer)->number(), forks_before),
-      PrivateFd()};
+      PrivateFd(), (*answer)->recycled()};
   if (answer->fds.size() != 1) {
     return Error{Code::kCorruption, "the store sent no descriptor"};
   }

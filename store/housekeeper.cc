@@ -120,7 +120,8 @@ void Housekeeper::Run() {
       slab_bytes = std::exchange(slab_to_prepare_bytes_, 0);
     }
     if (slab_bytes > 0) {
-      pool_->Prepare(Audience::OfSlabs(), slab_bytes, table_->NewNumber());
+      pool_->Prepare(Audience::OfSlabs(slab_bytes), slab_bytes,
+                     table_->NewNumber());
     }
     CollapseAll(to_collapse);
     orphans_->Poll();

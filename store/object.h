@@ -52,6 +52,8 @@ struct ObjectInfo {
   // and is gone.
   uint64_t slab = 0;
   uint64_t offset_bytes = 0;
+  // All of its pages were another object's.
+  bool recycled = false;
 
   bool in_slab() const { return slab != 0; }
   uint64_t segment() const { return in_slab() ? slab : number; }

@@ -80,7 +80,8 @@ ObjectInfo Object::Info() const {
           .use_count = use_count,
           .hold = hold,
           .slab = SlabNumber(),
-          .offset_bytes = offset_bytes};
+          .offset_bytes = offset_bytes,
+          .recycled = own != nullptr && own->recycled};
 }
 
 uint64_t Object::SlabNumber() const {

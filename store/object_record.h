@@ -50,9 +50,12 @@ struct OwnSegment {
   uint32_t passthrough_writers = 0;  // Opens through the mount.
   uint32_t carried_writers = 0;
   uint32_t pending_changes = 0;  // Resizes and reservations under way.
-  // Somebody may open the segment by its name, unlike native clients without
-  // asking the index whether it is still the object's.
-  bool path_told = false;
+  // False: somebody may have what leases do not show: the segment's name, which
+  // he opens without asking the index, as native clients do, whether it is
+  // still the object's; or its pages, which sendfile(2) and splice(2) leave in
+  // sockets and pipes.
+  bool recyclable = true;
+  bool recycled = false;  // It is no larger than when it was another object's.
 };
 
 // Every field but `number` is guarded by the object table's mutex.

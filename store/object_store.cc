@@ -460,6 +460,12 @@ void ObjectStore::SetUpPool() {
       options_.pool_bytes.value_or(capacity / kDefaultPoolPart);
   pool_ = std::make_unique<SegmentPool>(&segments_, budget_.get(),
                                         std::min(limit, capacity));
+  pool_->SetOnBusy(
+      [this](std::shared_ptr<SegmentFile> file, const RetiredSegment& segment) {
+        orphans_->Add({.number = segment.number,
+                       .file = std::move(file),
+                       .charged_bytes = segment.allocated_bytes});
+      });
   budget_->SetReclaim([this](uint64_t bytes) { pool_->Shrink(bytes); });
   if (pool_->enabled()) table_->Recycle();
 }
@@ -494,8 +500,12 @@ Status ObjectStore::AddSlab(const std::optional<RetiredSegment>& recycled) {
 }
 
 void ObjectStore::GiveUpSlab(const std::optional<RetiredSegment>& recycled) {
-  if (recycled) return pool_->Put(Audience::OfSlabs(), *recycled);
+  if (recycled) return pool_->Put(Audience::OfSlabs(slab_bytes_), *recycled);
   budget_->Uncharge(slab_bytes_);
+}
+
+std::optional<RetiredSegment> ObjectStore::TakeSlab() {
+  return pool_->Take(Audience::OfSlabs(slab_bytes_), slab_bytes_);
 }
 
 void ObjectStore::CompactSlabs() {
@@ -508,7 +518,7 @@ void ObjectStore::CompactSlabs() {
     ++in_vain;
     // What an earlier store took may be larger than any slab of this one.
     if (done.needed_bytes == 0 || done.needed_bytes > slab_bytes_) continue;
-    const auto recycled = pool_->Take(Audience::OfSlabs(), slab_bytes_);
+    const auto recycled = TakeSlab();
     if (!recycled && !budget_->TryCharge(slab_bytes_)) return;
     if (!OpenSlab(recycled, done.needed_bytes)) return;
   }
@@ -518,7 +528,7 @@ void ObjectStore::AddRoom(SpaceWait wait, Done<void> done, const void* whose) {
   if (small_object_bytes_ == 0) {
     return done(Error{Code::kUnsupported, "this store has no slabs"});
   }
-  const auto recycled = pool_->Take(Audience::OfSlabs(), slab_bytes_);
+  const auto recycled = TakeSlab();
   if (recycled || budget_->TryCharge(slab_bytes_)) {
     return done(AddSlab(recycled));
   }
@@ -579,7 +589,7 @@ Result<UniqueFd> ObjectStore::OpenForReading(const ObjectRef& object) {
 
 Result<std::shared_ptr<SegmentFile>> ObjectStore::Share(
     const ObjectRef& object) {
-  return table_->Share(object);
+  return table_->Lend(object);
 }
 
 bool ObjectStore::InUse(const ObjectRef& object) {

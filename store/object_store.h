@@ -138,6 +138,8 @@ class ObjectStore : public Store {
   // A slab with room for `needed_bytes`, unless there is one.
   Status OpenSlab(const std::optional<RetiredSegment>& recycled,
                   uint64_t needed_bytes);
+  // One of the pool, if there is any.
+  std::optional<RetiredSegment> TakeSlab();
   void GiveUpSlab(const std::optional<RetiredSegment>& recycled);
   // Makes room, and the slab after that ready.
   Status AddSlab(const std::optional<RetiredSegment>& recycled);

@@ -143,6 +143,7 @@ Result<ObjectRef> ObjectTable::Insert(
   if (recycled) {
     object->size_bytes = recycled->size_bytes;
     object->own->charged_bytes = recycled->allocated_bytes;
+    object->own->recycled = true;
   }
   unsealed_.emplace(id.text(), object);
   Notify(ObjectEventKind::kCreated, *object, id);
@@ -230,6 +231,7 @@ Result<int64_t> ObjectTable::SetSize(const ObjectRef& object,
     return ok.error();
   }
   object->size_bytes = size_bytes;
+  object->own->recycled &= size_bytes <= before;
   object->own->modified_ns = NowNs();
   const bool settles = size_bytes < before && object->own->pending_changes <= 1;
   return settles ? SettleCharge(object.get()) : int64_t{0};
@@ -457,10 +459,9 @@ DroppedSegment ObjectTable::TakeSegment(Object* object) {
   DroppedSegment dropped{.number = object->number,
                          .charged_bytes = object->cost_bytes()};
   if (auto file = ShareLocked(object)) dropped.file = *file;
-  // What was never sealed nobody may see, and whoever opens a segment by a name
-  // that he was told must find the object that he was told of.
+  // What was never sealed nobody may see.
   std::optional<Audience> audience;
-  if (object->state == ObjectState::kSealed && !object->own->path_told) {
+  if (object->state == ObjectState::kSealed && object->own->recyclable) {
     audience =
         Audience{.uid = object->uid, .gid = object->gid, .mode = object->mode};
   }
@@ -744,6 +745,15 @@ Result<std::shared_ptr<SegmentFile>> ObjectTable::Share(
   return ShareLocked(object.get());
 }
 
+Result<std::shared_ptr<SegmentFile>> ObjectTable::Lend(
+    const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  // It may be retired by now: too late to say that it must not be.
+  if (object->state == ObjectState::kGone) return Gone(*object);
+  if (object->own != nullptr) object->own->recyclable = false;
+  return ShareLocked(object.get());
+}
+
 bool ObjectTable::InUse(const ObjectRef& object) {
   MutexLock lock(mutex_);
   if (object->state == ObjectState::kGone) return false;
@@ -797,7 +807,7 @@ void ObjectTable::TouchLocked(Object* object) {
 
 std::string ObjectTable::TellPath(const ObjectRef& object) {
   MutexLock lock(mutex_);
-  if (object->own != nullptr) object->own->path_told = true;
+  if (object->own != nullptr) object->own->recyclable = false;
   return segments_->PathOf(object->segment());
 }
 
@@ -967,7 +977,7 @@ Status ObjectTable::RestoreOwn(Object* object,
                                const JournaledObject& journaled) {
   object->own->metadata = std::make_shared<const Metadata>(journaled.metadata);
   object->own->overhead_bytes = MetadataCharge(journaled.metadata);
-  object->own->path_told = true;  // The store before may have done so.
+  object->own->recyclable = false;  // Who knows what the store before gave.
   auto file = ShareLocked(object);
   if (!file) return file.error();
   auto extent = (*file)->Stat();

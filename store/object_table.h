@@ -185,7 +185,12 @@ class ObjectTable {
       EXCLUDES(mutex_);
   Result<UniqueFd> OpenForReading(const ObjectRef& object) const
       EXCLUDES(mutex_);
+  // For the store itself to look at.
   Result<std::shared_ptr<SegmentFile>> Share(const ObjectRef& object)
+      EXCLUDES(mutex_);
+  // For others to read: a segment of its own is never recycled then. kNotFound:
+  // gone.
+  Result<std::shared_ptr<SegmentFile>> Lend(const ObjectRef& object)
       EXCLUDES(mutex_);
   bool InUse(const ObjectRef& object) EXCLUDES(mutex_);
   // See Store::Describe.

@@ -1,7 +1,10 @@
 // Small objects, which share segments.
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
+#include <cerrno>
+#include <string>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
@@ -19,6 +22,16 @@ Status MakeSegment(SegmentDir* segments, uint64_t segment,
   return segments->Reserve(segment, 0, size_bytes);
 }
 
+// Storing beyond a file's end ends the process.
+Status CheckSize(int fd, uint64_t size_bytes) {
+  struct stat info;
+  if (::fstat(fd, &info) != 0) return ErrnoError("fstat segment", errno);
+  if (static_cast<uint64_t>(info.st_size) == size_bytes) return Status();
+  return Error{Code::kCorruption, "a slab of " + std::to_string(info.st_size) +
+                                      " bytes instead of " +
+                                      std::to_string(size_bytes)};
+}
+
 // Makes a segment of `size_bytes` that everybody may read, and maps it.
 Result<Mapping> MakeSlab(SegmentDir* segments, uint64_t segment,
                          uint64_t size_bytes,
@@ -28,6 +41,7 @@ Result<Mapping> MakeSlab(SegmentDir* segments, uint64_t segment,
   if (!made) return made.error();
   auto fd = segments->OpenFresh(segment, O_RDWR);
   if (!fd) return fd.error();
+  if (Status ok = CheckSize(fd->get(), size_bytes); !ok) return ok.error();
   if (Status ok = segments->MakeReadOnly(segment, true); !ok) return ok.error();
   return Mapping::Map(fd->get(), size_bytes, PROT_READ | PROT_WRITE);
 }
@@ -98,7 +112,7 @@ DroppedSegment ObjectTable::DropSlab(Slab* slab) {
   DroppedSegment dropped{.number = slab->segment(),
                          .charged_bytes = slab->size_bytes()};
   if (auto file = ShareSlabLocked(slab)) dropped.file = *file;
-  RemoveName(Audience::OfSlabs(), &dropped);
+  RemoveName(Audience::OfSlabs(slab->size_bytes()), &dropped);
   slab_bytes_ -= slab->size_bytes();
   sparse_slabs_.erase(dropped.number);
   slabs_.erase(dropped.number);

@@ -113,10 +113,20 @@ Status SegmentDir::Reinstate(uint64_t retired, uint64_t number) {
   return ErrnoError("reinstate segment " + old_name, errno);
 }
 
-Status SegmentDir::UnlinkRetired(uint64_t number) {
+Result<std::shared_ptr<SegmentFile>> SegmentDir::UnlinkRetired(
+    uint64_t number) {
   const std::string name = SegmentName(number);
-  if (::unlinkat(retired_fd_.get(), name.c_str(), 0) == 0) return Status();
-  return ErrnoError("unlink retired segment " + name, errno);
+  Result<UniqueFd> opened =
+      OpenSegmentAt(retired_fd_.get(), name, O_RDONLY | O_NONBLOCK);
+  if (::unlinkat(retired_fd_.get(), name.c_str(), 0) != 0) {
+    return ErrnoError("unlink retired segment " + name, errno);
+  }
+  if (!opened) return opened.error();
+  auto file = std::make_shared<SegmentFile>(*std::move(opened));
+  const Result<bool> alone = file->LeaseAlone();
+  if (!alone) return alone.error();
+  if (*alone) file.reset();
+  return file;
 }
 
 }  // namespace vitrine

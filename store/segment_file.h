@@ -118,7 +118,9 @@ class SegmentDir {
   // Puts a retired segment back under a new number; only the store's user can
   // open it.
   Status Reinstate(uint64_t retired, uint64_t number);
-  Status UnlinkRetired(uint64_t number);
+  // Removes a retired segment.  Returns it if somebody has it open or mapped:
+  // its memory is not free before he lets go of it.  Null: it is.
+  Result<std::shared_ptr<SegmentFile>> UnlinkRetired(uint64_t number);
 
   // The numbers of all segments there are; other names are ignored.
   Result<std::vector<uint64_t>> ListAll() const;

@@ -20,7 +20,7 @@ void SegmentPool::Put(const Audience& audience, RetiredSegment segment) {
   const bool fits =
       segment.allocated_bytes > 0 && segment.allocated_bytes <= limit_bytes_;
   if (!fits || !budget_->TryPark(segment.allocated_bytes)) {
-    Unlink(segment);
+    if (auto busy = Unlink(segment)) return on_busy_(std::move(busy), segment);
     return budget_->Uncharge(segment.allocated_bytes);
   }
   Add(audience, segment);
@@ -138,11 +138,27 @@ SegmentPool::Spares SegmentPool::TakeFirstLocked(uint64_t bytes) {
   return taken;
 }
 
+SegmentPool::Spares SegmentPool::TakeBytesLocked(uint64_t bytes) {
+  std::multimap<uint64_t, Spares::iterator> by_size;
+  for (auto spare = spares_.begin(); spare != spares_.end(); ++spare) {
+    by_size.emplace(spare->segment.allocated_bytes, spare);
+  }
+  Spares taken;
+  while (bytes > 0 && !by_size.empty()) {
+    auto best = by_size.lower_bound(bytes);
+    if (best == by_size.end()) --best;
+    bytes -= std::min(bytes, best->first);
+    RemoveLocked(best->second, &taken);
+    by_size.erase(best);
+  }
+  return taken;
+}
+
 void SegmentPool::Shrink(uint64_t bytes) {
   Spares taken;
   {
     MutexLock lock(mutex_);
-    taken = TakeFirstLocked(bytes);
+    taken = TakeBytesLocked(bytes);
   }
   GiveBack(taken);
 }
@@ -161,16 +177,23 @@ void SegmentPool::DropOlder(Clock::time_point before) {
   GiveBack(taken);
 }
 
-void SegmentPool::Unlink(const RetiredSegment& segment) {
-  if (Status ok = segments_->UnlinkRetired(segment.number); !ok) {
-    spdlog::error("pool: {}", ok.error().ToString());
-  }
+std::shared_ptr<SegmentFile> SegmentPool::Unlink(
+    const RetiredSegment& segment) {
+  auto unlinked = segments_->UnlinkRetired(segment.number);
+  if (unlinked) return *std::move(unlinked);
+  spdlog::error("pool: {}", unlinked.error().ToString());
+  return nullptr;
 }
 
 void SegmentPool::GiveBack(const Spares& spares) {
   for (const Spare& spare : spares) {
-    Unlink(spare.segment);
-    budget_->UnchargeParked(spare.segment.allocated_bytes);
+    auto busy = Unlink(spare.segment);
+    if (busy == nullptr) {
+      budget_->UnchargeParked(spare.segment.allocated_bytes);
+      continue;
+    }
+    budget_->Unpark(spare.segment.allocated_bytes);
+    on_busy_(std::move(busy), spare.segment);
   }
 }
 

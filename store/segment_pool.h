@@ -5,12 +5,15 @@
 // Invariants:
 //  (1) Whoever gets recycled bytes to see could read all of them before: a
 //      segment goes only to an object of the same owner, group and mode, and
-//      a slab, which everybody maps as a whole, becomes a slab again.
+//      a slab, which everybody maps as a whole, becomes a slab again, of the
+//      same size.
 //  (2) Nobody has a segment open or mapped when it is handed out: the kernel
 //      is asked anew.
 //  (3) All of it is charged, as parked, and goes before anybody waits for
 //      memory or anything is evicted.
 //  (4) A segment here is retired (see SegmentDir): a restart finds none.
+//  (5) What is given back while somebody has it (only the store's own user can
+//      get there) goes to whoever SetOnBusy names, with its charge.
 #ifndef VITRINE_STORE_SEGMENT_POOL_H_
 #define VITRINE_STORE_SEGMENT_POOL_H_
 
@@ -19,9 +22,12 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <map>
+#include <memory>
 #include <optional>
+#include <utility>
 
 #include "schema/base/mutex.h"
 #include "store/memory_budget.h"
@@ -34,9 +40,11 @@ struct Audience {
   uid_t uid = 0;
   gid_t gid = 0;
   mode_t mode = 0;
-  bool slab = false;
+  uint64_t slab_bytes = 0;  // 0: no slab.
 
-  static Audience OfSlabs() { return {.slab = true}; }
+  static Audience OfSlabs(uint64_t slab_bytes) {
+    return {.slab_bytes = slab_bytes};
+  }
   auto operator<=>(const Audience&) const = default;
 };
 
@@ -60,6 +68,12 @@ class SegmentPool {
 
   bool enabled() const { return limit_bytes_ > 0; }
 
+  // Takes over a removed segment that somebody has, and its charge, as used.
+  using OnBusy = std::function<void(std::shared_ptr<SegmentFile> file,
+                                    const RetiredSegment& segment)>;
+  // Set before first use.
+  void SetOnBusy(OnBusy on_busy) { on_busy_ = std::move(on_busy); }
+
   // Takes a retired segment, whose memory is charged as used, or gives its
   // memory back.  Nobody has it open or mapped.
   void Put(const Audience& audience, RetiredSegment segment) EXCLUDES(mutex_);
@@ -72,7 +86,8 @@ class SegmentPool {
   bool Prepare(const Audience& audience, uint64_t size_bytes, uint64_t number)
       EXCLUDES(mutex_);
 
-  // Gives `bytes` back, or all there are: those first that came first.
+  // Gives at least `bytes` back, or all there are: of the smallest segment that
+  // has as many, else of the largest ones.
   void Shrink(uint64_t bytes) EXCLUDES(mutex_);
   // Gives those back that came before `before`.
   void DropOlder(Clock::time_point before) EXCLUDES(mutex_);
@@ -124,15 +139,18 @@ class SegmentPool {
       EXCLUDES(mutex_);
   // Moves one from the pool to `taken`.
   void RemoveLocked(Spares::iterator spare, Spares* taken) REQUIRES(mutex_);
+  // See Shrink.
+  Spares TakeBytesLocked(uint64_t bytes) REQUIRES(mutex_);
   // The first ones until `bytes` are gathered.
   Spares TakeFirstLocked(uint64_t bytes) REQUIRES(mutex_);
-  // Removes the file; its charge is the caller's.
-  void Unlink(const RetiredSegment& segment);
+  // Removes the file.  Not null: somebody has it.
+  std::shared_ptr<SegmentFile> Unlink(const RetiredSegment& segment);
   void GiveBack(const Spares& spares) EXCLUDES(mutex_);
 
   SegmentDir* const segments_;  // The kernel locks.
   MemoryBudget* const budget_;  // Locks itself.
   const uint64_t limit_bytes_;
+  OnBusy on_busy_;
 
   mutable Mutex mutex_;
   Spares spares_ GUARDED_BY(mutex_);  // The oldest first.

@@ -72,9 +72,10 @@ Message HelloMessage(const Greeting& greeting) {
                               greeting.small_object_bytes));
 }
 
-Message CreateMessage(uint64_t number) {
+Message CreateMessage(uint64_t number, bool recycled) {
   FlatBufferBuilder builder;
-  return Finish(&builder, protocol::CreateCreateReply(builder, number));
+  return Finish(&builder,
+                protocol::CreateCreateReply(builder, number, recycled));
 }
 
 Message PutMessage() {

@@ -31,7 +31,7 @@ struct Greeting {
 Message FailureMessage(const Error& error);
 Message DoneMessage();
 Message HelloMessage(const Greeting& greeting);
-Message CreateMessage(uint64_t number);
+Message CreateMessage(uint64_t number, bool recycled);
 Message PutMessage();
 Message OpenRingMessage();
 Message OpenMessage(const ObjectInfo& info);

@@ -196,13 +196,14 @@ void RequestHandler::FinishCreate(uint64_t connection, uint64_t session,
     Discard(std::move(*created));
     return void(ReplyFailure(connection, fd.error()));
   }
-  const uint64_t number = parts_.store->Info(*created).number;
+  const ObjectInfo info = parts_.store->Info(*created);
   std::vector<UniqueFd> fds;
   fds.push_back(std::move(*fd));
-  if (!Reply(connection, CreateMessage(number), std::move(fds))) {
+  if (!Reply(connection, CreateMessage(info.number, info.recycled),
+             std::move(fds))) {
     return Discard(std::move(*created));
   }
-  owner->objects.emplace(number, std::move(*created));
+  owner->objects.emplace(info.number, std::move(*created));
 }
 
 void RequestHandler::Put(Connection* connection, const protocol::Put& request) {

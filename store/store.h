@@ -180,7 +180,9 @@ class Store {
   // A new read-only description: give it away (kernel leases see it).
   virtual Result<UniqueFd> OpenForReading(const ObjectRef& object) = 0;
   // The store's own read-only description, one for all who ask; the object is
-  // not evicted while anybody has it.  For passthrough and for reading.
+  // not evicted while anybody has it.  For passthrough and for reading; since
+  // whoever reads may keep references to pages, a segment that is the object's
+  // own is not recycled afterwards.  kNotFound: gone.
   virtual Result<std::shared_ptr<SegmentFile>> Share(
       const ObjectRef& object) = 0;
   // Is it pinned, open or mapped, by any process by any path?  (A slab that is

@@ -1,16 +1,11 @@
 #include "client/large_copy.h"
 
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <random>
 #include <vector>
-
-#include "schema/base/mapping.h"
-#include "schema/base/unique_fd.h"
 
 namespace vitrine {
 namespace {
@@ -51,25 +46,6 @@ TEST(LargeCopyTest, SeveralThreadsCopyAllOfIt) {
     CopyLarge(target, source, threads);
     EXPECT_TRUE(target == source) << threads << " threads";
   }
-}
-
-TEST(LargeCopyTest, OnlyPagesThatWereWrittenHaveContent) {
-  constexpr size_t kBytes = size_t{1} << 20;
-  const UniqueFd fd(::memfd_create("large-copy-test", MFD_CLOEXEC));
-  ASSERT_TRUE(fd.valid());
-  ASSERT_EQ(::ftruncate(fd.get(), kBytes), 0);
-  auto mapping = Mapping::Map(fd.get(), kBytes, PROT_READ | PROT_WRITE);
-  ASSERT_TRUE(mapping);
-  const std::span<std::byte> bytes(mapping->data(), kBytes);
-  EXPECT_FALSE(HasContent(bytes));
-  const std::vector<std::byte> source = RandomBytes(kBytes);
-  ASSERT_EQ(::pwrite(fd.get(), source.data(), kBytes / 2, 0),
-            static_cast<ssize_t>(kBytes / 2));
-  EXPECT_FALSE(HasContent(bytes));
-  ASSERT_EQ(::pwrite(fd.get(), source.data(), kBytes, 0),
-            static_cast<ssize_t>(kBytes));
-  EXPECT_TRUE(HasContent(bytes));
-  EXPECT_FALSE(HasContent({}));
 }
 
 }  // namespace

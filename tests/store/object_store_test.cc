@@ -514,9 +514,13 @@ class RecyclingTest : public ObjectStoreTest {
   uint64_t Reused() { return Pool()["reused"]; }
 
   void CreateAndDelete(const std::string& id, uint64_t size_bytes) {
+    CreateAndDeleteBeside(id, size_bytes, 0);
+  }
+  void CreateAndDeleteBeside(const std::string& id, uint64_t size_bytes,
+                             uint64_t others_bytes) {
     const ObjectRef object = CreateSealed(id, size_bytes);
     ASSERT_TRUE(store_->Delete(object, {}));
-    ExpectUsedSoon(0);
+    ExpectUsedSoon(others_bytes);
   }
 };
 
@@ -553,6 +557,18 @@ TEST_F(RecyclingTest, ItMayGrowAndShrink) {
   EXPECT_EQ(Read(smaller, 3 * kMiB + 5).size(), 3 * kMiB + 5);
   EXPECT_EQ(store_->Info(smaller).size_bytes, 3 * kMiB + 5);
   EXPECT_EQ(used_bytes(), 3 * kMiB + 4096);
+}
+
+TEST_F(RecyclingTest, OnlyWhatHasNoNewPagesIsCalledRecycled) {
+  EXPECT_FALSE(store_->Info(Create("new", kMiB)).recycled);
+  CreateAndDeleteBeside("x", 4 * kMiB, kMiB);
+  const ObjectRef smaller = Create("smaller", 3 * kMiB);
+  EXPECT_EQ(Reused(), 1u);
+  EXPECT_TRUE(store_->Info(smaller).recycled);
+  CreateAndDeleteBeside("y", 4 * kMiB, 4 * kMiB);
+  const ObjectRef larger = Create("larger", 6 * kMiB);
+  EXPECT_EQ(Reused(), 2u);
+  EXPECT_FALSE(store_->Info(larger).recycled);
 }
 
 TEST_F(RecyclingTest, WhatWasNeverSealedIsNotRecycled) {
@@ -600,6 +616,19 @@ TEST_F(RecyclingTest, WhoeverHasItMappedKeepsWhatItWas) {
   *mapping = Mapping();
   ExpectUsedSoon(kMiB);
   EXPECT_EQ(PoolBytes(), kMiB);
+}
+
+TEST_F(RecyclingTest, WhatTheStoresUserHasOpenIsChargedUntilHeClosesIt) {
+  CreateAndDelete("x", kMiB);
+  const std::filesystem::directory_iterator retired(dir_ + "/memory/retired");
+  ASSERT_NE(retired, end(retired));
+  UniqueFd spy(::open(retired->path().c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_TRUE(spy.valid());
+  const ObjectRef next = CreateSealed("y", kMiB);
+  EXPECT_EQ(used_bytes(), 2 * kMiB);
+  EXPECT_EQ(PoolBytes(), 0u);
+  spy = UniqueFd();
+  ExpectUsedSoon(kMiB);
 }
 
 TEST_F(RecyclingTest, WhoseNameWasToldIsNotRecycled) {

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "schema/base/mapping.h"
 #include "tests/store/scratch_dir.h"
@@ -34,6 +35,11 @@ class SegmentPoolTest : public testing::Test {
     EXPECT_TRUE(dir) << dir.error().ToString();
     dir_.emplace(*std::move(dir));
     pool_.emplace(&*dir_, &budget_, 16 * kMiB);
+    pool_->SetOnBusy(
+        [this](std::shared_ptr<SegmentFile> file, const RetiredSegment& busy) {
+          EXPECT_NE(file, nullptr);
+          busy_.push_back(busy.number);
+        });
     budget_.SetReclaim([this](uint64_t bytes) { pool_->Shrink(bytes); });
   }
 
@@ -66,6 +72,7 @@ class SegmentPoolTest : public testing::Test {
   std::optional<SegmentDir> dir_;
   MemoryBudget budget_{kCapacity, 0};
   std::optional<SegmentPool> pool_;
+  std::vector<uint64_t> busy_;  // Their charge is still there.
 };
 
 TEST_F(SegmentPoolTest, AnEmptyPoolHasNothing) {
@@ -87,7 +94,7 @@ TEST_F(SegmentPoolTest, APoolOfSizeZeroKeepsNothing) {
   EXPECT_FALSE(none.enabled());
   none.Put(kAlice, Retire(1, kMiB));
   EXPECT_FALSE(none.Take(kAlice, kMiB));
-  EXPECT_FALSE(none.Prepare(Audience::OfSlabs(), kMiB, 2));
+  EXPECT_FALSE(none.Prepare(Audience::OfSlabs(kMiB), kMiB, 2));
   EXPECT_EQ(used_bytes() + parked_bytes(), 0u);
   EXPECT_EQ(CountFiles(retired_path()), 0u);
 }
@@ -97,8 +104,16 @@ TEST_F(SegmentPoolTest, OthersDoNotGetIt) {
   EXPECT_FALSE(pool_->Take({.uid = 1001, .gid = 1000, .mode = 0644}, kMiB));
   EXPECT_FALSE(pool_->Take({.uid = 1000, .gid = 1001, .mode = 0644}, kMiB));
   EXPECT_FALSE(pool_->Take({.uid = 1000, .gid = 1000, .mode = 0640}, kMiB));
-  EXPECT_FALSE(pool_->Take(Audience::OfSlabs(), kMiB));
+  EXPECT_FALSE(pool_->Take(Audience::OfSlabs(kMiB), kMiB));
   EXPECT_TRUE(pool_->Take(kAlice, kMiB));
+}
+
+// A slab is mapped as large as it should be.
+TEST_F(SegmentPoolTest, ASlabOfAnotherSizeIsNoSlab) {
+  Put(1, kMiB, Audience::OfSlabs(kMiB));
+  EXPECT_FALSE(pool_->Take(Audience::OfSlabs(2 * kMiB), 2 * kMiB));
+  EXPECT_FALSE(pool_->Take(Audience::OfSlabs(kMiB / 2), kMiB / 2));
+  EXPECT_TRUE(pool_->Take(Audience::OfSlabs(kMiB), kMiB));
 }
 
 TEST_F(SegmentPoolTest, NobodyElseCanOpenARetiredSegment) {
@@ -121,7 +136,23 @@ TEST_F(SegmentPoolTest, WhatSomebodyHasOpenIsNotHandedOut) {
     EXPECT_FALSE(pool_->Take(kAlice, kMiB));
   }
   EXPECT_EQ(pool_->Count().segments, 0u);
-  EXPECT_EQ(used_bytes() + parked_bytes(), 0u);
+  EXPECT_EQ(busy_, std::vector<uint64_t>{1});
+  EXPECT_EQ(parked_bytes(), 0u);
+  EXPECT_EQ(used_bytes(), kMiB);
+}
+
+TEST_F(SegmentPoolTest, WhatSomebodyHasOpenStaysChargedWhenItIsGivenBack) {
+  Put(1, kMiB);
+  Put(2, kMiB);
+  const RetiredSegment large = Retire(3, 17 * kMiB);
+  const UniqueFd shrunk(::open(RetiredPathOf(1).c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd unfit(::open(RetiredPathOf(3).c_str(), O_RDONLY | O_CLOEXEC));
+  pool_->Put(kAlice, large);
+  pool_->Shrink(UINT64_MAX);
+  EXPECT_EQ(busy_, (std::vector<uint64_t>{3, 1}));
+  EXPECT_EQ(parked_bytes(), 0u);
+  EXPECT_EQ(used_bytes(), 18 * kMiB);
+  EXPECT_EQ(CountFiles(retired_path()), 0u);
 }
 
 TEST_F(SegmentPoolTest, WhatSomebodyHasMappedIsNotHandedOut) {
@@ -213,6 +244,22 @@ TEST_F(SegmentPoolTest, TheOldestGoFirstWhenItIsFull) {
   EXPECT_FALSE(std::filesystem::exists(RetiredPathOf(1)));
 }
 
+TEST_F(SegmentPoolTest, NoMoreIsGivenBackThanIsWanted) {
+  Put(1, 8 * kMiB);
+  Put(2, 4 * kMiB);
+  Put(3, 2 * kMiB);
+  Put(4, kMiB);
+  pool_->Shrink(kMiB + 1);
+  EXPECT_FALSE(std::filesystem::exists(RetiredPathOf(3)));
+  EXPECT_EQ(parked_bytes(), 13 * kMiB);
+  pool_->Shrink(9 * kMiB);
+  EXPECT_FALSE(std::filesystem::exists(RetiredPathOf(1)));
+  EXPECT_FALSE(std::filesystem::exists(RetiredPathOf(4)));
+  EXPECT_EQ(parked_bytes(), 4 * kMiB);
+  pool_->Shrink(5 * kMiB);
+  EXPECT_EQ(parked_bytes(), 0u);
+}
+
 TEST_F(SegmentPoolTest, WhoeverWantsMemoryGetsThatOfThePool) {
   Put(1, 8 * kMiB);
   EXPECT_TRUE(budget_.TryCharge(kCapacity - 8 * kMiB));
@@ -252,10 +299,10 @@ TEST_F(SegmentPoolTest, WhatIsNotWantedForLongIsGivenBack) {
 }
 
 TEST_F(SegmentPoolTest, PreparedSegmentsAreClearAndThere) {
-  ASSERT_TRUE(pool_->Prepare(Audience::OfSlabs(), kMiB, 7));
-  EXPECT_FALSE(pool_->Prepare(Audience::OfSlabs(), kMiB, 8));
+  ASSERT_TRUE(pool_->Prepare(Audience::OfSlabs(kMiB), kMiB, 7));
+  EXPECT_FALSE(pool_->Prepare(Audience::OfSlabs(kMiB), kMiB, 8));
   EXPECT_EQ(parked_bytes(), kMiB);
-  const auto taken = pool_->Take(Audience::OfSlabs(), kMiB);
+  const auto taken = pool_->Take(Audience::OfSlabs(kMiB), kMiB);
   ASSERT_TRUE(taken);
   EXPECT_EQ(taken->allocated_bytes, kMiB);
   ASSERT_TRUE(dir_->Reinstate(taken->number, 9));
@@ -268,7 +315,7 @@ TEST_F(SegmentPoolTest, PreparedSegmentsAreClearAndThere) {
 
 TEST_F(SegmentPoolTest, NothingIsPreparedWhileMemoryIsShort) {
   ASSERT_TRUE(budget_.TryCharge(kCapacity));
-  EXPECT_FALSE(pool_->Prepare(Audience::OfSlabs(), kMiB, 7));
+  EXPECT_FALSE(pool_->Prepare(Audience::OfSlabs(kMiB), kMiB, 7));
   EXPECT_EQ(CountFiles(retired_path()), 0u);
 }
 

@@ -153,6 +153,21 @@ TEST_F(RequestHandlerTest, CreatedObjectBelongsToThePeerAndHasItsSize) {
   EXPECT_EQ(stat->info->number, reply->number);
 }
 
+TEST_F(RequestHandlerTest, CreateSaysWhetherThePagesAreThere) {
+  const auto made =
+      call().Ask<protocol::CreateReplyT>(CreateRequest("a", 1 << 20));
+  ASSERT_TRUE(made);
+  EXPECT_FALSE(made->recycled);
+  call().fds.clear();
+  ASSERT_TRUE(
+      call().Ask<protocol::DoneT>(Numbered<protocol::SealT>(made->number)));
+  ASSERT_TRUE(store_->Delete(*store_->FindSealed(Id("a")), {}));
+  const auto again =
+      call().Ask<protocol::CreateReplyT>(CreateRequest("b", 1 << 20));
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->recycled);
+}
+
 // --- seal, abort ---
 
 TEST_F(RequestHandlerTest, ForgedNumbersSealAndAbortNothing) {

@@ -183,6 +183,35 @@ TEST_F(SmallObjectsTest, HeldAndPinnedAndMappedOnesStay) {
   EXPECT_FALSE(store_->FindSealed(Id("mapped")));
 }
 
+// It has twice the slabs, and the pool has those of before.
+TEST_F(SmallObjectsTest, ALargerStoreDoesNotTakeTheSlabsOfASmallerOne) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 20; ++i) ids.push_back(std::to_string(i));
+  store_.reset();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(60);
+    Restart();
+    for (const std::string& id : ids) Put(id, std::string(kSlabBytes / 8, 'a'));
+    ::raise(SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+  options_.capacity_bytes = 2 * kCapacity;
+  Restart();
+  for (const std::string& id : ids) {
+    ASSERT_TRUE(store_->Delete(*store_->FindSealed(Id(id)), {}));
+  }
+  ExpectUsedSoon(0);
+  ASSERT_GT(store_->StatusJson()["pool"]["bytes"], 0u);
+  for (const std::string& id : ids) {
+    const std::string bytes(kSlabBytes / 4, 'b');
+    Put(id, bytes);
+    EXPECT_EQ(Read(id), bytes);
+  }
+}
+
 TEST_F(SmallObjectsTest, RoomThatIsNotThereIsWaitedFor) {
   std::vector<ObjectRef> held;
   int count = 0;

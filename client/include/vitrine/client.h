@@ -102,6 +102,11 @@ struct ObjectStat {
 // lives, even when the store goes away or the object is deleted.  Copies share
 // the mapping.  Thread-safe as std::shared_ptr is.  A forked child may go on
 // reading what it inherited.
+//
+// Keep it until I/O on its bytes has ended.  Zero-copy sends (MSG_ZEROCOPY,
+// vmsplice, io_uring) go on reading the pages after the call; once nobody has
+// the object mapped any more, and it is deleted or evicted, its memory becomes
+// another object's.
 class VITRINE_EXPORT Object {
  public:
   std::span<const std::byte> bytes() const;
