@@ -361,6 +361,7 @@ void ObjectStore::NoteWritten(const ObjectRef& object, uint64_t end_bytes) {
 bool ObjectStore::EvictorKeepsAhead() const {
   const MemoryBudget::Numbers budget = budget_->Get();
   const uint64_t limit = budget.capacity_bytes + place_->overshoot_bytes();
+  // What is parked counts as free, here and below: it is given back at once.
   const uint64_t room = limit - std::min(limit, budget.used_bytes);
   if (room / (watch_->Count().writers + 1) < kRunwayBytes) return false;
   const ObjectTable::Victims victims = table_->CountEvictable();

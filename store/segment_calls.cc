@@ -17,6 +17,10 @@
 namespace vitrine {
 namespace {
 
+#ifndef MADV_POPULATE_WRITE
+constexpr int MADV_POPULATE_WRITE = 23;
+#endif
+
 struct CloseDir {
   void operator()(DIR* dir) const { ::closedir(dir); }
 };
@@ -83,6 +87,21 @@ Status ReserveHuge(int fd, uint64_t offset_bytes, uint64_t size_bytes) {
   if (data == MAP_FAILED) return ErrnoError("reserve huge pages", errno);
   ::munmap(data, size_bytes);
   return ReserveSegment(fd, offset_bytes, size_bytes);
+}
+
+Status Populate(std::byte* data, uint64_t size_bytes) {
+  while (::madvise(data, size_bytes, MADV_POPULATE_WRITE) != 0) {
+    if (errno == EINTR) continue;
+    if (errno == EINVAL) {
+      return Error{Code::kUnsupported, "no MADV_POPULATE_WRITE before 5.14"};
+    }
+    // What a store to such a page would end the process for.
+    if (errno == EFAULT) {
+      return Error{Code::kOutOfMemory, "populate: no such pages are free"};
+    }
+    return ErrnoError("madvise MADV_POPULATE_WRITE", errno);
+  }
+  return Status();
 }
 
 Status ClearTail(int fd, uint64_t size_bytes, uint64_t page_bytes) {

@@ -35,6 +35,10 @@ Status TruncateSegment(int fd, uint64_t size_bytes);
 Status ReserveSegment(int fd, uint64_t offset_bytes, uint64_t size_bytes);
 // The same on hugetlbfs: all of it or nothing.
 Status ReserveHuge(int fd, uint64_t offset_bytes, uint64_t size_bytes);
+// Has the pages of a writable mapping there, and cleared if they are new
+// (MADV_POPULATE_WRITE).  kUnsupported: a kernel before 5.14.  kOutOfMemory:
+// they cannot be had.
+Status Populate(std::byte* data, uint64_t size_bytes);
 // Clears what lies between an object's end and the end of its last page: a
 // file's size says it on tmpfs, and the kernel clears there; on hugetlbfs
 // sizes are whole pages.

@@ -24,9 +24,6 @@ namespace {
 #ifndef MADV_COLLAPSE
 constexpr int MADV_COLLAPSE = 25;
 #endif
-#ifndef MADV_POPULATE_WRITE
-constexpr int MADV_POPULATE_WRITE = 23;
-#endif
 
 // Sets the policy by which the pages of a file on tmpfs are allocated.  It may
 // be set beyond the end of the file: no segment has more than the machine.
@@ -38,7 +35,8 @@ Status SetFilePolicy(int fd, const NumaPolicy& policy) {
   return policy.Apply(mapping->data(), most_bytes);
 }
 
-// Allocates huge pages through a mapping that has the policy.
+// Allocates huge pages through a mapping that has the policy.  Kernels that
+// cannot do so before somebody stores to them take them from where they like.
 Status PopulateHuge(int fd, uint64_t offset_bytes, uint64_t size_bytes,
                     const NumaPolicy& policy) {
   if (size_bytes == 0) return Status();
@@ -47,12 +45,14 @@ Status PopulateHuge(int fd, uint64_t offset_bytes, uint64_t size_bytes,
                       fd, static_cast<off_t>(offset_bytes));
   if (data == MAP_FAILED) return ErrnoError("reserve huge pages", errno);
   Status done = policy.Apply(data, size_bytes);
-  if (done && ::madvise(data, size_bytes, MADV_POPULATE_WRITE) != 0) {
-    done = Error{Code::kOutOfMemory,
-                 "too few huge pages on NUMA " + policy.Describe()};
-  }
+  if (done) done = Populate(static_cast<std::byte*>(data), size_bytes);
   ::munmap(data, size_bytes);
-  return done;
+  if (done) return done;
+  if (done.error().code == Code::kUnsupported) {
+    return ReserveSegment(fd, offset_bytes, size_bytes);
+  }
+  return Error{done.error().code,
+               done.error().message + " on NUMA " + policy.Describe()};
 }
 
 // A file under a name of its own that goes when this does.

@@ -15,20 +15,14 @@
 namespace vitrine {
 namespace {
 
-#ifndef MADV_POPULATE_WRITE
-constexpr int MADV_POPULATE_WRITE = 23;
-#endif
-
 // Its pages are there, and cleared, when this returns.
-Status Populate(int fd, uint64_t size_bytes) {
+Status PopulateFile(int fd, uint64_t size_bytes) {
   auto mapping = Mapping::Map(fd, size_bytes, PROT_READ | PROT_WRITE);
   if (!mapping) return mapping.error();
-  if (::madvise(mapping->data(), size_bytes, MADV_POPULATE_WRITE) == 0) {
-    return Status();
-  }
-  // Kernels before 5.14 do not know it: the first writer touches the pages.
-  if (errno == EINVAL) return Status();
-  return ErrnoError("madvise MADV_POPULATE_WRITE", errno);
+  const Status done = Populate(mapping->data(), size_bytes);
+  // They are allocated; then it is the first writer that clears them.
+  if (!done && done.error().code == Code::kUnsupported) return Status();
+  return done;
 }
 
 }  // namespace
@@ -56,7 +50,7 @@ Status SegmentDir::MakeRetired(uint64_t number, uint64_t size_bytes) {
   Result<UniqueFd> fd = OpenSegmentAt(retired_fd_.get(), name, O_RDWR);
   made = fd ? TruncateSegment(fd->get(), size_bytes) : fd.error();
   if (made) made = Allocate(fd->get(), 0, size_bytes);
-  if (made) made = Populate(fd->get(), size_bytes);
+  if (made) made = PopulateFile(fd->get(), size_bytes);
   if (!made) (void)UnlinkRetired(number);  // The first error is what counts.
   return made;
 }
