@@ -26,7 +26,7 @@ constexpr size_t kLargeBytes = 256 * kMiB;
 
 // Everything that the benchmarks of this file share; made once, at first use.
 struct Places {
-  BenchmarkStore store{2048 * kMiB, BenchmarkStore::WithMount::kNo};
+  BenchmarkStore store{4096 * kMiB, BenchmarkStore::WithMount::kNo};
   Client client = store.Connect();
   std::string memory_dir = store.GetStatus().at("memory").at("directory");
   BareTmpfs tmpfs{memory_dir, 2048 * kMiB};
