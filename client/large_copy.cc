@@ -70,6 +70,7 @@ bool StartCopy(std::byte* to, const std::byte* from, size_t size_bytes,
 
 void CopyLarge(std::span<std::byte> to, std::span<const std::byte> from,
                unsigned threads) {
+  if (from.empty()) return;  // Its data may be null.
   const size_t size_bytes = from.size();
   const size_t parts = std::clamp<size_t>(
       std::min<size_t>(threads, size_bytes / kLeastThreadBytes), 1,
