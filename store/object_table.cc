@@ -112,8 +112,10 @@ std::vector<Observer*> ObjectTable::Observers() const {
 
 void ObjectTable::Notify(ObjectEventKind kind, const Object& object,
                          const ObjectId& old_id) {
-  if (observers_.empty()) return;
-  const ObjectEvent event{kind, object.Info(), old_id};
+  if (!observers_.empty()) Tell({kind, object.Info(), old_id});
+}
+
+void ObjectTable::Tell(const ObjectEvent& event) {
   for (Observer* observer : observers_) observer->OnEvent(event);
 }
 
@@ -633,12 +635,17 @@ bool ObjectTable::AnyPinned(const std::vector<ObjectRef>& objects,
                      });
 }
 
-bool ObjectTable::IsPinned(const Slab& slab) {
+std::unordered_set<uint64_t> ObjectTable::FindPinsOf(
+    std::span<const ObjectRef> objects) const {
   std::unordered_set<uint64_t> wanted;
-  for (const ObjectRef& object : LiveIn(slab, slab.live(), true)) {
+  for (const ObjectRef& object : objects) {
     wanted.insert(index_.PinOf(object->slot));
   }
-  return !clients_->FindPins(wanted).empty();
+  return clients_->FindPins(wanted);
+}
+
+bool ObjectTable::IsPinned(const Slab& slab) {
+  return !FindPinsOf(LiveIn(slab, slab.live(), true)).empty();
 }
 
 bool ObjectTable::EvictVictim(const Victim& victim,

@@ -313,6 +313,7 @@ class ObjectTable {
   void TouchLocked(Object* object) REQUIRES(mutex_);
   void Notify(ObjectEventKind kind, const Object& object,
               const ObjectId& old_id) REQUIRES(mutex_);
+  void Tell(const ObjectEvent& event) REQUIRES(mutex_);
   // A segment that may be next to go, and those of its objects that go now.
   struct Victim {
     EvictionEntry* entry = nullptr;
@@ -326,6 +327,9 @@ class ObjectTable {
   // Null: somebody has it open or mapped.
   std::shared_ptr<SegmentFile> LeaseVictim(const Victim& victim, Batch* batch)
       REQUIRES(mutex_);
+  // The pins that clients have of these.
+  std::unordered_set<uint64_t> FindPinsOf(
+      std::span<const ObjectRef> objects) const REQUIRES(mutex_);
   // True if somebody has something in it pinned.  Asked once before the first
   // of its objects go, since a slab goes as a whole.
   bool IsPinned(const Slab& slab) REQUIRES(mutex_);

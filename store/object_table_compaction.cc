@@ -45,12 +45,8 @@ ObjectTable::Compaction ObjectTable::MoveOut(Slab* slab) {
   // Whoever reads it through the mount goes on at the old place.
   if (slab->shared.use_count() > 0) return {};
   const std::vector<ObjectRef> live = LiveIn(*slab, kMovedPerBatch, true);
-  std::unordered_set<uint64_t> wanted;
-  for (const ObjectRef& object : live) {
-    index_.MarkEvicting(object->slot);
-    wanted.insert(index_.PinOf(object->slot));
-  }
-  const auto pins = clients_->FindPins(wanted);
+  for (const ObjectRef& object : live) index_.MarkEvicting(object->slot);
+  const auto pins = FindPinsOf(live);
   std::vector<ObjectRef> free;
   for (const ObjectRef& object : live) {
     if (!pins.contains(index_.PinOf(object->slot))) free.push_back(object);
@@ -76,13 +72,12 @@ ObjectTable::Compaction ObjectTable::MoveOut(Slab* slab) {
 Result<std::vector<ObjectInfo>> ObjectTable::CopyOut(
     const Slab& slab, std::span<const ObjectRef> objects) {
   std::vector<ObjectInfo> places;
-  if (objects.empty()) return places;
+  if (objects.empty() || open_slab_ == nullptr) return places;
   auto fd = segments_->OpenFresh(slab.segment(), O_RDONLY);
   if (!fd) return fd.error();
   auto memory = Mapping::Map(fd->get(), slab.size_bytes(), PROT_READ);
   if (!memory) return memory.error();
   places.reserve(objects.size());
-  if (open_slab_ == nullptr) return places;
   const uint64_t end_bytes = open_slab_->end_bytes();
   for (const ObjectRef& object : objects) {
     ObjectInfo info = object->Info();
@@ -112,7 +107,7 @@ void ObjectTable::MoveTo(Object* object, const ObjectInfo& place) {
   object->offset_bytes = static_cast<uint32_t>(place.offset_bytes);
   if (object->hold) CountHold(*object, true);
   ++moved_objects_;
-  Notify(ObjectEventKind::kMoved, *object, place.id);
+  Tell({ObjectEventKind::kMoved, place, place.id});
 }
 
 }  // namespace vitrine

@@ -196,7 +196,7 @@ size_t ObjectTable::CommitPlaced(const std::vector<ObjectRef>& placed,
   }
   NoteWaiters(std::span(placed).first(published), wakes);
   for (size_t i = 0; i < published; ++i) {
-    Notify(ObjectEventKind::kSealed, *placed[i], infos[i].id);
+    Tell({ObjectEventKind::kSealed, infos[i], infos[i].id});
   }
   return published;
 }

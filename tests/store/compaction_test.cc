@@ -1,9 +1,6 @@
 // Slabs that are nearly empty give their memory back.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-#include <csignal>
 
 #include "tests/store/small_objects_fixture.h"
 
@@ -123,16 +120,10 @@ TEST_F(CompactionTest, ALoneSparseSlabIsNotMovedIntoANewOne) {
 }
 
 TEST_F(CompactionTest, WhatIsLargerThanThisStorePutsIntoSlabsMovesToo) {
-  store_.reset();
-  const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    Restart();
+  ASSERT_NO_FATAL_FAILURE(WorkAndDie([this] {
     PutAll();
     DeleteMost();
-    ::raise(SIGKILL);
-  }
-  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  }));
   options_.dedicated_threshold_bytes = 512;
   Restart();
   Put("small", "small");
@@ -144,21 +135,13 @@ TEST_F(CompactionTest, WhatIsLargerThanThisStorePutsIntoSlabsMovesToo) {
 }
 
 TEST_F(CompactionTest, AKilledStoreFindsWhatWasMoved) {
-  store_.reset();
-  const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    Restart();
+  ASSERT_NO_FATAL_FAILURE(WorkAndDie([this] {
     PutAll();
     DeleteMost();
     while (moved() == 0) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
-    ::raise(SIGKILL);
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFSIGNALED(status));
+  }));
   Restart();
   ExpectTheRest();
   WaitUntilStill();

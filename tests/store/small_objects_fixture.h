@@ -3,9 +3,13 @@
 #define VITRINE_TESTS_STORE_SMALL_OBJECTS_FIXTURE_H_
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -42,6 +46,23 @@ class SmallObjects : public testing::Test {
     auto store = Store::Open(options_);
     ASSERT_TRUE(store) << store.error().ToString();
     store_ = *std::move(store);
+  }
+
+  // Another process has the store, does `work`, and dies by SIGKILL.  There is
+  // no store afterwards.
+  void WorkAndDie(const std::function<void()>& work) {
+    store_.reset();
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      ::alarm(60);
+      Restart();
+      work();
+      ::raise(SIGKILL);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
   }
 
   Status AddRoom(std::chrono::milliseconds patience) {

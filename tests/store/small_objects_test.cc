@@ -3,10 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <string>
 #include <thread>
 #include <unordered_set>
@@ -187,17 +185,9 @@ TEST_F(SmallObjectsTest, HeldAndPinnedAndMappedOnesStay) {
 TEST_F(SmallObjectsTest, ALargerStoreDoesNotTakeTheSlabsOfASmallerOne) {
   std::vector<std::string> ids;
   for (int i = 0; i < 20; ++i) ids.push_back(std::to_string(i));
-  store_.reset();
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(60);
-    Restart();
+  ASSERT_NO_FATAL_FAILURE(WorkAndDie([&] {
     for (const std::string& id : ids) Put(id, std::string(kSlabBytes / 8, 'a'));
-    ::raise(SIGKILL);
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+  }));
   options_.capacity_bytes = 2 * kCapacity;
   Restart();
   for (const std::string& id : ids) {
@@ -239,11 +229,7 @@ TEST_F(SmallObjectsTest, RoomThatIsNotThereIsWaitedFor) {
 }
 
 TEST_F(SmallObjectsTest, AKilledStoreLosesNone) {
-  store_.reset();
-  const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    Restart();
+  ASSERT_NO_FATAL_FAILURE(WorkAndDie([this] {
     for (int i = 0; i < 300; ++i) {
       Put(std::to_string(i), std::string(static_cast<size_t>(i), 'x'));
     }
@@ -251,11 +237,7 @@ TEST_F(SmallObjectsTest, AKilledStoreLosesNone) {
       (void)store_->Delete(*store_->FindSealed(Id(std::to_string(2 * i))), {});
     }
     (void)store_->SetHold(*store_->FindSealed(Id("299")), true, {});
-    ::raise(SIGKILL);
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFSIGNALED(status));
+  }));
   Restart();
   EXPECT_EQ(slabs().at("objects"), 200);
   EXPECT_EQ(used_bytes(), slab_count() * kSlabBytes + 200 * kOverhead);
