@@ -19,11 +19,11 @@
 #include <utility>
 #include <vector>
 
-#include "client/fork.h"
+#include "client/base/fork.h"
+#include "client/index/session_stripe.h"
 #include "client/mapped_object.h"
-#include "client/put_failures.h"
+#include "client/ring/put_failures.h"
 #include "client/session.h"
-#include "client/session_stripe.h"
 #include "schema/base/mutex.h"
 
 namespace vitrine {

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "client/base/deadline.h"
 #include "client/client_core.h"
-#include "client/deadline.h"
 #include "client/session_keeper.h"
 #include "schema/protocol.h"
 

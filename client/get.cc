@@ -1,8 +1,8 @@
 // Get and Contains, by the index alone; and waits in the store.
 #include <utility>
 
+#include "client/base/spin_lock.h"
 #include "client/client_impl.h"
-#include "client/spin_lock.h"
 
 namespace vitrine {
 namespace {

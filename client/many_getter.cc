@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "client/spin_lock.h"
+#include "client/base/spin_lock.h"
 
 namespace vitrine {
 namespace {

@@ -8,8 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "client/base/deadline.h"
 #include "client/client_impl.h"
-#include "client/deadline.h"
 
 namespace vitrine {
 

@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "client/calls/messages.h"
 #include "client/client_core.h"
-#include "client/messages.h"
 #include "client/session.h"
 
 namespace vitrine {

@@ -12,7 +12,7 @@
 #include <span>
 #include <string>
 
-#include "client/session_stripe.h"
+#include "client/index/session_stripe.h"
 #include "schema/base/mutex.h"
 
 namespace vitrine {

@@ -7,10 +7,10 @@
 #include <cstring>
 #include <utility>
 
+#include "client/base/large_copy.h"
+#include "client/calls/messages.h"
 #include "client/client_impl.h"
-#include "client/large_copy.h"
-#include "client/messages.h"
-#include "client/ring_writer.h"
+#include "client/ring/ring_writer.h"
 #include "client/writer_state.h"
 
 namespace vitrine {

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/calls/messages.h"
 #include "client/client_impl.h"
-#include "client/messages.h"
 
 namespace vitrine {
 namespace {

@@ -16,13 +16,13 @@
 #include <string>
 #include <vector>
 
-#include "client/call_pool.h"
-#include "client/connection.h"
-#include "client/index_reader.h"
-#include "client/index_waits.h"
-#include "client/segment_cache.h"
-#include "client/session_ring.h"
-#include "client/session_stripe.h"
+#include "client/calls/call_pool.h"
+#include "client/calls/connection.h"
+#include "client/index/index_reader.h"
+#include "client/index/index_waits.h"
+#include "client/index/segment_cache.h"
+#include "client/index/session_stripe.h"
+#include "client/ring/session_ring.h"
 #include "schema/client_page.h"
 
 namespace vitrine {

@@ -8,7 +8,7 @@
 #include <system_error>
 #include <utility>
 
-#include "client/signals_blocked.h"
+#include "client/base/signals_blocked.h"
 
 namespace vitrine {
 namespace {

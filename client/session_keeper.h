@@ -10,9 +10,9 @@
 #include <thread>
 #include <vector>
 
+#include "client/base/deadline.h"
+#include "client/base/fork.h"
 #include "client/client_core.h"
-#include "client/deadline.h"
-#include "client/fork.h"
 #include "client/session.h"
 
 namespace vitrine {

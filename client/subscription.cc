@@ -1,7 +1,7 @@
 #include <utility>
 
+#include "client/calls/messages.h"
 #include "client/client_impl.h"
-#include "client/messages.h"
 #include "client/subscription_impl.h"
 
 namespace vitrine {

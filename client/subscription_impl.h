@@ -7,8 +7,8 @@
 #include <string>
 #include <utility>
 
-#include "client/connection.h"
-#include "client/deadline.h"
+#include "client/base/deadline.h"
+#include "client/calls/connection.h"
 
 namespace vitrine {
 

@@ -1,9 +1,9 @@
 // Create and Writer.
 #include <utility>
 
+#include "client/base/spin_lock.h"
+#include "client/calls/messages.h"
 #include "client/client_impl.h"
-#include "client/messages.h"
-#include "client/spin_lock.h"
 #include "client/writer_state.h"
 
 namespace vitrine {

@@ -9,7 +9,7 @@
 
 #include "schema/base/size.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 namespace {
 
 // Root serves all users; the store checks what each may do.  The memory that
@@ -63,8 +63,8 @@ Status Daemon::StartMount() {
 }
 
 Status Daemon::StartServer() {
-  auto server = Server::Start(store_.get(), options_.socket_path, SocketMode(),
-                              store_->catalog());
+  auto server = store::Server::Start(store_.get(), options_.socket_path,
+                                     SocketMode(), store_->catalog());
   if (!server) return server.error();
   server_ = *std::move(server);
   return {};
@@ -86,4 +86,4 @@ std::string Daemon::ReadyLine() const {
   return line;
 }
 
-}  // namespace vitrine
+}  // namespace vitrine::fusefs

@@ -7,13 +7,13 @@
 #include <memory>
 #include <string>
 
+#include "fusefs/base/store_names.h"
 #include "fusefs/mount.h"
 #include "fusefs/options.h"
 #include "fusefs/start_traces.h"
-#include "store/server.h"
-#include "store/store.h"
+#include "store/server/server.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 
 // Owns store, mount and server.  Destroying it ends the connections, unmounts
 // and gives the memory back.  One thread.
@@ -39,9 +39,9 @@ class Daemon {
   StartTraces traces_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Mount> mount_;  // Null: no mount.
-  std::unique_ptr<Server> server_;
+  std::unique_ptr<store::Server> server_;
 };
 
-}  // namespace vitrine
+}  // namespace vitrine::fusefs
 
 #endif  // VITRINE_FUSEFS_DAEMON_H_

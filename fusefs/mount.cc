@@ -10,13 +10,13 @@
 #include <thread>
 #include <utility>
 
-#include "fusefs/deferred_reply.h"
-#include "fusefs/file_system.h"
-#include "fusefs/mount_point.h"
+#include "fusefs/files/file_system.h"
+#include "fusefs/kernel/deferred_reply.h"
+#include "fusefs/kernel/fuse_session.h"
+#include "fusefs/kernel/mount_point.h"
 #include "fusefs/ops.h"
-#include "fusefs/session.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 namespace {
 
 // A nameless file where segments are, to try passthrough with.
@@ -38,7 +38,7 @@ size_t ThreadCount() {
 struct Mount::Parts {
   Store* store = nullptr;
   DeferredReplies replies;
-  std::unique_ptr<Session> session;
+  std::unique_ptr<FuseSession> session;
   std::shared_ptr<FileSystem> files;
 };
 
@@ -50,7 +50,7 @@ Result<std::unique_ptr<Mount>> Mount::Start(Store* store,
   if (!mount_point) return mount_point.error();
   const auto probe = OpenProbeFile(*store);
   if (!probe) return probe.error();
-  auto session = Session::Mount(
+  auto session = FuseSession::Mount(
       MountOps(), {*mount_point, options.passthrough, probe->get()});
   if (!session) return session.error();
   auto parts = std::make_unique<Parts>();
@@ -81,7 +81,7 @@ const std::string& Mount::mount_point() const {
 }
 
 std::string Mount::Describe() const {
-  const Session& session = *parts_->session;
+  const FuseSession& session = *parts_->session;
   std::string text = session.passthrough()
                          ? "passthrough"
                          : "page cache (" + session.why_not() + ")";
@@ -101,4 +101,4 @@ nlohmann::json Mount::StatusJson() const {
   return json;
 }
 
-}  // namespace vitrine
+}  // namespace vitrine::fusefs

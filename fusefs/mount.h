@@ -15,10 +15,9 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "store/store.h"
-#include "store/store_options.h"
+#include "fusefs/base/store_names.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 
 struct MountOptions {
   std::string mount_point;  // An existing directory.
@@ -56,6 +55,6 @@ class Mount {
   std::unique_ptr<Parts> parts_;
 };
 
-}  // namespace vitrine
+}  // namespace vitrine::fusefs
 
 #endif  // VITRINE_FUSEFS_MOUNT_H_

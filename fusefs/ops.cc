@@ -7,25 +7,25 @@
 #include <string>
 #include <utility>
 
-#include "fusefs/deferred_reply.h"
-#include "fusefs/file_system.h"
-#include "fusefs/kernel_abi.h"
-#include "fusefs/session.h"
-#include "fusefs/xattr.h"
+#include "fusefs/files/file_system.h"
+#include "fusefs/files/xattr.h"
+#include "fusefs/kernel/deferred_reply.h"
+#include "fusefs/kernel/fuse_session.h"
+#include "fusefs/kernel/kernel_abi.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 namespace {
 
 using Kind = RequestKind;
 
 constexpr unsigned int kMaxBackground = 64;
 
-Session& SessionOf(fuse_req_t req) {
-  return *static_cast<Session*>(fuse_req_userdata(req));
+FuseSession& SessionOf(fuse_req_t req) {
+  return *static_cast<FuseSession*>(fuse_req_userdata(req));
 }
 
 FileSystem& Files(fuse_req_t req, Kind kind) {
-  Session& session = SessionOf(req);
+  FuseSession& session = SessionOf(req);
   session.counts().Add(kind);
   return session.files();
 }
@@ -435,4 +435,4 @@ const fuse_lowlevel_ops& MountOps() {
   return ops;
 }
 
-}  // namespace vitrine
+}  // namespace vitrine::fusefs

@@ -3,12 +3,12 @@
 
 #include <fuse3/fuse_lowlevel.h>
 
-namespace vitrine {
+namespace vitrine::fusefs {
 
 // What libfuse calls: unpacks each request, hands it to the FileSystem of the
-// Session that is the session's user data, and packs the answer.  No logic.
+// FuseSession that is the session's user data, and packs the answer.  No logic.
 const fuse_lowlevel_ops& MountOps();
 
-}  // namespace vitrine
+}  // namespace vitrine::fusefs
 
 #endif  // VITRINE_FUSEFS_OPS_H_

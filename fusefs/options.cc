@@ -17,7 +17,7 @@
 
 #include "schema/base/size.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 namespace {
 
 namespace fs = std::filesystem;
@@ -326,4 +326,4 @@ Result<CommandLine> ParseCommandLine(
   return CommandLine{"", *std::move(options)};
 }
 
-}  // namespace vitrine
+}  // namespace vitrine::fusefs

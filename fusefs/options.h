@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "store/store_options.h"
+#include "fusefs/base/store_names.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 
 struct DaemonOptions {
   StoreOptions store;
@@ -31,6 +31,6 @@ struct CommandLine {
 // one line.
 Result<CommandLine> ParseCommandLine(const std::vector<std::string>& arguments);
 
-}  // namespace vitrine
+}  // namespace vitrine::fusefs
 
 #endif  // VITRINE_FUSEFS_OPTIONS_H_

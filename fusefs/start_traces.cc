@@ -7,9 +7,9 @@
 #include <cerrno>
 #include <filesystem>
 
-#include "store/lock_file.h"
+#include "store/host/lock_file.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 namespace {
 
 namespace fs = std::filesystem;
@@ -70,11 +70,11 @@ void StartTraces::RemoveCatalog() const {
   if (IsMissing(state_dir_)) return;
   // Without the lock it would be the catalog of another store, which is why
   // this start failed.
-  const Result<LockFile> lock = LockFile::Acquire(state_dir_);
+  const Result<store::LockFile> lock = store::LockFile::Acquire(state_dir_);
   if (!lock) return;
   for (const char* name : kCatalogFiles) {
     ::unlink((state_dir_ + "/" + name).c_str());
   }
 }
 
-}  // namespace vitrine
+}  // namespace vitrine::fusefs

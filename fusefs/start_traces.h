@@ -10,7 +10,7 @@
 
 #include "fusefs/options.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 
 // Remembers which directories were missing before the start: those of the
 // state, of the socket and of the mount.  Destroying it removes them again
@@ -37,6 +37,6 @@ class StartTraces {
   std::vector<std::string> missing_dirs_;  // Parents last.
 };
 
-}  // namespace vitrine
+}  // namespace vitrine::fusefs
 
 #endif  // VITRINE_FUSEFS_START_TRACES_H_

@@ -17,7 +17,7 @@
 #include "fusefs/daemon.h"
 #include "fusefs/options.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 namespace {
 
 constexpr int kExitCannotStart = 2;
@@ -111,13 +111,14 @@ int Run(const DaemonOptions& options) {
 }
 
 }  // namespace
-}  // namespace vitrine
+}  // namespace vitrine::fusefs
 
 int main(int argc, char** argv) {
-  const vitrine::Result<vitrine::CommandLine> line =
-      vitrine::ParseCommandLine({argv + std::min(argc, 1), argv + argc});
-  if (!line) return vitrine::CannotStart(line.error());
-  if (line->text.empty()) return vitrine::Run(line->options);
+  const vitrine::Result<vitrine::fusefs::CommandLine> line =
+      vitrine::fusefs::ParseCommandLine(
+          {argv + std::min(argc, 1), argv + argc});
+  if (!line) return vitrine::fusefs::CannotStart(line.error());
+  if (line->text.empty()) return vitrine::fusefs::Run(line->options);
   std::fputs(line->text.c_str(), stdout);
   return std::fflush(stdout) == 0 ? 0 : 1;
 }

@@ -4,9 +4,9 @@
 #include <chrono>
 #include <utility>
 
-#include "store/thread_setup.h"
+#include "store/base/thread_setup.h"
 
-namespace vitrine {
+namespace vitrine::store {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -166,4 +166,4 @@ Evictor::Numbers Evictor::Count() const {
   return numbers_;
 }
 
-}  // namespace vitrine
+}  // namespace vitrine::store

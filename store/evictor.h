@@ -7,12 +7,12 @@
 #include <thread>
 
 #include "schema/base/mutex.h"
-#include "store/client_registry.h"
-#include "store/memory_budget.h"
-#include "store/object_table.h"
-#include "store/orphans.h"
+#include "store/index/client_registry.h"
+#include "store/segments/memory_budget.h"
+#include "store/segments/orphans.h"
+#include "store/table/object_table.h"
 
-namespace vitrine {
+namespace vitrine::store {
 
 // Owns one thread, which evicts while the budget is short or somebody asked.
 // Thread-safe.  All that it is given must outlive it.
@@ -74,6 +74,6 @@ class Evictor {
   std::thread thread_;  // Last: it uses all of the above.
 };
 
-}  // namespace vitrine
+}  // namespace vitrine::store
 
 #endif  // VITRINE_STORE_EVICTOR_H_

@@ -7,13 +7,13 @@
 #include <thread>
 
 #include "schema/base/mutex.h"
-#include "store/catalog.h"
-#include "store/client_registry.h"
-#include "store/object_table.h"
-#include "store/orphans.h"
-#include "store/segment_file.h"
+#include "store/catalog/catalog.h"
+#include "store/index/client_registry.h"
+#include "store/segments/orphans.h"
+#include "store/segments/segment_dir.h"
+#include "store/table/object_table.h"
 
-namespace vitrine {
+namespace vitrine::store {
 
 // Owns one thread, which gives the memory of orphans back, and that of spare
 // segments which nobody wants, makes the next slab ready, charges for memory
@@ -63,6 +63,6 @@ class Housekeeper {
   std::thread thread_;  // Last: it uses all of the above.
 };
 
-}  // namespace vitrine
+}  // namespace vitrine::store
 
 #endif  // VITRINE_STORE_HOUSEKEEPER_H_

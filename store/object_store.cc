@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "store/index_writer.h"
-#include "store/journal.h"
-#include "store/table_walk.h"
+#include "store/index/index_writer.h"
+#include "store/journal/journal.h"
+#include "store/table/table_walk.h"
 
-namespace vitrine {
+namespace vitrine::store {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -302,12 +302,12 @@ void ObjectStore::DropNow(DroppedSegment dropped) {
 // --- unsealed objects ---
 
 Result<ObjectRef> ObjectStore::Create(const ObjectId& id,
-                                      const CreateOptions& options) {
+                                      const NewObject& options) {
   return CreateIn(id, options, std::nullopt);
 }
 
 Result<ObjectRef> ObjectStore::CreateIn(
-    const ObjectId& id, const CreateOptions& options,
+    const ObjectId& id, const NewObject& options,
     const std::optional<RetiredSegment>& recycled) {
   if (Status ok = CheckMetadata(options.metadata); !ok) return ok.error();
   const uint64_t charge = MetadataCharge(options.metadata);
@@ -321,7 +321,7 @@ Result<ObjectRef> ObjectStore::CreateIn(
 
 Result<ObjectRef> ObjectStore::CreateRecycled(const ObjectId& id,
                                               uint64_t size_bytes,
-                                              const CreateOptions& options) {
+                                              const NewObject& options) {
   const Audience audience{.uid = options.creator.uid,
                           .gid = options.creator.gid,
                           .mode = options.mode & 07777};
@@ -332,7 +332,7 @@ Result<ObjectRef> ObjectStore::CreateRecycled(const ObjectId& id,
 }
 
 void ObjectStore::CreateSized(const ObjectId& id, uint64_t size_bytes,
-                              const CreateOptions& options, SpaceWait wait,
+                              const NewObject& options, SpaceWait wait,
                               Done<ObjectRef> done) {
   auto created = CreateRecycled(id, size_bytes, options);
   if (!created) return done(created.error());
@@ -616,4 +616,4 @@ const std::string& ObjectStore::memory_dir() const {
   return place_->memory_dir();
 }
 
-}  // namespace vitrine
+}  // namespace vitrine::store

@@ -14,22 +14,23 @@
 #include <vector>
 
 #include "schema/base/mutex.h"
-#include "store/catalog.h"
-#include "store/client_registry.h"
+#include "store/base/worker_pool.h"
+#include "store/catalog/catalog.h"
 #include "store/evictor.h"
+#include "store/host/lock_file.h"
+#include "store/host/memory_place.h"
 #include "store/housekeeper.h"
-#include "store/lock_file.h"
-#include "store/memory_budget.h"
-#include "store/memory_place.h"
-#include "store/object_table.h"
-#include "store/orphans.h"
-#include "store/segment_file.h"
-#include "store/segment_pool.h"
+#include "store/index/client_registry.h"
+#include "store/segments/memory_budget.h"
+#include "store/segments/orphans.h"
+#include "store/segments/segment_dir.h"
+#include "store/segments/segment_file.h"
+#include "store/segments/segment_pool.h"
 #include "store/store.h"
-#include "store/worker_pool.h"
+#include "store/table/object_table.h"
 #include "store/writer_watch.h"
 
-namespace vitrine {
+namespace vitrine::store {
 
 class ObjectStore : public Store {
  public:
@@ -44,9 +45,9 @@ class ObjectStore : public Store {
   Catalog* catalog() override { return catalog_.get(); }
 
   Result<ObjectRef> Create(const ObjectId& id,
-                           const CreateOptions& options) override;
+                           const NewObject& options) override;
   void CreateSized(const ObjectId& id, uint64_t size_bytes,
-                   const CreateOptions& options, SpaceWait wait,
+                   const NewObject& options, SpaceWait wait,
                    Done<ObjectRef> done) override;
   void Resize(const ObjectRef& object, uint64_t size_bytes, SpaceWait wait,
               Done<void> done) override;
@@ -127,11 +128,11 @@ class ObjectStore : public Store {
   bool EvictorKeepsAhead() const;
   uint64_t RoundUp(uint64_t bytes) const;
   void DropNow(DroppedSegment dropped);
-  Result<ObjectRef> CreateIn(const ObjectId& id, const CreateOptions& options,
+  Result<ObjectRef> CreateIn(const ObjectId& id, const NewObject& options,
                              const std::optional<RetiredSegment>& recycled);
   // Create, with a recycled segment if one suits.
   Result<ObjectRef> CreateRecycled(const ObjectId& id, uint64_t size_bytes,
-                                   const CreateOptions& options);
+                                   const NewObject& options);
   void SetUpSlabs();
   void SetUpPool();
   // `recycled`: the segment to use; none: its memory is charged.
@@ -179,6 +180,6 @@ class ObjectStore : public Store {
   std::unique_ptr<WorkerPool> workers_;
 };
 
-}  // namespace vitrine
+}  // namespace vitrine::store
 
 #endif  // VITRINE_STORE_OBJECT_STORE_H_

@@ -15,7 +15,6 @@
 #ifndef VITRINE_STORE_STORE_H_
 #define VITRINE_STORE_STORE_H_
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -25,46 +24,16 @@
 #include <vector>
 
 #include "schema/base/unique_fd.h"
-#include "store/object.h"
-#include "store/observer.h"
-#include "store/store_options.h"
+#include "store/base/object.h"
+#include "store/base/observer.h"
+#include "store/base/requests.h"
+#include "store/base/store_options.h"
 
-namespace vitrine {
+namespace vitrine::store {
 
 class Catalog;
 class ClientRegistry;
 class SegmentFile;
-
-using Deadline = std::chrono::steady_clock::time_point;
-template <typename T>
-using Done = std::function<void(Result<T>)>;
-
-// How long a caller waits for space.
-struct SpaceWait {
-  Deadline deadline = Deadline::max();
-  // Give up as soon as nothing more can be evicted (the mount: ENOSPC).
-  bool fail_when_stuck = false;
-};
-
-struct CreateOptions {
-  Credentials creator;
-  mode_t mode = 0644;
-  Metadata metadata;
-  bool through_mount = false;
-};
-
-// An object to be created and sealed at once.  The bytes are copied.
-struct SmallObject {
-  ObjectId id;
-  mode_t mode;  // Permission bits; others may read.
-  std::span<const std::byte> data;
-};
-
-// How a writer through the mount gets at the memory (design, fact 14).
-enum class WriteMode : uint8_t {
-  kPassthrough,  // The kernel writes to the segment; the store watches.
-  kCarried,      // Each write comes to the store and may wait for space.
-};
 
 // Thread-safe.  Callbacks (`Done`) run with no lock held, on the calling
 // thread before the call returns or later on one of the store's own threads;
@@ -97,12 +66,12 @@ class Store {
   // An object whose size is not known yet.  kAlreadyExists: an unsealed or a
   // sealed object has the id.
   virtual Result<ObjectRef> Create(const ObjectId& id,
-                                   const CreateOptions& options) = 0;
+                                   const NewObject& options) = 0;
   // An object of exactly `size_bytes`, all of it reserved (never SIGBUS).
   // Waits for space, first come first served.  kOutOfMemory: none in time; the
   // message says who uses what.  kTooLarge: more than the capacity.
   virtual void CreateSized(const ObjectId& id, uint64_t size_bytes,
-                           const CreateOptions& options, SpaceWait wait,
+                           const NewObject& options, SpaceWait wait,
                            Done<ObjectRef> done) = 0;
   // Sets the size (ftruncate).  Growing reserves memory as CreateSized does.
   virtual void Resize(const ObjectRef& object, uint64_t size_bytes,
@@ -225,6 +194,6 @@ class Store {
   virtual Result<UniqueFd> OpenSegmentDir() = 0;
 };
 
-}  // namespace vitrine
+}  // namespace vitrine::store
 
 #endif  // VITRINE_STORE_STORE_H_

@@ -5,7 +5,7 @@
 
 #include "store/object_store.h"
 
-namespace vitrine {
+namespace vitrine::store {
 
 using nlohmann::json;
 
@@ -108,4 +108,4 @@ void ObjectStore::SetStatusSource(const std::string& name,
   }
 }
 
-}  // namespace vitrine
+}  // namespace vitrine::store

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <chrono>
 
-#include "store/thread_setup.h"
+#include "store/base/thread_setup.h"
 
-namespace vitrine {
+namespace vitrine::store {
 namespace {
 
 // At 4 GB/s a writer takes 4 MB between two looks.
@@ -127,4 +127,4 @@ void WriterWatch::CountOutrun() {
   at_limit_ = at_limit;
 }
 
-}  // namespace vitrine
+}  // namespace vitrine::store

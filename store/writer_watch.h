@@ -9,11 +9,11 @@
 #include <thread>
 
 #include "schema/base/mutex.h"
-#include "store/memory_budget.h"
-#include "store/object_table.h"
-#include "store/segment_file.h"
+#include "store/segments/memory_budget.h"
+#include "store/segments/segment_dir.h"
+#include "store/table/object_table.h"
 
-namespace vitrine {
+namespace vitrine::store {
 
 // Owns one thread, which sleeps while nobody writes.  Thread-safe.  All that
 // it is given must outlive it.
@@ -67,6 +67,6 @@ class WriterWatch {
   std::thread thread_;  // Last: it uses all of the above.
 };
 
-}  // namespace vitrine
+}  // namespace vitrine::store
 
 #endif  // VITRINE_STORE_WRITER_WATCH_H_

@@ -27,7 +27,7 @@
 #include "schema/index_layout.h"
 #include "schema/packet_socket.h"
 #include "schema/protocol.h"
-#include "tests/client/index_file.h"
+#include "tests/client/index/index_file.h"
 #include "tests/client/scratch_dir.h"
 
 namespace vitrine {

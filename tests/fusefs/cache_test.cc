@@ -9,7 +9,7 @@
 
 #include "tests/fusefs/mounted_store.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 namespace {
 
 class CacheTest : public BothModes {
@@ -24,7 +24,7 @@ class CacheTest : public BothModes {
     return mount_->StatusJson().value("notified_names", uint64_t{0});
   }
   void PutNatively(const std::string& id) {
-    CreateOptions options;
+    NewObject options;
     const auto object = store_->Create(*ObjectId::FromText(id), options);
     ASSERT_TRUE(object) << object.error().ToString();
     ASSERT_TRUE(store_->Seal(*object, *ObjectId::FromText(id)));
@@ -204,4 +204,4 @@ TEST_P(CacheTest, ListingsAreStableWhileObjectsComeAndGo) {
 INSTANTIATE_BOTH_MODES(CacheTest);
 
 }  // namespace
-}  // namespace vitrine
+}  // namespace vitrine::fusefs

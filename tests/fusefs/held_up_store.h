@@ -10,10 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "fusefs/base/store_names.h"
 #include "schema/base/mutex.h"
-#include "store/store.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 
 class HeldUpStore : public Store {
  public:
@@ -62,14 +62,14 @@ class HeldUpStore : public Store {
   void AfterObservers(std::function<void()> done) override {
     store_->AfterObservers(std::move(done));
   }
-  ClientRegistry& clients() override { return store_->clients(); }
-  Catalog* catalog() override { return store_->catalog(); }
+  store::ClientRegistry& clients() override { return store_->clients(); }
+  store::Catalog* catalog() override { return store_->catalog(); }
   Result<ObjectRef> Create(const ObjectId& id,
-                           const CreateOptions& options) override {
+                           const NewObject& options) override {
     return store_->Create(id, options);
   }
   void CreateSized(const ObjectId& id, uint64_t size_bytes,
-                   const CreateOptions& options, SpaceWait wait,
+                   const NewObject& options, SpaceWait wait,
                    Done<ObjectRef> done) override {
     store_->CreateSized(id, size_bytes, options, wait, std::move(done));
   }
@@ -200,6 +200,6 @@ class HeldUpStore : public Store {
   std::vector<std::function<void()>> waiting_ GUARDED_BY(mutex_);
 };
 
-}  // namespace vitrine
+}  // namespace vitrine::fusefs
 
 #endif  // VITRINE_TESTS_FUSEFS_HELD_UP_STORE_H_

@@ -5,7 +5,7 @@
 
 #include "tests/fusefs/mounted_store.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 namespace {
 
 class MountTest : public MountedStore {
@@ -112,4 +112,4 @@ TEST_F(MountTest, MountPointMayHaveOddCharacters) {
 }
 
 }  // namespace
-}  // namespace vitrine
+}  // namespace vitrine::fusefs

@@ -24,12 +24,12 @@
 #include <string>
 #include <thread>
 
+#include "fusefs/base/store_names.h"
 #include "fusefs/mount.h"
 #include "schema/base/unique_fd.h"
-#include "store/mount_table.h"
-#include "store/store.h"
+#include "store/host/mount_table.h"
 #include "tests/sanitizers.h"
-#include "tests/store/scratch_dir.h"
+#include "tests/support/scratch_dir.h"
 
 // In a child: ends it with status 1 and says where, if `condition` is false.
 #define CHILD_EXPECT(condition)                                               \
@@ -41,7 +41,7 @@
     }                                                                         \
   } while (false)
 
-namespace vitrine {
+namespace vitrine::fusefs {
 
 // A child that has the session's descriptor, too, would keep the session alive
 // when the mount ends, and wait for it for ever.
@@ -199,7 +199,7 @@ class MountedStore : public ::testing::Test {
   void TearDown() override {
     mount_.reset();
     store_.reset();
-    const auto left = FindMount(mount_dir_.path());
+    const auto left = store::FindMount(mount_dir_.path());
     EXPECT_TRUE(left && !left->has_value()) << "still mounted";
   }
 
@@ -265,6 +265,6 @@ class BothModes : public MountedStore,
         return p.param == Switch::kOn ? "Passthrough" : "PageCache"; \
       })
 
-}  // namespace vitrine
+}  // namespace vitrine::fusefs
 
 #endif  // VITRINE_TESTS_FUSEFS_MOUNTED_STORE_H_

@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
-namespace vitrine {
+namespace vitrine::fusefs {
 namespace {
 
 using Arguments = std::vector<std::string>;
@@ -185,4 +185,4 @@ TEST_F(OptionsTest, VersionIsOneLine) {
 }
 
 }  // namespace
-}  // namespace vitrine
+}  // namespace vitrine::fusefs

@@ -4,7 +4,7 @@
 
 #include "tests/fusefs/mounted_store.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 namespace {
 
 constexpr uid_t kUser = 12345;
@@ -110,4 +110,4 @@ TEST_P(OrdinaryUserTest, ReadableObjectsAreReachedDirectly) {
 INSTANTIATE_BOTH_MODES(OrdinaryUserTest);
 
 }  // namespace
-}  // namespace vitrine
+}  // namespace vitrine::fusefs

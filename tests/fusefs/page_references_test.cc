@@ -3,11 +3,11 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
-#include "store/segment_calls.h"
+#include "store/segments/segment_calls.h"
 #include "tests/fusefs/mounted_store.h"
 #include "tests/store/store_calls.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 namespace {
 
 constexpr size_t kBytes = 4 << 20;
@@ -17,7 +17,7 @@ class PageReferencesTest : public BothModes {
  protected:
   // As native clients do.
   void PutNatively(const std::string& id, char byte, size_t size = kBytes) {
-    Answer<ObjectRef> created;
+    store::Answer<ObjectRef> created;
     store_->CreateSized(*ObjectId::FromText(id), size, {.mode = 0644}, {},
                         created.callback());
     const auto object = created.Get();
@@ -103,7 +103,7 @@ TEST_P(PageReferencesTest, SlabsAreReadByCopy) {
   const std::string bytes(kSentBytes, 'A');
   const SmallObject object{*ObjectId::FromText("a"), 0644,
                            std::as_bytes(std::span(bytes))};
-  Answer<void> room;
+  store::Answer<void> room;
   store_->AddRoom({}, room.callback());
   ASSERT_TRUE(room.Get());
   std::vector<Status> results;
@@ -123,7 +123,7 @@ TEST_P(PageReferencesTest, SlabsAreReadByCopy) {
     // The slab itself is overwritten under the reader.
     const ObjectInfo info = store_->Info(found);
     const std::string path =
-        memory_dir_.path() + "/segments/" + SegmentName(info.segment());
+        memory_dir_.path() + "/segments/" + store::SegmentName(info.segment());
     const UniqueFd slab(::open(path.c_str(), O_RDWR | O_CLOEXEC));
     ASSERT_TRUE(slab.valid()) << path << ": " << std::strerror(errno);
     const std::string other(kSentBytes, 'B');
@@ -137,4 +137,4 @@ TEST_P(PageReferencesTest, SlabsAreReadByCopy) {
 INSTANTIATE_BOTH_MODES(PageReferencesTest);
 
 }  // namespace
-}  // namespace vitrine
+}  // namespace vitrine::fusefs

@@ -11,7 +11,7 @@
 
 #include "tests/fusefs/mounted_store.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 namespace {
 
 class PosixTableTest : public BothModes {};
@@ -392,4 +392,4 @@ TEST_P(PosixTableTest, DirectLinksLeadToTheMemory) {
 INSTANTIATE_BOTH_MODES(PosixTableTest);
 
 }  // namespace
-}  // namespace vitrine
+}  // namespace vitrine::fusefs

@@ -3,9 +3,9 @@
 #include <sys/xattr.h>
 
 #include "tests/fusefs/mounted_store.h"
-#include "tests/store/scratch_huge_pages.h"
+#include "tests/support/scratch_huge_pages.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 namespace {
 
 constexpr uint64_t kMiB = 1 << 20;
@@ -172,4 +172,4 @@ TEST_F(HugetlbfsMountTest, ObjectsHaveTheirOwnSizesAndBytes) {
 }
 
 }  // namespace
-}  // namespace vitrine
+}  // namespace vitrine::fusefs

@@ -4,7 +4,7 @@
 
 #include "tests/fusefs/mounted_store.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 namespace {
 
 class SealTest : public BothModes {
@@ -131,7 +131,7 @@ TEST_P(SealTest, FollowsARunOfWritersThatHaveJustClosed) {
 
 TEST_P(SealTest, IsSeenAtOnceWhenANativeClientDoesIt) {
   ASSERT_EQ(ErrnoOf(::open(Sealed("a").c_str(), O_RDONLY)), ENOENT);
-  CreateOptions options;
+  NewObject options;
   const auto object = store_->Create(*ObjectId::FromText("a"), options);
   ASSERT_TRUE(object);
   {
@@ -221,4 +221,4 @@ TEST_P(SealTest, WritingBeyondTheCapacityIsRefusedAndHarmless) {
 INSTANTIATE_BOTH_MODES(SealTest);
 
 }  // namespace
-}  // namespace vitrine
+}  // namespace vitrine::fusefs

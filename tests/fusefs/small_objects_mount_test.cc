@@ -7,7 +7,7 @@
 
 #include "tests/fusefs/mounted_store.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 namespace {
 
 class SmallObjectsMountTest : public BothModes {
@@ -102,4 +102,4 @@ TEST_P(SmallObjectsMountTest, HoldAndAttributesAreThoseOfTheObject) {
 INSTANTIATE_BOTH_MODES(SmallObjectsMountTest);
 
 }  // namespace
-}  // namespace vitrine
+}  // namespace vitrine::fusefs

@@ -9,14 +9,14 @@
 #include <thread>
 #include <vector>
 
-#include "fusefs/answer.h"
-#include "fusefs/handle_table.h"
-#include "fusefs/later.h"
-#include "fusefs/process_state.h"
-#include "fusefs/seal_waiters.h"
-#include "fusefs/task_thread.h"
+#include "fusefs/files/answer.h"
+#include "fusefs/files/handle_table.h"
+#include "fusefs/files/later.h"
+#include "fusefs/files/seal_waiters.h"
+#include "fusefs/files/task_thread.h"
+#include "fusefs/kernel/process_state.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 namespace {
 
 // Fields 3 to 52 of /proc/<pid>/stat with the given flags and exit code.
@@ -144,4 +144,4 @@ TEST(AnswerTest, CarriesAValueOrAnErrno) {
 }
 
 }  // namespace
-}  // namespace vitrine
+}  // namespace vitrine::fusefs

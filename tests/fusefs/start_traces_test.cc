@@ -7,9 +7,9 @@
 #include <fstream>
 #include <optional>
 
-#include "store/lock_file.h"
+#include "store/host/lock_file.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 namespace {
 
 namespace fs = std::filesystem;
@@ -61,7 +61,8 @@ TEST_F(StartTracesTest, ACatalogThatWasThereStays) {
 TEST_F(StartTracesTest, TheCatalogOfAnotherStoreStays) {
   std::optional<StartTraces> traces(options_);
   MakeAll();
-  const Result<LockFile> other = LockFile::Acquire(options_.store.state_dir);
+  const Result<store::LockFile> other =
+      store::LockFile::Acquire(options_.store.state_dir);
   ASSERT_TRUE(other);
   traces.reset();
   EXPECT_TRUE(fs::exists(options_.store.state_dir + "/catalog.db"));
@@ -108,4 +109,4 @@ TEST_F(StartTracesTest, AMountPointThatWasThereStays) {
 }
 
 }  // namespace
-}  // namespace vitrine
+}  // namespace vitrine::fusefs

@@ -20,9 +20,9 @@
 #include <vector>
 
 #include "schema/base/unique_fd.h"
-#include "store/mount_table.h"
+#include "store/host/mount_table.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 namespace {
 
 namespace fs = std::filesystem;
@@ -163,7 +163,7 @@ class VitrinedTest : public testing::Test {
     std::stringstream text;
     text << file.rdbuf();
     std::vector<std::string> found;
-    for (const MountEntry& entry : ParseMountInfo(text.str())) {
+    for (const store::MountEntry& entry : store::ParseMountInfo(text.str())) {
       if (entry.mount_point.starts_with(dir_ + "/")) {
         found.push_back(entry.mount_point);
       }
@@ -495,4 +495,4 @@ TEST_F(VitrinedTest, SystemdIsTold) {
 }
 
 }  // namespace
-}  // namespace vitrine
+}  // namespace vitrine::fusefs

@@ -3,7 +3,7 @@
 
 #include "tests/fusefs/mounted_store.h"
 
-namespace vitrine {
+namespace vitrine::fusefs {
 namespace {
 
 class WaitTest : public BothModes {
@@ -104,4 +104,4 @@ TEST_P(WaitTest, SealUnderAnotherNameWakesThoseWhoWaitForThatName) {
 INSTANTIATE_BOTH_MODES(WaitTest);
 
 }  // namespace
-}  // namespace vitrine
+}  // namespace vitrine::fusefs

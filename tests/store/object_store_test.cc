@@ -14,11 +14,11 @@
 #include <thread>
 
 #include "schema/base/mapping.h"
-#include "store/segment_file.h"
+#include "store/segments/segment_file.h"
 #include "store/store.h"
 #include "tests/store/store_calls.h"
 
-namespace vitrine {
+namespace vitrine::store {
 namespace {
 
 constexpr uint64_t kMiB = 1 << 20;
@@ -670,4 +670,4 @@ TEST_F(RecyclingTest, NobodyElseCanLookAtWhatIsRetired) {
 }
 
 }  // namespace
-}  // namespace vitrine
+}  // namespace vitrine::store

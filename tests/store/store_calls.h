@@ -8,10 +8,10 @@
 #include <string>
 #include <utility>
 
-#include "store/segment_file.h"
+#include "store/segments/segment_file.h"
 #include "store/store.h"
 
-namespace vitrine {
+namespace vitrine::store {
 
 // Waits for a Done callback.
 template <typename T>
@@ -42,6 +42,6 @@ inline std::string ReadSealed(Store* store, const std::string& id) {
   return read && *read == data.size() ? data : "short";
 }
 
-}  // namespace vitrine
+}  // namespace vitrine::store
 
 #endif  // VITRINE_TESTS_STORE_STORE_CALLS_H_

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/store/scratch_dir.h"
+#include "tests/support/scratch_dir.h"
 #include "tests/system/child_process.h"
 #include "tests/system/content.h"
 #include "tests/system/files.h"

@@ -18,8 +18,8 @@
 #include <thread>
 #include <vector>
 
-#include "tests/store/scratch_dir.h"
-#include "tests/store/scratch_huge_pages.h"
+#include "tests/support/scratch_dir.h"
+#include "tests/support/scratch_huge_pages.h"
 #include "tests/system/child_process.h"
 #include "tests/system/content.h"
 #include "tests/system/files.h"

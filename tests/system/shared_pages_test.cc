@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/store/scratch_dir.h"
+#include "tests/support/scratch_dir.h"
 #include "tests/system/content.h"
 #include "tests/system/files.h"
 #include "tests/system/page_frames.h"

@@ -1,0 +1,82 @@
+#include "client/calls/call_pool.h"
+
+namespace vitrine {
+namespace {
+
+Error Disconnected(const std::string& why) {
+  return Error{Code::kDisconnected, why};
+}
+
+}  // namespace
+
+Result<CallPool::Borrowed> CallPool::Borrow() {
+  std::unique_ptr<Connection> connection;
+  {
+    MutexLock lock(mutex_);
+    if (closed_) return Disconnected("the store went away");
+    if (!idle_.empty()) {
+      connection = std::move(idle_.back());
+      idle_.pop_back();
+      borrowed_.insert(connection.get());
+    }
+  }
+  if (connection == nullptr) {
+    auto opened = OpenConnection();
+    if (!opened) return opened.error();
+    connection = std::move(*opened);
+    MutexLock lock(mutex_);
+    if (closed_) return Disconnected("the store went away");
+    borrowed_.insert(connection.get());
+  }
+  return Borrowed(this, std::move(connection));
+}
+
+Result<std::unique_ptr<Connection>> CallPool::OpenConnection() {
+  auto connection = Connection::Open(path_);
+  if (!connection) return Disconnected(connection.error().message);
+  protocol::HelloT hello;
+  hello.version = kProtocolVersion;
+  hello.role = protocol::Role::kCall;
+  hello.name = name_;
+  hello.session = session_token_;
+  auto message =
+      (*connection)
+          ->Ask(MakeRequest(std::move(hello)), AnswerDeadline(Clock::now()));
+  if (!message) return Disconnected(message.error().message);
+  if (message->response->body_as_HelloReply() == nullptr) {
+    return WrongAnswer(**connection);
+  }
+  return connection;
+}
+
+void CallPool::GiveBack(std::unique_ptr<Connection> connection) {
+  MutexLock lock(mutex_);
+  borrowed_.erase(connection.get());
+  if (closed_ || connection->IsBroken() || idle_.size() >= kMaxIdle) return;
+  idle_.push_back(std::move(connection));
+}
+
+void CallPool::Close() {
+  // Some thread of the parent may have had the lock.
+  if (fork_generation_ != ForkGeneration()) return;
+  MutexLock lock(mutex_);
+  closed_ = true;
+  idle_.clear();
+  for (Connection* connection : borrowed_) connection->Shutdown();
+}
+
+Error CallPool::Explain(const Connection& connection, Error error) {
+  if (!connection.IsBroken()) return error;  // The store said so.
+  if (error.code == Code::kCorruption) on_nonsense_();
+  // A call that was given up on says nothing about the object.
+  if (error.code != Code::kTimeout) return error;
+  return Disconnected("the store does not answer");
+}
+
+Error CallPool::WrongAnswer(Connection& connection) {
+  connection.MarkBroken();
+  on_nonsense_();
+  return Error{Code::kCorruption, "the store answered something else"};
+}
+
+}  // namespace vitrine

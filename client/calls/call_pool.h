@@ -1,0 +1,105 @@
+#ifndef VITRINE_CLIENT_CALLS_CALL_POOL_H_
+#define VITRINE_CLIENT_CALLS_CALL_POOL_H_
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/calls/connection.h"
+#include "schema/base/mutex.h"
+
+namespace vitrine {
+
+// The call connections of one session.  Each call under way has one for
+// itself, so that a blocked one delays no other.  Thread-safe.  Must outlive
+// the answers it gave.
+class CallPool {
+ public:
+  // As many idle connections are kept.
+  static constexpr size_t kMaxIdle = 8;
+
+  // Gives the connection back.
+  class Borrowed {
+   public:
+    Borrowed() = default;
+    Borrowed(CallPool* pool, std::unique_ptr<Connection> connection)
+        : pool_(pool), connection_(std::move(connection)) {}
+    Borrowed(Borrowed&&) noexcept = default;
+    Borrowed& operator=(Borrowed&&) = delete;
+    ~Borrowed() {
+      if (connection_ != nullptr) pool_->GiveBack(std::move(connection_));
+    }
+    Connection* operator->() const { return connection_.get(); }
+    Connection& operator*() const { return *connection_; }
+
+   private:
+    CallPool* pool_ = nullptr;
+    std::unique_ptr<Connection> connection_;
+  };
+
+  // `table` is in the connection's buffer, hence valid as long as this lives.
+  template <typename Table>
+  struct Answer {
+    Borrowed connection;
+    const Table* table;
+    std::vector<PrivateFd> fds;
+    const Table* operator->() const { return table; }
+  };
+
+  // `on_nonsense` is called, on any thread, when the store's answers make no
+  // sense; it must not wait.
+  CallPool(std::string path, std::vector<uint8_t> session_token,
+           std::string name, std::function<void()> on_nonsense)
+      : path_(std::move(path)),
+        session_token_(std::move(session_token)),
+        name_(std::move(name)),
+        on_nonsense_(std::move(on_nonsense)),
+        fork_generation_(ForkGeneration()) {}
+
+  // Sends `body` and returns the answer, which is a `Table`.  The store may
+  // take until `deadline`, and a little longer.
+  template <typename Table, typename Body>
+  Result<Answer<Table>> Ask(Body body, Deadline deadline = Clock::now());
+
+  // Ends all calls under way; later ones say kDisconnected.  Does nothing in a
+  // forked child, where calls are the parent's.
+  void Close() EXCLUDES(mutex_);
+
+ private:
+  Result<Borrowed> Borrow() EXCLUDES(mutex_);
+  Result<std::unique_ptr<Connection>> OpenConnection();
+  void GiveBack(std::unique_ptr<Connection> connection) EXCLUDES(mutex_);
+  Error Explain(const Connection& connection, Error error);
+  Error WrongAnswer(Connection& connection);
+
+  const std::string path_;
+  const std::vector<uint8_t> session_token_;
+  const std::string name_;
+  const std::function<void()> on_nonsense_;
+  const uint64_t fork_generation_;
+
+  Mutex mutex_;
+  bool closed_ GUARDED_BY(mutex_) = false;
+  std::vector<std::unique_ptr<Connection>> idle_ GUARDED_BY(mutex_);
+  std::set<Connection*> borrowed_ GUARDED_BY(mutex_);
+};
+
+template <typename Table, typename Body>
+Result<CallPool::Answer<Table>> CallPool::Ask(Body body, Deadline deadline) {
+  auto connection = Borrow();
+  if (!connection) return connection.error();
+  auto message =
+      (*connection)
+          ->Ask(MakeRequest(std::move(body)), AnswerDeadline(deadline));
+  if (!message) return Explain(**connection, message.error());
+  const Table* const table = message->response->template body_as<Table>();
+  if (table == nullptr) return WrongAnswer(**connection);
+  return Answer<Table>{std::move(*connection), table, std::move(message->fds)};
+}
+
+}  // namespace vitrine
+
+#endif  // VITRINE_CLIENT_CALLS_CALL_POOL_H_

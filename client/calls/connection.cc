@@ -1,0 +1,139 @@
+#include "client/calls/connection.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <chrono>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "schema/packet_socket.h"
+
+namespace vitrine {
+namespace {
+
+// How long a store with a full backlog is waited for, each time.
+constexpr std::chrono::milliseconds kConnectTimeout{100};
+constexpr size_t kBufferWords = kMaxMessageBytes / sizeof(uint64_t);
+
+Error Corrupt(const char* what) {
+  return Error{Code::kCorruption, std::string("the store sent ") + what};
+}
+
+// A call that waits longer than its deadline, or with a store that makes no
+// sense, leaves an answer behind that nobody must take for another's.
+bool EndsConversation(Code code) {
+  return code == Code::kTimeout || code == Code::kDisconnected ||
+         code == Code::kCorruption || code == Code::kInterrupted ||
+         code == Code::kIoError;
+}
+
+}  // namespace
+
+Code ToCode(uint8_t number) {
+  if (number < static_cast<uint8_t>(Code::kNotFound) ||
+      number > static_cast<uint8_t>(Code::kIoError)) {
+    return Code::kCorruption;
+  }
+  return static_cast<Code>(number);
+}
+
+Error ToError(const protocol::Failure& failure) {
+  return Error{ToCode(failure.code()),
+               failure.message() != nullptr ? failure.message()->str() : ""};
+}
+
+Result<std::unique_ptr<Connection>> Connection::Open(const std::string& path) {
+  const ForkDelay delay;
+  auto fd = ConnectPacketSocket(path, kConnectTimeout);
+  if (!fd) return fd.error();
+  return std::unique_ptr<Connection>(new Connection(PrivateFd(std::move(*fd))));
+}
+
+Connection::Connection(PrivateFd fd)
+    : fd_(std::move(fd)),
+      fork_generation_(ForkGeneration()),
+      buffer_(std::make_unique_for_overwrite<uint64_t[]>(kBufferWords)) {}
+
+Status Connection::Send(const protocol::RequestT& request) {
+  flatbuffers::FlatBufferBuilder builder;
+  builder.Finish(protocol::Request::Pack(builder, &request));
+  if (builder.GetSize() > kMaxMessageBytes) {
+    return Error{Code::kInvalidArgument, "the request is too large"};
+  }
+  auto sent = SendPacket(
+      fd_.get(), std::span(builder.GetBufferPointer(), builder.GetSize()), {},
+      PacketWait::kWait);
+  if (sent) return {};
+  broken_ = true;
+  return sent.error();
+}
+
+Status Connection::WaitUntilReadable(Deadline deadline, int cancel_fd) {
+  pollfd fds[2] = {{fd_.get(), POLLIN, 0}, {cancel_fd, POLLIN, 0}};
+  while (true) {
+    const int ready = ::poll(fds, 2, PollTimeoutMs(deadline));
+    if (ready < 0 && errno != EINTR) return ErrnoError("poll", errno);
+    if (ready > 0 && fds[1].revents != 0) {
+      return Error{Code::kInterrupted, "the client is being closed"};
+    }
+    if (ready > 0) return {};
+    if (RemainingMs(deadline) == 0) {
+      return Error{Code::kTimeout, "the store did not answer in time"};
+    }
+  }
+}
+
+Result<Connection::Message> Connection::ReceiveNow() {
+  const ForkDelay delay;  // Descriptors may come.
+  const std::span buffer(reinterpret_cast<uint8_t*>(buffer_.get()),
+                         kBufferWords * sizeof(uint64_t));
+  auto packet = ReceivePacket(fd_.get(), buffer, PacketWait::kDontWait);
+  if (!packet) return packet.error();
+  Message message;
+  if (!packet->has_value()) return message;  // Somebody else was faster.
+  for (UniqueFd& fd : (*packet)->fds) {
+    message.fds.emplace_back(std::move(fd));
+  }
+  const auto bytes = (*packet)->bytes;
+  flatbuffers::Verifier verifier(bytes.data(), bytes.size());
+  if (!verifier.VerifyBuffer<protocol::Response>(nullptr)) {
+    return Corrupt("bytes that are no message");
+  }
+  message.response = flatbuffers::GetRoot<protocol::Response>(bytes.data());
+  return message;
+}
+
+Result<Connection::Message> Connection::Receive(Deadline deadline,
+                                                int cancel_fd) {
+  while (true) {
+    auto ready = WaitUntilReadable(deadline, cancel_fd);
+    if (!ready) return ready.error();
+    auto message = ReceiveNow();
+    if (!message || message->response != nullptr) return message;
+  }
+}
+
+Result<Connection::Message> Connection::Ask(const protocol::RequestT& request,
+                                            Deadline deadline, int cancel_fd) {
+  auto sent = Send(request);
+  if (!sent) return sent.error();
+  auto message = Receive(deadline, cancel_fd);
+  if (!message) {
+    broken_ = EndsConversation(message.error().code);
+    return message;
+  }
+  const auto* failure = message->response->body_as_Failure();
+  if (failure != nullptr) return ToError(*failure);
+  return message;
+}
+
+void Connection::Shutdown() {
+  // In a forked child it would be the parent's conversation.
+  if (fork_generation_ != ForkGeneration()) return;
+  ::shutdown(fd_.get(), SHUT_RDWR);
+}
+
+}  // namespace vitrine

@@ -1,0 +1,80 @@
+// One connection to the store, and what is said on it.
+#ifndef VITRINE_CLIENT_CALLS_CONNECTION_H_
+#define VITRINE_CLIENT_CALLS_CONNECTION_H_
+
+#include <vitrine/result.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/base/deadline.h"
+#include "client/base/fork.h"
+#include "schema/protocol.h"
+
+namespace vitrine {
+
+// Owns a socket and a buffer for what comes.  One thread at a time, except
+// that any thread may call Shutdown.
+class Connection {
+ public:
+  // What the store said.  `response` is verified, and stays valid until the
+  // next Receive.
+  struct Message {
+    const protocol::Response* response = nullptr;
+    std::vector<PrivateFd> fds;
+  };
+
+  // Connects, but says nothing yet.  kUnavailable: nobody listens at `path`.
+  static Result<std::unique_ptr<Connection>> Open(const std::string& path);
+
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  Status Send(const protocol::RequestT& request);
+  // kTimeout: nothing came until `deadline`.  kInterrupted: `cancel_fd` became
+  // readable.  kCorruption: what came makes no sense.
+  Result<Message> Receive(Deadline deadline, int cancel_fd = -1);
+  // Send and Receive.  What the store refuses becomes an Error.  The
+  // connection is of no use after kTimeout, kDisconnected and kCorruption
+  // (IsBroken).
+  Result<Message> Ask(const protocol::RequestT& request, Deadline deadline,
+                      int cancel_fd = -1);
+
+  // Ends the conversation: whoever waits for an answer gets kDisconnected.
+  void Shutdown();
+  // The other end is not in step any more.
+  bool IsBroken() const { return broken_; }
+  void MarkBroken() { broken_ = true; }
+  int fd() const { return fd_.get(); }
+
+ private:
+  explicit Connection(PrivateFd fd);
+
+  Status WaitUntilReadable(Deadline deadline, int cancel_fd);
+  Result<Message> ReceiveNow();
+
+  PrivateFd fd_;
+  const uint64_t fork_generation_;
+  // uint64_t for the alignment that FlatBuffers wants.
+  std::unique_ptr<uint64_t[]> buffer_;
+  bool broken_ = false;
+};
+
+// An Error for a Failure that the store sent.
+Error ToError(const protocol::Failure& failure);
+// The code with this number, or kCorruption.
+Code ToCode(uint8_t number);
+
+// Wraps `body` (one of the ...T structures) as a request.
+template <typename Body>
+protocol::RequestT MakeRequest(Body body) {
+  protocol::RequestT request;
+  request.body.Set(std::move(body));
+  return request;
+}
+
+}  // namespace vitrine
+
+#endif  // VITRINE_CLIENT_CALLS_CONNECTION_H_

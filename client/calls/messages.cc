@@ -1,0 +1,91 @@
+#include "client/calls/messages.h"
+
+#include <string>
+#include <utility>
+
+namespace vitrine {
+namespace {
+
+Error Corrupt(const char* what) {
+  return Error{Code::kCorruption, std::string("the store sent ") + what};
+}
+
+}  // namespace
+
+std::vector<std::unique_ptr<protocol::MetadataEntryT>> PackMetadata(
+    const Metadata& metadata) {
+  std::vector<std::unique_ptr<protocol::MetadataEntryT>> entries;
+  entries.reserve(metadata.size());
+  for (const auto& [name, value] : metadata) {
+    auto entry = std::make_unique<protocol::MetadataEntryT>();
+    entry->name = name;
+    entry->value.assign(value.begin(), value.end());
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+Result<Metadata> UnpackMetadata(const protocol::GetMetadataReply& reply) {
+  Metadata metadata;
+  if (reply.metadata() == nullptr) return metadata;
+  for (const protocol::MetadataEntry* entry : *reply.metadata()) {
+    const auto* value = entry->value();
+    metadata.emplace(entry->name()->str(),
+                     value != nullptr
+                         ? std::string(value->begin(), value->end())
+                         : std::string());
+  }
+  return metadata;
+}
+
+Result<ObjectStat> UnpackStat(const protocol::ObjectInfo& info) {
+  auto id = ObjectId::FromText(info.id()->string_view());
+  if (!id) return Corrupt("an id that is none");
+  return ObjectStat{
+      .id = std::move(*id),
+      .sealed = info.sealed(),
+      .size_bytes = info.size_bytes(),
+      .mode = info.mode(),
+      .uid = info.uid(),
+      .gid = info.gid(),
+      .creator_pid = info.creator_pid(),
+      .created_ns = info.created_ns(),
+      .sealed_ns = info.sealed_ns(),
+      .use_count = info.use_count(),
+      .hold = info.hold(),
+      .in_use = info.in_use(),
+      .tier = info.tier() != nullptr ? info.tier()->str() : std::string(),
+  };
+}
+
+Result<Event> UnpackEvent(const protocol::Event& event) {
+  Event result{EventKind::kSealed, "", event.size_bytes(), event.time_ns()};
+  if (event.id() != nullptr) result.id = event.id()->str();
+  switch (event.kind()) {
+    case protocol::EventKind::kSealed:
+      result.kind = EventKind::kSealed;
+      return result;
+    case protocol::EventKind::kEvicted:
+      result.kind = EventKind::kEvicted;
+      return result;
+    case protocol::EventKind::kDeleted:
+      result.kind = EventKind::kDeleted;
+      return result;
+    case protocol::EventKind::kOverflow:
+      result.kind = EventKind::kOverflow;
+      return result;
+    case protocol::EventKind::kExistingDone:
+      result.kind = EventKind::kExistingDone;
+      return result;
+  }
+  return Corrupt("an event of an unknown kind");
+}
+
+Result<Metadata> AskForMetadata(CallPool& calls, const std::string& id) {
+  auto answer =
+      calls.Ask<protocol::GetMetadataReply>(protocol::GetMetadataT{{}, id});
+  if (!answer) return answer.error();
+  return UnpackMetadata(*answer->table);
+}
+
+}  // namespace vitrine

@@ -1,0 +1,28 @@
+// Between the tables of the control protocol and the types of the library.
+#ifndef VITRINE_CLIENT_CALLS_MESSAGES_H_
+#define VITRINE_CLIENT_CALLS_MESSAGES_H_
+
+#include <vitrine/client.h>
+
+#include <memory>
+#include <vector>
+
+#include "client/calls/call_pool.h"
+#include "schema/protocol.h"
+
+namespace vitrine {
+
+std::vector<std::unique_ptr<protocol::MetadataEntryT>> PackMetadata(
+    const Metadata& metadata);
+
+// kCorruption: what the store says is no such thing.
+Result<Metadata> UnpackMetadata(const protocol::GetMetadataReply& reply);
+Result<ObjectStat> UnpackStat(const protocol::ObjectInfo& info);
+Result<Event> UnpackEvent(const protocol::Event& event);
+
+// Asks the store.
+Result<Metadata> AskForMetadata(CallPool& calls, const std::string& id);
+
+}  // namespace vitrine
+
+#endif  // VITRINE_CLIENT_CALLS_MESSAGES_H_

@@ -1,0 +1,59 @@
+// How threads wait for an object to come into the index, asking nobody: they
+// sleep on the version of its bucket, and the store wakes them when it has
+// changed the chain (index_layout.h: Waiter).
+#ifndef VITRINE_CLIENT_INDEX_INDEX_WAITS_H_
+#define VITRINE_CLIENT_INDEX_INDEX_WAITS_H_
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+#include "client/base/deadline.h"
+#include "client/base/spin_lock.h"
+#include "client/index/index_reader.h"
+#include "schema/client_page.h"
+
+namespace vitrine {
+
+// The waits of one session.  Thread-safe.  The index and the page must outlive
+// it.  Of no use in a forked child, in which none of the parent's waits go on:
+// the page, in which they are announced, is the parent's.
+class IndexWaits {
+ public:
+  IndexWaits(const IndexReader* index, ClientPage* page)
+      : index_(index), page_(page) {}
+  IndexWaits(const IndexWaits&) = delete;
+  IndexWaits& operator=(const IndexWaits&) = delete;
+
+  enum class Outcome : uint8_t {
+    kLookAgain,  // The id may be there now.
+    kTimeout,
+    kEnded,  // End was called.
+  };
+  // Spins for up to `spin`, then sleeps.
+  Outcome Await(std::string_view id, std::chrono::nanoseconds spin,
+                Deadline deadline);
+  // The store is gone and wakes nobody any more: ends all waits.
+  void End();
+
+ private:
+  class Announcement;
+
+  Outcome Spin(std::string_view id, Deadline until) const;
+  void Announce(uint32_t bucket);
+  void Withdraw(uint32_t bucket);
+
+  const IndexReader* const index_;
+  ClientPage* const page_;
+  std::atomic<uint32_t> ended_{0};  // A futex.
+
+  SpinLock lock_;
+  // Waits whose bucket has this bit in the page.
+  std::array<uint32_t, 64> waits_of_bit_ GUARDED_BY(lock_) = {};
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_CLIENT_INDEX_INDEX_WAITS_H_

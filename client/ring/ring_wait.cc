@@ -1,0 +1,122 @@
+// How RingWriter waits for answers.
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "client/base/spin_lock.h"
+#include "client/ring/ring_writer.h"
+#include "schema/base/futex.h"
+
+namespace vitrine {
+namespace {
+
+// A waiter that the store forgets to wake, or that goes to sleep just when the
+// session ends, looks again after this time.
+constexpr std::chrono::milliseconds kLongestSleep{100};
+// Who waits for more records than this takes naps meanwhile, so that the store
+// need not wake it after each batch.
+constexpr uint64_t kManyRecords = 64;
+constexpr std::chrono::microseconds kNap{50};
+
+constexpr uint32_t kShortestSpinNs = 1000;
+constexpr uint32_t kLongestSpinNs = 10000;
+constexpr int kSpinsPerLook = 16;
+// One wait in so many spins for the longest time: a store that answers sooner
+// than it did is noticed again.
+constexpr uint32_t kWaitsPerProbe = 32;
+
+// The only processor is better left to the store.
+uint32_t FirstSpinNs() {
+  return std::thread::hardware_concurrency() > 1 ? kLongestSpinNs : 0;
+}
+
+}  // namespace
+
+RingWriter::RingWriter(Mapping mapping, PrivateFd bell, PutFailures* failures,
+                       std::function<void()> on_nonsense,
+                       std::chrono::nanoseconds spin)
+    : mapping_(std::move(mapping)),
+      ring_(reinterpret_cast<SubmissionRing*>(mapping_.data())),
+      bell_(std::move(bell)),
+      failures_(failures),
+      shortest_spin_(spin),
+      on_nonsense_(std::move(on_nonsense)),
+      fork_generation_(ForkGeneration()),
+      spin_ns_(FirstSpinNs()) {}
+
+Status RingWriter::AwaitCollected(uint64_t count, Deadline deadline) {
+  uint64_t collected_before = ~uint64_t{0};
+  while (true) {
+    uint64_t collected = 0;
+    {
+      MutexLock lock(mutex_);
+      if (!over_.has_value()) Collect();
+      if (over_.has_value() || collected_ >= count) return {};
+      collected = collected_;
+    }
+    if (RemainingMs(deadline) == 0) {
+      return Error{Code::kTimeout, "the store has not answered all puts yet"};
+    }
+    const bool advances =
+        collected != std::exchange(collected_before, collected);
+    if (advances && count - collected > kManyRecords) {
+      std::this_thread::sleep_for(kNap);
+    } else {
+      AwaitAnswer(static_cast<uint32_t>(collected), deadline);
+    }
+  }
+}
+
+void RingWriter::AwaitAnswer(uint32_t seen, Deadline deadline) {
+  if (!SpinForAnswer(seen)) SleepForAnswer(seen, deadline);
+}
+
+bool RingWriter::IsAnswered(uint32_t seen) const {
+  return ring_->answered.load(std::memory_order_acquire) != seen ||
+         is_over_.load(std::memory_order_acquire);
+}
+
+// Longer the next time if it was worth it, else shorter.
+bool RingWriter::SpinForAnswer(uint32_t seen) {
+  const uint32_t usual_ns = spin_ns_.load(std::memory_order_relaxed);
+  if (usual_ns == 0 && shortest_spin_.count() == 0) return IsAnswered(seen);
+  const uint32_t waits = waits_.fetch_add(1, std::memory_order_relaxed);
+  const bool probes = waits % kWaitsPerProbe == 0;
+  const uint32_t budget_ns = probes ? kLongestSpinNs : usual_ns;
+  const auto until =
+      Clock::now() +
+      std::max(std::chrono::nanoseconds(budget_ns), shortest_spin_);
+  do {
+    for (int i = 0; i < kSpinsPerLook; ++i) {
+      if (IsAnswered(seen)) {
+        spin_ns_.store(std::min(budget_ns * 2, kLongestSpinNs),
+                       std::memory_order_relaxed);
+        return true;
+      }
+      SpinOnce();
+    }
+  } while (Clock::now() < until);
+  spin_ns_.store(std::max(usual_ns / 2, kShortestSpinNs),
+                 std::memory_order_relaxed);
+  return false;
+}
+
+void RingWriter::SleepForAnswer(uint32_t seen, Deadline deadline) {
+  std::chrono::nanoseconds time = kLongestSleep;
+  if (deadline != kNoDeadline) {
+    time = std::clamp<std::chrono::nanoseconds>(
+        deadline - Clock::now(), std::chrono::nanoseconds(0), kLongestSleep);
+  }
+  ring_->waiters.fetch_add(1, std::memory_order_seq_cst);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (!IsAnswered(seen)) {
+    // However it ends, the caller looks again.
+    SleepOnFutex({&ring_->answered, seen}, time);
+  }
+  ring_->waiters.fetch_sub(1, std::memory_order_seq_cst);
+}
+
+void RingWriter::WakeWaiters() { WakeFutex(&ring_->answered); }
+
+}  // namespace vitrine

@@ -1,0 +1,171 @@
+// The client's side of its submission ring (schema/submission_ring.h): puts of
+// small objects, waited for or pipelined, without a message.
+//
+//   appended --the store--> answered --Collect--> collected
+//                    (the ring ends: all that are left fail)
+//
+// Invariants:
+//  (1) Records are collected in the order in which they were appended, and
+//      each exactly once: its answer goes to the put that waits for it, or, if
+//      it was pipelined and failed, to the PutFailures.
+//  (2) The room and the place in `results` of a record that is not collected
+//      are not written again.
+//  (3) Of what the store could have written, only `answered`, `results` and
+//      the ids of pipelined records are read, each checked.  What makes no
+//      sense ends the ring.
+//  (4) The store answers in the order of the ring, so a record waits as long as
+//      those before it may.  Hence none goes behind one that may wait longer
+//      for space than itself.
+//  (5) A forked child touches neither the ring (it is not even mapped there)
+//      nor the bell.
+#ifndef VITRINE_CLIENT_RING_RING_WRITER_H_
+#define VITRINE_CLIENT_RING_RING_WRITER_H_
+
+#include <vitrine/object_id.h>
+#include <vitrine/result.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "client/base/deadline.h"
+#include "client/base/fork.h"
+#include "client/ring/put_failures.h"
+#include "schema/base/mapping.h"
+#include "schema/base/mutex.h"
+#include "schema/submission_ring.h"
+
+namespace vitrine {
+
+// An object for the ring.
+struct SmallPut {
+  const ObjectId& id;
+  std::span<const std::byte> data;  // At most RingWriter::kMaxDataBytes.
+  unsigned mode;                    // Umask applied; others may read.
+  int64_t timeout_ms;               // To wait for space in the store.
+};
+
+// Owns the mapped ring and its bell.  Thread-safe.  The PutFailures must
+// outlive it.
+class RingWriter {
+ public:
+  // A record and the filler before it never need more than the whole ring.
+  static constexpr uint64_t kMaxDataBytes =
+      kRingBytes / 2 - sizeof(RecordHeader) - ObjectId::kMaxBytes -
+      kRecordAlignment;
+
+  // Maps the ring.  kCorruption: it is none, or the bell is none.
+  // A wait for an answer spins for at least `spin` before it sleeps.
+  // `on_nonsense` is called, on any thread, when the store's answers make no
+  // sense; it must not wait.
+  static Result<std::unique_ptr<RingWriter>> Open(
+      const PrivateFd& ring, PrivateFd bell, PutFailures* failures,
+      std::function<void()> on_nonsense, std::chrono::nanoseconds spin = {});
+
+  RingWriter(const RingWriter&) = delete;
+  RingWriter& operator=(const RingWriter&) = delete;
+  ~RingWriter();
+
+  // Both say kWouldWaitTooLong, and have done nothing, if (4) forbids it: then
+  // the put has to go another way.
+  static constexpr Code kWouldWaitTooLong = Code::kUnsupported;
+
+  // Returns when the store has answered.  kDisconnected: the ring ended first;
+  // then the object may be sealed or not.
+  Status Put(const SmallPut& put) EXCLUDES(mutex_);
+  // Returns when it is in the ring, which has to have room.
+  Status PutLater(const SmallPut& put) EXCLUDES(mutex_);
+  // Returns when all that was appended before is collected.  kTimeout.
+  Status Flush(Deadline deadline) EXCLUDES(mutex_);
+
+  // The session ended: what is not answered fails with kDisconnected, as does
+  // every later call.  Does nothing in a forked child.
+  void End(const std::string& why) EXCLUDES(mutex_);
+
+ private:
+  // A put that waits for its answer.  Written with the mutex held until it is
+  // collected.
+  struct Waiter {
+    std::optional<uint32_t> answer;  // Empty: the ring ended.
+  };
+  // What was appended and is not collected, as only this process knows it.
+  struct Record {
+    uint64_t position;
+    uint64_t end;
+    uint32_t id_bytes;
+    Waiter* waiter;  // Null: it is pipelined.
+  };
+
+  RingWriter(Mapping mapping, PrivateFd bell, PutFailures* failures,
+             std::function<void()> on_nonsense, std::chrono::nanoseconds spin);
+
+  // Appends it and returns its number plus one.
+  Result<uint64_t> Append(const SmallPut& put, Waiter* waiter)
+      EXCLUDES(mutex_, turn_);
+  Result<uint64_t> AppendInTurn(const SmallPut& put, Waiter* waiter)
+      EXCLUDES(mutex_, turn_);
+  bool WouldWaitTooLong(const SmallPut& put) REQUIRES(mutex_);
+  bool HasRoom(uint64_t record_bytes) const REQUIRES(mutex_);
+  bool MakeRoom(uint64_t record_bytes) REQUIRES(mutex_);
+  uint64_t Write(const SmallPut& put, uint64_t record_bytes, Waiter* waiter)
+      REQUIRES(mutex_);
+  void WriteFiller(uint64_t bytes) REQUIRES(mutex_);
+  // The first `count` records were submitted: wakes the store if it sleeps.
+  void RingBell(uint64_t count);
+
+  // Takes the answers that are there.
+  void Collect() REQUIRES(mutex_);
+  bool CollectOne() REQUIRES(mutex_);
+  void Finish(const Error& error) REQUIRES(mutex_);
+  void FinishAsNonsense() REQUIRES(mutex_);
+  std::optional<ObjectId> IdOf(const Record& record) const REQUIRES(mutex_);
+
+  // Waits until `count` records were collected, ever, or the ring ended.
+  // kTimeout.
+  Status AwaitCollected(uint64_t count, Deadline deadline) EXCLUDES(mutex_);
+  // Waits until `answered` is not `seen` any more, or for a while.
+  void AwaitAnswer(uint32_t seen, Deadline deadline);
+  bool SpinForAnswer(uint32_t seen);
+  void SleepForAnswer(uint32_t seen, Deadline deadline);
+  bool IsAnswered(uint32_t seen) const;
+  void WakeWaiters();
+
+  Mapping mapping_;
+  SubmissionRing* const ring_;
+  const PrivateFd bell_;
+  PutFailures* const failures_;
+  const std::chrono::nanoseconds shortest_spin_;
+  const std::function<void()> on_nonsense_;
+  const uint64_t fork_generation_;
+
+  std::atomic<bool> is_over_{false};
+  std::atomic<uint64_t> rung_for_{0};  // The `count` of the last ring.
+  std::atomic<uint32_t> waits_{0};
+  std::atomic<uint32_t> spin_ns_;  // How long a wait spins before it sleeps.
+
+  // Held by the one that waits for room, so that small records of others do
+  // not take it away from a large one for ever.
+  Mutex turn_ ACQUIRED_BEFORE(mutex_);
+
+  Mutex mutex_;
+  bool crowded_ GUARDED_BY(mutex_) = false;  // Somebody waits for room.
+  std::optional<Error> over_ GUARDED_BY(mutex_);
+  uint64_t submitted_ GUARDED_BY(mutex_) = 0;  // Bytes, fillers and all.
+  uint64_t reusable_ GUARDED_BY(mutex_) = 0;   // Bytes that were collected.
+  uint64_t appended_ GUARDED_BY(mutex_) = 0;   // Records.
+  uint64_t collected_ GUARDED_BY(mutex_) = 0;  // Records.
+  // The longest that one which is not collected may wait for space.
+  int64_t longest_timeout_ms_ GUARDED_BY(mutex_) = 0;
+  std::array<Record, kRingResults> records_ GUARDED_BY(mutex_);
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_CLIENT_RING_RING_WRITER_H_

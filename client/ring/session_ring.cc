@@ -1,0 +1,102 @@
+#include "client/ring/session_ring.h"
+
+#include <utility>
+
+#include "client/base/fork.h"
+#include "client/base/spin_lock.h"
+
+namespace vitrine {
+namespace {
+
+// kAlreadyExists: the store gave it before, and it was lost (it could not be
+// mapped).  Nobody must take that for an answer about an object.
+bool MeansNone(Code code) {
+  return code == Code::kUnsupported || code == Code::kAlreadyExists;
+}
+
+}  // namespace
+
+SessionRing::SessionRing(CallPool* calls, PutFailures* failures,
+                         std::function<void()> on_nonsense,
+                         std::chrono::nanoseconds spin)
+    : calls_(calls),
+      failures_(failures),
+      spin_(spin),
+      on_nonsense_(std::move(on_nonsense)),
+      fork_generation_(ForkGeneration()) {}
+
+Result<RingWriter*> SessionRing::Open() {
+  // Not a condition variable: one that a parent's thread waits on could not be
+  // destroyed in a forked child.
+  Backoff backoff;
+  while (true) {
+    if (RingWriter* const ring = ring_.load(std::memory_order_acquire)) {
+      return ring;
+    }
+    switch (Begin()) {
+      case State::kUnopened:  // Now it is this thread's to open.
+        return Settle(Ask());
+      case State::kRefused:
+        return static_cast<RingWriter*>(nullptr);
+      case State::kEnded:
+        return Ended();
+      case State::kOpening:
+      case State::kOpen:
+        backoff.Pause();
+    }
+  }
+}
+
+SessionRing::State SessionRing::Begin() {
+  MutexLock lock(mutex_);
+  const State before = state_;
+  if (state_ == State::kUnopened) state_ = State::kOpening;
+  return before;
+}
+
+Result<std::unique_ptr<RingWriter>> SessionRing::Ask() {
+  auto answer = calls_->Ask<protocol::OpenRingReply>(protocol::OpenRingT{});
+  if (!answer) return answer.error();
+  if (answer->fds.size() != 2) {
+    on_nonsense_();
+    return Error{Code::kCorruption, "the store sent no submission ring"};
+  }
+  auto ring = RingWriter::Open(answer->fds[0], std::move(answer->fds[1]),
+                               failures_, on_nonsense_, spin_);
+  if (!ring && ring.error().code == Code::kCorruption) on_nonsense_();
+  return ring;
+}
+
+// What the session became meanwhile, and what the answer makes of it.
+Result<RingWriter*> SessionRing::Settle(
+    Result<std::unique_ptr<RingWriter>> answer) {
+  MutexLock lock(mutex_);
+  const bool ended = state_ == State::kEnded;
+  if (!answer) {
+    // It may have ended because of this very answer.
+    const bool refused = MeansNone(answer.error().code);
+    if (!ended) state_ = refused ? State::kRefused : State::kUnopened;
+    if (refused) return static_cast<RingWriter*>(nullptr);
+    return answer.error();
+  }
+  if (ended) return Error{Code::kDisconnected, why_};
+  owned_ = std::move(*answer);
+  ring_.store(owned_.get(), std::memory_order_release);
+  state_ = State::kOpen;
+  return owned_.get();
+}
+
+Error SessionRing::Ended() const {
+  MutexLock lock(mutex_);
+  return Error{Code::kDisconnected, why_};
+}
+
+void SessionRing::End(const std::string& why) {
+  if (fork_generation_ != ForkGeneration()) return;
+  MutexLock lock(mutex_);
+  state_ = State::kEnded;
+  why_ = why;
+  if (owned_ != nullptr) owned_->End(why);
+}
+
+}  // namespace vitrine

@@ -1,0 +1,73 @@
+#ifndef VITRINE_CLIENT_RING_SESSION_RING_H_
+#define VITRINE_CLIENT_RING_SESSION_RING_H_
+
+#include <vitrine/result.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "client/base/deadline.h"
+#include "client/calls/call_pool.h"
+#include "client/ring/put_failures.h"
+#include "client/ring/ring_writer.h"
+#include "schema/base/mutex.h"
+
+namespace vitrine {
+
+// The submission ring of one session: asked for at the first use, and never
+// again once the store has given or refused it.  Thread-safe.  The CallPool and
+// the PutFailures must outlive it.
+class SessionRing {
+ public:
+  // `on_nonsense`, `spin`: as RingWriter has them.
+  SessionRing(CallPool* calls, PutFailures* failures,
+              std::function<void()> on_nonsense,
+              std::chrono::nanoseconds spin = {});
+
+  // Null: this store has none.  It stays valid as long as this lives.
+  Result<RingWriter*> Get() EXCLUDES(mutex_) {
+    RingWriter* const ring = ring_.load(std::memory_order_acquire);
+    return ring != nullptr ? ring : Open();
+  }
+
+  // Waits for what was put through it.  kTimeout.
+  Status Flush(Deadline deadline) {
+    RingWriter* const ring = ring_.load(std::memory_order_acquire);
+    return ring != nullptr ? ring->Flush(deadline) : Status();
+  }
+
+  // The session ended.  Does nothing in a forked child.
+  void End(const std::string& why) EXCLUDES(mutex_);
+
+ private:
+  enum class State : uint8_t { kUnopened, kOpening, kOpen, kRefused, kEnded };
+
+  Result<RingWriter*> Open() EXCLUDES(mutex_);
+  // What it was.  If it says kUnopened, the caller is to open it.
+  State Begin() EXCLUDES(mutex_);
+  Result<std::unique_ptr<RingWriter>> Ask();
+  Result<RingWriter*> Settle(Result<std::unique_ptr<RingWriter>> answer)
+      EXCLUDES(mutex_);
+  Error Ended() const EXCLUDES(mutex_);
+
+  CallPool* const calls_;
+  PutFailures* const failures_;
+  const std::chrono::nanoseconds spin_;
+  const std::function<void()> on_nonsense_;
+  const uint64_t fork_generation_;
+
+  std::atomic<RingWriter*> ring_{nullptr};  // Set once it is open.
+
+  mutable Mutex mutex_;
+  State state_ GUARDED_BY(mutex_) = State::kUnopened;
+  std::string why_ GUARDED_BY(mutex_);
+  std::unique_ptr<RingWriter> owned_ GUARDED_BY(mutex_);
+};
+
+}  // namespace vitrine
+
+#endif  // VITRINE_CLIENT_RING_SESSION_RING_H_

@@ -1,0 +1,37 @@
+// The store's types that the mount speaks of, by their short names.
+#ifndef VITRINE_FUSEFS_BASE_STORE_NAMES_H_
+#define VITRINE_FUSEFS_BASE_STORE_NAMES_H_
+
+#include "store/base/object.h"
+#include "store/base/observer.h"
+#include "store/base/requests.h"
+#include "store/base/store_options.h"
+#include "store/store.h"
+
+namespace vitrine::fusefs {
+
+using store::Credentials;
+using store::Deadline;
+using store::Done;
+using store::IsOwner;
+using store::ListedObject;
+using store::MayRead;
+using store::NewObject;
+using store::NumaOptions;
+using store::ObjectEvent;
+using store::ObjectEventKind;
+using store::ObjectInfo;
+using store::ObjectRef;
+using store::ObjectState;
+using store::Observer;
+using store::SegmentFile;
+using store::SmallObject;
+using store::SpaceWait;
+using store::Store;
+using store::StoreOptions;
+using store::Switch;
+using store::WriteMode;
+
+}  // namespace vitrine::fusefs
+
+#endif  // VITRINE_FUSEFS_BASE_STORE_NAMES_H_

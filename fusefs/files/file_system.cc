@@ -1,0 +1,131 @@
+#include "fusefs/files/file_system.h"
+
+#include <linux/magic.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "schema/base/wall_clock.h"
+
+namespace vitrine::fusefs {
+namespace {
+
+constexpr std::chrono::seconds kSpaceTimeout(30);
+constexpr uint64_t kBlockBytes = 4096;
+
+bool IsHugetlbfs(const std::string& dir) {
+  struct statfs stats;
+  return ::statfs(dir.c_str(), &stats) == 0 && stats.f_type == HUGETLBFS_MAGIC;
+}
+
+}  // namespace
+
+FileSystem::FileSystem(Store* store, Kernel* kernel, bool passthrough)
+    : store_(store),
+      kernel_(kernel),
+      hugetlbfs_(IsHugetlbfs(store->memory_dir())),
+      owner_{::geteuid(), ::getegid(), NowNs()},
+      objects_(
+          std::make_shared<OpenObjects>(store, passthrough ? kernel : nullptr)),
+      changed_ns_(NowNs()) {}
+
+std::shared_ptr<FileSystem> FileSystem::Make(Store* store, Kernel* kernel,
+                                             bool passthrough) {
+  return std::shared_ptr<FileSystem>(
+      new FileSystem(store, kernel, passthrough));
+}
+
+void FileSystem::Shutdown() {
+  notifier_.Stop();
+  tasks_.Stop();
+  objects_->Detach();
+  files_.Clear();
+  dirs_.Clear();
+}
+
+SpaceWait FileSystem::Wait() const {
+  return {std::chrono::steady_clock::now() + kSpaceTimeout, true};
+}
+
+Answer<struct statvfs> FileSystem::GetUsage() {
+  const Store::Usage usage = store_->GetUsage();
+  struct statvfs stats {};
+  stats.f_bsize = kBlockBytes;
+  stats.f_frsize = kBlockBytes;
+  stats.f_blocks = usage.capacity_bytes / kBlockBytes;
+  const uint64_t used = std::min(usage.used_bytes, usage.capacity_bytes);
+  stats.f_bfree = (usage.capacity_bytes - used) / kBlockBytes;
+  stats.f_bavail = stats.f_bfree;
+  stats.f_files = usage.sealed_objects + usage.unsealed_objects;
+  stats.f_namemax = ObjectId::kMaxBytes;
+  return stats;
+}
+
+// --- Observer ---
+
+void FileSystem::OnEvent(const ObjectEvent& event) {
+  changed_ns_.store(NowNs(), std::memory_order_relaxed);
+  switch (event.kind) {
+    case ObjectEventKind::kSealed:
+      for (auto& wake : waiters_.Take(event.info.id)) {
+        tasks_.Run(std::move(wake));
+      }
+      break;
+    case ObjectEventKind::kDeleted:
+    case ObjectEventKind::kEvicted:
+      ForgetSoon(event.info);
+      break;
+    case ObjectEventKind::kCreated:
+    case ObjectEventKind::kAborted:
+    case ObjectEventKind::kRenamed:
+    case ObjectEventKind::kHoldChanged:
+    case ObjectEventKind::kMoved:
+      break;  // The kernel keeps nothing that these change.
+  }
+}
+
+// A look-up that is being answered right now either finds the object gone, or
+// has added the node before this asks for it (see MakeEntry).
+void FileSystem::ForgetSoon(const ObjectInfo& info) {
+  const uint64_t node = ObjectNode(info.number);
+  bool node_known = nodes_.Knows(node);
+  if (node_known) {
+    MutexLock lock(deleting_mutex_);
+    node_known = !deleting_.contains(info.number);
+  }
+  const bool link_known = nodes_.Knows(DirectNode(info.number));
+  if (!node_known && !link_known) return;
+  ++notified_;
+  notifier_.Run([this, node, node_known, link_known, id = info.id] {
+    if (node_known) {
+      kernel_->InvalidateEntry(kSealedDir, id.text());
+      kernel_->InvalidateAttributes(node);
+    }
+    if (link_known) kernel_->InvalidateEntry(kDirectDir, id.text());
+  });
+}
+
+void FileSystem::AfterPending(std::function<void()> done) {
+  // Stopped: nothing is pending.
+  if (!notifier_.Run(done)) done();
+}
+
+nlohmann::json FileSystem::StatusJson() const {
+  const OpenObjects::Numbers open = objects_->Count();
+  return {{"open_files", files_.size()},
+          {"open_objects", open.objects},
+          {"open_objects_passed_through", open.passed_through},
+          {"passthrough_opens", open.passthrough_opens},
+          {"open_directories", dirs_.size()},
+          {"known_nodes", nodes_.size()},
+          {"waiting_for_seal", waiters_.size()},
+          {"carried_read_bytes", carried_read_bytes_.load()},
+          {"carried_written_bytes", carried_written_bytes_.load()},
+          {"notified_names", notified_.load()},
+          {"killed_writers", killed_writers_.load()}};
+}
+
+}  // namespace vitrine::fusefs

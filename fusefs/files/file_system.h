@@ -1,0 +1,211 @@
+// The mount as plain C++: POSIX calls turned into calls of the store.
+//
+//   unsealed/ID   being written          wait/ID    blocks until ID is sealed
+//   sealed/ID     immutable              direct/ID  link to the memory itself
+//   .vitrine/status
+//
+// Knows nothing of how requests arrive and are answered (ops.cc), so that it
+// can be tested without a mount.
+//
+// Invariants:
+//  (1) What a request cannot do at once it does later through a callback: no
+//      method waits for space, for a seal, or for another request.
+//  (2) No lock is held while a callback runs or the store is called.
+//  (3) A name that the kernel may keep for ever is announced to it when its
+//      object goes; names that it never looked up cost nothing.
+#ifndef VITRINE_FUSEFS_FILES_FILE_SYSTEM_H_
+#define VITRINE_FUSEFS_FILES_FILE_SYSTEM_H_
+
+#include <fuse3/fuse_lowlevel.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "fusefs/base/store_names.h"
+#include "fusefs/files/answer.h"
+#include "fusefs/files/attributes.h"
+#include "fusefs/files/dir_listing.h"
+#include "fusefs/files/handle_table.h"
+#include "fusefs/files/node_table.h"
+#include "fusefs/files/open_file.h"
+#include "fusefs/files/open_objects.h"
+#include "fusefs/files/seal_waiters.h"
+#include "fusefs/files/task_thread.h"
+#include "fusefs/kernel/kernel.h"
+
+namespace vitrine::fusefs {
+
+// Thread-safe.  The store must outlive it, the kernel until Shutdown.  Held by
+// shared_ptr: callbacks of the store may come after Shutdown, and find it gone.
+class FileSystem : public Observer,
+                   public std::enable_shared_from_this<FileSystem> {
+ public:
+  // `passthrough`: opens may be passed through by way of `kernel`.
+  static std::shared_ptr<FileSystem> Make(Store* store, Kernel* kernel,
+                                          bool passthrough);
+  ~FileSystem() override = default;
+
+  // The store calls no more.  Ends the notifications, which may wait for
+  // requests: these are still being answered.
+  void StopNotifying() { notifier_.Stop(); }
+  // Ends all opens.  No request is under way or follows.
+  void Shutdown();
+
+  // --- names ---
+  Answer<fuse_entry_param> Lookup(uint64_t dir, std::string_view name);
+  void Forget(uint64_t node, uint64_t lookups);
+  Answer<void> Unlink(uint64_t dir, std::string_view name,
+                      const Credentials& who);
+  // Moves, or seals: a seal waits a moment for a writer that is just closing.
+  void Rename(uint64_t dir, std::string_view name, uint64_t new_dir,
+              std::string_view new_name, unsigned int flags,
+              OnAnswer<void> done);
+  Answer<std::string> ReadLink(uint64_t node);
+
+  // --- attributes ---
+  Answer<Attributes> GetAttributes(uint64_t node);
+  struct SetAttributes {
+    struct stat stat {};
+    int which = 0;  // FUSE_SET_ATTR_*
+  };
+  void Set(uint64_t node, const SetAttributes& wanted,
+           OnAnswer<Attributes> done);
+  // Empty: no object, and thus without extended attributes.
+  ObjectRef FindObject(uint64_t node) const { return nodes_.FindObject(node); }
+  Answer<struct statvfs> GetUsage();
+
+  // --- open files ---
+  struct Opened {
+    uint64_t handle = 0;
+    uint32_t flags = 0;  // kOpen* of kernel_abi.h.
+    int32_t backing_id = 0;
+  };
+  struct Created {
+    fuse_entry_param entry{};
+    Opened opened;
+  };
+  Answer<Opened> Open(uint64_t node, int flags);
+  Answer<Created> Create(uint64_t dir, std::string_view name, mode_t mode,
+                         int flags, const Credentials& who);
+  // Opens a node under wait/: answers with ESTALE once its id is sealed, upon
+  // which the kernel looks it up again and finds the sealed object.  (It does
+  // so once: a caller sees ESTALE if the object goes in between and the id is
+  // sealed anew.)  Returns what CancelWait wants; 0: answered already.
+  uint64_t OpenWait(uint64_t node, int flags, OnAnswer<Opened> done);
+  void CancelWait(uint64_t node, uint64_t waiter);
+  bool IsWait(uint64_t node) const { return KindOf(node) == NodeKind::kWait; }
+
+  // Where the bytes of a read are: in `text`, or in `segment` at `offset`.
+  struct ReadSource {
+    std::string text;
+    std::shared_ptr<SegmentFile> segment;
+    uint64_t offset = 0;
+    size_t size = 0;
+    bool spliceable = false;
+  };
+  Answer<ReadSource> Read(uint64_t handle, uint64_t offset, size_t size);
+  struct WriteRequest {
+    uint64_t handle = 0;
+    uint64_t offset = 0;
+    std::span<const std::byte> data;  // Valid until the method returns.
+    bool append = false;
+  };
+  // `claim` is asked before anything is written after a wait: false if the
+  // request was interrupted.
+  void Write(const WriteRequest& request, std::function<bool()> claim,
+             OnAnswer<size_t> done);
+  void Allocate(uint64_t handle, int mode, uint64_t offset, uint64_t size,
+                OnAnswer<void> done);
+  Answer<off_t> Seek(uint64_t handle, off_t offset, int whence);
+  Answer<void> Flush(uint64_t handle, pid_t thread_id);
+  void Release(uint64_t handle);
+
+  // --- directories ---
+  Answer<uint64_t> OpenDir(uint64_t node);
+  // Entries from `offset` on, as the kernel takes them, at most `size` bytes.
+  // `plus`: with attributes; each entry that has them counts as a look-up.
+  Answer<std::string> ReadDir(uint64_t handle, uint64_t offset, size_t size,
+                              bool plus);
+  void ReleaseDir(uint64_t handle) { dirs_.Remove(handle); }
+
+  // --- Observer ---
+  void OnEvent(const ObjectEvent& event) override;
+  void AfterPending(std::function<void()> done) override;
+
+  Store* store() const { return store_; }
+  nlohmann::json StatusJson() const;
+
+ private:
+  FileSystem(Store* store, Kernel* kernel, bool passthrough);
+
+  // The object that `name` stands for in `dir`.
+  Answer<ObjectRef> Find(uint64_t dir, std::string_view name);
+  Answer<fuse_entry_param> LookupFixed(uint64_t dir, std::string_view name);
+  // Counts the look-up, then makes sure that the object is still there.
+  Answer<fuse_entry_param> MakeEntry(uint64_t dir, const ObjectRef& object);
+  fuse_entry_param MakeWait(const ObjectId& id);
+  // What `direct/ID` points to.
+  std::string DirectPath(const ObjectRef& object, const ObjectInfo& info);
+  Answer<void> Delete(const ObjectRef& object, const Credentials& who);
+  // Attempt `attempt` of a seal; others follow while somebody writes.
+  void Seal(const ObjectRef& object, const ObjectId& id, int attempt,
+            OnAnswer<void> done);
+
+  Answer<void> SetWithoutSize(const ObjectRef& object,
+                              const SetAttributes& wanted);
+  void SetSize(const ObjectRef& object, uint64_t size_bytes,
+               OnAnswer<void> done);
+
+  Answer<Opened> OpenStatus(int flags);
+  Answer<Opened> OpenObject(const ObjectRef& object, int flags, bool creates);
+  uint32_t FlagsFor(const OpenFile& file, const ObjectInfo& info, int flags);
+  Answer<size_t> WriteNow(OpenFile& file, uint64_t offset,
+                          std::span<const std::byte> data);
+  bool AppendEntry(const DirListing::Entry& entry, uint64_t dir, bool plus,
+                   size_t size, std::string* text);
+  void ForgetSoon(const ObjectInfo& info);
+  SpaceWait Wait() const;
+
+  Store* const store_;
+  Kernel* const kernel_;
+  const bool hugetlbfs_;
+  const FixedOwner owner_;
+  const std::shared_ptr<OpenObjects> objects_;
+
+  NodeTable nodes_;  // These lock themselves.
+  HandleTable<OpenFile> files_;
+  struct OpenDirectory {
+    uint64_t dir;
+    DirListing listing;
+  };
+  HandleTable<OpenDirectory> dirs_;
+  SealWaiters waiters_;
+  std::atomic<int64_t> changed_ns_;  // When something came or went.
+  std::atomic<uint64_t> carried_read_bytes_ = 0;
+  std::atomic<uint64_t> carried_written_bytes_ = 0;
+  std::atomic<uint64_t> notified_ = 0;
+  std::atomic<uint64_t> killed_writers_ = 0;
+
+  Mutex deleting_mutex_;
+  // Numbers of objects that an unlink under way deletes: the kernel drops
+  // their names itself.
+  std::set<uint64_t> deleting_ GUARDED_BY(deleting_mutex_);
+
+  // Last: their tasks use the others.  `notifier_` may wait for requests under
+  // way, so nothing that a request waits for runs there.
+  TaskThread tasks_{"vitrine-mount"};
+  TaskThread notifier_{"vitrine-notify"};
+};
+
+}  // namespace vitrine::fusefs
+
+#endif  // VITRINE_FUSEFS_FILES_FILE_SYSTEM_H_

@@ -1,0 +1,227 @@
+// FileSystem: open files, and reading and writing them.
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "fusefs/files/file_system.h"
+#include "fusefs/files/later.h"
+#include "fusefs/kernel/kernel_abi.h"
+#include "fusefs/kernel/process_state.h"
+
+namespace vitrine::fusefs {
+namespace {
+
+bool WantsToWrite(int flags) { return (flags & O_ACCMODE) != O_RDONLY; }
+
+}  // namespace
+
+// --- opening ---
+
+Answer<FileSystem::Opened> FileSystem::Open(uint64_t node, int flags) {
+  if (node == kStatusFile) return OpenStatus(flags);
+  const ObjectRef object = nodes_.FindObject(node);
+  if (!object || KindOf(node) != NodeKind::kObject) return Errno{ESTALE};
+  return OpenObject(object, flags, false);
+}
+
+Answer<FileSystem::Opened> FileSystem::OpenStatus(int flags) {
+  if (WantsToWrite(flags)) return Errno{EPERM};
+  auto file = std::make_shared<OpenFile>(store_->StatusJson().dump(2) + "\n");
+  return Opened{files_.Add(std::move(file)), kOpenDirectIo, 0};
+}
+
+Answer<FileSystem::Opened> FileSystem::OpenObject(const ObjectRef& object,
+                                                  int flags, bool creates) {
+  const ObjectInfo info = store_->Info(object);
+  const bool writes = WantsToWrite(flags);
+  // ESTALE: the kernel looks the name up once more.
+  if (info.state == ObjectState::kGone) return Errno{ESTALE};
+  if (writes && info.state == ObjectState::kSealed) return Errno{EPERM};
+  auto file = OpenFile::Open(store_, objects_, object, info.number,
+                             {.writes = writes, .creates = creates});
+  if (!file) {
+    const Code code = file.error().code;
+    const bool gone = code == Code::kNotFound || code == Code::kGone;
+    if (gone) return Errno{ESTALE};
+    return file.error();
+  }
+  store_->Touch(object);
+  const uint32_t reply_flags = FlagsFor(**file, info, flags);
+  const int32_t backing_id = (*file)->backing_id();
+  return Opened{files_.Add(*std::move(file)), reply_flags, backing_id};
+}
+
+uint32_t FileSystem::FlagsFor(const OpenFile& file, const ObjectInfo& info,
+                              int flags) {
+  // A reader's FLUSH would tell nothing.
+  const uint32_t flush = file.writes() ? 0 : kOpenNoFlush;
+  if (file.backing_id() != 0) {
+    return kOpenPassthrough | flush | (file.carried() ? kOpenDirectIo : 0);
+  }
+  // One that cannot map needs no copy in the page cache.
+  if ((flags & O_ACCMODE) == O_WRONLY) return kOpenDirectIo;
+  // What the kernel cached while it was being written goes at the first open
+  // after the seal.
+  const bool keep = info.state == ObjectState::kSealed &&
+                    nodes_.NoteSealedOpen(ObjectNode(info.number));
+  return flush | (keep ? kOpenKeepCache : 0);
+}
+
+Answer<FileSystem::Created> FileSystem::Create(uint64_t dir,
+                                               std::string_view name,
+                                               mode_t mode, int flags,
+                                               const Credentials& who) {
+  if (dir != kUnsealedDir) return Errno{EPERM};
+  if (name.size() > ObjectId::kMaxBytes) return Errno{ENAMETOOLONG};
+  const auto id = ObjectId::FromText(name);
+  if (!id) return id.error();
+  NewObject options;
+  options.creator = who;
+  options.mode = mode & 0777;
+  options.through_mount = true;
+  const auto object = store_->Create(*id, options);
+  if (!object) return object.error();
+  auto entry = MakeEntry(dir, *object);
+  auto opened = entry ? OpenObject(*object, flags, true)
+                      : Answer<Opened>(Errno{entry.error()});
+  if (opened) return Created{*entry, *opened};
+  if (entry) nodes_.Forget(entry->ino, 1);
+  // It may be gone already; that is what is wanted.
+  static_cast<void>(store_->Abort(*object));
+  return Errno{opened.error()};
+}
+
+uint64_t FileSystem::OpenWait(uint64_t node, int flags, OnAnswer<Opened> done) {
+  const auto id = nodes_.FindWait(node);
+  if (!id) return done(Errno{ESTALE}), 0;
+  if (WantsToWrite(flags)) return done(Errno{EPERM}), 0;
+  const auto wake = [done] { done(Errno{ESTALE}); };
+  const bool must_not_wait = (flags & O_NONBLOCK) != 0;
+  // First among the waiters, then the question: a seal in between wakes.
+  const uint64_t waiter = must_not_wait ? 0 : waiters_.Add(*id, wake);
+  if (store_->FindSealed(*id)) {
+    if (must_not_wait || waiters_.Remove(*id, waiter)) wake();
+    return 0;
+  }
+  if (must_not_wait) done(Errno{EAGAIN});
+  return waiter;
+}
+
+void FileSystem::CancelWait(uint64_t node, uint64_t waiter) {
+  const auto id = nodes_.FindWait(node);
+  if (id) waiters_.Remove(*id, waiter);
+}
+
+// --- reading and writing ---
+
+Answer<FileSystem::ReadSource> FileSystem::Read(uint64_t handle,
+                                                uint64_t offset, size_t size) {
+  const auto file = files_.Find(handle);
+  if (!file) return Errno{EBADF};
+  ReadSource source;
+  source.offset = offset;
+  if (!file->object()) {
+    if (offset < file->text().size()) {
+      source.text = file->text().substr(offset, size);
+    }
+    return source;
+  }
+  const ObjectInfo info = store_->Info(file->object());
+  // A file on hugetlbfs is longer than its object, and so is a slab.
+  const bool longer = hugetlbfs_ || info.in_slab();
+  const uint64_t end = longer ? info.size_bytes : UINT64_MAX;
+  source.size = std::min<uint64_t>(size, end - std::min(end, offset));
+  source.offset += info.offset_bytes;
+  source.segment = file->segment();
+  source.spliceable = !longer;
+  carried_read_bytes_ += source.size;
+  return source;
+}
+
+Answer<size_t> FileSystem::WriteNow(OpenFile& file, uint64_t offset,
+                                    std::span<const std::byte> data) {
+  const Status written = file.WriteAt(offset, data);
+  if (!written) return written.error();
+  carried_written_bytes_ += data.size();
+  return data.size();
+}
+
+void FileSystem::Write(const WriteRequest& request, std::function<bool()> claim,
+                       OnAnswer<size_t> done) {
+  const auto file = files_.Find(request.handle);
+  if (!file || !file->writes()) return done(Errno{EBADF});
+  const uint64_t offset = request.append ? file->EndOffset() : request.offset;
+  auto reserved = std::make_shared<Later<Status>>();
+  store_->Reserve(
+      file->object(), offset, request.data.size(), Wait(),
+      [reserved](Status status) { reserved->Arrive(std::move(status)); });
+  if (const auto status = reserved->Take()) {
+    if (!*status) return done(status->error());
+    return done(WriteNow(*file, offset, request.data));
+  }
+  const std::string copy(reinterpret_cast<const char*>(request.data.data()),
+                         request.data.size());
+  reserved->Then([weak = weak_from_this(), file, offset, copy,
+                  claim = std::move(claim),
+                  done = std::move(done)](Status status) {
+    if (!claim()) return;
+    const auto self = weak.lock();
+    if (!self) return done(Errno{ENOTCONN});
+    if (!status) return done(status.error());
+    done(self->WriteNow(*file, offset,
+                        std::as_bytes(std::span(copy.data(), copy.size()))));
+  });
+}
+
+void FileSystem::Allocate(uint64_t handle, int mode, uint64_t offset,
+                          uint64_t size, OnAnswer<void> done) {
+  const auto file = files_.Find(handle);
+  if (!file || !file->writes()) return done(Errno{EBADF});
+  if ((mode & ~FALLOC_FL_KEEP_SIZE) != 0) return done(Errno{EOPNOTSUPP});
+  if (size > UINT64_MAX - offset) return done(Errno{EFBIG});
+  const bool keep_size = (mode & FALLOC_FL_KEEP_SIZE) != 0;
+  const uint64_t end = offset + size;
+  store_->Reserve(file->object(), offset, size, Wait(),
+                  [weak = weak_from_this(), file, end, keep_size,
+                   done = std::move(done)](Status reserved) {
+                    const auto self = weak.lock();
+                    if (!self) return done(Errno{ENOTCONN});
+                    if (!reserved || keep_size || end <= file->EndOffset()) {
+                      return done(reserved);
+                    }
+                    self->SetSize(file->object(), end, done);
+                  });
+}
+
+Answer<off_t> FileSystem::Seek(uint64_t handle, off_t offset, int whence) {
+  const auto file = files_.Find(handle);
+  if (!file) return Errno{EBADF};
+  // ENOSYS: the kernel takes the file for one without holes.
+  if (!file->object() || hugetlbfs_) return Errno{ENOSYS};
+  const off_t found = ::lseek(file->segment()->fd(), offset, whence);
+  if (found < 0) return Errno{errno};
+  return found;
+}
+
+Answer<void> FileSystem::Flush(uint64_t handle, pid_t thread_id) {
+  const auto file = files_.Find(handle);
+  if (!file) return Errno{EBADF};
+  if (file->writes()) file->NoteClosed(IsDyingFromSignal(thread_id));
+  return Answer<void>();
+}
+
+void FileSystem::Release(uint64_t handle) {
+  auto file = files_.Remove(handle);
+  if (!file || !file->EndsHalfWritten()) return;
+  ++killed_writers_;
+  const ObjectRef object = file->object();
+  file.reset();
+  static_cast<void>(store_->Abort(object));  // kNotFound: gone already.
+}
+
+}  // namespace vitrine::fusefs

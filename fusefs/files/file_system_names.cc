@@ -1,0 +1,185 @@
+// FileSystem: names, and what happens to them.
+#include <linux/fs.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "fusefs/files/file_system.h"
+
+namespace vitrine::fusefs {
+namespace {
+
+// A seal is tried again after 1, 2, 4, ... ms.  Up to 512 ms if every writer
+// has closed and RELEASE is to come, which on a busy machine takes long: `cp`
+// and `mv` one after the other must not fail.  Else only as long as a call
+// under way may have the segment open, for a rename locks both directories.
+constexpr int kPatientSealAttempts = 11;
+constexpr int kSealAttempts = 6;
+
+Answer<ObjectId> ParseName(std::string_view name) {
+  if (name.size() > ObjectId::kMaxBytes) return Errno{ENAMETOOLONG};
+  auto id = ObjectId::FromText(name);
+  if (!id) return Errno{EINVAL};
+  return *std::move(id);
+}
+
+fuse_entry_param EntryOf(uint64_t node, const Attributes& attributes,
+                         double name_valid_seconds) {
+  fuse_entry_param entry{};
+  entry.ino = node;
+  entry.attr = attributes.stat;
+  entry.attr_timeout = attributes.valid_seconds;
+  entry.entry_timeout = name_valid_seconds;
+  return entry;
+}
+
+}  // namespace
+
+Answer<ObjectRef> FileSystem::Find(uint64_t dir, std::string_view name) {
+  const auto id = ParseName(name);
+  if (!id) return Errno{id.error()};
+  auto object =
+      dir == kUnsealedDir ? store_->FindUnsealed(*id) : store_->FindSealed(*id);
+  if (object) return *std::move(object);
+  // Being written: there is no such name here.
+  if (object.error().code == Code::kNotSealed) return Errno{ENOENT};
+  return object.error();
+}
+
+Answer<fuse_entry_param> FileSystem::Lookup(uint64_t dir,
+                                            std::string_view name) {
+  if (dir == kRootNode || dir == kInfoDir) return LookupFixed(dir, name);
+  if (KindOf(dir) != NodeKind::kFixed || dir == kStatusFile) {
+    return Errno{ENOTDIR};
+  }
+  const auto object = Find(dir, name);
+  if (object) return MakeEntry(dir, *object);
+  if (dir != kWaitDir || object.error() != ENOENT) {
+    return Errno{object.error()};
+  }
+  const auto id = ParseName(name);
+  if (!id) return Errno{id.error()};
+  return MakeWait(*id);
+}
+
+Answer<fuse_entry_param> FileSystem::LookupFixed(uint64_t dir,
+                                                 std::string_view name) {
+  uint64_t node = 0;
+  if (dir == kInfoDir) {
+    if (name == "status") node = kStatusFile;
+  } else if (name == "unsealed") {
+    node = kUnsealedDir;
+  } else if (name == "sealed") {
+    node = kSealedDir;
+  } else if (name == "wait") {
+    node = kWaitDir;
+  } else if (name == "direct") {
+    node = kDirectDir;
+  } else if (name == ".vitrine") {
+    node = kInfoDir;
+  }
+  if (node == 0) return Errno{ENOENT};
+  return EntryOf(node, OfFixed(node, owner_, changed_ns_), kForeverSeconds);
+}
+
+Answer<fuse_entry_param> FileSystem::MakeEntry(uint64_t dir,
+                                               const ObjectRef& object) {
+  // First the node, then the question whether the object is still there: if it
+  // goes from now on, the kernel is told (see ForgetSoon).
+  const bool link = dir == kDirectDir;
+  const uint64_t number = store_->Info(object).number;
+  const uint64_t node = link ? DirectNode(number) : ObjectNode(number);
+  nodes_.Add(node, object);
+  const ObjectInfo info = store_->Info(object);
+  const ObjectState wanted =
+      dir == kUnsealedDir ? ObjectState::kUnsealed : ObjectState::kSealed;
+  if (info.state != wanted) {
+    nodes_.Forget(node, 1);
+    return Errno{ENOENT};
+  }
+  const bool for_ever = dir == kSealedDir || link;
+  const Attributes attributes =
+      link ? OfDirect(info, DirectPath(object, info).size()) : OfObject(info);
+  return EntryOf(node, attributes, for_ever ? kForeverSeconds : 0);
+}
+
+fuse_entry_param FileSystem::MakeWait(const ObjectId& id) {
+  const uint64_t node = nodes_.AddWait(id);
+  return EntryOf(node, OfWait(node, owner_), 0);
+}
+
+void FileSystem::Forget(uint64_t node, uint64_t lookups) {
+  if (KindOf(node) != NodeKind::kFixed) nodes_.Forget(node, lookups);
+}
+
+std::string FileSystem::DirectPath(const ObjectRef& object,
+                                   const ObjectInfo& info) {
+  // In a slab there is nothing to map that would begin with the object.
+  return info.in_slab() ? "../sealed/" + info.id.text()
+                        : store_->SegmentPath(object);
+}
+
+Answer<std::string> FileSystem::ReadLink(uint64_t node) {
+  const ObjectRef object = nodes_.FindObject(node);
+  if (!object || KindOf(node) != NodeKind::kDirect) return Errno{EINVAL};
+  return DirectPath(object, store_->Info(object));
+}
+
+Answer<void> FileSystem::Unlink(uint64_t dir, std::string_view name,
+                                const Credentials& who) {
+  if (dir != kUnsealedDir && dir != kSealedDir) return Errno{EPERM};
+  const auto object = Find(dir, name);
+  if (!object) return Errno{object.error()};
+  if (dir == kUnsealedDir) return store_->Abort(*object);
+  return Delete(*object, who);
+}
+
+Answer<void> FileSystem::Delete(const ObjectRef& object,
+                                const Credentials& who) {
+  const uint64_t number = store_->Info(object).number;
+  {
+    MutexLock lock(deleting_mutex_);
+    deleting_.insert(number);
+  }
+  const Status deleted = store_->Delete(object, who);
+  MutexLock lock(deleting_mutex_);
+  deleting_.erase(number);
+  return deleted;
+}
+
+void FileSystem::Rename(uint64_t dir, std::string_view name, uint64_t new_dir,
+                        std::string_view new_name, unsigned int flags,
+                        OnAnswer<void> done) {
+  if ((flags & ~static_cast<unsigned int>(RENAME_NOREPLACE)) != 0) {
+    return done(Errno{EINVAL});
+  }
+  const bool seals = new_dir == kSealedDir;
+  if (dir != kUnsealedDir || (new_dir != kUnsealedDir && !seals)) {
+    return done(Errno{EPERM});
+  }
+  const auto object = Find(dir, name);
+  if (!object) return done(Errno{object.error()});
+  const auto id = ParseName(new_name);
+  if (!id) return done(Errno{id.error()});
+  if (seals) return Seal(*object, *id, 0, std::move(done));
+  const bool no_replace = (flags & RENAME_NOREPLACE) != 0;
+  done(store_->Rename(*object, *id, no_replace));
+}
+
+void FileSystem::Seal(const ObjectRef& object, const ObjectId& id, int attempt,
+                      OnAnswer<void> done) {
+  // Asked before the attempt: who is released meanwhile makes it worth another.
+  const bool closing = objects_->WritersAreClosing(store_->Info(object).number);
+  const Status sealed = store_->Seal(object, id);
+  const bool in_use = !sealed && sealed.error().code == Code::kInUse;
+  const int attempts = closing ? kPatientSealAttempts : kSealAttempts;
+  if (!in_use || attempt + 1 >= attempts) return done(sealed);
+  tasks_.RunAfter(std::chrono::milliseconds(1 << attempt),
+                  [this, object, id, attempt, done = std::move(done)] {
+                    Seal(object, id, attempt + 1, done);
+                  });
+}
+
+}  // namespace vitrine::fusefs

@@ -1,0 +1,97 @@
+// One open description of an object, as OPEN made it and RELEASE ends it.
+#ifndef VITRINE_FUSEFS_FILES_OPEN_FILE_H_
+#define VITRINE_FUSEFS_FILES_OPEN_FILE_H_
+
+#include <vitrine/result.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "fusefs/base/store_names.h"
+#include "fusefs/files/open_objects.h"
+#include "schema/base/mutex.h"
+#include "schema/base/unique_fd.h"
+
+namespace vitrine::fusefs {
+
+// Holds the object open, and tells the store when a writer ends.  Thread-safe.
+// The store must outlive it.
+class OpenFile {
+ public:
+  // A file whose whole content is `text`.
+  explicit OpenFile(std::string text) : text_(std::move(text)) {}
+  struct Use {
+    bool writes = false;
+    bool creates = false;  // The object was made for this open.
+  };
+  // kNotPermitted: a writer of a sealed object.  kNotFound: gone.
+  static Result<std::shared_ptr<OpenFile>> Open(
+      Store* store, std::shared_ptr<OpenObjects> objects,
+      const ObjectRef& object, uint64_t number, Use use);
+  ~OpenFile();
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+
+  // Null: a file of text.
+  const ObjectRef& object() const { return object_; }
+  const std::string& text() const { return text_; }
+  const std::shared_ptr<SegmentFile>& segment() const {
+    return opened_.segment;
+  }
+  int32_t backing_id() const { return opened_.backing_id; }
+  bool writes() const { return write_mode_.has_value(); }
+  bool carried() const { return write_mode_ == WriteMode::kCarried; }
+
+  // Writes all of `data`, whose range is reserved.  The writable description
+  // that this needs is kept: a file that is open for writing cannot be sealed
+  // anyway.
+  Status WriteAt(uint64_t offset_bytes, std::span<const std::byte> data)
+      EXCLUDES(mutex_);
+  // Where O_APPEND writes to.
+  uint64_t EndOffset() const { return store_->Info(object_).size_bytes; }
+
+  // A process has closed it, because a signal killed it or of its own will.
+  void NoteClosed(bool by_killed) EXCLUDES(mutex_);
+  // The kernel has released it.  True: whoever wrote it died half-way, and
+  // nobody else has the object open for writing.
+  bool EndsHalfWritten() EXCLUDES(mutex_);
+
+ private:
+  OpenFile(Store* store, std::shared_ptr<OpenObjects> objects,
+           const ObjectRef& object, uint64_t number)
+      : store_(store),
+        objects_(std::move(objects)),
+        object_(object),
+        number_(number) {}
+
+  Result<int> WritableFd() EXCLUDES(mutex_);
+  void StopWriting() EXCLUDES(mutex_);
+
+  Store* const store_ = nullptr;
+  const std::shared_ptr<OpenObjects> objects_;
+  const ObjectRef object_;
+  const uint64_t number_ = 0;
+  const std::string text_;
+  // Set before anybody else sees it.
+  OpenObjects::Opened opened_;
+  std::optional<WriteMode> write_mode_;
+
+  Mutex mutex_;
+  UniqueFd writable_ GUARDED_BY(mutex_);
+  // What nobody has to finish any more: as it was when it was opened, or when
+  // somebody last closed it of his own will.  An heir of the description who
+  // is killed later has done no harm if it is still so.
+  std::optional<SegmentFile::Extent> finished_ GUARDED_BY(mutex_);
+  bool half_written_ GUARDED_BY(mutex_) = false;
+  bool closed_ GUARDED_BY(mutex_) = false;   // At least once.
+  bool counted_ GUARDED_BY(mutex_) = false;  // Among the object's writers.
+  uint32_t other_writers_ GUARDED_BY(mutex_) = 0;  // When it stopped to count.
+};
+
+}  // namespace vitrine::fusefs
+
+#endif  // VITRINE_FUSEFS_FILES_OPEN_FILE_H_

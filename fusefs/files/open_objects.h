@@ -1,0 +1,79 @@
+// What is kept of an object while anybody has it open through the mount.
+//
+// Invariants:
+//  (1) An object has at most one backing id that opens are answered with, and
+//      it stays registered until the last of them is released: the kernel
+//      refuses a second one (EBUSY), and cached opens beside it (EIO).
+//  (2) One that shares its segment with others is not passed through.
+//  (3) Whether an object is passed through is decided at its first open and
+//      holds until its last release.
+#ifndef VITRINE_FUSEFS_FILES_OPEN_OBJECTS_H_
+#define VITRINE_FUSEFS_FILES_OPEN_OBJECTS_H_
+
+#include <vitrine/result.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+
+#include "fusefs/base/store_names.h"
+#include "fusefs/kernel/kernel.h"
+#include "schema/base/mutex.h"
+#include "store/segments/segment_file.h"
+
+namespace vitrine::fusefs {
+
+// Thread-safe.  The store must outlive it, the kernel until Detach.
+class OpenObjects {
+ public:
+  // `kernel` null: nothing is passed through.
+  OpenObjects(Store* store, Kernel* kernel) : store_(store), kernel_(kernel) {}
+
+  struct Opened {
+    std::shared_ptr<SegmentFile> segment;
+    int32_t backing_id = 0;  // 0: not passed through.
+  };
+  // One more open of `object`.
+  Result<Opened> Acquire(const ObjectRef& object, uint64_t number)
+      EXCLUDES(mutex_);
+  // One of its opens writes, or does not any more; says how many others do.
+  uint32_t AddWriter(uint64_t number) EXCLUDES(mutex_);
+  uint32_t RemoveWriter(uint64_t number) EXCLUDES(mutex_);
+  // A writer was closed for the first time: Release follows, unless another
+  // descriptor or a mapping keeps it open.
+  void NoteWriterClosed(uint64_t number) EXCLUDES(mutex_);
+  // True: every open that writes has been closed, and the kernel is yet to
+  // release one of them.
+  bool WritersAreClosing(uint64_t number) const EXCLUDES(mutex_);
+  // `closed`: it was counted by NoteWriterClosed.
+  void Release(uint64_t number, bool closed) EXCLUDES(mutex_);
+  // The kernel is not there any more: its ids are void.
+  void Detach() EXCLUDES(mutex_);
+
+  struct Numbers {
+    size_t objects;
+    size_t passed_through;
+    uint64_t passthrough_opens;  // Since the start.
+  };
+  Numbers Count() const EXCLUDES(mutex_);
+
+ private:
+  struct Entry {
+    Opened opened;
+    uint32_t opens = 0;
+    uint32_t writers = 0;  // Of the opens.
+    uint32_t closed_writers = 0;
+  };
+
+  Store* const store_;
+
+  mutable Mutex mutex_;
+  Kernel* kernel_ GUARDED_BY(mutex_);
+  uint64_t passthrough_opens_ GUARDED_BY(mutex_) = 0;
+  std::unordered_map<uint64_t, Entry> entries_ GUARDED_BY(mutex_);
+};
+
+}  // namespace vitrine::fusefs
+
+#endif  // VITRINE_FUSEFS_FILES_OPEN_OBJECTS_H_

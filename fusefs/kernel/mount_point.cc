@@ -1,0 +1,111 @@
+#include "fusefs/kernel/mount_point.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+#include "schema/base/unique_fd.h"
+
+namespace vitrine::fusefs {
+namespace {
+
+// The path behind `path`, found without asking a file system that is dead.
+Result<std::string> ResolveDirectory(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return ErrnoError("mount point " + path, errno);
+  char resolved[PATH_MAX];
+  const std::string link = "/proc/self/fd/" + std::to_string(fd.get());
+  const ssize_t size = ::readlink(link.c_str(), resolved, sizeof(resolved));
+  if (size < 0) return ErrnoError("mount point " + path, errno);
+  return std::string(resolved, static_cast<size_t>(size));
+}
+
+// Does the server of the FUSE mount at `path` live no more?
+bool IsDead(const std::string& path) {
+  struct statfs stats;
+  return ::statfs(path.c_str(), &stats) != 0 &&
+         (errno == ENOTCONN || errno == ECONNABORTED);
+}
+
+Status DetachWithFusermount(const std::string& path) {
+  const char* const argv[] = {"fusermount3", "-u",         "-z",   "-q",
+                              "--",          path.c_str(), nullptr};
+  pid_t pid = 0;
+  const int error = ::posix_spawnp(&pid, argv[0], nullptr, nullptr,
+                                   const_cast<char* const*>(argv), environ);
+  if (error != 0) return ErrnoError("fusermount3", error);
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR) return ErrnoError("fusermount3", errno);
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return Status();
+  return Error{Code::kUnavailable, "fusermount3 cannot unmount " + path};
+}
+
+// May this process mount on `path`, which is nothing's mount point?
+Status CheckDirectory(const std::string& path) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) != 0) {
+    return ErrnoError("mount point " + path, errno);
+  }
+  if (::geteuid() != 0 && ::access(path.c_str(), W_OK) != 0) {
+    return Error{Code::kPermissionDenied,
+                 "mount point " + path + ": not writable by this user"};
+  }
+  return Status();
+}
+
+}  // namespace
+
+Status DetachMount(const std::string& path) {
+  if (::umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) {
+    return Status();
+  }
+  if (errno != EPERM) return ErrnoError("umount " + path, errno);
+  return DetachWithFusermount(path);
+}
+
+Result<std::string> PrepareMountPoint(const std::string& path) {
+  auto resolved = ResolveDirectory(path);
+  if (!resolved) return resolved;
+  for (;;) {
+    const auto mount = store::FindMount(*resolved);
+    if (!mount) return mount.error();
+    if (!mount->has_value()) break;
+    if (!(*mount)->type.starts_with("fuse") || !IsDead(*resolved)) {
+      return Error{Code::kUnavailable, "mount point " + *resolved +
+                                           ": something is mounted there (" +
+                                           (*mount)->type + ")"};
+    }
+    const Status detached = DetachMount(*resolved);
+    if (!detached) return detached.error();
+  }
+  const Status fit = CheckDirectory(*resolved);
+  if (!fit) return fit.error();
+  return resolved;
+}
+
+bool MayAllowOtherUsers() {
+  if (::geteuid() == 0) return true;
+  std::ifstream file("/etc/fuse.conf");
+  std::string line;
+  while (std::getline(file, line)) {
+    std::istringstream words(line);
+    std::string word;
+    if (words >> word && word == "user_allow_other") return true;
+  }
+  return false;
+}
+
+}  // namespace vitrine::fusefs

@@ -1,0 +1,75 @@
+// What the front ends know of objects: handles, snapshots, credentials.
+#ifndef VITRINE_STORE_BASE_OBJECT_H_
+#define VITRINE_STORE_BASE_OBJECT_H_
+
+#include <sys/types.h>
+#include <vitrine/metadata.h>
+#include <vitrine/object_id.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace vitrine::store {
+
+// One object, opaque: all that can be done to it are methods of Store.  A
+// handle stays valid after the object is gone.
+class ObjectRecord;
+using ObjectRef = std::shared_ptr<ObjectRecord>;
+
+enum class ObjectState : uint8_t { kUnsealed, kSealed, kGone };
+
+// Who asks: a peer on the socket or a caller of the mount.
+struct Credentials {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  pid_t pid = 0;
+  std::vector<gid_t> groups;  // Supplementary.
+};
+
+inline constexpr uint64_t kLeftSlab = UINT64_MAX;
+
+// A snapshot.  Times: nanoseconds since 1970; 0: not yet.
+struct ObjectInfo {
+  uint64_t number = 0;  // Never used twice.
+  ObjectId id;
+  ObjectState state = ObjectState::kUnsealed;
+  uint64_t size_bytes = 0;     // Of an unsealed object: as last seen.
+  uint64_t charged_bytes = 0;  // Memory that it counts for.
+  mode_t mode = 0;             // Permission bits.
+  uid_t uid = 0;
+  gid_t gid = 0;
+  pid_t creator_pid = 0;
+  int64_t created_ns = 0;
+  int64_t modified_ns = 0;
+  int64_t sealed_ns = 0;
+  int64_t used_ns = 0;     // Last known use.
+  uint64_t use_count = 0;  // Known uses; gets by native clients are sampled.
+  bool hold = false;
+  // Where its bytes are: in a slab, which small sealed objects share, or (0) in
+  // a segment of its own, which has its number.  kLeftSlab: it was in a slab,
+  // and is gone.
+  uint64_t slab = 0;
+  uint64_t offset_bytes = 0;
+  // All of its pages were another object's.
+  bool recycled = false;
+
+  bool in_slab() const { return slab != 0; }
+  uint64_t segment() const { return in_slab() ? slab : number; }
+};
+
+// What a listing says of an object.
+struct ListedObject {
+  ObjectInfo info;
+  bool in_use;
+};
+
+// True if the permission bits of `info` let `who` read it; `who` root: always.
+bool MayRead(const ObjectInfo& info, const Credentials& who);
+// True if `who` is the owner of `info`, or root.
+bool IsOwner(const ObjectInfo& info, const Credentials& who);
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_BASE_OBJECT_H_

@@ -1,0 +1,43 @@
+// Who wants to hear what happens to objects.
+#ifndef VITRINE_STORE_BASE_OBSERVER_H_
+#define VITRINE_STORE_BASE_OBSERVER_H_
+
+#include <functional>
+
+#include "store/base/object.h"
+
+namespace vitrine::store {
+
+enum class ObjectEventKind : uint8_t {
+  kCreated,
+  kSealed,
+  kAborted,  // An unsealed object went: abort, or its creator died.
+  kDeleted,
+  kEvicted,
+  kHoldChanged,
+  kMoved,    // Its bytes are elsewhere now; nobody but the catalog cares.
+  kRenamed,  // An unsealed object has a new id; `old_id` is the one before.
+};
+
+struct ObjectEvent {
+  ObjectEventKind kind;
+  ObjectInfo info;  // As it is after the event; kSealed: with the sealed id.
+  ObjectId old_id;  // kSealed, kRenamed: the unsealed id; else info.id.
+};
+
+// OnEvent is called in the order in which things happened, with the object
+// table locked: it must not wait, and must not call the store.  Put the event
+// on a queue.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void OnEvent(const ObjectEvent& event) = 0;
+
+  // Runs `done` once whatever OnEvent was told before has taken effect (for
+  // the mount: the kernel has forgotten the names).  On any thread.
+  virtual void AfterPending(std::function<void()> done) { done(); }
+};
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_BASE_OBSERVER_H_

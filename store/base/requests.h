@@ -1,0 +1,53 @@
+// What callers of the store say with their requests, and how it answers.
+#ifndef VITRINE_STORE_BASE_REQUESTS_H_
+#define VITRINE_STORE_BASE_REQUESTS_H_
+
+#include <sys/types.h>
+#include <vitrine/metadata.h>
+#include <vitrine/object_id.h>
+#include <vitrine/result.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "store/base/object.h"
+
+namespace vitrine::store {
+
+using Deadline = std::chrono::steady_clock::time_point;
+template <typename T>
+using Done = std::function<void(Result<T>)>;
+
+// How long a caller waits for space.
+struct SpaceWait {
+  Deadline deadline = Deadline::max();
+  // Give up as soon as nothing more can be evicted (the mount: ENOSPC).
+  bool fail_when_stuck = false;
+};
+
+struct NewObject {
+  Credentials creator;
+  mode_t mode = 0644;
+  Metadata metadata;
+  bool through_mount = false;
+};
+
+// An object to be created and sealed at once.  The bytes are copied.
+struct SmallObject {
+  ObjectId id;
+  mode_t mode;  // Permission bits; others may read.
+  std::span<const std::byte> data;
+};
+
+// How a writer through the mount gets at the memory (design, fact 14).
+enum class WriteMode : uint8_t {
+  kPassthrough,  // The kernel writes to the segment; the store watches.
+  kCarried,      // Each write comes to the store and may wait for space.
+};
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_BASE_REQUESTS_H_

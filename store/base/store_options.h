@@ -1,0 +1,36 @@
+#ifndef VITRINE_STORE_BASE_STORE_OPTIONS_H_
+#define VITRINE_STORE_BASE_STORE_OPTIONS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace vitrine::store {
+
+enum class Switch : uint8_t { kAuto, kOn, kOff };
+
+struct NumaOptions {
+  enum class Mode : uint8_t { kLocal, kInterleave, kNode };
+
+  Mode mode = Mode::kLocal;
+  unsigned node = 0;  // For kNode.
+};
+
+struct StoreOptions {
+  std::optional<uint64_t> capacity_bytes;   // Default: 30% of memory.
+  std::optional<uint64_t> overshoot_bytes;  // Default: an eighth of that.
+  std::string state_dir;                    // Catalog and lock file.
+  std::string memory_dir;  // Empty: an own tmpfs, or a private directory.
+  Switch huge_pages = Switch::kAuto;
+  NumaOptions numa;
+  // Memory of deleted objects kept for new ones.  Default: an eighth of the
+  // capacity.
+  std::optional<uint64_t> pool_bytes;
+  // Smaller objects of native clients go into slabs, unless `strict`.
+  uint64_t dedicated_threshold_bytes = 64 * 1024;
+  bool strict = false;
+};
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_BASE_STORE_OPTIONS_H_

@@ -1,0 +1,559 @@
+#include "store/catalog/catalog.h"
+
+#include <malloc.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+#include <deque>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <thread>
+#include <unordered_set>
+#include <utility>
+
+#include "schema/base/mutex.h"
+#include "schema/base/wall_clock.h"
+#include "store/base/thread_setup.h"
+#include "store/catalog/catalog_reconcile.h"
+#include "store/catalog/catalog_writer.h"
+
+namespace vitrine::store {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using TimePoint = steady_clock::time_point;
+using Callbacks = std::vector<std::function<void()>>;
+
+// Long enough for large batches, short enough for the 50 ms of the promise.
+constexpr milliseconds kBatchTime(15);
+constexpr size_t kLargeBatch = 8192;
+constexpr size_t kHugeBatch = 64 * 1024;
+constexpr milliseconds kRetryTime(250);
+// A rush is over when few events come in one batch's time; but it is not waited
+// for any longer than this.
+constexpr size_t kRushDivisor = 64;
+constexpr milliseconds kLongestRush(2000);
+constexpr int kFinalAttempts = 3;
+
+// Whatever `infos` has, once for all; for Catalog::Reconcile.
+class FixedObjects : public LiveObjects {
+ public:
+  explicit FixedObjects(const std::vector<ObjectInfo>& infos) : infos_(infos) {
+    for (const ObjectInfo& info : infos) numbers_.insert(info.number);
+  }
+  size_t Count() override { return infos_.size(); }
+  bool ReadPage(uint64_t* /*place*/, std::vector<ObjectInfo>* infos) override {
+    *infos = infos_;
+    return false;
+  }
+  std::vector<bool> AreAlive(std::span<const KnownObject> objects) override {
+    std::vector<bool> alive;
+    for (const KnownObject& known : objects) {
+      alive.push_back(numbers_.contains(known.number));
+    }
+    return alive;
+  }
+
+ private:
+  const std::vector<ObjectInfo>& infos_;
+  std::unordered_set<uint64_t> numbers_;
+};
+
+// Whoever calls adds to `pending_`; the thread folds that into `batch_` and
+// writes it, again and again if it fails.  Between two batches it writes a page
+// of a reconcile, if one is under way.
+class SqliteCatalog : public Catalog {
+ public:
+  SqliteCatalog(std::unique_ptr<CatalogWriter> writer,
+                const CatalogLimits& limits, int64_t next_sequence);
+  ~SqliteCatalog() override;
+
+  Status Reconcile(const std::vector<ObjectInfo>& live) override
+      EXCLUDES(writer_mutex_, mutex_);
+  void ReconcileLater(std::unique_ptr<LiveObjects> live) override
+      EXCLUDES(writer_mutex_, mutex_);
+  void DropReconcile() override EXCLUDES(writer_mutex_, mutex_);
+  void OnEvent(const ObjectEvent& event) override EXCLUDES(mutex_);
+  void AfterPending(std::function<void()> done) override EXCLUDES(mutex_);
+  void ClientConnected(uint64_t client, const std::string& name, pid_t pid,
+                       uid_t uid) override EXCLUDES(mutex_);
+  void ClientDisconnected(uint64_t client) override EXCLUDES(mutex_);
+  void RecordUses(std::vector<ObjectInfo> infos) override EXCLUDES(mutex_);
+  nlohmann::json StatusJson() const override EXCLUDES(mutex_);
+
+ private:
+  struct Pending {
+    explicit Pending(const CatalogLimits& limits) : folded(limits) {}
+    std::deque<QueuedEvent> events;
+    CatalogBatch folded;  // Clients, and counts of what was dropped.
+    std::vector<std::vector<ObjectInfo>> uses;
+    size_t use_count = 0;
+    Callbacks after;
+    TimePoint since = TimePoint::max();  // Of the oldest; max(): empty.
+  };
+  struct Numbers {
+    uint64_t written = 0;
+    uint64_t commits = 0;
+    uint64_t failed = 0;
+    uint64_t wal_bytes = 0;
+    size_t batch_rows = 0;
+    size_t to_reconcile = 0;
+    uint64_t times_behind = 0;
+    std::string last_error;
+    CatalogBatch::Dropped dropped;
+  };
+
+  // Takes in no more events until a reconcile begins.
+  void FallBehindLocked() REQUIRES(mutex_);
+  // What the database lacks is at least as old as this.
+  TimePoint OldestLocked() const REQUIRES(mutex_);
+  // Notes that there is something to do since now.
+  void NotePendingLocked() REQUIRES(mutex_);
+  void Run();
+  // Waits until it is time to write; false: the catalog is closing.
+  bool WaitForWork() EXCLUDES(mutex_);
+  Pending Take() EXCLUDES(mutex_);
+  // Takes what is pending and tries to write it.  `force`: even if the last
+  // attempt failed just now.
+  Status Flush(bool force) EXCLUDES(writer_mutex_, mutex_);
+  void Fold(Pending pending) REQUIRES(writer_mutex_);
+  Status WriteBatch(bool force) REQUIRES(writer_mutex_) EXCLUDES(mutex_);
+  // True if the catalog is behind and it is time to do something about it.
+  bool WantsReconcile() EXCLUDES(mutex_);
+  // Takes events in again: what came before is found by reconciling.
+  void BeginReconcile(LiveObjects* live, CatalogReconcile::Reason reason)
+      REQUIRES(writer_mutex_) EXCLUDES(mutex_);
+  // Writes a page, if there is any to be written.
+  Status ReconcilePage() REQUIRES(writer_mutex_) EXCLUDES(mutex_);
+  void StopReconcile() REQUIRES(writer_mutex_) EXCLUDES(mutex_);
+  void NoteReconciled() REQUIRES(writer_mutex_) EXCLUDES(mutex_);
+  CatalogReconcile::Context MakeContext() EXCLUDES(mutex_);
+  void NoteSuccess(size_t rows) REQUIRES(writer_mutex_) EXCLUDES(mutex_);
+  void NoteFailure(const Error& error) REQUIRES(writer_mutex_) EXCLUDES(mutex_);
+  void CheckpointIfLong() EXCLUDES(writer_mutex_, mutex_);
+  // Tries hard, as there is no later.
+  void FinalFlush() EXCLUDES(writer_mutex_, mutex_);
+
+  const CatalogLimits limits_;
+  const std::string path_;
+  const int version_;
+
+  Mutex writer_mutex_ ACQUIRED_BEFORE(mutex_);
+  const std::unique_ptr<CatalogWriter> writer_ PT_GUARDED_BY(writer_mutex_);
+  CatalogBatch batch_ GUARDED_BY(writer_mutex_);
+  // Null: nobody can be asked.
+  std::unique_ptr<LiveObjects> live_ GUARDED_BY(writer_mutex_);
+  std::optional<CatalogReconcile> reconcile_ GUARDED_BY(writer_mutex_);
+  Callbacks after_ GUARDED_BY(writer_mutex_);
+  bool trim_memory_ GUARDED_BY(writer_mutex_) = false;  // Once it is written.
+
+  mutable Mutex mutex_;
+  CondVar wake_;
+  Pending pending_ GUARDED_BY(mutex_);
+  bool urgent_ GUARDED_BY(mutex_) = false;  // Somebody waits for the commit.
+  bool stop_ GUARDED_BY(mutex_) = false;
+  bool failing_ GUARDED_BY(mutex_) = false;
+  TimePoint retry_at_ GUARDED_BY(mutex_);
+  // Of the oldest that was taken but is not committed; max(): there is none.
+  TimePoint taken_since_ GUARDED_BY(mutex_) = TimePoint::max();
+  // Events are dropped; how many since the thread last looked.
+  bool behind_ GUARDED_BY(mutex_) = false;
+  uint64_t rush_ GUARDED_BY(mutex_) = 0;
+  TimePoint begin_by_ GUARDED_BY(mutex_);
+  // Of the oldest that was dropped since the last reconcile began, and of the
+  // oldest that the one under way is to find; max(): there is none.
+  TimePoint dropped_since_ GUARDED_BY(mutex_) = TimePoint::max();
+  TimePoint reconciling_since_ GUARDED_BY(mutex_) = TimePoint::max();
+  bool catching_up_ GUARDED_BY(mutex_) = false;  // From drop to reconciled.
+  bool reconciling_ GUARDED_BY(mutex_) = false;
+  bool without_history_ GUARDED_BY(mutex_) = false;
+  int64_t next_sequence_ GUARDED_BY(mutex_);
+  Numbers numbers_ GUARDED_BY(mutex_);
+
+  std::thread thread_;  // Last, as it uses all the others.
+};
+
+SqliteCatalog::SqliteCatalog(std::unique_ptr<CatalogWriter> writer,
+                             const CatalogLimits& limits, int64_t next_sequence)
+    : limits_(limits),
+      path_(writer->path()),
+      version_(writer->version()),
+      writer_(std::move(writer)),
+      batch_(limits),
+      pending_(limits),
+      next_sequence_(next_sequence),
+      thread_([this] { Run(); }) {}
+
+SqliteCatalog::~SqliteCatalog() {
+  {
+    MutexLock lock(mutex_);
+    stop_ = true;
+  }
+  wake_.NotifyAll();
+  thread_.join();
+}
+
+void SqliteCatalog::NotePendingLocked() {
+  if (pending_.since != TimePoint::max()) return;
+  pending_.since = steady_clock::now();
+  wake_.NotifyOne();
+}
+
+void SqliteCatalog::OnEvent(const ObjectEvent& event) {
+  const int64_t now_ns = NowNs();
+  MutexLock lock(mutex_);
+  const int64_t sequence = next_sequence_++;
+  if (!behind_ && pending_.events.size() >= limits_.pending_rows) {
+    FallBehindLocked();
+  }
+  if (behind_) {
+    ++rush_;
+    pending_.folded.DropEvents(1);
+    return;
+  }
+  pending_.events.push_back(QueuedEvent{event, now_ns, sequence});
+  if (pending_.events.size() == kLargeBatch) wake_.NotifyOne();
+  NotePendingLocked();
+}
+
+void SqliteCatalog::FallBehindLocked() {
+  behind_ = catching_up_ = true;
+  ++numbers_.times_behind;
+  pending_.folded.DropEvents(pending_.events.size());
+  pending_.events = {};  // Its memory, too.
+  const TimePoint now = steady_clock::now();
+  dropped_since_ = std::min({dropped_since_, OldestLocked(), now});
+  begin_by_ = now + kLongestRush;
+  wake_.NotifyOne();
+}
+
+TimePoint SqliteCatalog::OldestLocked() const {
+  return std::min(
+      {taken_since_, pending_.since, dropped_since_, reconciling_since_});
+}
+
+void SqliteCatalog::AfterPending(std::function<void()> done) {
+  {
+    MutexLock lock(mutex_);
+    if (OldestLocked() != TimePoint::max()) {
+      pending_.after.push_back(std::move(done));
+      urgent_ = true;
+      wake_.NotifyOne();
+      return;
+    }
+  }
+  done();
+}
+
+void SqliteCatalog::ClientConnected(uint64_t client, const std::string& name,
+                                    pid_t pid, uid_t uid) {
+  const int64_t now_ns = NowNs();
+  MutexLock lock(mutex_);
+  pending_.folded.AddClient(client, {name, pid, uid, now_ns, 0});
+  NotePendingLocked();
+}
+
+void SqliteCatalog::ClientDisconnected(uint64_t client) {
+  const int64_t now_ns = NowNs();
+  MutexLock lock(mutex_);
+  pending_.folded.RemoveClient(client, now_ns);
+  NotePendingLocked();
+}
+
+void SqliteCatalog::RecordUses(std::vector<ObjectInfo> infos) {
+  if (infos.empty()) return;
+  MutexLock lock(mutex_);
+  // Recency is approximate anyway.
+  const size_t room = limits_.pending_rows - pending_.use_count;
+  if (infos.size() > room) {
+    pending_.folded.DropUses(infos.size() - room);
+    infos.erase(infos.begin() + static_cast<ptrdiff_t>(room), infos.end());
+    infos.shrink_to_fit();
+  }
+  pending_.use_count += infos.size();
+  pending_.uses.push_back(std::move(infos));
+  NotePendingLocked();
+}
+
+nlohmann::json SqliteCatalog::StatusJson() const {
+  MutexLock lock(mutex_);
+  const TimePoint oldest = OldestLocked();
+  const TimePoint now = steady_clock::now();
+  const auto lag = oldest < now ? now - oldest : steady_clock::duration::zero();
+  CatalogBatch::Dropped dropped = numbers_.dropped;
+  dropped += pending_.folded.dropped();
+  return {{"path", path_},
+          {"version", version_},
+          {"pending", pending_.events.size() + pending_.folded.rows() +
+                          pending_.use_count + numbers_.batch_rows +
+                          numbers_.to_reconcile + (behind_ ? 1 : 0)},
+          {"limit", limits_.pending_rows},
+          {"reconciling", numbers_.to_reconcile},
+          {"written", numbers_.written},
+          {"commits", numbers_.commits},
+          {"failed", numbers_.failed},
+          {"last_error", numbers_.last_error},
+          {"lag_ms", std::chrono::duration_cast<milliseconds>(lag).count()},
+          {"wal_bytes", numbers_.wal_bytes},
+          {"degraded", failing_ || catching_up_ || without_history_},
+          {"behind", catching_up_},
+          {"times_behind", numbers_.times_behind},
+          {"dropped",
+           {{"events", dropped.events},
+            {"objects", dropped.objects},
+            {"clients", dropped.clients},
+            {"uses", dropped.uses}}}};
+}
+
+void SqliteCatalog::Run() {
+  SetUpThread("catalog", ThreadPriority::kLow);
+  while (WaitForWork()) {
+    (void)Flush(/*force=*/false);  // Noted, and tried again.
+    CheckpointIfLong();
+  }
+  FinalFlush();
+}
+
+bool SqliteCatalog::WaitForWork() {
+  const TimePoint next_look = steady_clock::now() + kBatchTime;
+  MutexLock lock(mutex_);
+  while (!stop_) {
+    const TimePoint now = steady_clock::now();
+    TimePoint due = TimePoint::max();
+    if (pending_.since != TimePoint::max()) due = pending_.since + kBatchTime;
+    if (behind_) due = std::min(due, next_look);
+    if (failing_) due = std::min(due, retry_at_);
+    if (reconciling_ && !failing_) return true;
+    if (urgent_ || pending_.events.size() >= kLargeBatch || due <= now) {
+      return true;
+    }
+    if (due == TimePoint::max()) {
+      wake_.Wait(mutex_);
+    } else {
+      wake_.WaitUntil(mutex_, due);
+    }
+  }
+  return false;
+}
+
+SqliteCatalog::Pending SqliteCatalog::Take() {
+  Pending taken(limits_);
+  MutexLock lock(mutex_);
+  std::swap(taken, pending_);
+  urgent_ = false;
+  taken_since_ = std::min(taken_since_, taken.since);
+  numbers_.batch_rows +=
+      taken.events.size() + taken.folded.rows() + taken.use_count;
+  without_history_ = taken.events.size() > limits_.pending_rows / 2;
+  return taken;
+}
+
+void SqliteCatalog::Fold(Pending pending) {
+  // Half as much to write.
+  const bool with_history = pending.events.size() <= limits_.pending_rows / 2;
+  for (; !pending.events.empty(); pending.events.pop_front()) {
+    batch_.AddEvent(std::move(pending.events.front()), with_history);
+  }
+  batch_.Merge(std::move(pending.folded));
+  for (const std::vector<ObjectInfo>& infos : pending.uses) {
+    batch_.AddUses(infos);
+  }
+  for (std::function<void()>& done : pending.after) {
+    after_.push_back(std::move(done));
+  }
+  if (!batch_.overflowed()) return;
+  MutexLock lock(mutex_);
+  if (!behind_) FallBehindLocked();
+}
+
+Status SqliteCatalog::Flush(bool force) {
+  Callbacks after;
+  Status status;
+  {
+    MutexLock lock(writer_mutex_);
+    Fold(Take());
+    status = WriteBatch(force);
+    after.swap(after_);
+  }
+  for (const std::function<void()>& done : after) done();
+  return status;
+}
+
+Status SqliteCatalog::WriteBatch(bool force) {
+  if (!force) {
+    MutexLock lock(mutex_);
+    numbers_.batch_rows = batch_.rows();
+    if (failing_ && steady_clock::now() < retry_at_) {
+      return Error{Code::kUnavailable, numbers_.last_error};
+    }
+  }
+  Status status = ReconcilePage();
+  if (status) status = writer_->Write(batch_);
+  if (status) {
+    const size_t rows = batch_.rows();
+    batch_.Clear();
+    NoteSuccess(rows);
+    // Having fallen behind must not cost memory for ever.
+    if (std::exchange(trim_memory_, false) || rows >= kHugeBatch) {
+      ::malloc_trim(0);
+    }
+  } else {
+    NoteFailure(status.error());
+  }
+  return status;
+}
+
+void SqliteCatalog::NoteSuccess(size_t rows) {
+  bool recovered = false;
+  {
+    MutexLock lock(mutex_);
+    recovered = std::exchange(failing_, false);
+    taken_since_ = TimePoint::max();
+    numbers_.batch_rows = 0;
+    numbers_.written += rows;
+    if (rows > 0) ++numbers_.commits;
+    numbers_.wal_bytes = writer_->wal_bytes();
+    numbers_.dropped = batch_.dropped();
+  }
+  if (recovered) spdlog::info("the catalog {} is written again", path_);
+}
+
+void SqliteCatalog::NoteFailure(const Error& error) {
+  bool began = false;
+  {
+    MutexLock lock(mutex_);
+    began = !std::exchange(failing_, true);
+    retry_at_ = steady_clock::now() + kRetryTime;
+    ++numbers_.failed;
+    numbers_.last_error = error.ToString();
+    numbers_.batch_rows = batch_.rows();
+    numbers_.dropped = batch_.dropped();
+  }
+  if (began) {
+    spdlog::error("the catalog cannot be written, trying again: {}",
+                  error.ToString());
+  }
+}
+
+void SqliteCatalog::CheckpointIfLong() {
+  MutexLock lock(writer_mutex_);
+  writer_->CheckpointIfLong();
+}
+
+void SqliteCatalog::FinalFlush() {
+  Status status;
+  for (int attempt = 0; attempt < kFinalAttempts; ++attempt) {
+    status = Flush(/*force=*/true);
+    if (status) return;
+    std::this_thread::sleep_for(milliseconds(50));
+  }
+  MutexLock lock(writer_mutex_);
+  spdlog::error("the catalog {} lacks the last {} rows: {}", path_,
+                batch_.rows(), status.error().ToString());
+}
+
+Status SqliteCatalog::Reconcile(const std::vector<ObjectInfo>& live) {
+  DropReconcile();
+  if (Status status = Flush(/*force=*/true); !status) return status;
+  FixedObjects fixed(live);
+  MutexLock lock(writer_mutex_);
+  BeginReconcile(&fixed, CatalogReconcile::Reason::kRestart);
+  Status status;
+  while (status && reconcile_) status = ReconcilePage();
+  StopReconcile();
+  return status;
+}
+
+bool SqliteCatalog::WantsReconcile() {
+  MutexLock lock(mutex_);
+  if (!behind_) return false;
+  const bool rush =
+      std::exchange(rush_, 0) > limits_.pending_rows / kRushDivisor;
+  return !rush || steady_clock::now() >= begin_by_;
+}
+
+void SqliteCatalog::BeginReconcile(LiveObjects* live,
+                                   CatalogReconcile::Reason reason) {
+  reconcile_.emplace(live, reason);  // Asks the store: `mutex_` is not held.
+  batch_.ForgetObjects();
+  MutexLock lock(mutex_);
+  behind_ = false;
+  reconciling_ = true;
+  reconciling_since_ =
+      std::min({reconciling_since_, dropped_since_, steady_clock::now()});
+  dropped_since_ = TimePoint::max();
+  numbers_.to_reconcile = std::max<size_t>(1, reconcile_->left());
+}
+
+CatalogReconcile::Context SqliteCatalog::MakeContext() {
+  return {.fold = [this]() REQUIRES(writer_mutex_) -> const CatalogBatch& {
+            Fold(Take());
+            return batch_;
+          },
+          .take_sequence =
+              [this](size_t count) {
+                MutexLock lock(mutex_);
+                const int64_t first = next_sequence_;
+                next_sequence_ += static_cast<int64_t>(count);
+                return first;
+              }};
+}
+
+Status SqliteCatalog::ReconcilePage() {
+  if (!reconcile_) {
+    if (live_ == nullptr || !WantsReconcile()) return Status();
+    BeginReconcile(live_.get(), CatalogReconcile::Reason::kBehind);
+  }
+  Status status = reconcile_->Step(writer_.get(), MakeContext());
+  if (status) NoteReconciled();
+  return status;
+}
+
+void SqliteCatalog::NoteReconciled() {
+  if (reconcile_->done()) {
+    StopReconcile();
+    MutexLock lock(mutex_);
+    reconciling_since_ = TimePoint::max();
+    catching_up_ = behind_;
+    trim_memory_ = !behind_;
+  } else {
+    MutexLock lock(mutex_);
+    numbers_.to_reconcile = std::max<size_t>(1, reconcile_->left());
+  }
+}
+
+void SqliteCatalog::StopReconcile() {
+  reconcile_.reset();
+  MutexLock lock(mutex_);
+  reconciling_ = false;
+  numbers_.to_reconcile = 0;
+}
+
+void SqliteCatalog::ReconcileLater(std::unique_ptr<LiveObjects> live) {
+  MutexLock lock(writer_mutex_);
+  live_ = std::move(live);
+  BeginReconcile(live_.get(), CatalogReconcile::Reason::kRestart);
+  wake_.NotifyOne();
+}
+
+void SqliteCatalog::DropReconcile() {
+  MutexLock lock(writer_mutex_);
+  StopReconcile();
+  live_.reset();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Catalog>> Catalog::Open(const std::string& state_dir,
+                                               const CatalogLimits& limits) {
+  auto writer = CatalogWriter::Open(state_dir, limits);
+  if (!writer) return writer.error();
+  const auto next_sequence = (*writer)->ReadNextSequence();
+  if (!next_sequence) return next_sequence.error();
+  return std::unique_ptr<Catalog>(std::make_unique<SqliteCatalog>(
+      *std::move(writer), limits, *next_sequence));
+}
+
+}  // namespace vitrine::store

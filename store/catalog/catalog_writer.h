@@ -1,0 +1,129 @@
+// The catalog's database: opens, migrates, writes and trims it.
+//
+// Invariants:
+//  (1) Every write is one transaction: readers see all of a batch or nothing.
+//  (2) Whoever may enter the state directory may read the database, while the
+//      store runs, after a clean stop, and after a crash.
+#ifndef VITRINE_STORE_CATALOG_CATALOG_WRITER_H_
+#define VITRINE_STORE_CATALOG_CATALOG_WRITER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "store/base/live_objects.h"
+#include "store/catalog/catalog_batch.h"
+#include "store/catalog/catalog_checkpointer.h"
+#include "store/catalog/sqlite.h"
+
+namespace vitrine::store {
+
+// Owns the connection.  One thread at a time.
+class CatalogWriter {
+ public:
+  // As Catalog::Open.
+  static Result<std::unique_ptr<CatalogWriter>> Open(
+      const std::string& state_dir, const CatalogLimits& limits);
+  CatalogWriter(const CatalogWriter&) = delete;
+  CatalogWriter& operator=(const CatalogWriter&) = delete;
+  // Moves the write-ahead log into the database.
+  ~CatalogWriter();
+
+  // Writes all of `batch`, or nothing.
+  Status Write(const CatalogBatch& batch);
+
+  // --- parts of reconciling (catalog_writer_reconcile.cc) ---
+  // Nobody who connected before is connected any more.
+  Status EndAllClients();
+  // Writes those of `live` of which the database says something else.
+  Status WriteLive(std::span<const ObjectInfo> live);
+  // The next `most` that live by the database, from number `from` on.
+  Result<std::vector<KnownObject>> ReadLiving(uint64_t from, size_t most);
+  // They went at some time: because the store ended, which are events, numbered
+  // from what `take_sequence` says, told how many; or, where that is null,
+  // while nobody wrote it down.
+  using TakeSequence = std::function<int64_t(size_t count)>;
+  Status WriteLost(std::span<const KnownObject> lost,
+                   const TakeSequence& take_sequence);
+
+  // Sees to it that a long write-ahead log is moved into the database.
+  void CheckpointIfLong();
+
+  // The sequence number that comes after all that the database has.
+  Result<int64_t> ReadNextSequence();
+  const std::string& path() const { return path_; }
+  // Of the schema.
+  int version() const { return version_; }
+  uint64_t wal_bytes() const { return wal_bytes_; }
+
+ private:
+  CatalogWriter(std::string path, const CatalogLimits& limits)
+      : path_(std::move(path)), limits_(limits) {}
+
+  Status Connect();
+  Status PrepareStatements();
+  // Not OK: writing now would do harm.
+  Status CheckWritable();
+  // True if the whole log is in the database.
+  bool Checkpoint(int mode);
+  static int OnCommit(void* self, sqlite3* database, const char* name,
+                      int log_pages);
+
+  // SQLite's integers have a sign.
+  static int64_t ToSql(uint64_t value);
+  // As long as the strings of `row` live.
+  static void BindObject(const CatalogBatch::ObjectRow& row,
+                         Statement* statement);
+  Status WriteObjects(const CatalogBatch& batch);
+  Status WriteObject(const CatalogBatch::ObjectRow& row);
+  Status WriteEvents(const CatalogBatch& batch);
+  Status WriteUses(const CatalogBatch& batch);
+  Status WriteClients(const CatalogBatch& batch);
+
+  // Runs `write` in a transaction.
+  Status Transact(const std::function<Status()>& write);
+  // Of `info`, which lives.
+  Result<bool> Agrees(const ObjectInfo& info);
+  Status MarkLost(std::span<const KnownObject> lost, int64_t sequence);
+
+  // History of one kind: counted by `count_sql`, its oldest rows deleted by
+  // `trim`.  `rows` is at least what there is.
+  struct History {
+    const char* count_sql = nullptr;
+    Statement trim;
+    int64_t rows = 0;
+  };
+  // Forgets the oldest rows once there are clearly too many.
+  Status Trim(History* history);
+  Status TrimAll();
+  // After a rollback nobody knows: lets the next Trim count.
+  void ForgetCounts();
+
+  const std::string path_;
+  const CatalogLimits limits_;
+  int version_ = 0;
+  uint64_t page_bytes_ = 0;
+  uint64_t wal_bytes_ = 0;
+  uint64_t checkpointed_wal_bytes_ = 0;  // Its length at the last checkpoint.
+
+  Database database_;
+  std::unique_ptr<CatalogCheckpointer> checkpointer_;
+  // After `database_`, so that they go first.
+  Statement put_object_;
+  Statement put_event_;
+  Statement put_uses_;
+  Statement put_client_;
+  Statement end_client_;
+  Statement select_object_;
+  Statement select_living_;
+  History gone_objects_;
+  History events_;
+  History left_clients_;
+};
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_CATALOG_CATALOG_WRITER_H_

@@ -1,0 +1,109 @@
+#include "store/host/mount_table.h"
+
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <cerrno>
+#include <fstream>
+#include <functional>
+#include <sstream>
+
+namespace vitrine::store {
+namespace {
+
+bool IsOctal(char c) { return c >= '0' && c <= '7'; }
+
+// mountinfo writes blanks and backslashes as \ and three octal digits.
+std::string Unescape(const std::string& text) {
+  std::string plain;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 3 < text.size() && IsOctal(text[i + 1]) &&
+        IsOctal(text[i + 2]) && IsOctal(text[i + 3])) {
+      plain.push_back(static_cast<char>((text[i + 1] - '0') * 64 +
+                                        (text[i + 2] - '0') * 8 +
+                                        (text[i + 3] - '0')));
+      i += 3;
+    } else {
+      plain.push_back(text[i]);
+    }
+  }
+  return plain;
+}
+
+// "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=x":
+// between the options and the dash stand any number of optional fields.
+std::optional<MountEntry> ParseLine(const std::string& line) {
+  std::istringstream words(line);
+  std::string id;
+  std::string parent;
+  std::string root;
+  MountEntry entry;
+  if (!(words >> id >> parent >> entry.device >> root >> entry.mount_point >>
+        entry.options)) {
+    return std::nullopt;
+  }
+  std::string word;
+  while (words >> word && word != "-") continue;
+  if (!(words >> entry.type >> entry.source >> entry.super_options)) {
+    return std::nullopt;
+  }
+  entry.mount_point = Unescape(entry.mount_point);
+  entry.source = Unescape(entry.source);
+  return entry;
+}
+
+Result<std::optional<MountEntry>> FindLast(
+    const std::function<bool(const MountEntry&)>& matches) {
+  std::ifstream file("/proc/self/mountinfo");
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf())) {
+    return ErrnoError("read /proc/self/mountinfo", errno);
+  }
+  std::optional<MountEntry> found;
+  for (MountEntry& entry : ParseMountInfo(text.str())) {
+    if (matches(entry)) found = std::move(entry);
+  }
+  return found;
+}
+
+}  // namespace
+
+std::optional<std::string> MountEntry::SuperOption(
+    const std::string& name) const {
+  std::istringstream words(super_options);
+  for (std::string word; std::getline(words, word, ',');) {
+    if (word == name) return "";
+    if (word.starts_with(name + "=")) return word.substr(name.size() + 1);
+  }
+  return std::nullopt;
+}
+
+std::vector<MountEntry> ParseMountInfo(const std::string& text) {
+  std::vector<MountEntry> entries;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (std::optional<MountEntry> entry = ParseLine(line)) {
+      entries.push_back(*std::move(entry));
+    }
+  }
+  return entries;
+}
+
+Result<std::optional<MountEntry>> FindMount(const std::string& mount_point) {
+  return FindLast([&](const MountEntry& entry) {
+    return entry.mount_point == mount_point;
+  });
+}
+
+Result<std::optional<MountEntry>> FindMountOf(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    return ErrnoError("stat " + path, errno);
+  }
+  const std::string device = std::to_string(major(status.st_dev)) + ":" +
+                             std::to_string(minor(status.st_dev));
+  return FindLast(
+      [&](const MountEntry& entry) { return entry.device == device; });
+}
+
+}  // namespace vitrine::store

@@ -1,0 +1,163 @@
+#include "store/index/client_registry.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "store/index/sealed_memfd.h"
+
+namespace vitrine::store {
+namespace {
+
+constexpr size_t kPageBytes = (sizeof(ClientPage) + 4095) / 4096 * 4096;
+
+ClientPage& PageIn(const Mapping& mapping) {
+  return *reinterpret_cast<ClientPage*>(mapping.data());
+}
+
+// Calls `visit` with every pin that `page` says.
+template <typename Visitor>
+void VisitPins(const ClientPage& page, const Visitor& visit) {
+  for (const PageStripe& stripe : page.stripes) {
+    const size_t count = std::min<size_t>(
+        stripe.pins_high_water.load(std::memory_order_seq_cst), kPinsPerStripe);
+    for (size_t place = 0; place < count; ++place) {
+      // Sequentially consistent: see the evictor in index_layout.h.
+      const uint64_t pin = stripe.pins[place].load(std::memory_order_seq_cst);
+      if (pin != 0) visit(pin);
+    }
+  }
+}
+
+// Appends the touches of `stripe` after the first `seen`.  The counter may
+// have wrapped, or lie: more than the ring holds is never taken.
+void DrainStripe(const PageStripe& stripe, uint32_t* seen,
+                 std::vector<uint32_t>* slots) {
+  const uint32_t count = stripe.touch_count.load(std::memory_order_acquire);
+  const uint32_t fresh =
+      std::min<uint32_t>(count - *seen, uint32_t{kTouchesPerStripe});
+  for (uint32_t touch = count - fresh; touch != count; ++touch) {
+    slots->push_back(stripe.touches[touch % kTouchesPerStripe].load(
+        std::memory_order_relaxed));
+  }
+  *seen = count;
+}
+
+// Clients choose their names; JSON takes valid UTF-8 only.
+nlohmann::json CleanName(const std::string& name) {
+  using Json = nlohmann::json;
+  const std::string clean =
+      Json(name).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return Json::parse(clean, nullptr, /*allow_exceptions=*/false);
+}
+
+}  // namespace
+
+Result<ClientRegistry::Added> ClientRegistry::Add(Client client) {
+  Result<UniqueFd> page = MakeSealedMemfd("vitrine-client-page", kPageBytes);
+  if (!page) return page.error();
+  Result<Mapping> mapping =
+      Mapping::Map(page->get(), kPageBytes, PROT_READ | PROT_WRITE);
+  if (!mapping) return mapping.error();
+  MutexLock lock(mutex_);
+  const uint64_t number = ++last_client_;
+  clients_.emplace(number, Entry{std::move(client), std::move(*mapping), {}});
+  return Added{number, std::move(*page)};
+}
+
+void ClientRegistry::Remove(uint64_t client) {
+  decltype(clients_)::node_type gone;  // Destroyed with no lock held.
+  MutexLock lock(mutex_);
+  gone = clients_.extract(client);
+}
+
+std::unordered_set<uint64_t> ClientRegistry::CollectPins() const {
+  std::unordered_set<uint64_t> pins;
+  MutexLock lock(mutex_);
+  for (const auto& [number, entry] : clients_) {
+    VisitPins(PageIn(entry.page), [&pins](uint64_t pin) { pins.insert(pin); });
+  }
+  return pins;
+}
+
+std::unordered_set<uint64_t> ClientRegistry::FindPins(
+    const std::unordered_set<uint64_t>& wanted) const {
+  std::unordered_set<uint64_t> pins;
+  MutexLock lock(mutex_);
+  for (const auto& [number, entry] : clients_) {
+    VisitPins(PageIn(entry.page), [&](uint64_t pin) {
+      if (wanted.contains(pin)) pins.insert(pin);
+    });
+  }
+  return pins;
+}
+
+void ClientRegistry::DrainTouches(
+    const std::function<void(uint32_t slot)>& touch) {
+  std::vector<uint32_t> slots;
+  {
+    MutexLock lock(mutex_);
+    for (auto& [number, entry] : clients_) {
+      const ClientPage& page = PageIn(entry.page);
+      for (size_t stripe = 0; stripe < kPageStripes; ++stripe) {
+        DrainStripe(page.stripes[stripe], &entry.touches_seen[stripe], &slots);
+      }
+    }
+  }
+  for (const uint32_t slot : slots) touch(slot);
+}
+
+size_t ClientRegistry::Recall(const std::vector<uint64_t>& segments) const {
+  size_t asked = 0;
+  MutexLock lock(mutex_);
+  for (const auto& [number, entry] : clients_) {
+    const uint32_t kept =
+        PageIn(entry.page).kept_mappings.load(std::memory_order_relaxed);
+    if (kept == 0 || !entry.client.recall) continue;
+    entry.client.recall(segments);
+    ++asked;
+  }
+  return asked;
+}
+
+uint64_t ClientRegistry::AwaitedBuckets() const {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  uint64_t awaited = 0;
+  MutexLock lock(mutex_);
+  for (const auto& [number, entry] : clients_) {
+    awaited |=
+        PageIn(entry.page).awaited_buckets.load(std::memory_order_seq_cst);
+  }
+  return awaited;
+}
+
+uint64_t ClientRegistry::CountWaiters() const {
+  uint64_t waiters = 0;
+  MutexLock lock(mutex_);
+  for (const auto& [number, entry] : clients_) {
+    waiters += PageIn(entry.page).waiters.load(std::memory_order_relaxed);
+  }
+  return waiters;
+}
+
+nlohmann::json ClientRegistry::StatusJson() const {
+  nlohmann::json clients = nlohmann::json::array();
+  MutexLock lock(mutex_);
+  for (const auto& [number, entry] : clients_) {
+    const ClientPage& page = PageIn(entry.page);
+    size_t pins = 0;
+    VisitPins(page, [&pins](uint64_t) { ++pins; });
+    clients.push_back(
+        {{"name", CleanName(entry.client.name)},
+         {"pid", entry.client.pid},
+         {"uid", entry.client.uid},
+         {"pins", pins},
+         {"kept_mappings", page.kept_mappings.load(std::memory_order_relaxed)},
+         {"waits", page.waiters.load(std::memory_order_relaxed)}});
+  }
+  return clients;
+}
+
+}  // namespace vitrine::store

@@ -1,0 +1,85 @@
+// The clients that are connected, and what their pages say.
+#ifndef VITRINE_STORE_INDEX_CLIENT_REGISTRY_H_
+#define VITRINE_STORE_INDEX_CLIENT_REGISTRY_H_
+
+#include <sys/types.h>
+#include <vitrine/result.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "schema/base/mapping.h"
+#include "schema/base/mutex.h"
+#include "schema/base/unique_fd.h"
+#include "schema/client_page.h"
+
+namespace vitrine::store {
+
+// Owns the store's side of every client's page.  Thread-safe.
+class ClientRegistry {
+ public:
+  struct Client {
+    std::string name;
+    pid_t pid;
+    uid_t uid;
+    // Asks the client to unmap these segments; must not wait.
+    std::function<void(const std::vector<uint64_t>&)> recall;
+  };
+
+  // Makes a page for a new client.  `page` is a writable description to be
+  // given to it.
+  struct Added {
+    uint64_t client;
+    UniqueFd page;
+  };
+  Result<Added> Add(Client client) EXCLUDES(mutex_);
+  // Its pins are gone after this.
+  void Remove(uint64_t client) EXCLUDES(mutex_);
+
+  // Every pin of every client, as MakePin made it.  The caller has marked what
+  // it wants to evict before and fenced (index_layout.h).
+  std::unordered_set<uint64_t> CollectPins() const EXCLUDES(mutex_);
+  // Those of `wanted` that somebody has pinned.  However much clients write to
+  // their pages, this takes no memory and little time.
+  std::unordered_set<uint64_t> FindPins(
+      const std::unordered_set<uint64_t>& wanted) const EXCLUDES(mutex_);
+  // Calls `touch` with the slot number of every touch since the last call that
+  // the rings still have.  Slot numbers are as the client wrote them.
+  void DrainTouches(const std::function<void(uint32_t slot)>& touch)
+      EXCLUDES(mutex_);
+  // Asks every client that keeps mappings to unmap `segments`; says how many
+  // were asked.
+  size_t Recall(const std::vector<uint64_t>& segments) const EXCLUDES(mutex_);
+
+  // The AwaitedBits of all clients.  The caller has published before: this
+  // begins with the publisher's fence (index_layout.h).  Takes no system call,
+  // and of each client one cache line.
+  uint64_t AwaitedBuckets() const EXCLUDES(mutex_);
+  // Threads that wait on the index, as the clients say.
+  uint64_t CountWaiters() const EXCLUDES(mutex_);
+
+  // Who is connected: an array of {name, pid, uid, pins, kept_mappings,
+  // waits}.
+  nlohmann::json StatusJson() const EXCLUDES(mutex_);
+
+ private:
+  struct Entry {
+    Client client;
+    Mapping page;
+    std::array<uint32_t, kPageStripes> touches_seen{};
+  };
+
+  mutable Mutex mutex_;
+  uint64_t last_client_ GUARDED_BY(mutex_) = 0;
+  std::map<uint64_t, Entry> clients_ GUARDED_BY(mutex_);
+};
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_INDEX_CLIENT_REGISTRY_H_

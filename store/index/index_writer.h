@@ -1,0 +1,83 @@
+// The store's side of the index (schema/index_layout.h).
+#ifndef VITRINE_STORE_INDEX_INDEX_WRITER_H_
+#define VITRINE_STORE_INDEX_INDEX_WRITER_H_
+
+#include <vitrine/result.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "schema/base/mapping.h"
+#include "schema/base/unique_fd.h"
+#include "schema/index_layout.h"
+
+namespace vitrine::store {
+
+// Writes one index file.  Not thread-safe: the object table's lock guards it.
+class IndexWriter {
+ public:
+  // Makes a new, empty index file at `path` (mode 0644), replacing any that is
+  // there; the seed is random.  Memory is taken as slots come into use.
+  static Result<IndexWriter> Create(const std::string& path);
+
+  struct Entry {
+    uint64_t segment;
+    uint64_t offset;
+    uint64_t size_bytes;
+    uint32_t flags;
+  };
+  // Makes `id` visible.  Returns its slot.  kAlreadyExists: its key is taken.
+  // kOutOfMemory: no slot, or no memory for one.
+  Result<uint32_t> Publish(std::string_view id, const Entry& entry);
+  // The slot that has the key of `id`; kNoSlot: none.
+  uint32_t Find(std::string_view id) const;
+  // Marks a published slot as being evicted, and takes the mark back.
+  void MarkEvicting(uint32_t slot);
+  void Unmark(uint32_t slot);
+  // Tells where the bytes of a slot that is being evicted are instead; that
+  // takes the mark back.
+  void Move(uint32_t slot, uint64_t segment, uint64_t offset);
+  // Takes the slot out of its chain and frees it.
+  void Remove(uint32_t slot);
+
+  // The futex of those who wait for the object in this slot; null if `awaited`
+  // (ClientRegistry::AwaitedBuckets) says that nobody does.
+  const std::atomic<uint32_t>* AwaitedFutex(uint32_t slot,
+                                            uint64_t awaited) const;
+
+  // What a client that pins this slot writes (MakePin).
+  uint64_t PinOf(uint32_t slot) const;
+  bool IsPublished(uint32_t slot) const;
+  // Bytes of memory that the file takes.
+  uint64_t allocated_bytes() const;
+  // A new read-only description, to be given to clients.
+  Result<UniqueFd> OpenReadOnly() const;
+
+ private:
+  IndexWriter(std::string path, UniqueFd fd, Mapping mapping);
+
+  // Maps the file and makes it an empty index.
+  static Result<Mapping> SetUp(int fd);
+  static void Fill(IndexSlot* slot, const IndexKey& key, const Entry& entry);
+
+  IndexBucket& BucketAt(uint32_t number) const;
+  IndexBucket& BucketOf(const IndexKey& key) const;
+  IndexSlot& SlotAt(uint32_t slot) const;
+  uint32_t FindInChain(const IndexBucket& bucket, const IndexKey& key) const;
+  // A free slot that has memory.
+  Result<uint32_t> TakeSlot();
+  void SetState(uint32_t slot, SlotState state);
+
+  std::string path_;
+  UniqueFd fd_;
+  Mapping mapping_;
+  uint64_t seed_;
+  uint32_t used_slots_ = 0;           // Slots from here on were never used.
+  std::vector<uint32_t> free_slots_;  // Used before, in no chain now.
+};
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_INDEX_INDEX_WRITER_H_

@@ -1,0 +1,263 @@
+#include "store/journal/journal.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
+#include "schema/base/mapping.h"
+
+namespace vitrine::store {
+namespace {
+
+constexpr std::string_view kHead("VITJRNL\x02", 8);
+constexpr uint64_t kReserveStepBytes = 64 * 1024;
+constexpr uint64_t kSmallJournalBytes = 256 * 1024;
+constexpr size_t kBatchBytes = 1024 * 1024;
+
+// A reader of the journal has this many at once in memory.
+constexpr size_t kMostInRecord = 256;
+
+uint64_t RecordBytesOf(const ObjectInfo& info, const Metadata& metadata) {
+  return SealedRecordBytes(info.id.text(), metadata, info.in_slab());
+}
+
+Status AddSealed(const ObjectInfo& info, const Metadata& metadata,
+                 std::string* records) {
+  Result<std::string> record = EncodeSealed(info, metadata);
+  if (!record) return record.error();
+  *records += *record;
+  return Status();
+}
+
+// Those that come one after the other and can share records do.
+Status AddSealedInSlabs(std::span<const ObjectInfo> infos,
+                        std::string* records) {
+  for (size_t first = 0, end = 0; first < infos.size(); first = end) {
+    while (end < infos.size() && end - first < kMostInRecord &&
+           ShareRecord(infos[first], infos[end])) {
+      ++end;
+    }
+    Result<std::string> record =
+        EncodeSealedInSlab(infos.subspan(first, end - first));
+    if (!record) return record.error();
+    *records += *record;
+  }
+  return Status();
+}
+
+Result<UniqueFd> OpenFile(const std::string& path, int flags) {
+  UniqueFd fd(::open(path.c_str(),
+                     O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600));
+  if (!fd.valid()) return ErrnoError("open " + path, errno);
+  return fd;
+}
+
+}  // namespace
+
+Result<Journal> Journal::Open(const std::string& path,
+                              std::vector<JournaledObject>* objects) {
+  // What is left of a rewrite that did not come to its rename.
+  const std::string leftover = path + ".new";
+  if (::unlink(leftover.c_str()) != 0 && errno != ENOENT) {
+    return ErrnoError("unlink " + leftover, errno);
+  }
+  Result<UniqueFd> fd = OpenFile(path, 0);
+  if (!fd) return fd.error();
+  Journal journal(path, std::move(*fd));
+  objects->clear();
+  Status status = journal.Replay(objects);
+  if (!status) {
+    return Error{status.error().code, path + ": " + status.error().message};
+  }
+  return journal;
+}
+
+Status Journal::Begin() {
+  size_bytes_ = 0;
+  Status status = CutTail();
+  if (!status) return status;
+  return Append(kHead, 0);
+}
+
+Status Journal::Replay(std::vector<JournaledObject>* objects) {
+  struct stat info;
+  if (::fstat(fd_.get(), &info) != 0) return ErrnoError("fstat journal", errno);
+  const auto file_bytes = static_cast<size_t>(info.st_size);
+  Result<Mapping> mapping = Mapping::Map(fd_.get(), file_bytes, PROT_READ);
+  if (!mapping) return mapping.error();
+  const std::string_view bytes(reinterpret_cast<char*>(mapping->data()),
+                               mapping->size_bytes());
+  if (bytes.size() < kHead.size() && kHead.substr(0, bytes.size()) == bytes) {
+    return Begin();  // A new file, or killed while it was begun.
+  }
+  if (bytes.substr(0, kHead.size()) != kHead) {
+    return Error{Code::kCorruption, "not a journal of this version"};
+  }
+  JournalReplay replay;
+  Status status = ReplayRecords(bytes, &replay);
+  if (!status) return status;
+  *objects = std::move(replay).Finish();
+  live_ = objects->size();
+  for (const JournaledObject& object : *objects) {
+    live_bytes_ += RecordBytesOf(object.info, object.metadata);
+  }
+  if (size_bytes_ == bytes.size()) return Status();
+  return CutTail();
+}
+
+Status Journal::ReplayRecords(std::string_view bytes, JournalReplay* replay) {
+  size_bytes_ = kHead.size();
+  while (size_bytes_ < bytes.size()) {
+    Result<FramedPayload> framed = UnframeRecord(bytes.substr(size_bytes_));
+    if (!framed) return framed.error();
+    if (framed->record_bytes == 0) return Status();
+    Result<JournalRecord> record = DecodeRecord(framed->payload);
+    if (!record) return record.error();
+    replay->Apply(std::move(*record));
+    size_bytes_ += framed->record_bytes;
+  }
+  return Status();
+}
+
+Status Journal::RecordSealed(const ObjectInfo& info, const Metadata& metadata) {
+  Result<std::string> record = EncodeSealed(info, metadata);
+  if (!record) return record.error();
+  Status status = Append(*record, live_ + 1);
+  if (!status) return status;
+  ++live_;
+  live_bytes_ += RecordBytesOf(info, metadata);
+  return Status();
+}
+
+Status Journal::RecordSealedInSlabs(std::span<const ObjectInfo> infos) {
+  std::string records;
+  Status status = AddSealedInSlabs(infos, &records);
+  if (!status) return status;
+  status = Append(records, live_ + infos.size());
+  if (!status) return status;
+  live_ += infos.size();
+  for (const ObjectInfo& info : infos) live_bytes_ += RecordBytesOf(info, {});
+  return Status();
+}
+
+// The newest record of an object is the one that counts.
+Status Journal::RecordMoved(std::span<const ObjectInfo> infos) {
+  std::string records;
+  Status status = AddSealedInSlabs(infos, &records);
+  return status ? Append(records, live_) : status;
+}
+
+Status Journal::RecordRemoved(std::span<const uint64_t> numbers,
+                              uint64_t bytes) {
+  const uint64_t live = live_ - std::min<uint64_t>(live_, numbers.size());
+  Status status = Append(EncodeRemoval(numbers), live);
+  if (!status) return status;
+  live_ = live;
+  live_bytes_ -= std::min(live_bytes_, bytes);
+  return Status();
+}
+
+Status Journal::RecordHold(uint64_t number, bool hold) {
+  return Append(EncodeHold(JournaledHold{number, hold}), live_);
+}
+
+bool Journal::WantsRewrite() const {
+  return size_bytes_ >= std::max(kSmallJournalBytes, rewrite_from_bytes_) &&
+         kHead.size() + live_bytes_ <= size_bytes_ / 2;
+}
+
+Status Journal::Rewrite(const std::function<void(const Visitor&)>& for_each) {
+  // Should it fail, it will fail for some time.
+  rewrite_from_bytes_ = size_bytes_ + size_bytes_ / 4;
+  const std::string new_path = path_ + ".new";
+  Result<UniqueFd> fd = OpenFile(new_path, O_TRUNC);
+  if (!fd) return fd.error();
+  Journal fresh(path_, std::move(*fd));
+  Status status = fresh.AppendObjects(for_each);
+  if (status && ::rename(new_path.c_str(), path_.c_str()) != 0) {
+    status = ErrnoError("rename " + new_path, errno);
+  }
+  if (!status) {
+    ::unlink(new_path.c_str());
+    return status;
+  }
+  // As small as it gets: what it takes may differ from what was reckoned.
+  fresh.rewrite_from_bytes_ = fresh.size_bytes_ + fresh.size_bytes_ / 2;
+  *this = std::move(fresh);
+  return Status();
+}
+
+Status Journal::AppendObjects(
+    const std::function<void(const Visitor&)>& for_each) {
+  Status status = Begin();
+  if (!status) return status;
+  std::string batch;
+  std::vector<ObjectInfo> small;
+  for_each([&](const ObjectInfo& info, const Metadata& metadata) {
+    if (!status) return;
+    ++live_;
+    live_bytes_ += RecordBytesOf(info, metadata);
+    if (!info.in_slab()) {
+      status = AddSealed(info, metadata, &batch);
+    } else if (small.push_back(info); small.size() == kMostInRecord) {
+      status = AddSealedInSlabs(small, &batch);
+      small.clear();
+    }
+    if (!status || batch.size() < kBatchBytes) return;
+    status = Append(batch, live_);
+    batch.clear();
+  });
+  if (status) status = AddSealedInSlabs(small, &batch);
+  if (!status) return status;
+  return Append(batch, live_);
+}
+
+Status Journal::Append(std::string_view records, uint64_t live) {
+  if (tail_is_torn_) {
+    Status status = CutTail();
+    if (!status) return status;
+  }
+  const uint64_t end = size_bytes_ + records.size();
+  // Eviction must not need memory to give some back: take it beforehand.
+  Status status = Reserve(end + live * RemovalRecordBytes(1));
+  if (!status) return status;
+  ssize_t put;
+  do {
+    put = ::pwrite(fd_.get(), records.data(), records.size(),
+                   static_cast<off_t>(size_bytes_));
+  } while (put < 0 && errno == EINTR);
+  if (put == static_cast<ssize_t>(records.size())) {
+    size_bytes_ = end;
+    return Status();
+  }
+  const Error error = ErrnoError("write journal", put < 0 ? errno : ENOSPC);
+  tail_is_torn_ = true;
+  status = CutTail();  // If it fails, the next append tries again.
+  return error;
+}
+
+Status Journal::Reserve(uint64_t end_bytes) {
+  if (end_bytes <= reserved_bytes_) return Status();
+  const uint64_t begin = std::max(reserved_bytes_, size_bytes_);
+  const uint64_t end = (end_bytes / kReserveStepBytes + 1) * kReserveStepBytes;
+  while (::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(begin),
+                     static_cast<off_t>(end - begin)) != 0) {
+    if (errno != EINTR) return ErrnoError("reserve journal", errno);
+  }
+  reserved_bytes_ = end;
+  return Status();
+}
+
+Status Journal::CutTail() {
+  while (::ftruncate(fd_.get(), static_cast<off_t>(size_bytes_)) != 0) {
+    if (errno != EINTR) return ErrnoError("ftruncate journal", errno);
+  }
+  tail_is_torn_ = false;
+  reserved_bytes_ = 0;  // What was reserved behind it went, too.
+  return Status();
+}
+
+}  // namespace vitrine::store

@@ -1,0 +1,294 @@
+#include "store/journal/journal_record.h"
+
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "journal_generated.h"
+#include "store/journal/packing.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace vitrine::store {
+namespace {
+
+using flatbuffers::FlatBufferBuilder;
+using flatbuffers::Offset;
+
+enum class Kind : uint8_t { kSealed = 1, kInSlab = 2, kRemoved = 3, kHold = 4 };
+constexpr uint64_t kHeldFlag = 1;
+constexpr uint64_t kUsedFlag = 2;
+
+constexpr size_t kFrameBytes = 2 * sizeof(uint32_t);
+// Far above what an id and the most metadata can need.
+constexpr uint32_t kMaxPayloadBytes = 4 * 1024 * 1024;
+
+Error Nonsense(const std::string& what) {
+  return Error{Code::kCorruption, "journal: " + what};
+}
+
+uint32_t ChecksumOf(std::string_view payload) {
+  return static_cast<uint32_t>(XXH3_64bits(payload.data(), payload.size()));
+}
+
+// Room for the frame, and the payload's first byte.
+std::string BeginRecord(Kind kind) {
+  std::string record(kFrameBytes, '\0');
+  record.push_back(static_cast<char>(kind));
+  return record;
+}
+
+std::string EndRecord(std::string record) {
+  const std::string_view payload = std::string_view(record).substr(kFrameBytes);
+  const auto length = static_cast<uint32_t>(payload.size());
+  const uint32_t checksum = ChecksumOf(payload);
+  std::memcpy(record.data(), &length, sizeof(length));
+  std::memcpy(record.data() + sizeof(length), &checksum, sizeof(checksum));
+  return record;
+}
+
+Result<std::string> EndLongRecord(std::string record) {
+  if (record.size() <= kFrameBytes + kMaxPayloadBytes) {
+    return EndRecord(std::move(record));
+  }
+  return Error{Code::kInvalidArgument, "too much metadata to be journaled"};
+}
+
+void AppendFixed(uint64_t number, std::string* bytes) {
+  bytes->append(reinterpret_cast<const char*>(&number), sizeof(number));
+}
+
+Offset<flatbuffers::Vector<Offset<journal::MetadataEntry>>> AddMetadata(
+    FlatBufferBuilder* builder, const Metadata& metadata) {
+  std::vector<Offset<journal::MetadataEntry>> entries;
+  entries.reserve(metadata.size());
+  for (const auto& [name, value] : metadata) {
+    const auto* bytes = reinterpret_cast<const uint8_t*>(value.data());
+    const auto name_offset = builder->CreateString(name);
+    const auto value_offset = builder->CreateVector(bytes, value.size());
+    entries.push_back(
+        journal::CreateMetadataEntry(*builder, name_offset, value_offset));
+  }
+  return builder->CreateVector(entries);
+}
+
+Result<Metadata> ReadMetadata(const journal::Sealed& sealed) {
+  Metadata metadata;
+  if (sealed.metadata() == nullptr) return metadata;
+  for (const journal::MetadataEntry* entry : *sealed.metadata()) {
+    std::string& value = metadata[entry->name()->str()];
+    if (entry->value() == nullptr) continue;
+    value.assign(reinterpret_cast<const char*>(entry->value()->data()),
+                 entry->value()->size());
+  }
+  Status status = CheckMetadata(metadata);
+  if (!status) return status.error();
+  return metadata;
+}
+
+Result<JournalRecord> ReadSealed(const journal::Sealed& sealed) {
+  Result<ObjectId> id = ObjectId::FromText(sealed.id()->string_view());
+  if (!id) return Nonsense(id.error().message);
+  Result<Metadata> metadata = ReadMetadata(sealed);
+  if (!metadata) return Nonsense(metadata.error().message);
+  ObjectInfo info{.number = sealed.number(),
+                  .id = std::move(*id),
+                  .state = ObjectState::kSealed,
+                  .size_bytes = sealed.size_bytes(),
+                  .charged_bytes = sealed.charged_bytes(),
+                  .mode = sealed.mode(),
+                  .uid = sealed.uid(),
+                  .gid = sealed.gid(),
+                  .creator_pid = sealed.creator_pid(),
+                  .created_ns = sealed.created_ns(),
+                  .modified_ns = sealed.modified_ns(),
+                  .sealed_ns = sealed.sealed_ns(),
+                  .used_ns = sealed.used_ns(),
+                  .use_count = sealed.use_count(),
+                  .hold = sealed.hold()};
+  std::vector<JournaledObject> objects;
+  objects.push_back({std::move(info), std::move(*metadata)});
+  return JournalRecord(std::move(objects));
+}
+
+Result<JournalRecord> DecodeSealed(std::string_view bytes) {
+  // FlatBuffers wants alignment, which a record within a file has not.
+  const std::vector<uint8_t> aligned(bytes.begin(), bytes.end());
+  flatbuffers::Verifier verifier(aligned.data(), aligned.size());
+  if (aligned.empty() || !journal::VerifySealedBuffer(verifier)) {
+    return Nonsense("a record is no FlatBuffer");
+  }
+  return ReadSealed(*journal::GetSealed(aligned.data()));
+}
+
+void PackSmall(const ObjectInfo& info, std::string* record) {
+  const bool used = info.use_count > 0 || info.used_ns != info.sealed_ns;
+  PackNumber(info.number - info.slab, record);
+  PackNumber(info.offset_bytes, record);
+  PackNumber(info.size_bytes, record);
+  PackNumber(info.mode, record);
+  PackNumber((info.hold ? kHeldFlag : 0) | (used ? kUsedFlag : 0), record);
+  if (used) {
+    PackNumber(static_cast<uint64_t>(info.used_ns - info.sealed_ns), record);
+    PackNumber(info.use_count, record);
+  }
+  PackNumber(info.id.text().size(), record);
+  *record += info.id.text();
+}
+
+// `shared` has what the objects of the record have in common.
+Result<JournaledObject> UnpackSmall(const ObjectInfo& shared,
+                                    Unpacker* packed) {
+  ObjectInfo info = shared;
+  info.number = shared.slab + packed->Number();
+  info.offset_bytes = packed->Number();
+  info.size_bytes = info.charged_bytes = packed->Number();
+  info.mode = static_cast<mode_t>(packed->Number());
+  const uint64_t flags = packed->Number();
+  info.hold = (flags & kHeldFlag) != 0;
+  if ((flags & kUsedFlag) != 0) {
+    info.used_ns = static_cast<int64_t>(
+        static_cast<uint64_t>(shared.sealed_ns) + packed->Number());
+    info.use_count = packed->Number();
+  }
+  Result<ObjectId> id = ObjectId::FromText(packed->Bytes(packed->Number()));
+  if (!id) return Nonsense(id.error().message);
+  info.id = std::move(*id);
+  return JournaledObject{std::move(info), {}};
+}
+
+Result<JournalRecord> DecodeInSlab(std::string_view bytes) {
+  Unpacker packed(bytes);
+  ObjectInfo shared{.id = *ObjectId::FromText("-"),
+                    .state = ObjectState::kSealed};
+  shared.uid = static_cast<uid_t>(packed.Number());
+  shared.gid = static_cast<gid_t>(packed.Number());
+  shared.creator_pid = static_cast<pid_t>(packed.Number());
+  shared.sealed_ns = static_cast<int64_t>(packed.Number());
+  shared.created_ns = shared.modified_ns = shared.used_ns = shared.sealed_ns;
+  shared.slab = packed.Number();
+  const uint64_t count = packed.Number();
+  if (shared.slab == 0) return Nonsense("small objects in no slab");
+  std::vector<JournaledObject> objects;
+  for (uint64_t i = 0; i < count; ++i) {
+    Result<JournaledObject> object = UnpackSmall(shared, &packed);
+    if (!object) return object.error();
+    objects.push_back(std::move(*object));
+  }
+  if (!packed.ok() || !packed.at_end()) return Nonsense("odd small objects");
+  return JournalRecord(std::move(objects));
+}
+
+Result<JournalRecord> DecodeRemoval(std::string_view bytes) {
+  if (bytes.size() % sizeof(uint64_t) != 0) return Nonsense("half a number");
+  JournaledRemoval removal;
+  removal.numbers.resize(bytes.size() / sizeof(uint64_t));
+  std::memcpy(removal.numbers.data(), bytes.data(), bytes.size());
+  return JournalRecord(std::move(removal));
+}
+
+Result<JournalRecord> DecodeHold(std::string_view bytes) {
+  JournaledHold hold{};
+  if (bytes.size() != sizeof(hold.number) + 1) return Nonsense("an odd hold");
+  std::memcpy(&hold.number, bytes.data(), sizeof(hold.number));
+  hold.hold = bytes.back() != 0;
+  return JournalRecord(hold);
+}
+
+}  // namespace
+
+size_t SealedRecordBytes(std::string_view id, const Metadata& metadata,
+                         bool in_slab) {
+  constexpr size_t kSmallBytes = 50;
+  constexpr size_t kOwnBytes = 170;
+  constexpr size_t kEntryBytes = 24;
+  size_t bytes = id.size() + (in_slab ? kSmallBytes : kOwnBytes);
+  for (const auto& [name, value] : metadata) {
+    bytes += kEntryBytes + name.size() + value.size();
+  }
+  return bytes;
+}
+
+bool ShareRecord(const ObjectInfo& left, const ObjectInfo& right) {
+  return left.in_slab() && left.slab == right.slab &&
+         left.sealed_ns == right.sealed_ns && left.uid == right.uid &&
+         left.gid == right.gid && left.creator_pid == right.creator_pid;
+}
+
+Result<std::string> EncodeSealed(const ObjectInfo& info,
+                                 const Metadata& metadata) {
+  FlatBufferBuilder builder;
+  const auto id = builder.CreateString(info.id.text());
+  const auto entries = AddMetadata(&builder, metadata);
+  builder.Finish(journal::CreateSealed(
+      builder, info.number, id, info.size_bytes, info.charged_bytes, info.mode,
+      info.uid, info.gid, info.creator_pid, info.created_ns, info.modified_ns,
+      info.sealed_ns, info.used_ns, info.use_count, info.hold, entries));
+  std::string record = BeginRecord(Kind::kSealed);
+  record.append(reinterpret_cast<const char*>(builder.GetBufferPointer()),
+                builder.GetSize());
+  return EndLongRecord(std::move(record));
+}
+
+Result<std::string> EncodeSealedInSlab(std::span<const ObjectInfo> infos) {
+  const ObjectInfo& shared = infos.front();
+  std::string record = BeginRecord(Kind::kInSlab);
+  PackNumber(shared.uid, &record);
+  PackNumber(shared.gid, &record);
+  PackNumber(static_cast<uint32_t>(shared.creator_pid), &record);
+  PackNumber(static_cast<uint64_t>(shared.sealed_ns), &record);
+  PackNumber(shared.slab, &record);
+  PackNumber(infos.size(), &record);
+  for (const ObjectInfo& info : infos) PackSmall(info, &record);
+  return EndLongRecord(std::move(record));
+}
+
+std::string EncodeRemoval(std::span<const uint64_t> numbers) {
+  std::string record = BeginRecord(Kind::kRemoved);
+  for (const uint64_t number : numbers) AppendFixed(number, &record);
+  return EndRecord(std::move(record));
+}
+
+std::string EncodeHold(const JournaledHold& hold) {
+  std::string record = BeginRecord(Kind::kHold);
+  AppendFixed(hold.number, &record);
+  record.push_back(hold.hold ? 1 : 0);
+  return EndRecord(std::move(record));
+}
+
+Result<FramedPayload> UnframeRecord(std::string_view bytes) {
+  if (bytes.size() < kFrameBytes) return FramedPayload{{}, 0};
+  uint32_t length;
+  uint32_t checksum;
+  std::memcpy(&length, bytes.data(), sizeof(length));
+  std::memcpy(&checksum, bytes.data() + sizeof(length), sizeof(checksum));
+  if (length > kMaxPayloadBytes) {
+    return Nonsense("a record of impossible length");
+  }
+  if (bytes.size() < kFrameBytes + length) return FramedPayload{{}, 0};
+  const std::string_view payload = bytes.substr(kFrameBytes, length);
+  if (ChecksumOf(payload) == checksum) {
+    return FramedPayload{payload, kFrameBytes + length};
+  }
+  if (bytes.size() == kFrameBytes + length) return FramedPayload{{}, 0};
+  return Nonsense("a record has a wrong checksum");
+}
+
+Result<JournalRecord> DecodeRecord(std::string_view payload) {
+  if (payload.empty()) return Nonsense("an empty record");
+  const std::string_view body = payload.substr(1);
+  switch (static_cast<Kind>(payload[0])) {
+    case Kind::kSealed:
+      return DecodeSealed(body);
+    case Kind::kInSlab:
+      return DecodeInSlab(body);
+    case Kind::kRemoved:
+      return DecodeRemoval(body);
+    case Kind::kHold:
+      return DecodeHold(body);
+  }
+  return Nonsense("a record of unknown kind");
+}
+
+}  // namespace vitrine::store

@@ -1,0 +1,294 @@
+#include "store/segments/memory_budget.h"
+
+#include <cassert>
+#include <limits>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace vitrine::store {
+namespace {
+
+uint64_t SaturatingAdd(uint64_t a, uint64_t b) {
+  const uint64_t max = std::numeric_limits<uint64_t>::max();
+  return a > max - b ? max : a + b;
+}
+
+uint64_t SaturatingSubtract(uint64_t a, uint64_t b) {
+  return a > b ? a - b : 0;
+}
+
+}  // namespace
+
+MemoryBudget::~MemoryBudget() { Close(); }
+
+void MemoryBudget::Close() {
+  std::list<Waiter> waiters;
+  {
+    MutexLock lock(mutex_);
+    waiters.swap(waiters_);
+  }
+  for (Waiter& waiter : waiters) {
+    waiter.done(Error{Code::kUnavailable, "the store is shutting down"});
+  }
+}
+
+bool MemoryBudget::TryCharge(uint64_t bytes) {
+  if (TryChargeFree(bytes)) return true;
+  // Others may take what is given back, and what is parked may be on its way in
+  // or out: then again, while there is any.
+  while (const uint64_t parked = ParkedInTheWay(bytes)) {
+    reclaim_(parked);
+    if (TryChargeFree(bytes)) return true;
+    std::this_thread::yield();
+  }
+  return false;
+}
+
+uint64_t MemoryBudget::ParkedInTheWay(uint64_t bytes) const {
+  MutexLock lock(mutex_);
+  if (!waiters_.empty() || used_bytes_ > capacity_bytes_ ||
+      bytes > capacity_bytes_ - used_bytes_) {
+    return 0;
+  }
+  const uint64_t free = capacity_bytes_ - used_bytes_;
+  return SaturatingSubtract(parked_bytes_, free - bytes);
+}
+
+bool MemoryBudget::TryChargeFree(uint64_t bytes) {
+  if (bytes == 0) return true;
+  bool short_now = false;
+  {
+    MutexLock lock(mutex_);
+    if (!waiters_.empty() || !FitsLocked(bytes)) return false;
+    const bool short_before = ShortageLocked() > 0;
+    used_bytes_ += bytes;
+    short_now = !short_before && ShortageLocked() > 0;
+  }
+  if (short_now && on_shortage_) on_shortage_();
+  return true;
+}
+
+void MemoryBudget::Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
+                          const void* whose) {
+  if (bytes > capacity_bytes_) {
+    return done(Error{Code::kTooLarge, std::to_string(bytes) +
+                                           " bytes are more than the " +
+                                           std::to_string(capacity_bytes_) +
+                                           " bytes of the store's capacity"});
+  }
+  if (TryCharge(bytes)) return done(Status());
+
+  Status outcome;
+  bool waits = false;
+  bool short_now = false;
+  {
+    MutexLock lock(mutex_);
+    const bool short_before = ShortageLocked() > 0;
+    // Space may have come back since TryCharge.
+    if (waiters_.empty() && FitsLocked(bytes)) {
+      used_bytes_ += bytes;
+      short_now = !short_before && ShortageLocked() > 0;
+    } else if (wait.deadline <= std::chrono::steady_clock::now()) {
+      outcome = OutOfMemoryLocked(bytes);
+    } else {
+      waiters_.push_back(Waiter{bytes, wait, std::move(done), whose});
+      waits = true;
+      short_now = true;
+    }
+  }
+  if (waits) ReclaimWanted();
+  // NOLINTNEXTLINE(bugprone-use-after-move): moved only if it waits.
+  if (!waits) done(std::move(outcome));
+  if (short_now && on_shortage_) on_shortage_();
+}
+
+void MemoryBudget::ForceCharge(uint64_t bytes) {
+  bool short_now = false;
+  {
+    MutexLock lock(mutex_);
+    const bool short_before = ShortageLocked() > 0;
+    const uint64_t owed = std::min(owed_bytes_, bytes);
+    owed_bytes_ -= owed;
+    used_bytes_ = SaturatingAdd(used_bytes_, bytes - owed);
+    short_now = !short_before && ShortageLocked() > 0;
+  }
+  ReclaimWanted();
+  if (short_now && on_shortage_) on_shortage_();
+}
+
+void MemoryBudget::ReclaimWanted() {
+  uint64_t wanted = 0;
+  {
+    MutexLock lock(mutex_);
+    const uint64_t charged = SaturatingAdd(used_bytes_, parked_bytes_);
+    wanted = waiters_.empty() ? SaturatingSubtract(charged, capacity_bytes_)
+                              : parked_bytes_;
+    wanted = std::min(wanted, parked_bytes_);
+  }
+  if (wanted > 0) reclaim_(wanted);
+}
+
+bool MemoryBudget::TryPark(uint64_t bytes) {
+  MutexLock lock(mutex_);
+  if (!waiters_.empty() ||
+      SaturatingAdd(used_bytes_, parked_bytes_) > capacity_bytes_) {
+    return false;
+  }
+  owed_bytes_ += SaturatingSubtract(bytes, used_bytes_);
+  used_bytes_ = SaturatingSubtract(used_bytes_, bytes);
+  parked_bytes_ += bytes;
+  return true;
+}
+
+bool MemoryBudget::TryChargeParked(uint64_t bytes) {
+  MutexLock lock(mutex_);
+  const uint64_t spare = SaturatingAdd(bytes, low_water_bytes_);
+  if (!waiters_.empty() || !FitsLocked(spare)) return false;
+  parked_bytes_ += bytes;
+  return true;
+}
+
+void MemoryBudget::Unpark(uint64_t bytes) {
+  bool short_now = false;
+  {
+    MutexLock lock(mutex_);
+    assert(parked_bytes_ >= bytes);
+    const bool short_before = ShortageLocked() > 0;
+    parked_bytes_ -= bytes;
+    used_bytes_ = SaturatingAdd(used_bytes_, bytes);
+    short_now = !short_before && ShortageLocked() > 0;
+  }
+  if (short_now && on_shortage_) on_shortage_();
+}
+
+void MemoryBudget::UnchargeParked(uint64_t bytes) {
+  std::list<Waiter> granted;
+  {
+    MutexLock lock(mutex_);
+    assert(parked_bytes_ >= bytes);
+    parked_bytes_ -= bytes;
+    GrantLocked(&granted);
+  }
+  for (Waiter& waiter : granted) waiter.done(Status());
+}
+
+void MemoryBudget::Uncharge(uint64_t bytes) {
+  std::list<Waiter> granted;
+  {
+    MutexLock lock(mutex_);
+    // Given back before it was charged: the charge is on its way.
+    owed_bytes_ += SaturatingSubtract(bytes, used_bytes_);
+    used_bytes_ = SaturatingSubtract(used_bytes_, bytes);
+    GrantLocked(&granted);
+  }
+  for (Waiter& waiter : granted) waiter.done(Status());
+}
+
+uint64_t MemoryBudget::Shortage() const {
+  MutexLock lock(mutex_);
+  return ShortageLocked();
+}
+
+void MemoryBudget::ExpireWaits(Deadline now) {
+  EndWaits(Code::kOutOfMemory,
+           [now](const Waiter& waiter) { return waiter.wait.deadline <= now; });
+}
+
+void MemoryBudget::FailStuck() {
+  EndWaits(Code::kOutOfMemory,
+           [](const Waiter& waiter) { return waiter.wait.fail_when_stuck; });
+}
+
+void MemoryBudget::EndWaitsOf(const void* whose) {
+  EndWaits(Code::kNotFound,
+           [whose](const Waiter& waiter) { return waiter.whose == whose; });
+}
+
+MemoryBudget::Numbers MemoryBudget::Get() const {
+  MutexLock lock(mutex_);
+  Deadline next_deadline = Deadline::max();
+  for (const Waiter& waiter : waiters_) {
+    next_deadline = std::min(next_deadline, waiter.wait.deadline);
+  }
+  return Numbers{.capacity_bytes = capacity_bytes_,
+                 .used_bytes = used_bytes_,
+                 .parked_bytes = parked_bytes_,
+                 .low_water_bytes = low_water_bytes_,
+                 .waiters = waiters_.size(),
+                 .waiting_bytes = WaitingBytesLocked(),
+                 .next_deadline = next_deadline};
+}
+
+void MemoryBudget::SetOnShortage(std::function<void()> on_shortage) {
+  on_shortage_ = std::move(on_shortage);
+}
+
+void MemoryBudget::SetReclaim(std::function<void(uint64_t)> reclaim) {
+  reclaim_ = std::move(reclaim);
+}
+
+bool MemoryBudget::FitsLocked(uint64_t bytes) const {
+  const uint64_t charged = SaturatingAdd(used_bytes_, parked_bytes_);
+  return charged <= capacity_bytes_ && bytes <= capacity_bytes_ - charged;
+}
+
+uint64_t MemoryBudget::WaitingBytesLocked() const {
+  uint64_t sum = 0;
+  for (const Waiter& waiter : waiters_) sum = SaturatingAdd(sum, waiter.bytes);
+  return sum;
+}
+
+uint64_t MemoryBudget::ShortageLocked() const {
+  const uint64_t taken = SaturatingAdd(
+      SaturatingAdd(used_bytes_, WaitingBytesLocked()), low_water_bytes_);
+  return std::min(SaturatingSubtract(taken, capacity_bytes_), used_bytes_);
+}
+
+Error MemoryBudget::OutOfMemoryLocked(uint64_t bytes) const {
+  return Error{Code::kOutOfMemory,
+               "wanted " + std::to_string(bytes) + " bytes; " +
+                   std::to_string(used_bytes_) + " of " +
+                   std::to_string(capacity_bytes_) + " bytes are used and " +
+                   std::to_string(waiters_.size()) + " others wait for " +
+                   std::to_string(WaitingBytesLocked()) + " bytes"};
+}
+
+void MemoryBudget::GrantLocked(std::list<Waiter>* granted) {
+  while (!waiters_.empty() && FitsLocked(waiters_.front().bytes)) {
+    used_bytes_ += waiters_.front().bytes;
+    granted->splice(granted->end(), waiters_, waiters_.begin());
+  }
+}
+
+void MemoryBudget::EndWaits(Code code,
+                            const std::function<bool(const Waiter&)>& ends) {
+  std::list<Waiter> granted;
+  std::list<Waiter> ended;
+  std::vector<Error> errors;
+  {
+    MutexLock lock(mutex_);
+    for (auto it = waiters_.begin(); it != waiters_.end();) {
+      const auto next = std::next(it);
+      if (!ends(*it)) {
+        it = next;
+        continue;
+      }
+      const bool was_first = it == waiters_.begin();
+      ended.splice(ended.end(), waiters_, it);
+      errors.push_back(OutOfMemoryLocked(ended.back().bytes));
+      errors.back().code = code;
+      it = next;
+      if (!was_first) continue;
+      // Those behind may fit now: rather granted than ended.
+      GrantLocked(&granted);
+      it = waiters_.begin();
+    }
+  }
+  for (Waiter& waiter : granted) waiter.done(Status());
+  size_t index = 0;
+  for (Waiter& waiter : ended) waiter.done(std::move(errors[index++]));
+}
+
+}  // namespace vitrine::store

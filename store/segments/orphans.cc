@@ -1,0 +1,105 @@
+#include "store/segments/orphans.h"
+
+#include <utility>
+
+namespace vitrine::store {
+namespace {
+
+// A writer may have gone on writing after the name was gone.
+void RaiseCharge(DroppedSegment* dropped, MemoryBudget* budget) {
+  auto extent = dropped->file->Stat();
+  if (!extent || extent->allocated_bytes <= dropped->charged_bytes) return;
+  budget->ForceCharge(extent->allocated_bytes - dropped->charged_bytes);
+  dropped->charged_bytes = extent->allocated_bytes;
+}
+
+}  // namespace
+
+Orphans::Numbers Orphans::Sum(const std::list<DroppedSegment>& segments) {
+  Numbers numbers;
+  for (const DroppedSegment& segment : segments) {
+    ++numbers.count;
+    numbers.bytes += segment.charged_bytes;
+  }
+  return numbers;
+}
+
+bool Orphans::TryRelease(DroppedSegment* dropped) {
+  uint64_t allocated_bytes = 0;
+  if (dropped->file != nullptr) {
+    if (dropped->file.use_count() > 1) return false;
+    // Whoever waited in open(2) for the lease of an eviction has it now: only
+    // a lease taken anew tells.
+    dropped->file->Unlease();
+    auto alone = dropped->file->LeaseAlone();
+    if (alone && !*alone) return false;
+    const auto extent = dropped->file->Stat();
+    // Zero: the pool will not have it.
+    if (alone && extent) allocated_bytes = extent->allocated_bytes;
+    dropped->file.reset();
+  }
+  if (dropped->retired_from) {
+    Retire(*dropped, allocated_bytes);
+  } else {
+    budget_->Uncharge(dropped->charged_bytes);
+  }
+  dropped->charged_bytes = 0;
+  return true;
+}
+
+void Orphans::Retire(const DroppedSegment& dropped, uint64_t allocated_bytes) {
+  if (dropped.charged_bytes >= allocated_bytes) {
+    budget_->Uncharge(dropped.charged_bytes - allocated_bytes);
+  } else {
+    budget_->ForceCharge(allocated_bytes - dropped.charged_bytes);
+  }
+  pool_->Put(*dropped.retired_from,
+             {.number = dropped.number, .allocated_bytes = allocated_bytes});
+}
+
+void Orphans::Add(DroppedSegment dropped) {
+  if (TryRelease(&dropped)) return;
+  MutexLock lock(mutex_);
+  orphans_.push_back(std::move(dropped));
+}
+
+void Orphans::Poll() {
+  std::list<DroppedSegment> polled;
+  Numbers taken;  // Others should not find them gone meanwhile.
+  {
+    MutexLock lock(mutex_);
+    polled.swap(orphans_);
+    taken = Sum(polled);
+    polled_.count += taken.count;
+    polled_.bytes += taken.bytes;
+  }
+  polled.remove_if([this](DroppedSegment& dropped) {
+    if (TryRelease(&dropped)) return true;
+    RaiseCharge(&dropped, budget_);
+    return false;
+  });
+  MutexLock lock(mutex_);
+  polled_.count -= taken.count;
+  polled_.bytes -= taken.bytes;
+  orphans_.splice(orphans_.begin(), polled);
+}
+
+std::vector<uint64_t> Orphans::Segments() const {
+  MutexLock lock(mutex_);
+  std::vector<uint64_t> segments;
+  segments.reserve(orphans_.size());
+  for (const DroppedSegment& orphan : orphans_) {
+    segments.push_back(orphan.number);
+  }
+  return segments;
+}
+
+Orphans::Numbers Orphans::Count() const {
+  MutexLock lock(mutex_);
+  Numbers numbers = Sum(orphans_);
+  numbers.count += polled_.count;
+  numbers.bytes += polled_.bytes;
+  return numbers;
+}
+
+}  // namespace vitrine::store

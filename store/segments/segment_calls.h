@@ -1,0 +1,56 @@
+// System calls on segments, and the names of their files.  What the kernel
+// interrupts is done again.
+#ifndef VITRINE_STORE_SEGMENTS_SEGMENT_CALLS_H_
+#define VITRINE_STORE_SEGMENTS_SEGMENT_CALLS_H_
+
+#include <sys/types.h>
+#include <vitrine/result.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "schema/base/unique_fd.h"
+
+namespace vitrine::store {
+
+std::string SegmentName(uint64_t number);
+
+inline uint64_t RoundUpTo(uint64_t bytes, uint64_t unit) {
+  return (bytes + unit - 1) / unit * unit;
+}
+
+// kTooLarge: more than off_t holds, with room for rounding up.
+Status CheckSegmentRange(uint64_t offset_bytes, uint64_t size_bytes);
+
+Result<UniqueFd> OpenSegmentDir(const std::string& path);
+Result<UniqueFd> OpenSegmentAt(int dir, const std::string& name, int flags,
+                               mode_t mode = 0);
+// Makes the empty segment `name` that only the store's user can open.
+Status CreateSegmentAt(int dir, const std::string& name);
+Status TruncateSegment(int fd, uint64_t size_bytes);
+// Allocates memory for the range without changing the size.
+Status ReserveSegment(int fd, uint64_t offset_bytes, uint64_t size_bytes);
+// The same on hugetlbfs: all of it or nothing.
+Status ReserveHuge(int fd, uint64_t offset_bytes, uint64_t size_bytes);
+// Has the pages of a writable mapping there, and cleared if they are new
+// (MADV_POPULATE_WRITE).  kUnsupported: a kernel before 5.14.  kOutOfMemory:
+// they cannot be had.
+Status Populate(std::byte* data, uint64_t size_bytes);
+// Clears what lies between an object's end and the end of its last page: a
+// file's size says it on tmpfs, and the kernel clears there; on hugetlbfs
+// sizes are whole pages.
+Status ClearTail(int fd, uint64_t size_bytes, uint64_t page_bytes);
+Status WriteSegment(int fd, uint64_t offset_bytes,
+                    std::span<const std::byte> data);
+
+// The numbers of the segments in `dir`, which is at `path`; other names are
+// ignored.
+Result<std::vector<uint64_t>> ListSegments(int dir, const std::string& path);
+Status UnlinkSegments(int dir, const std::string& path);
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_SEGMENTS_SEGMENT_CALLS_H_

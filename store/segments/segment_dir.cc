@@ -1,0 +1,369 @@
+#include "store/segments/segment_dir.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysinfo.h>
+#include <sys/vfs.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <optional>
+
+#include "schema/base/mapping.h"
+#include "store/host/machine_memory.h"
+#include "store/segments/segment_calls.h"
+#include "store/segments/segment_file.h"
+
+namespace vitrine::store {
+namespace {
+
+#ifndef MADV_COLLAPSE
+constexpr int MADV_COLLAPSE = 25;
+#endif
+
+// Sets the policy by which the pages of a file on tmpfs are allocated.  It may
+// be set beyond the end of the file: no segment has more than the machine.
+Status SetFilePolicy(int fd, const NumaPolicy& policy) {
+  const auto most_bytes = static_cast<size_t>(::sysconf(_SC_PHYS_PAGES)) *
+                          static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  auto mapping = Mapping::Map(fd, most_bytes, PROT_NONE);
+  if (!mapping) return mapping.error();
+  return policy.Apply(mapping->data(), most_bytes);
+}
+
+// Allocates huge pages through a mapping that has the policy.  Kernels that
+// cannot do so before somebody stores to them take them from where they like.
+Status PopulateHuge(int fd, uint64_t offset_bytes, uint64_t size_bytes,
+                    const NumaPolicy& policy) {
+  if (size_bytes == 0) return Status();
+  // Reserves all of the pages, or none.
+  void* data = ::mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+                      fd, static_cast<off_t>(offset_bytes));
+  if (data == MAP_FAILED) return ErrnoError("reserve huge pages", errno);
+  Status done = policy.Apply(data, size_bytes);
+  if (done) done = Populate(static_cast<std::byte*>(data), size_bytes);
+  ::munmap(data, size_bytes);
+  if (done) return done;
+  if (done.error().code == Code::kUnsupported) {
+    return ReserveSegment(fd, offset_bytes, size_bytes);
+  }
+  return Error{done.error().code,
+               done.error().message + " on NUMA " + policy.Describe()};
+}
+
+// A file under a name of its own that goes when this does.
+class ScratchFile {
+ public:
+  explicit ScratchFile(int dir) : dir_(dir) {
+    static std::atomic<uint64_t> last{0};
+    name_ = ".probe-" + std::to_string(::getpid()) + "-" +
+            std::to_string(last.fetch_add(1));
+  }
+  ScratchFile(const ScratchFile&) = delete;
+  ScratchFile& operator=(const ScratchFile&) = delete;
+  ~ScratchFile() { ::unlinkat(dir_, name_.c_str(), 0); }
+
+  Result<UniqueFd> Open(int flags) const {
+    return OpenSegmentAt(dir_, name_, flags, 0600);
+  }
+
+ private:
+  const int dir_;
+  std::string name_;
+};
+
+Error LeaseError(const std::string& path, const std::string& why) {
+  return Error{Code::kUnsupported,
+               path + ": the kernel grants no truthful file leases there (" +
+                   why +
+                   "); choose a directory on tmpfs, and a kernel with "
+                   "CONFIG_FILE_LOCKING"};
+}
+
+Status Expect(const std::string& path, const Result<bool>& lease, bool granted,
+              const char* when) {
+  if (!lease) return LeaseError(path, lease.error().message);
+  if (*lease == granted) return Status();
+  return LeaseError(path,
+                    std::string(granted ? "refused " : "granted ") + when);
+}
+
+// Leases must see a writable mapping whose descriptor is closed.
+Status ProbeWriters(const std::string& path, const ScratchFile& scratch,
+                    const SegmentFile& own, uint64_t page_bytes) {
+  Result<UniqueFd> writer = scratch.Open(O_RDWR);
+  if (!writer) return writer.error();
+  Status status = TruncateSegment(writer->get(), page_bytes);
+  if (!status) return status;
+  status = Expect(path, own.NobodyWrites(), false, "while a writer is there");
+  if (!status) return status;
+  Result<Mapping> mapping =
+      Mapping::Map(writer->get(), page_bytes, PROT_READ | PROT_WRITE);
+  if (!mapping) return LeaseError(path, mapping.error().message);
+  *writer = UniqueFd();
+  return Expect(path, own.NobodyWrites(), false, "while it is mapped writable");
+}
+
+// Leases must see readers, and nobody where there is nobody.
+Status ProbeReaders(const std::string& path, const ScratchFile& scratch,
+                    const SegmentFile& own) {
+  Status status = Expect(path, own.NobodyWrites(), true, "without a writer");
+  if (!status) return status;
+  {
+    Result<UniqueFd> reader = scratch.Open(O_RDONLY);
+    if (!reader) return reader.error();
+    status = Expect(path, own.LeaseAlone(), false, "while a reader is there");
+    if (!status) return status;
+  }
+  status = Expect(path, own.LeaseAlone(), true, "to the only user");
+  own.Unlease();
+  return status;
+}
+
+Status ProbeLeases(const std::string& path, int dir, uint64_t page_bytes) {
+  const ScratchFile scratch(dir);
+  Result<UniqueFd> made = scratch.Open(O_RDONLY | O_CREAT | O_EXCL);
+  if (!made) return made.error();
+  if (::fchmod(made->get(), 0600) != 0) {  // Whatever the umask.
+    return ErrnoError("chmod in " + path, errno);
+  }
+  const SegmentFile own(std::move(*made));
+  Status status = ProbeWriters(path, scratch, own, page_bytes);
+  if (!status) return status;
+  return ProbeReaders(path, scratch, own);
+}
+
+}  // namespace
+
+Result<SegmentDir> SegmentDir::Open(const std::string& path,
+                                    const std::string& retired_path) {
+  Result<UniqueFd> opened = OpenSegmentDir(path);
+  if (!opened) return opened.error();
+  UniqueFd fd = *std::move(opened);
+  struct statfs info;
+  if (::fstatfs(fd.get(), &info) != 0) {
+    return ErrnoError("statfs " + path, errno);
+  }
+  const bool hugetlbfs = info.f_type == HUGETLBFS_MAGIC;
+  if (!hugetlbfs && info.f_type != TMPFS_MAGIC) {
+    return Error{Code::kUnsupported,
+                 path + " is neither on tmpfs nor on hugetlbfs"};
+  }
+  const auto page_bytes =
+      static_cast<uint64_t>(hugetlbfs ? info.f_bsize : ::sysconf(_SC_PAGESIZE));
+  Status status = ProbeLeases(path, fd.get(), page_bytes);
+  if (!status) return status.error();
+  UniqueFd retired_fd;
+  if (!retired_path.empty()) {
+    Result<UniqueFd> retired = OpenSegmentDir(retired_path);
+    if (!retired) return retired.error();
+    retired_fd = *std::move(retired);
+    status = UnlinkSegments(retired_fd.get(), retired_path);
+    if (!status) return status.error();
+  }
+  return SegmentDir(path, std::move(fd), std::move(retired_fd), hugetlbfs,
+                    page_bytes);
+}
+
+Status SegmentDir::Create(uint64_t number) {
+  return CreateIn(fd_.get(), number);
+}
+
+Status SegmentDir::CreateIn(int dir, uint64_t number) {
+  const std::string name = SegmentName(number);
+  Status made = CreateSegmentAt(dir, name);
+  // On hugetlbfs files have no policy: see Allocate.
+  if (!made || numa_.is_default() || hugetlbfs_) return made;
+  Result<UniqueFd> fd = OpenSegmentAt(dir, name, O_RDONLY);
+  made = fd ? SetFilePolicy(fd->get(), numa_) : fd.error();
+  if (!made) ::unlinkat(dir, name.c_str(), 0);
+  return made;
+}
+
+Status SegmentDir::Allocate(int fd, uint64_t offset_bytes,
+                            uint64_t size_bytes) {
+  if (!hugetlbfs_) return ReserveSegment(fd, offset_bytes, size_bytes);
+  if (numa_.is_default()) return ReserveHuge(fd, offset_bytes, size_bytes);
+  return PopulateHuge(fd, offset_bytes, size_bytes, numa_);
+}
+
+Result<std::shared_ptr<SegmentFile>> SegmentDir::OpenShared(
+    uint64_t number) const {
+  Result<UniqueFd> fd = OpenFresh(number, O_RDONLY);
+  if (!fd) return fd.error();
+  return std::make_shared<SegmentFile>(std::move(*fd));
+}
+
+Result<UniqueFd> SegmentDir::OpenFresh(uint64_t number, int flags) const {
+  return OpenSegmentAt(fd_.get(), SegmentName(number), flags);
+}
+
+uint64_t SegmentDir::FileBytes(uint64_t size_bytes) const {
+  return hugetlbfs_ ? RoundUpTo(size_bytes, page_bytes_) : size_bytes;
+}
+
+Status SegmentDir::SetSize(uint64_t number, uint64_t size_bytes) {
+  Status status = CheckSegmentRange(0, size_bytes);
+  if (!status) return status;
+  Result<UniqueFd> fd = OpenFresh(number, O_RDWR);
+  if (!fd) return fd.error();
+  if (!hugetlbfs_) return TruncateSegment(fd->get(), size_bytes);
+  struct stat info;
+  if (::fstat(fd->get(), &info) != 0) return ErrnoError("fstat segment", errno);
+  const bool grows =
+      static_cast<uint64_t>(info.st_size) < FileBytes(size_bytes);
+  status = TruncateSegment(fd->get(), FileBytes(size_bytes));
+  // What is cut off must not be there again when it grows.
+  if (!status || grows) return status;
+  return ClearTail(fd->get(), size_bytes, page_bytes_);
+}
+
+Status SegmentDir::Reserve(uint64_t number, uint64_t offset_bytes,
+                           uint64_t size_bytes) {
+  Status status = CheckSegmentRange(offset_bytes, size_bytes);
+  if (!status || size_bytes == 0) return status;
+  Result<UniqueFd> fd = OpenFresh(number, O_RDWR);
+  if (!fd) return fd.error();
+  if (!hugetlbfs_) return Allocate(fd->get(), offset_bytes, size_bytes);
+  const uint64_t begin = offset_bytes / page_bytes_ * page_bytes_;
+  const uint64_t end = RoundUpTo(offset_bytes + size_bytes, page_bytes_);
+  return Allocate(fd->get(), begin, end - begin);
+}
+
+Status SegmentDir::TrimToSize(uint64_t number) {
+  Result<UniqueFd> fd = OpenFresh(number, O_RDWR);
+  if (!fd) return fd.error();
+  struct stat info;
+  if (::fstat(fd->get(), &info) != 0) return ErrnoError("fstat segment", errno);
+  // Setting the size that it has gives back what lies beyond.
+  Status status =
+      TruncateSegment(fd->get(), static_cast<uint64_t>(info.st_size));
+  if (!status) return status;
+  const struct timespec times[] = {{0, UTIME_OMIT}, info.st_mtim};
+  if (::futimens(fd->get(), times) == 0) return Status();
+  return ErrnoError("futimens segment", errno);
+}
+
+void SegmentDir::Collapse(uint64_t number, uint64_t size_bytes) {
+  const uint64_t whole_bytes =
+      size_bytes / kTmpfsHugePageBytes * kTmpfsHugePageBytes;
+  if (hugetlbfs_ || whole_bytes == 0) return;
+  Result<UniqueFd> fd = OpenFresh(number, O_RDONLY);
+  if (!fd) return;
+  Result<Mapping> mapping = Mapping::Map(fd->get(), whole_bytes, PROT_READ);
+  if (!mapping) return;
+  // One range that cannot be collapsed must not keep the others from it.
+  for (uint64_t offset = 0; offset < whole_bytes;
+       offset += kTmpfsHugePageBytes) {
+    ::madvise(mapping->data() + offset, kTmpfsHugePageBytes, MADV_COLLAPSE);
+  }
+}
+
+Status SegmentDir::WriteAt(uint64_t number, uint64_t offset_bytes,
+                           std::span<const std::byte> data) {
+  Status status = CheckSegmentRange(offset_bytes, data.size());
+  if (!status || data.empty()) return status;
+  Result<UniqueFd> fd = OpenFresh(number, O_RDWR);
+  if (!fd) return fd.error();
+  if (!hugetlbfs_) return WriteSegment(fd->get(), offset_bytes, data);
+  return WriteHuge(fd->get(), offset_bytes, data);
+}
+
+// write(2) does not exist on hugetlbfs, and its files do not grow by mapping.
+Status SegmentDir::WriteHuge(int fd, uint64_t offset_bytes,
+                             std::span<const std::byte> data) {
+  struct stat info;
+  if (::fstat(fd, &info) != 0) return ErrnoError("fstat segment", errno);
+  const uint64_t end = RoundUpTo(offset_bytes + data.size(), page_bytes_);
+  if (static_cast<uint64_t>(info.st_size) < end) {
+    Status status = TruncateSegment(fd, end);
+    if (!status) return status;
+  }
+  const uint64_t begin = offset_bytes / page_bytes_ * page_bytes_;
+  void* memory = ::mmap(nullptr, end - begin, PROT_READ | PROT_WRITE,
+                        MAP_SHARED, fd, static_cast<off_t>(begin));
+  if (memory == MAP_FAILED) return ErrnoError("mmap segment", errno);
+  std::memcpy(static_cast<std::byte*>(memory) + (offset_bytes - begin),
+              data.data(), data.size());
+  ::munmap(memory, end - begin);
+  return Status();
+}
+
+Status SegmentDir::SetModified(uint64_t number, int64_t modified_ns) {
+  constexpr int64_t kSecond = 1'000'000'000;
+  int64_t seconds = modified_ns / kSecond;
+  int64_t rest = modified_ns % kSecond;
+  if (rest < 0) {
+    --seconds;
+    rest += kSecond;
+  }
+  const struct timespec times[] = {{0, UTIME_OMIT}, {seconds, rest}};
+  if (::utimensat(fd_.get(), SegmentName(number).c_str(), times, 0) == 0) {
+    return Status();
+  }
+  return ErrnoError("utimensat segment " + SegmentName(number), errno);
+}
+
+Status SegmentDir::MakeReadOnly(uint64_t number, bool readable_by_all) {
+  const mode_t mode = readable_by_all ? 0444 : 0400;
+  if (::fchmodat(fd_.get(), SegmentName(number).c_str(), mode, 0) == 0) {
+    return Status();
+  }
+  return ErrnoError("chmod segment " + SegmentName(number), errno);
+}
+
+Status SegmentDir::Unlink(uint64_t number) {
+  if (::unlinkat(fd_.get(), SegmentName(number).c_str(), 0) == 0)
+    return Status();
+  return ErrnoError("unlink segment " + SegmentName(number), errno);
+}
+
+Result<std::vector<uint64_t>> SegmentDir::ListAll() const {
+  return ListSegments(fd_.get(), path_);
+}
+
+std::string SegmentDir::PathOf(uint64_t number) const {
+  return path_ + "/" + SegmentName(number);
+}
+
+Result<UniqueFd> SegmentDir::OpenPath() const {
+  return OpenSegmentAt(fd_.get(), ".", O_PATH | O_DIRECTORY);
+}
+
+Result<SegmentDir::Space> SegmentDir::GetSpace() const {
+  struct statvfs info;
+  if (::fstatvfs(fd_.get(), &info) != 0) {
+    return ErrnoError("statvfs " + path_, errno);
+  }
+  if (hugetlbfs_) return HugeSpace(info.f_blocks, info.f_bfree);
+  if (info.f_blocks != 0) {
+    return Space{info.f_blocks * info.f_frsize, info.f_bfree * info.f_frsize};
+  }
+  // A tmpfs without a limit: memory itself is the limit.
+  struct sysinfo memory;
+  if (::sysinfo(&memory) != 0) return ErrnoError("sysinfo", errno);
+  return Space{uint64_t{memory.totalram} * memory.mem_unit,
+               uint64_t{memory.freeram} * memory.mem_unit};
+}
+
+// The mount may have a limit; the pool of huge pages always is one.
+SegmentDir::Space SegmentDir::HugeSpace(uint64_t mount_pages,
+                                        uint64_t mount_free_pages) const {
+  const HugetlbPool pool = ReadHugetlbPool(page_bytes_);
+  uint64_t total = pool.pages;
+  uint64_t free = pool.free_pages;
+  const bool limited = mount_pages != 0 && mount_pages < UINT64_MAX / 2;
+  if (limited) {
+    total = std::min(total, mount_pages);
+    free = std::min(free, mount_free_pages);
+  }
+  return Space{total * page_bytes_, free * page_bytes_};
+}
+
+}  // namespace vitrine::store

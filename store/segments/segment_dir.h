@@ -1,0 +1,132 @@
+// Files that hold memory, in one directory on tmpfs or hugetlbfs.
+#ifndef VITRINE_STORE_SEGMENTS_SEGMENT_DIR_H_
+#define VITRINE_STORE_SEGMENTS_SEGMENT_DIR_H_
+
+#include <vitrine/result.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "schema/base/unique_fd.h"
+#include "store/host/numa_policy.h"
+#include "store/segments/segment_file.h"
+
+namespace vitrine::store {
+
+// What huge pages of tmpfs have.
+inline constexpr uint64_t kTmpfsHugePageBytes = 2 << 20;
+
+// The directory of segments.  Thread-safe: all state is the kernel's.
+class SegmentDir {
+ public:
+  // `path` exists.  `retired_path` is on the same file system, and what is in
+  // there is removed; empty: nothing can be retired.  kUnsupported: neither
+  // tmpfs nor hugetlbfs, or the kernel grants no leases there.
+  static Result<SegmentDir> Open(const std::string& path,
+                                 const std::string& retired_path = "");
+
+  // From now on memory is allocated by `policy`.
+  void SetNumaPolicy(const NumaPolicy& policy) { numa_ = policy; }
+  // From now on whatever is whole of a segment that grows gets huge pages.
+  void UseHugePages() { huge_pages_ = true; }
+
+  // Makes an empty segment that only the store's user can open.
+  Status Create(uint64_t number);
+  // kNotFound: no such segment.
+  Result<std::shared_ptr<SegmentFile>> OpenShared(uint64_t number) const;
+  // A new description with `flags` (O_RDONLY or O_RDWR) to be given away.
+  Result<UniqueFd> OpenFresh(uint64_t number, int flags) const;
+  Status SetSize(uint64_t number, uint64_t size_bytes);
+  // Allocates memory for the range without changing the size.  kOutOfMemory:
+  // the file system is full; nothing was allocated that was not before.
+  Status Reserve(uint64_t number, uint64_t offset_bytes, uint64_t size_bytes);
+  // Gives memory beyond the size back.  Only if nobody writes.
+  Status TrimToSize(uint64_t number);
+  // Gives huge pages to whole huge-page ranges that have small ones
+  // (MADV_COLLAPSE), as far as the kernel can.  Only if nobody writes.
+  void Collapse(uint64_t number, uint64_t size_bytes);
+  // Writes `data` at `offset_bytes`; the range is reserved.  hugetlbfs too.
+  Status WriteAt(uint64_t number, uint64_t offset_bytes,
+                 std::span<const std::byte> data);
+  Status SetModified(uint64_t number, int64_t modified_ns);
+  // Sealed: 0444 if `readable_by_all`, else 0400.
+  Status MakeReadOnly(uint64_t number, bool readable_by_all);
+  Status Unlink(uint64_t number);
+
+  // --- retired segments (segment_dir_retired.cc) ---
+  // A retired segment keeps its pages, but only the store's user can open it.
+  // None outlives the next Open.
+
+  // Takes the segment out of the directory.  Whoever has it open or mapped
+  // keeps it.  kUnsupported: there is no place for retired ones.
+  Status Retire(uint64_t number);
+  // Makes a retired segment of `size_bytes` whose pages are there, cleared.
+  // kOutOfMemory: they cannot be had.
+  Status MakeRetired(uint64_t number, uint64_t size_bytes);
+  // Readies a retired segment for another object: cuts it to `size_bytes` if it
+  // is larger, and to whole huge pages if it has yet to grow to some.  Returns
+  // what it takes then.  kInUse: somebody has it open.
+  Result<SegmentFile::Extent> Refit(uint64_t number, uint64_t size_bytes);
+  // Puts a retired segment back under a new number; only the store's user can
+  // open it.
+  Status Reinstate(uint64_t retired, uint64_t number);
+  // Removes a retired segment.  Returns it if somebody has it open or mapped:
+  // its memory is not free before he lets go of it.  Null: it is.
+  Result<std::shared_ptr<SegmentFile>> UnlinkRetired(uint64_t number);
+
+  // The numbers of all segments there are; other names are ignored.
+  Result<std::vector<uint64_t>> ListAll() const;
+
+  const std::string& path() const { return path_; }
+  std::string PathOf(uint64_t number) const;
+  const NumaPolicy& numa_policy() const { return numa_; }
+  bool is_hugetlbfs() const { return hugetlbfs_; }
+  // Granularity of charges: 4096, or the huge page size on hugetlbfs.
+  uint64_t page_bytes() const { return page_bytes_; }
+  // A new O_PATH description of the directory, for clients.
+  Result<UniqueFd> OpenPath() const;
+
+  struct Space {
+    uint64_t total_bytes;
+    uint64_t free_bytes;
+  };
+  Result<Space> GetSpace() const;
+
+ private:
+  SegmentDir(std::string path, UniqueFd fd, UniqueFd retired_fd, bool hugetlbfs,
+             uint64_t page_bytes)
+      : path_(std::move(path)),
+        fd_(std::move(fd)),
+        retired_fd_(std::move(retired_fd)),
+        hugetlbfs_(hugetlbfs),
+        page_bytes_(page_bytes) {}
+
+  // Makes an empty segment in `dir`, ours or the one of retired ones.
+  Status CreateIn(int dir, uint64_t number);
+  // Allocates memory for the range; on hugetlbfs it is whole pages.
+  Status Allocate(int fd, uint64_t offset_bytes, uint64_t size_bytes);
+  Status WriteHuge(int fd, uint64_t offset_bytes,
+                   std::span<const std::byte> data);
+  // Size of a segment's file: on hugetlbfs it is whole pages.
+  uint64_t FileBytes(uint64_t size_bytes) const;
+  // Cuts a retired segment as Refit says.
+  Status FitTo(const SegmentFile& file, uint64_t have_bytes,
+               uint64_t size_bytes) const;
+  Space HugeSpace(uint64_t mount_pages, uint64_t mount_free_pages) const;
+
+  std::string path_;
+  UniqueFd fd_;
+  UniqueFd retired_fd_;  // Invalid: there is no such directory.
+  bool hugetlbfs_;
+  uint64_t page_bytes_;
+  bool huge_pages_ = false;
+  NumaPolicy numa_;
+};
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_SEGMENTS_SEGMENT_DIR_H_

@@ -1,0 +1,127 @@
+// Segments between two lives: see SegmentPool.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
+#include "schema/base/mapping.h"
+#include "store/segments/segment_calls.h"
+#include "store/segments/segment_dir.h"
+#include "store/segments/segment_file.h"
+
+namespace vitrine::store {
+namespace {
+
+// Its pages are there, and cleared, when this returns.
+Status PopulateFile(int fd, uint64_t size_bytes) {
+  auto mapping = Mapping::Map(fd, size_bytes, PROT_READ | PROT_WRITE);
+  if (!mapping) return mapping.error();
+  const Status done = Populate(mapping->data(), size_bytes);
+  // They are allocated; then it is the first writer that clears them.
+  if (!done && done.error().code == Code::kUnsupported) return Status();
+  return done;
+}
+
+}  // namespace
+
+Status SegmentDir::Retire(uint64_t number) {
+  if (!retired_fd_.valid()) {
+    return Error{Code::kUnsupported, "no directory for retired segments"};
+  }
+  const std::string name = SegmentName(number);
+  // Whoever has a descriptor without access (O_PATH) may not open it anew.
+  if (::fchmodat(fd_.get(), name.c_str(), 0600, 0) != 0) {
+    return ErrnoError("chmod segment " + name, errno);
+  }
+  if (::renameat(fd_.get(), name.c_str(), retired_fd_.get(), name.c_str()) ==
+      0) {
+    return Status();
+  }
+  return ErrnoError("retire segment " + name, errno);
+}
+
+Status SegmentDir::MakeRetired(uint64_t number, uint64_t size_bytes) {
+  const std::string name = SegmentName(number);
+  Status made = CreateIn(retired_fd_.get(), number);
+  if (!made) return made;
+  Result<UniqueFd> fd = OpenSegmentAt(retired_fd_.get(), name, O_RDWR);
+  made = fd ? TruncateSegment(fd->get(), size_bytes) : fd.error();
+  if (made) made = Allocate(fd->get(), 0, size_bytes);
+  if (made) made = PopulateFile(fd->get(), size_bytes);
+  if (!made) (void)UnlinkRetired(number);  // The first error is what counts.
+  return made;
+}
+
+Result<SegmentFile::Extent> SegmentDir::Refit(uint64_t number,
+                                              uint64_t size_bytes) {
+  const std::string name = SegmentName(number);
+  // Not held up by a lease that somebody else has.
+  Result<UniqueFd> opened =
+      OpenSegmentAt(retired_fd_.get(), name, O_RDWR | O_NONBLOCK);
+  if (!opened) return opened.error();
+  const SegmentFile file(*std::move(opened));
+  const Result<bool> alone = file.LeaseAlone();
+  if (!alone) return alone.error();
+  if (!*alone) return Error{Code::kInUse, "somebody has " + name + " open"};
+  Result<SegmentFile::Extent> extent = file.Stat();
+  if (!extent) return extent;
+  Status fits = FitTo(file, extent->size_bytes, size_bytes);
+  if (!fits) return fits.error();
+  // Both times are now: this is where the next object begins.
+  if (::futimens(file.fd(), nullptr) != 0) {
+    return ErrnoError("futimens segment " + name, errno);
+  }
+  return file.Stat();
+}
+
+Status SegmentDir::FitTo(const SegmentFile& file, uint64_t have_bytes,
+                         uint64_t size_bytes) const {
+  const uint64_t file_bytes = FileBytes(size_bytes);
+  uint64_t kept_bytes = std::min(have_bytes, file_bytes);
+  // What it grows by begins with a huge page, in place of the small ones with
+  // which it ends.
+  if (huge_pages_ && have_bytes < file_bytes &&
+      file_bytes >= kTmpfsHugePageBytes) {
+    kept_bytes -= kept_bytes % kTmpfsHugePageBytes;
+  }
+  if (kept_bytes < have_bytes) {
+    Status cut = TruncateSegment(file.fd(), kept_bytes);
+    if (!cut) return cut;
+  }
+  if (!hugetlbfs_ || kept_bytes < file_bytes) return Status();
+  return ClearTail(file.fd(), size_bytes, page_bytes_);
+}
+
+Status SegmentDir::Reinstate(uint64_t retired, uint64_t number) {
+  const std::string old_name = SegmentName(retired);
+  const std::string name = SegmentName(number);
+  // Without RENAME_NOREPLACE, which hugetlbfs does not know: no number is used
+  // twice.
+  if (::renameat(retired_fd_.get(), old_name.c_str(), fd_.get(),
+                 name.c_str()) == 0) {
+    return Status();
+  }
+  return ErrnoError("reinstate segment " + old_name, errno);
+}
+
+Result<std::shared_ptr<SegmentFile>> SegmentDir::UnlinkRetired(
+    uint64_t number) {
+  const std::string name = SegmentName(number);
+  Result<UniqueFd> opened =
+      OpenSegmentAt(retired_fd_.get(), name, O_RDONLY | O_NONBLOCK);
+  if (::unlinkat(retired_fd_.get(), name.c_str(), 0) != 0) {
+    return ErrnoError("unlink retired segment " + name, errno);
+  }
+  if (!opened) return opened.error();
+  auto file = std::make_shared<SegmentFile>(*std::move(opened));
+  const Result<bool> alone = file->LeaseAlone();
+  if (!alone) return alone.error();
+  if (*alone) file.reset();
+  return file;
+}
+
+}  // namespace vitrine::store

@@ -1,0 +1,116 @@
+#include "store/server/ring_reader.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <string_view>
+
+#include "schema/base/futex.h"
+#include "store/index/sealed_memfd.h"
+
+namespace vitrine::store {
+namespace {
+
+Error Corrupt(const char* how) { return Error{Code::kCorruption, how}; }
+
+}  // namespace
+
+Result<RingReader::Made> RingReader::Make(uint64_t most_data_bytes) {
+  auto fd = MakeSealedMemfd("vitrine-ring", sizeof(SubmissionRing));
+  if (!fd) return fd.error();
+  auto mapping =
+      Mapping::Map(fd->get(), sizeof(SubmissionRing), PROT_READ | PROT_WRITE);
+  if (!mapping) return mapping.error();
+  return Made{RingReader(std::move(*mapping), most_data_bytes), std::move(*fd)};
+}
+
+bool RingReader::HasMore() const {
+  const uint64_t read_to = ends_.empty() ? position_ : ends_.back();
+  return ring().submitted.load(std::memory_order_seq_cst) != read_to;
+}
+
+void RingReader::SetStoreSleeps(bool sleeps) {
+  ring().store_sleeps.store(sleeps ? 1 : 0, std::memory_order_seq_cst);
+}
+
+Status RingReader::Read(size_t most, std::vector<Record>* records) {
+  const uint64_t end = ring().submitted.load(std::memory_order_acquire);
+  uint64_t position = ends_.empty() ? position_ : ends_.back();
+  if (end - position_ > kRingBytes || end % kRecordAlignment != 0) {
+    return Corrupt("a ring's end is out of reach");
+  }
+  while (position != end && records->size() < most) {
+    auto parsed = Parse(position, end);
+    if (!parsed) return parsed.error();
+    position += parsed->record_bytes;
+    if (!parsed->record) {
+      if (ends_.empty()) position_ = position;
+      continue;
+    }
+    records->push_back(std::move(*parsed->record));
+    ends_.push_back(position);
+  }
+  return Status();
+}
+
+Result<RingReader::Parsed> RingReader::Parse(uint64_t position,
+                                             uint64_t end) const {
+  const uint64_t offset = position % kRingBytes;
+  const uint64_t room = std::min(end - position, kRingBytes - offset);
+  const std::byte* const place = ring().bytes.data() + offset;
+  RecordHeader header;  // A copy, which cannot change after it was checked.
+  std::memcpy(&header, place, sizeof(header));
+  if (header.record_bytes < sizeof(header) || header.record_bytes > room ||
+      header.record_bytes % kRecordAlignment != 0) {
+    return Corrupt("a record of impossible length");
+  }
+  if (header.id_bytes == 0) return Parsed{header.record_bytes, std::nullopt};
+  if (header.id_bytes > ObjectId::kMaxBytes ||
+      RecordBytes(header.id_bytes, header.data_bytes) != header.record_bytes) {
+    return Corrupt("a record that contradicts its length");
+  }
+  return Parsed{
+      header.record_bytes,
+      Record{ParseObject(header, place + sizeof(header)), header.timeout_ms}};
+}
+
+Result<SmallObject> RingReader::ParseObject(const RecordHeader& header,
+                                            const std::byte* body) const {
+  std::string text(header.id_bytes, '\0');
+  std::memcpy(text.data(), body, text.size());
+  auto id = ObjectId::FromText(text);
+  if (!id) return id.error();
+  if (header.data_bytes > most_data_bytes_) {
+    return Error{Code::kTooLarge, "no small object"};
+  }
+  if ((header.mode & ~0777U) != 0 || (header.mode & 0004) == 0) {
+    return Error{Code::kInvalidArgument, "not to be read by all"};
+  }
+  return SmallObject{std::move(*id),
+                     static_cast<mode_t>(header.mode),
+                     {body + header.id_bytes, header.data_bytes}};
+}
+
+void RingReader::Answer(const std::vector<Status>& answers) {
+  if (answers.empty()) return;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    const uint32_t answer =
+        answers[i]
+            ? kRecordSealed
+            : kRecordFailed | static_cast<uint32_t>(answers[i].error().code);
+    ring().results[(answered_ + i) % kRingResults].store(
+        answer, std::memory_order_relaxed);
+  }
+  position_ = ends_[answers.size() - 1];
+  ends_.erase(ends_.begin(),
+              ends_.begin() + static_cast<ptrdiff_t>(answers.size()));
+  answered_ += static_cast<uint32_t>(answers.size());
+  ring().answered.store(answered_, std::memory_order_seq_cst);
+  if (ring().waiters.load(std::memory_order_seq_cst) != 0) {
+    WakeFutex(&ring().answered);
+  }
+}
+
+}  // namespace vitrine::store

@@ -1,0 +1,72 @@
+// The store's end of one client's submission ring (schema/submission_ring.h).
+#ifndef VITRINE_STORE_SERVER_RING_READER_H_
+#define VITRINE_STORE_SERVER_RING_READER_H_
+
+#include <vitrine/result.h>
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "schema/base/mapping.h"
+#include "schema/submission_ring.h"
+#include "store/store.h"
+
+namespace vitrine::store {
+
+// Reads records and answers them, trusting nothing that is written there.
+// Not thread-safe.
+class RingReader {
+ public:
+  // Makes a ring.  `ring` is a writable description for the client.
+  struct Made;
+  static Result<Made> Make(uint64_t most_data_bytes);
+
+  struct Record {
+    // kInvalidArgument: to be answered with that.  The bytes are the client's,
+    // who may still change them.
+    Result<SmallObject> object;
+    int64_t timeout_ms;
+  };
+  // Appends the next records to `records`, at most `most`.  kCorruption: what
+  // comes next is none; nothing more can be read.
+  Status Read(size_t most, std::vector<Record>* records);
+  // Answers the first `answers.size()` of the records that were read and makes
+  // Read go on after them.
+  void Answer(const std::vector<Status>& answers);
+
+  bool HasMore() const;
+  // Tells the client whether to ring the bell.  Sequentially consistent.
+  void SetStoreSleeps(bool sleeps);
+
+ private:
+  RingReader(Mapping mapping, uint64_t most_data_bytes)
+      : mapping_(std::move(mapping)), most_data_bytes_(most_data_bytes) {}
+
+  struct Parsed {
+    uint64_t record_bytes;
+    std::optional<Record> record;  // None: a filler.
+  };
+  SubmissionRing& ring() const {
+    return *reinterpret_cast<SubmissionRing*>(mapping_.data());
+  }
+  Result<Parsed> Parse(uint64_t position, uint64_t end) const;
+  Result<SmallObject> ParseObject(const RecordHeader& header,
+                                  const std::byte* body) const;
+
+  Mapping mapping_;
+  uint64_t most_data_bytes_;
+  uint64_t position_ = 0;       // All before it are answered.
+  std::vector<uint64_t> ends_;  // Of the records that Read gave.
+  uint32_t answered_ = 0;
+};
+
+struct RingReader::Made {
+  RingReader reader;
+  UniqueFd ring;
+};
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_SERVER_RING_READER_H_

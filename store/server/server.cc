@@ -1,0 +1,151 @@
+#include "store/server/server.h"
+
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "store/base/thread_setup.h"
+#include "store/base/worker_pool.h"
+#include "store/server/server_core.h"
+#include "store/server/server_events.h"
+#include "store/server/server_listener.h"
+#include "store/server/server_loop.h"
+#include "store/server/server_stats.h"
+#include "store/server/submissions.h"
+
+namespace vitrine::store {
+namespace {
+
+constexpr size_t kWorkerThreads = 2;
+
+}  // namespace
+
+// The threads, and what reaches the loop from the store.
+class Server::Impl final : public Observer {
+ public:
+  Impl(Store* store, Catalog* catalog, std::shared_ptr<server::EventLoop> loop,
+       std::unique_ptr<WorkerPool> workers,
+       std::unique_ptr<Submissions> submissions,
+       server::ListeningSocket listener)
+      : store_(store),
+        loop_(std::move(loop)),
+        workers_(std::move(workers)),
+        submissions_(std::move(submissions)),
+        socket_path_(listener.path()),
+        core_({.store = store,
+               .catalog = catalog,
+               .loop = loop_,
+               .workers = workers_.get(),
+               .submissions = submissions_.get(),
+               .stats = &stats_},
+              std::move(listener)) {}
+  ~Impl() override { Stop(); }
+
+  Status Start();
+  void OnEvent(const ObjectEvent& event) override;
+  nlohmann::json StatusJson() const;
+
+ private:
+  void Stop();
+
+  Store* const store_;
+  const std::shared_ptr<server::EventLoop> loop_;
+  const std::unique_ptr<WorkerPool> workers_;
+  const std::unique_ptr<Submissions> submissions_;
+  const std::string socket_path_;
+  server::ServerStats stats_;
+  server::EventQueue events_;
+  server::ServerCore core_;
+  std::thread thread_;
+};
+
+Status Server::Impl::Start() {
+  if (Status started = core_.Start(); !started) return started;
+  store_->AddObserver(this);
+  store_->SetStatusSource("server", [this] { return StatusJson(); });
+  try {
+    thread_ = std::thread([this] {
+      SetUpThread("vitrine-server", ThreadPriority::kNormal);
+      loop_->Run();
+    });
+  } catch (const std::system_error& error) {
+    return Error{Code::kUnavailable,
+                 std::string("cannot start a thread: ") + error.what()};
+  }
+  return {};
+}
+
+// What the store still owes us comes to the loop, or learns there that nobody
+// is at home.
+void Server::Impl::Stop() {
+  store_->SetStatusSource("server", nullptr);
+  store_->RemoveObserver(this);
+  loop_->Stop();
+  if (thread_.joinable()) thread_.join();
+  core_.CloseAll();
+  workers_->Shutdown();
+  loop_->Close();
+}
+
+// With the object table locked: nobody who waits or listens comes in between
+// without seeing, when he then looks at the table, what happened.
+void Server::Impl::OnEvent(const ObjectEvent& event) {
+  if (stats_.waits == 0 && stats_.subscriptions == 0) return;
+  if (!events_.Push(event)) return;
+  loop_->Post([this] { core_.OnStoreEvents(events_.Take()); });
+}
+
+nlohmann::json Server::Impl::StatusJson() const {
+  nlohmann::json requests = nlohmann::json::object();
+  for (size_t i = 1; i < stats_.requests.size(); ++i) {
+    const auto type = static_cast<protocol::RequestBody>(i);
+    requests[protocol::EnumNameRequestBody(type)] = stats_.requests[i].load();
+  }
+  const Submissions::Numbers rings = submissions_->Count();
+  return {{"socket", socket_path_},
+          {"rings",
+           {{"open", rings.rings},
+            {"sealed", rings.sealed},
+            {"refused", rings.refused},
+            {"sleeps", rings.sleeps}}},
+          {"connections", stats_.connections.load()},
+          {"sessions", stats_.sessions.load()},
+          {"subscriptions", stats_.subscriptions.load()},
+          {"waits", stats_.waits.load() + store_->clients().CountWaiters()},
+          {"requests", std::move(requests)},
+          {"accepted", stats_.accepted.load()},
+          {"refused", stats_.refused.load()},
+          {"never_said_hello", stats_.never_said_hello.load()},
+          {"protocol_errors", stats_.protocol_errors.load()},
+          {"events_dropped", stats_.events_dropped.load()},
+          {"recalls_dropped", stats_.recalls_dropped.load()},
+          {"tasks_queued", workers_->queued()}};
+}
+
+Result<std::unique_ptr<Server>> Server::Start(Store* store,
+                                              const std::string& socket_path,
+                                              mode_t socket_mode,
+                                              Catalog* catalog) {
+  auto loop = server::EventLoop::Create();
+  if (!loop) return loop.error();
+  auto workers = WorkerPool::Start(kWorkerThreads);
+  if (!workers) return workers.error();
+  auto submissions = Submissions::Start(store);
+  if (!submissions) return submissions.error();
+  auto listener = server::ListeningSocket::Bind(socket_path, socket_mode);
+  if (!listener) return listener.error();
+  auto impl = std::make_unique<Impl>(
+      store, catalog, std::move(*loop), std::move(*workers),
+      std::move(*submissions), std::move(*listener));
+  if (Status started = impl->Start(); !started) return started.error();
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Server::~Server() = default;
+
+nlohmann::json Server::StatusJson() const { return impl_->StatusJson(); }
+
+}  // namespace vitrine::store

@@ -1,0 +1,59 @@
+#ifndef VITRINE_STORE_SERVER_SERVER_ACCEPTOR_H_
+#define VITRINE_STORE_SERVER_SERVER_ACCEPTOR_H_
+
+#include <sys/types.h>
+#include <vitrine/result.h>
+
+#include <cstddef>
+#include <functional>
+#include <unordered_map>
+#include <utility>
+
+#include "schema/base/unique_fd.h"
+#include "store/base/object.h"
+#include "store/server/server_listener.h"
+#include "store/server/server_loop.h"
+#include "store/server/server_stats.h"
+
+namespace vitrine::store::server {
+
+// Takes new connections, as many as leave the store the descriptors that it
+// needs itself: half of RLIMIT_NOFILE, and half of those for any one ordinary
+// user.  The others are told why and closed.  On the loop's thread only.
+class Acceptor {
+ public:
+  using Accepted = std::function<void(UniqueFd socket, Credentials peer)>;
+
+  Acceptor(ListeningSocket listener, EventLoop* loop, ServerStats* stats,
+           Accepted accepted);
+  Acceptor(const Acceptor&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
+  ~Acceptor() { Stop(); }
+
+  Status Start();
+  void Stop();
+  // A connection that was handed to `accepted` is over.
+  void Release(uid_t uid);
+  const std::string& path() const { return listener_.path(); }
+
+ private:
+  void OnReadable();
+  void Admit(UniqueFd socket);
+  bool HasRoom(uid_t uid) const;
+  // The process has no descriptors left: a loop would spin on the listener.
+  void Pause();
+
+  const ListeningSocket listener_;
+  EventLoop* const loop_;
+  ServerStats* const stats_;
+  const Accepted accepted_;
+  const size_t limit_;
+  uint64_t watch_ = 0;  // 0: not started, or paused.
+  EventLoop::Timer resume_timer_;
+  size_t connections_ = 0;
+  std::unordered_map<uid_t, size_t> by_uid_;
+};
+
+}  // namespace vitrine::store::server
+
+#endif  // VITRINE_STORE_SERVER_SERVER_ACCEPTOR_H_

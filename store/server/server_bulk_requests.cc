@@ -1,0 +1,202 @@
+// The requests about many objects.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <utility>
+
+#include "store/server/server_requests.h"
+#include "store/server/server_timeouts.h"
+#include "store/table/object_record.h"
+
+namespace vitrine::store::server {
+namespace {
+
+// A page is as many objects as fit a message.
+constexpr size_t kMaxObjectsPerPage = 1024;
+constexpr size_t kPageBytes = kMaxMessageBytes - 1024;
+// What an object takes of it besides its id, generously.
+constexpr size_t kListedBytes = 160;
+// What the message around the JSON text takes, generously.
+constexpr size_t kStatusRoomBytes = kMaxMessageBytes - 1024;
+
+using Ids = flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>;
+
+Status CheckCount(const Ids& ids) {
+  if (ids.size() <= kMaxIdsPerRequest) return {};
+  return Error{
+      Code::kInvalidArgument,
+      "more than " + std::to_string(kMaxIdsPerRequest) + " ids in one request"};
+}
+
+uint8_t CodeByte(const Status& status) {
+  return status ? uint8_t{0} : static_cast<uint8_t>(status.error().code);
+}
+
+Status DeleteOne(Store* store, const Result<ObjectId>& id,
+                 const Credentials& who) {
+  if (!id) return id.error();
+  const auto object = store->FindSealed(*id);
+  if (!object) return object.error();
+  return store->Delete(*object, who);
+}
+
+// Leaves of `listed` what fits a page; true: that is not all.
+bool CutToPage(std::vector<ListedObject>* listed) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < listed->size(); ++i) {
+    bytes += kListedBytes + (*listed)[i].info.id.text().size();
+    if (bytes <= kPageBytes) continue;
+    listed->erase(listed->begin() + static_cast<ptrdiff_t>(i), listed->end());
+    return true;
+  }
+  return false;
+}
+
+// The objects of `listing` that come next, and where to go on.
+Message NextPage(Store* store, Listing* listing, size_t limit) {
+  const std::span objects(listing->objects);
+  while (listing->next < objects.size() &&
+         objects[listing->next]->number <= listing->after) {
+    ++listing->next;
+  }
+  const size_t count = std::min(limit, objects.size() - listing->next);
+  auto listed =
+      store->Describe(objects.subspan(listing->next, count), listing->state);
+  if (CutToPage(&listed)) {
+    listing->after = listed.back().info.number;
+    return ListMessage(listed, listing->after, false);
+  }
+  listing->next += count;
+  if (count > 0) listing->after = objects[listing->next - 1]->number;
+  const bool done = listing->next == objects.size();
+  return ListMessage(listed, listing->after, done);
+}
+
+// Text that fits a message: what takes most is left out, and named.
+std::string StatusText(nlohmann::json status) {
+  using nlohmann::json;
+  const auto dump = [](const json& value) {
+    return value.dump(-1, ' ', false, json::error_handler_t::replace);
+  };
+  std::string text = dump(status);
+  while (text.size() > kStatusRoomBytes && status.is_object()) {
+    const auto largest = std::max_element(
+        status.begin(), status.end(), [&dump](const json& a, const json& b) {
+          return dump(a).size() < dump(b).size();
+        });
+    if (largest == status.end()) break;
+    const std::string name = largest.key();
+    status.erase(name);
+    status["left_out"].push_back(name);
+    text = dump(status);
+  }
+  return text;
+}
+
+}  // namespace
+
+void RequestHandler::Wait(Connection* connection,
+                          const protocol::Wait& request) {
+  if (Status checked = CheckCount(*request.ids()); !checked) {
+    return void(ReplyFailure(connection->id(), checked.error()));
+  }
+  WaitTable::Request wait{.ids = {},
+                          .need = request.need(),
+                          .deadline = DeadlineAfter(request.timeout_ms()),
+                          .stop_when_gone = request.stop_when_gone()};
+  for (const flatbuffers::String* text : *request.ids()) {
+    auto id = ObjectId::FromText(text->string_view());
+    if (!id) return void(ReplyFailure(connection->id(), id.error()));
+    wait.ids.push_back(std::move(*id));
+  }
+  const uint64_t peer = connection->id();
+  parts_.waits->Start(
+      peer, std::move(wait),
+      [this, peer](const std::vector<WaitTable::State>& states) {
+        Reply(peer, WaitMessage(states));
+      });
+}
+
+void RequestHandler::List(Connection* connection,
+                          const protocol::List& request) {
+  const auto state =
+      request.unsealed() ? ObjectState::kUnsealed : ObjectState::kSealed;
+  const size_t limit =
+      request.limit() == 0
+          ? kMaxObjectsPerPage
+          : std::min<size_t>(request.limit(), kMaxObjectsPerPage);
+  // The objects are asked for once in a listing, so that many take no longer
+  // than they must.
+  std::shared_ptr<Listing> listing = std::move(connection->listing);
+  const bool goes_on = listing != nullptr && request.after() != 0 &&
+                       listing->after == request.after() &&
+                       listing->state == state;
+  if (!goes_on) {
+    listing = std::make_shared<Listing>(
+        Listing{.state = state, .objects = {}, .after = request.after()});
+  }
+  parts_.workers->Run([this, store = parts_.store, listing, limit, goes_on,
+                       peer = connection->id()] {
+    if (!goes_on) listing->objects = store->List(listing->state);
+    const Message page = NextPage(store, listing.get(), limit);
+    parts_.loop->Post([this, peer, listing, page] {
+      Connection* const asker = parts_.connections->Find(peer);
+      if (asker == nullptr) return;
+      if (listing->next < listing->objects.size()) asker->listing = listing;
+      Reply(peer, page);
+    });
+  });
+}
+
+void RequestHandler::Delete(Connection* connection,
+                            const protocol::Delete& request) {
+  if (Status checked = CheckCount(*request.ids()); !checked) {
+    return void(ReplyFailure(connection->id(), checked.error()));
+  }
+  std::vector<Result<ObjectId>> ids;
+  for (const flatbuffers::String* text : *request.ids()) {
+    ids.push_back(ObjectId::FromText(text->string_view()));
+  }
+  parts_.workers->Run([this, ids = std::move(ids), who = connection->peer(),
+                       peer = connection->id(), loop = parts_.loop,
+                       store = parts_.store] {
+    std::vector<uint8_t> codes;
+    for (const Result<ObjectId>& id : ids) {
+      codes.push_back(CodeByte(DeleteOne(store, id, who)));
+    }
+    // Whoever has the answer finds the names gone everywhere.
+    store->AfterObservers([this, loop, peer, codes = std::move(codes)] {
+      loop->Post([this, peer, codes] { Reply(peer, DeleteMessage(codes)); });
+    });
+  });
+}
+
+void RequestHandler::Evict(Connection* connection, uint64_t bytes) {
+  auto finish = [this, peer = connection->id()](Result<uint64_t> evicted) {
+    if (!evicted) return void(ReplyFailure(peer, evicted.error()));
+    ReplyAfterObservers(peer, EvictMessage(*evicted));
+  };
+  parts_.store->Evict(bytes, [loop = parts_.loop, finish = std::move(finish)](
+                                 Result<uint64_t> evicted) {
+    loop->Post([finish, evicted] { finish(evicted); });
+  });
+}
+
+// On a worker, as all that asks the observers: workers end before they do.
+void RequestHandler::ReplyAfterObservers(uint64_t connection, Message message) {
+  parts_.workers->Run([this, connection, message = std::move(message),
+                       loop = parts_.loop, store = parts_.store] {
+    store->AfterObservers([this, connection, message, loop] {
+      loop->Post([this, connection, message] { Reply(connection, message); });
+    });
+  });
+}
+
+void RequestHandler::GetStatus(Connection* connection) {
+  parts_.workers->Run([this, store = parts_.store, peer = connection->id()] {
+    const std::string text = StatusText(store->StatusJson());
+    parts_.loop->Post([this, peer, text] { Reply(peer, StatusMessage(text)); });
+  });
+}
+
+}  // namespace vitrine::store::server

@@ -1,0 +1,148 @@
+#include "store/server/server_listener.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <vector>
+
+#include "schema/packet_socket.h"
+#include "store/server/server_peer.h"
+
+namespace vitrine::store::server {
+namespace {
+
+constexpr int kBacklog = 1024;
+
+// Makes the directories that are missing above `path`.
+Status MakeParentDirs(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::vector<fs::path> missing;
+  std::error_code ignored;  // What is not there is missing.
+  for (fs::path dir = fs::path(path).parent_path();
+       !dir.empty() && !fs::exists(dir, ignored); dir = dir.parent_path()) {
+    missing.push_back(dir);
+  }
+  const mode_t mode = ::geteuid() == 0 ? 0755 : 0700;
+  for (auto dir = missing.rbegin(); dir != missing.rend(); ++dir) {
+    if (::mkdir(dir->c_str(), mode) != 0 && errno != EEXIST) {
+      return ErrnoError("make the directory " + dir->string(), errno);
+    }
+  }
+  return {};
+}
+
+bool IsSameFile(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+bool SomebodyListens(const std::string& path) {
+  const auto address = MakeSocketAddress(path);
+  UniqueFd probe(
+      ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!address || !probe.valid()) return true;
+  return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&*address),
+                   sizeof(*address)) == 0 ||
+         errno != ECONNREFUSED;
+}
+
+Error InUseError(const std::string& path) {
+  return Error{Code::kUnavailable, "another store listens at " + path};
+}
+
+}  // namespace
+
+Result<ListeningSocket> ListeningSocket::Bind(const std::string& path,
+                                              mode_t mode) {
+  if (auto address = MakeSocketAddress(path); !address) return address.error();
+  if (Status made = MakeParentDirs(path); !made) return made.error();
+  ListeningSocket listener(path);
+  if (Status locked = listener.Lock(); !locked) return locked.error();
+  if (Status removed = listener.RemoveStale(); !removed) return removed.error();
+  if (Status bound = listener.BindAndListen(mode); !bound) return bound.error();
+  return listener;
+}
+
+ListeningSocket::~ListeningSocket() {
+  struct stat named {};
+  if (socket_.valid() && ::lstat(path_.c_str(), &named) == 0 &&
+      named.st_dev == dev_ && named.st_ino == ino_) {
+    ::unlink(path_.c_str());
+  }
+  // Before the lock goes: whoever gets it next looks whether it is still the
+  // named file.
+  if (lock_.valid()) ::unlink(lock_path().c_str());
+}
+
+Status ListeningSocket::Lock() {
+  const std::string name = lock_path();
+  for (;;) {
+    UniqueFd fd(
+        ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd.valid()) return ErrnoError("open " + name, errno);
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EWOULDBLOCK) return InUseError(path_);
+      return ErrnoError("lock " + name, errno);
+    }
+    struct stat ours {};
+    struct stat named {};
+    if (::fstat(fd.get(), &ours) != 0) return ErrnoError("stat " + name, errno);
+    // A store that just ended may have removed the file that we locked.
+    if (::lstat(name.c_str(), &named) == 0 && IsSameFile(ours, named)) {
+      lock_ = std::move(fd);
+      return {};
+    }
+  }
+}
+
+Status ListeningSocket::RemoveStale() const {
+  struct stat named {};
+  if (::lstat(path_.c_str(), &named) != 0) {
+    if (errno == ENOENT) return {};
+    return ErrnoError("stat " + path_, errno);
+  }
+  if (!S_ISSOCK(named.st_mode)) {
+    return Error{Code::kUnavailable, path_ + " exists and is not a socket"};
+  }
+  // A store whose lock file somebody removed is alive all the same.
+  // Only a socket without an owner refuses.
+  if (SomebodyListens(path_)) return InUseError(path_);
+  if (::unlink(path_.c_str()) != 0 && errno != ENOENT) {
+    return ErrnoError("remove " + path_, errno);
+  }
+  return {};
+}
+
+Status ListeningSocket::BindAndListen(mode_t mode) {
+  const auto address = MakeSocketAddress(path_);
+  if (!address) return address.error();
+  UniqueFd fd(
+      ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.valid()) return ErrnoError("socket", errno);
+  RefuseDescriptors(fd.get());
+  // Nobody gets in before chmod: the name is made with the mode of the socket.
+  if (::fchmod(fd.get(), 0600) != 0) return ErrnoError("fchmod socket", errno);
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address),
+             sizeof(*address)) != 0) {
+    return ErrnoError("bind " + path_, errno);
+  }
+  struct stat named {};
+  if (::lstat(path_.c_str(), &named) != 0) {
+    return ErrnoError("stat " + path_, errno);
+  }
+  dev_ = named.st_dev;
+  ino_ = named.st_ino;
+  socket_ = std::move(fd);
+  if (::chmod(path_.c_str(), mode) != 0) {
+    return ErrnoError("chmod " + path_, errno);
+  }
+  if (::listen(socket_.get(), kBacklog) != 0) {
+    return ErrnoError("listen at " + path_, errno);
+  }
+  return {};
+}
+
+}  // namespace vitrine::store::server

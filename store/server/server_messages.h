@@ -1,0 +1,54 @@
+// What the store says, as finished FlatBuffers (schema/protocol.fbs).
+#ifndef VITRINE_STORE_SERVER_SERVER_MESSAGES_H_
+#define VITRINE_STORE_SERVER_SERVER_MESSAGES_H_
+
+#include <flatbuffers/flatbuffers.h>
+#include <vitrine/metadata.h>
+#include <vitrine/result.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "schema/protocol.h"
+#include "store/base/object.h"
+
+namespace vitrine::store::server {
+
+// Immutable; shared by all connections that are told the same.
+using Message = std::shared_ptr<const flatbuffers::DetachedBuffer>;
+
+struct Greeting {
+  std::string token;  // Empty: not a session.
+  std::string memory_dir;
+  uint64_t page_bytes;
+  std::string state_dir;
+  uint64_t small_object_bytes;
+};
+
+Message FailureMessage(const Error& error);
+Message DoneMessage();
+Message HelloMessage(const Greeting& greeting);
+Message CreateMessage(uint64_t number, bool recycled);
+Message PutMessage();
+Message OpenRingMessage();
+Message OpenMessage(const ObjectInfo& info);
+Message WaitMessage(const std::vector<protocol::WaitState>& states);
+Message StatMessage(const ObjectInfo& info, bool in_use);
+Message MetadataMessage(const Metadata& metadata);
+Message ListMessage(const std::vector<ListedObject>& listed,
+                    uint64_t next_after, bool done);
+Message DeleteMessage(const std::vector<uint8_t>& codes);
+Message EvictMessage(uint64_t bytes);
+Message StatusMessage(const std::string& json);
+Message RecallMessage(std::span<const uint64_t> segments);
+Message EventMessage(protocol::EventKind kind, const ObjectInfo& info,
+                     int64_t time_ns);
+// kOverflow and kExistingDone, which are about no object.
+Message BareEventMessage(protocol::EventKind kind);
+
+}  // namespace vitrine::store::server
+
+#endif  // VITRINE_STORE_SERVER_SERVER_MESSAGES_H_

@@ -1,0 +1,526 @@
+#include "store/server/server_requests.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "schema/base/mapping.h"
+#include "store/server/server_timeouts.h"
+
+namespace vitrine::store::server {
+namespace {
+
+// What creating, sealing and aborting objects up to this size takes is less
+// than handing it to another thread.
+constexpr uint64_t kQuickBytes = 1024 * 1024;
+constexpr uint32_t kPermissionBits = 0777;
+
+using MetadataEntries =
+    flatbuffers::Vector<flatbuffers::Offset<protocol::MetadataEntry>>;
+
+std::string ToString(const flatbuffers::Vector<uint8_t>* bytes) {
+  if (bytes == nullptr) return {};
+  return {reinterpret_cast<const char*>(bytes->data()), bytes->size()};
+}
+
+Result<Metadata> ReadMetadata(const MetadataEntries* entries) {
+  Metadata metadata;
+  if (entries == nullptr) return metadata;
+  for (const protocol::MetadataEntry* entry : *entries) {
+    if (!metadata.emplace(entry->name()->str(), ToString(entry->value()))
+             .second) {
+      return Error{Code::kInvalidArgument, "a metadata name comes twice"};
+    }
+  }
+  if (Status checked = CheckMetadata(metadata); !checked) {
+    return checked.error();
+  }
+  return metadata;
+}
+
+Result<NewObject> ReadOptions(const Connection& connection, uint32_t mode,
+                              const MetadataEntries* entries) {
+  auto metadata = ReadMetadata(entries);
+  if (!metadata) return metadata.error();
+  return NewObject{.creator = connection.peer(),
+                   .mode = mode & kPermissionBits,
+                   .metadata = std::move(*metadata)};
+}
+
+Error MayNotRead(const ObjectId& id) {
+  return Error{Code::kPermissionDenied,
+               "the mode of " + id.text() + " does not let you read it"};
+}
+
+// hugetlbfs takes no write(2), and only whole pages for munmap(2).
+Status CopyByMapping(int fd, const std::string& data, uint64_t page_bytes) {
+  const uint64_t pages = (data.size() + page_bytes - 1) / page_bytes;
+  auto mapping = Mapping::Map(fd, pages * page_bytes, PROT_READ | PROT_WRITE);
+  if (!mapping) return mapping.error();
+  std::memcpy(mapping->data(), data.data(), data.size());
+  return {};
+}
+
+Status WriteAll(int fd, const std::string& data, uint64_t page_bytes) {
+  size_t written = 0;
+  while (written < data.size()) {
+    const ssize_t count =
+        ::pwrite(fd, data.data() + written, data.size() - written,
+                 static_cast<off_t>(written));
+    if (count > 0) {
+      written += static_cast<size_t>(count);
+    } else if (count < 0 && errno == EINVAL && written == 0) {
+      return CopyByMapping(fd, data, page_bytes);
+    } else if (count == 0 || errno != EINTR) {
+      return ErrnoError("write", count == 0 ? ENOSPC : errno);
+    }
+  }
+  return {};
+}
+
+Status WriteAndSeal(Store* store, const ObjectRef& object,
+                    const std::string& data) {
+  {
+    const auto fd = store->OpenForWriting(object);
+    if (!fd) return fd.error();
+    Status written = WriteAll(fd->get(), data, store->page_bytes());
+    if (!written) return written;
+  }  // Closed: nobody may have it open for writing at the seal.
+  return store->Seal(object, store->Info(object).id);
+}
+
+// An object that others sealed or aborted meanwhile is none of ours to abort.
+void AbortUnsealed(Store* store, const ObjectRef& object) {
+  if (store->Info(object).state != ObjectState::kUnsealed) return;
+  if (const Status aborted = store->Abort(object); !aborted) {
+    spdlog::info("abort: {}", aborted.error().ToString());
+  }
+}
+
+}  // namespace
+
+void RequestHandler::Handle(Connection* connection,
+                            const protocol::Request& request) {
+  using protocol::RequestBody;
+  using Self = RequestHandler;
+  const RequestBody type = request.body_type();
+  if (type != RequestBody::List) connection->listing.reset();
+  switch (type) {
+    case RequestBody::Create:
+      return Create(connection, *request.body_as_Create());
+    case RequestBody::Put:
+      return Put(connection, *request.body_as_Put());
+    case RequestBody::OpenRing:
+      return OpenRing(connection);
+    case RequestBody::Seal:
+      return Seal(connection, request.body_as_Seal()->number());
+    case RequestBody::Abort:
+      return Abort(connection, request.body_as_Abort()->number());
+    case RequestBody::Open:
+      return WithId(connection, *request.body_as_Open()->id(), &Self::Open);
+    case RequestBody::Wait:
+      return Wait(connection, *request.body_as_Wait());
+    case RequestBody::Stat:
+      return WithId(connection, *request.body_as_Stat()->id(), &Self::Stat);
+    case RequestBody::GetMetadata:
+      return WithId(connection, *request.body_as_GetMetadata()->id(),
+                    &Self::GetMetadata);
+    case RequestBody::List:
+      return List(connection, *request.body_as_List());
+    case RequestBody::Delete:
+      return Delete(connection, *request.body_as_Delete());
+    case RequestBody::Evict:
+      return Evict(connection, request.body_as_Evict()->bytes());
+    case RequestBody::SetHold:
+      return SetHold(connection, *request.body_as_SetHold());
+    case RequestBody::GetStatus:
+      return GetStatus(connection);
+    case RequestBody::SealByName:
+      return WithId(connection, *request.body_as_SealByName()->id(),
+                    &Self::SealByName);
+    case RequestBody::AbortByName:
+      return WithId(connection, *request.body_as_AbortByName()->id(),
+                    &Self::AbortByName);
+    case RequestBody::Hello:
+    case RequestBody::NONE:
+      break;
+  }
+  // Of a newer client, which can do without it.
+  ReplyFailure(connection->id(),
+               Error{Code::kUnsupported, "this store knows no such request"});
+}
+
+void RequestHandler::Discard(ObjectRef object) {
+  parts_.workers->Run([store = parts_.store, object = std::move(object)] {
+    AbortUnsealed(store, object);
+  });
+}
+
+// --- create, put ---
+
+struct RequestHandler::SmallPut {
+  uint64_t connection;
+  Credentials creator;
+  ObjectId id;
+  mode_t mode;
+  std::string data;
+  SpaceWait wait;
+};
+
+void RequestHandler::Create(Connection* connection,
+                            const protocol::Create& request) {
+  auto id = ObjectId::FromText(request.id()->string_view());
+  if (!id) return void(ReplyFailure(connection->id(), id.error()));
+  auto options = ReadOptions(*connection, request.mode(), request.metadata());
+  if (!options) return void(ReplyFailure(connection->id(), options.error()));
+  CreateSized(connection, *id, request.size_bytes(), std::move(*options),
+              request.timeout_ms(),
+              [this, peer = connection->id(),
+               session = connection->session](Result<ObjectRef> created) {
+                FinishCreate(peer, session, std::move(created));
+              });
+}
+
+void RequestHandler::FinishCreate(uint64_t connection, uint64_t session,
+                                  Result<ObjectRef> created) {
+  if (!created) return void(ReplyFailure(connection, created.error()));
+  ClientSession* const owner = parts_.sessions->Find(session);
+  if (owner == nullptr || parts_.connections->Find(connection) == nullptr) {
+    return Discard(std::move(*created));
+  }
+  auto fd = parts_.store->OpenForWriting(*created);
+  if (!fd) {
+    Discard(std::move(*created));
+    return void(ReplyFailure(connection, fd.error()));
+  }
+  const ObjectInfo info = parts_.store->Info(*created);
+  std::vector<UniqueFd> fds;
+  fds.push_back(std::move(*fd));
+  if (!Reply(connection, CreateMessage(info.number, info.recycled),
+             std::move(fds))) {
+    return Discard(std::move(*created));
+  }
+  owner->objects.emplace(info.number, std::move(*created));
+}
+
+void RequestHandler::Put(Connection* connection, const protocol::Put& request) {
+  auto id = ObjectId::FromText(request.id()->string_view());
+  if (!id) return void(ReplyFailure(connection->id(), id.error()));
+  auto options = ReadOptions(*connection, request.mode(), request.metadata());
+  if (!options) return void(ReplyFailure(connection->id(), options.error()));
+  std::string data = ToString(request.data());
+  const uint64_t size_bytes = data.size();
+  if (size_bytes > kMaxInlinePutBytes) {
+    return void(ReplyFailure(connection->id(),
+                             Error{Code::kTooLarge, "too much for one Put"}));
+  }
+  const uint64_t small_bytes = parts_.store->small_object_bytes();
+  if (small_bytes > 0 && size_bytes <= small_bytes &&
+      options->metadata.empty() && (options->mode & 0004) != 0) {
+    return PutSmall(std::make_shared<const SmallPut>(
+        SmallPut{connection->id(),
+                 connection->peer(),
+                 std::move(*id),
+                 options->mode,
+                 std::move(data),
+                 {.deadline = DeadlineAfter(request.timeout_ms())}}));
+  }
+  CreateSized(connection, *id, size_bytes, std::move(*options),
+              request.timeout_ms(),
+              [this, peer = connection->id(),
+               data = std::move(data)](Result<ObjectRef> created) {
+                FinishPut(peer, data, std::move(created));
+              });
+}
+
+void RequestHandler::FinishPut(uint64_t connection, const std::string& data,
+                               Result<ObjectRef> created) {
+  if (!created) return void(ReplyFailure(connection, created.error()));
+  if (parts_.connections->Find(connection) == nullptr) {
+    return Discard(std::move(*created));
+  }
+  const Status sealed = WriteAndSeal(parts_.store, *created, data);
+  if (!sealed) {
+    AbortUnsealed(parts_.store, *created);
+    return void(ReplyFailure(connection, sealed.error()));
+  }
+  Reply(connection, PutMessage());
+}
+
+void RequestHandler::PutSmall(const std::shared_ptr<const SmallPut>& put) {
+  Connection* const connection = parts_.connections->Find(put->connection);
+  if (connection == nullptr) return;
+  connection->wants_room = nullptr;
+  const SmallObject object{put->id, put->mode,
+                           std::as_bytes(std::span(put->data))};
+  std::vector<Status> results;
+  parts_.store->PutSmall(put->creator, {&object, 1}, &results);
+  if (!results.empty() && results[0]) {
+    return void(Reply(put->connection, PutMessage()));
+  }
+  if (!results.empty()) {
+    return void(ReplyFailure(put->connection, results[0].error()));
+  }
+  connection->wants_room = put;
+  // The callback may outlive this server, by waiting for space.
+  auto done = [this, put, loop = parts_.loop](const Status& room) {
+    loop->Post([this, put, room] {
+      if (room) return PutSmall(put);
+      ReplyFailure(put->connection, room.error());
+    });
+  };
+  parts_.store->AddRoom(put->wait, std::move(done), put.get());
+}
+
+void RequestHandler::OpenRing(Connection* connection) {
+  const ClientSession* const session =
+      parts_.sessions->Find(connection->session);
+  if (session == nullptr) return;  // It ends, and this connection with it.
+  auto ends = parts_.submissions->Open(
+      session->id, connection->peer(),
+      [this, loop = parts_.loop, life_line = session->connection] {
+        loop->Post([this, life_line] {
+          if (Connection* peer = parts_.connections->Find(life_line)) {
+            peer->End();
+          }
+        });
+      });
+  if (!ends) return void(ReplyFailure(connection->id(), ends.error()));
+  std::vector<UniqueFd> fds;
+  fds.push_back(std::move(ends->ring));
+  fds.push_back(std::move(ends->bell));
+  Reply(connection->id(), OpenRingMessage(), std::move(fds));
+}
+
+void RequestHandler::CreateSized(Connection* connection, const ObjectId& id,
+                                 uint64_t size_bytes, NewObject options,
+                                 int64_t timeout_ms, CreateThen then) {
+  Store* const store = parts_.store;
+  const SpaceWait wait{.deadline = DeadlineAfter(timeout_ms)};
+  const auto pending = std::make_shared<PendingCreate>(PendingCreate{.id = id});
+  connection->creating = pending;
+  // The callback may outlive this server, by waiting for space.
+  auto done = [loop = parts_.loop, store, pending,
+               then = std::move(then)](Result<ObjectRef> created) {
+    const bool taken = loop->RunOrPost([pending, then, created] {
+      pending->finished = true;
+      then(created);
+    });
+    if (!taken && created) AbortUnsealed(store, *created);
+  };
+  if (size_bytes <= kQuickBytes) {
+    return store->CreateSized(id, size_bytes, options, wait, std::move(done));
+  }
+  parts_.workers->Run([this, store, pending, size_bytes, wait,
+                       options = std::move(options), done = std::move(done),
+                       peer = connection->id()] {
+    store->CreateSized(pending->id, size_bytes, options, wait, done);
+    // The peer may have gone before there was anything to abandon.
+    parts_.loop->Post([this, pending, peer, who = options.creator] {
+      if (parts_.connections->Find(peer) == nullptr) Abandon(*pending, who);
+    });
+  });
+}
+
+void RequestHandler::Abandon(const PendingCreate& pending,
+                             const Credentials& peer) {
+  if (pending.finished) return;
+  auto object = parts_.store->FindUnsealed(pending.id);
+  if (!object) return;
+  // Somebody may have aborted it and made another.
+  const ObjectInfo info = parts_.store->Info(*object);
+  if (info.creator_pid == peer.pid && info.uid == peer.uid) {
+    Discard(std::move(*object));
+  }
+}
+
+// --- seal, abort ---
+
+void RequestHandler::Seal(Connection* connection, uint64_t number) {
+  auto object = FindCreated(*connection, number);
+  if (!object) return void(ReplyFailure(connection->id(), object.error()));
+  const ObjectInfo info = parts_.store->Info(*object);
+  RunSized(
+      info.size_bytes,
+      [store = parts_.store, object = *object, id = info.id] {
+        return store->Seal(object, id);
+      },
+      [this, peer = connection->id(), session = connection->session, number,
+       object = *object](const Status& sealed) {
+        FinishSeal(peer, session, number, object, sealed);
+      });
+}
+
+// Only an object that somebody else still holds writable stays the session's.
+void RequestHandler::FinishSeal(uint64_t connection, uint64_t session,
+                                uint64_t number, const ObjectRef& object,
+                                const Status& sealed) {
+  if (sealed) {
+    Forget(session, number);
+    return void(Reply(connection, DoneMessage()));
+  }
+  Error error = sealed.error();
+  if (error.code != Code::kInUse) {
+    Forget(session, number);
+    if (parts_.store->Info(object).state == ObjectState::kGone) {
+      error.code = Code::kGone;
+    }
+    Discard(object);
+  }
+  ReplyFailure(connection, error);
+}
+
+void RequestHandler::Abort(Connection* connection, uint64_t number) {
+  auto object = FindCreated(*connection, number);
+  if (!object) return void(ReplyFailure(connection->id(), object.error()));
+  Forget(connection->session, number);
+  RunSized(
+      parts_.store->Info(*object).size_bytes,
+      [store = parts_.store, object = *object] { return store->Abort(object); },
+      [this, peer = connection->id()](const Status& aborted) {
+        ReplyStatus(peer, aborted);
+      });
+}
+
+void RequestHandler::SealByName(Connection* connection, const ObjectId& id) {
+  auto object = FindOwned(id, connection->peer());
+  if (!object) return void(ReplyFailure(connection->id(), object.error()));
+  RunSized(
+      parts_.store->Info(*object).size_bytes,
+      [store = parts_.store, object = *object, id] {
+        return store->Seal(object, id);
+      },
+      [this, peer = connection->id()](const Status& sealed) {
+        ReplyStatus(peer, sealed);
+      });
+}
+
+void RequestHandler::AbortByName(Connection* connection, const ObjectId& id) {
+  auto object = FindOwned(id, connection->peer());
+  if (!object) return void(ReplyFailure(connection->id(), object.error()));
+  RunSized(
+      parts_.store->Info(*object).size_bytes,
+      [store = parts_.store, object = *object] { return store->Abort(object); },
+      [this, peer = connection->id()](const Status& aborted) {
+        ReplyStatus(peer, aborted);
+      });
+}
+
+// --- reading ---
+
+void RequestHandler::Open(Connection* connection, const ObjectId& id) {
+  const auto object = parts_.store->FindSealed(id);
+  if (!object) return void(ReplyFailure(connection->id(), object.error()));
+  ObjectInfo info = parts_.store->Info(*object);
+  if (!MayRead(info, connection->peer())) {
+    return void(ReplyFailure(connection->id(), MayNotRead(id)));
+  }
+  auto fd = parts_.store->OpenForReading(*object);
+  // It may have moved meanwhile, and never moves back.
+  for (uint64_t before = 0; before != info.segment();) {
+    before = info.segment();
+    info = parts_.store->Info(*object);
+    if (before != info.segment()) fd = parts_.store->OpenForReading(*object);
+  }
+  if (!fd) return void(ReplyFailure(connection->id(), fd.error()));
+  parts_.store->Touch(*object);
+  std::vector<UniqueFd> fds;
+  fds.push_back(std::move(*fd));
+  Reply(connection->id(), OpenMessage(info), std::move(fds));
+}
+
+void RequestHandler::Stat(Connection* connection, const ObjectId& id) {
+  auto object = parts_.store->FindSealed(id);
+  if (!object) object = parts_.store->FindUnsealed(id);
+  if (!object) return void(ReplyFailure(connection->id(), object.error()));
+  const bool in_use = parts_.store->InUse(*object);
+  Reply(connection->id(), StatMessage(parts_.store->Info(*object), in_use));
+}
+
+void RequestHandler::GetMetadata(Connection* connection, const ObjectId& id) {
+  auto object = parts_.store->FindSealed(id);
+  if (!object) object = parts_.store->FindUnsealed(id);
+  if (!object) return void(ReplyFailure(connection->id(), object.error()));
+  if (!MayRead(parts_.store->Info(*object), connection->peer())) {
+    return void(ReplyFailure(connection->id(), MayNotRead(id)));
+  }
+  const auto metadata = parts_.store->GetMetadata(*object);
+  Reply(connection->id(),
+        MetadataMessage(metadata == nullptr ? Metadata() : *metadata));
+}
+
+void RequestHandler::SetHold(Connection* connection,
+                             const protocol::SetHold& request) {
+  auto id = ObjectId::FromText(request.id()->string_view());
+  if (!id) return void(ReplyFailure(connection->id(), id.error()));
+  auto object = parts_.store->FindSealed(*id);
+  if (!object) return void(ReplyFailure(connection->id(), object.error()));
+  ReplyStatus(connection->id(), parts_.store->SetHold(*object, request.hold(),
+                                                      connection->peer()));
+}
+
+// --- helpers ---
+
+void RequestHandler::WithId(Connection* connection,
+                            const flatbuffers::String& text,
+                            void (RequestHandler::*handle)(Connection*,
+                                                           const ObjectId&)) {
+  const auto id = ObjectId::FromText(text.string_view());
+  if (!id) return void(ReplyFailure(connection->id(), id.error()));
+  (this->*handle)(connection, *id);
+}
+
+void RequestHandler::RunSized(uint64_t size_bytes, std::function<Status()> work,
+                              std::function<void(const Status&)> then) {
+  if (size_bytes <= kQuickBytes) return then(work());
+  parts_.workers->Run(
+      [loop = parts_.loop, work = std::move(work), then = std::move(then)] {
+        const Status status = work();
+        loop->Post([then, status] { then(status); });
+      });
+}
+
+Result<ObjectRef> RequestHandler::FindOwned(const ObjectId& id,
+                                            const Credentials& who) {
+  auto object = parts_.store->FindUnsealed(id);
+  if (!object) return object;
+  if (!IsOwner(parts_.store->Info(*object), who)) {
+    return Error{Code::kNotPermitted, id.text() + " is somebody else's"};
+  }
+  return object;
+}
+
+Result<ObjectRef> RequestHandler::FindCreated(const Connection& connection,
+                                              uint64_t number) {
+  const ClientSession* const session =
+      parts_.sessions->Find(connection.session);
+  if (session != nullptr) {
+    const auto found = session->objects.find(number);
+    if (found != session->objects.end()) return found->second;
+  }
+  return Error{Code::kNotFound,
+               "this client is not writing object " + std::to_string(number)};
+}
+
+void RequestHandler::Forget(uint64_t session, uint64_t number) {
+  ClientSession* const owner = parts_.sessions->Find(session);
+  if (owner != nullptr) owner->objects.erase(number);
+}
+
+bool RequestHandler::Reply(uint64_t connection, Message message,
+                           std::vector<UniqueFd> fds) {
+  Connection* const peer = parts_.connections->Find(connection);
+  if (peer == nullptr) return false;
+  peer->busy = false;
+  if (message->size() > kMaxMessageBytes) {
+    fds.clear();
+    message = FailureMessage(
+        Error{Code::kTooLarge, "the answer is too long for one message"});
+  }
+  return peer->Send(std::move(message), std::move(fds));
+}
+
+}  // namespace vitrine::store::server

@@ -1,0 +1,121 @@
+#ifndef VITRINE_STORE_SERVER_SERVER_REQUESTS_H_
+#define VITRINE_STORE_SERVER_SERVER_REQUESTS_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "schema/protocol.h"
+#include "store/base/worker_pool.h"
+#include "store/server/server_connection.h"
+#include "store/server/server_loop.h"
+#include "store/server/server_messages.h"
+#include "store/server/server_sessions.h"
+#include "store/server/server_waits.h"
+#include "store/server/submissions.h"
+#include "store/store.h"
+
+namespace vitrine::store::server {
+
+// Answers the requests of kCall connections.  What may take long runs on the
+// workers; the answer always leaves from the loop's thread, and only if the
+// connection is still there.
+//
+// Who may do what: reading an object or its metadata, whom its mode bits let;
+// delete, hold, and seal and abort by name, its owner and root; seal and abort
+// by number, the session that created it; list, stat, wait and evict, everyone
+// who may connect.
+//
+// On the loop's thread only.  What it is given must outlive it, and its
+// workers must have been shut down.
+class RequestHandler {
+ public:
+  struct Parts {
+    Store* store;
+    std::shared_ptr<EventLoop> loop;
+    WorkerPool* workers;
+    ConnectionTable* connections;
+    Submissions* submissions;
+    SessionTable* sessions;
+    WaitTable* waits;
+  };
+  explicit RequestHandler(Parts parts) : parts_(std::move(parts)) {}
+
+  // `request` was verified; it need not outlive the call.
+  void Handle(Connection* connection, const protocol::Request& request);
+  // Aborts an unsealed object, soon.
+  void Discard(ObjectRef object);
+  // The peer is gone: what it is creating must not wait for space any longer,
+  // with its id taken.
+  void Abandon(const PendingCreate& pending, const Credentials& peer);
+
+ private:
+  using CreateThen = std::function<void(Result<ObjectRef> created)>;
+
+  // --- one object (server_requests.cc) ---
+  void Create(Connection* connection, const protocol::Create& request);
+  void FinishCreate(uint64_t connection, uint64_t session,
+                    Result<ObjectRef> created);
+  void Put(Connection* connection, const protocol::Put& request);
+  void FinishPut(uint64_t connection, const std::string& data,
+                 Result<ObjectRef> created);
+  // One that goes into a slab.
+  struct SmallPut;
+  void PutSmall(const std::shared_ptr<const SmallPut>& put);
+  void OpenRing(Connection* connection);
+  void Seal(Connection* connection, uint64_t number);
+  void FinishSeal(uint64_t connection, uint64_t session, uint64_t number,
+                  const ObjectRef& object, const Status& sealed);
+  void Abort(Connection* connection, uint64_t number);
+  void Open(Connection* connection, const ObjectId& id);
+  void Stat(Connection* connection, const ObjectId& id);
+  void GetMetadata(Connection* connection, const ObjectId& id);
+  void SetHold(Connection* connection, const protocol::SetHold& request);
+  void SealByName(Connection* connection, const ObjectId& id);
+  void AbortByName(Connection* connection, const ObjectId& id);
+
+  // --- many objects (server_bulk_requests.cc) ---
+  void Wait(Connection* connection, const protocol::Wait& request);
+  void List(Connection* connection, const protocol::List& request);
+  void Delete(Connection* connection, const protocol::Delete& request);
+  void Evict(Connection* connection, uint64_t bytes);
+  void GetStatus(Connection* connection);
+
+  // Calls `handle` with the id, or answers that it is none.
+  void WithId(Connection* connection, const flatbuffers::String& text,
+              void (RequestHandler::*handle)(Connection*, const ObjectId&));
+  // CreateSized, with `then` on the loop's thread.
+  void CreateSized(Connection* connection, const ObjectId& id,
+                   uint64_t size_bytes, NewObject options, int64_t timeout_ms,
+                   CreateThen then);
+  // Runs `work` on an object of `size_bytes`, here if that makes it quick, else
+  // on a worker; then `then`, with what it said, on the loop's thread.
+  void RunSized(uint64_t size_bytes, std::function<Status()> work,
+                std::function<void(const Status&)> then);
+  // An unsealed object that `who` may seal or abort by its name.
+  Result<ObjectRef> FindOwned(const ObjectId& id, const Credentials& who);
+  // kNotFound: `number` is not among the session's unsealed objects.
+  Result<ObjectRef> FindCreated(const Connection& connection, uint64_t number);
+  void Forget(uint64_t session, uint64_t number);
+
+  // Whoever has the answer finds the names that went gone everywhere.
+  void ReplyAfterObservers(uint64_t connection, Message message);
+  // False: the connection is gone, or ending.
+  bool Reply(uint64_t connection, Message message,
+             std::vector<UniqueFd> fds = {});
+  bool ReplyFailure(uint64_t connection, const Error& error) {
+    return Reply(connection, FailureMessage(error));
+  }
+  bool ReplyStatus(uint64_t connection, const Status& status) {
+    return Reply(connection,
+                 status ? DoneMessage() : FailureMessage(status.error()));
+  }
+
+  const Parts parts_;
+};
+
+}  // namespace vitrine::store::server
+
+#endif  // VITRINE_STORE_SERVER_SERVER_REQUESTS_H_

@@ -1,0 +1,283 @@
+#include "store/server/submissions.h"
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "store/base/thread_setup.h"
+#include "store/server/server_timeouts.h"
+
+namespace vitrine::store {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Under one hold of the object table's lock.
+constexpr size_t kRecordsPerRound = 256;
+// A busy producer submits again within this time; waking up costs as much.
+constexpr auto kAttention = std::chrono::microseconds(50);
+// What a ring holds at most is read in so many rounds.
+constexpr int kLastRounds = kRingBytes / kRecordAlignment / kRecordsPerRound;
+// Each takes a megabyte that nobody is charged for, and a descriptor.
+constexpr size_t kMostRingsOfAUser = 256;
+
+Result<UniqueFd> MakeBell() {
+  UniqueFd bell(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!bell.valid()) return ErrnoError("eventfd", errno);
+  return bell;
+}
+
+// Edge-triggered for a client's bell: that is never read, because the client
+// could make the read wait.
+Status Watch(int epoll, int bell, uint32_t events) {
+  epoll_event event = {};
+  event.events = events;
+  event.data.fd = bell;
+  if (::epoll_ctl(epoll, EPOLL_CTL_ADD, bell, &event) == 0) return Status();
+  return ErrnoError("watch a bell", errno);
+}
+
+bool ManyProcessors() { return std::thread::hardware_concurrency() > 1; }
+
+}  // namespace
+
+void Submissions::Inbox::Ring() const { ::eventfd_write(bell.get(), 1); }
+
+Result<std::unique_ptr<Submissions>> Submissions::Start(Store* store) {
+  UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll.valid()) return ErrnoError("epoll_create1", errno);
+  auto bell = MakeBell();
+  if (!bell) return bell.error();
+  auto inbox = std::make_shared<Inbox>(std::move(*bell));
+  if (Status ok = Watch(epoll.get(), inbox->bell.get(), EPOLLIN); !ok) {
+    return ok.error();
+  }
+  return std::unique_ptr<Submissions>(
+      new Submissions(store, std::move(epoll), std::move(inbox)));
+}
+
+Submissions::Submissions(Store* store, UniqueFd epoll,
+                         std::shared_ptr<Inbox> inbox)
+    : store_(store),
+      epoll_(std::move(epoll)),
+      inbox_(std::move(inbox)),
+      thread_([this] { Run(); }) {}
+
+Submissions::~Submissions() {
+  stopping_ = true;
+  inbox_->Ring();
+  thread_.join();
+}
+
+Result<Submissions::Ends> Submissions::Open(uint64_t session,
+                                            Credentials creator,
+                                            std::function<void()> on_nonsense) {
+  if (store_->small_object_bytes() == 0) {
+    return Error{Code::kUnsupported, "this store takes no small objects"};
+  }
+  auto made = RingReader::Make(store_->small_object_bytes());
+  if (!made) return made.error();
+  auto bell = MakeBell();
+  if (!bell) return bell.error();
+  auto ring =
+      std::make_shared<Ring>(std::move(made->reader), std::move(creator));
+  ring->bell = UniqueFd(::fcntl(bell->get(), F_DUPFD_CLOEXEC, 0));
+  if (!ring->bell.valid()) return ErrnoError("dup", errno);
+  ring->on_nonsense = std::move(on_nonsense);
+  ring->reader.SetStoreSleeps(true);
+  MutexLock lock(mutex_);
+  if (rings_.contains(session)) {
+    return Error{Code::kAlreadyExists, "the session has a ring"};
+  }
+  const auto of_user =
+      std::count_if(rings_.begin(), rings_.end(), [&ring](const auto& entry) {
+        return entry.second->creator.uid == ring->creator.uid;
+      });
+  if (static_cast<size_t>(of_user) >= kMostRingsOfAUser) {
+    return Error{Code::kUnsupported, "the user has as many rings as may be"};
+  }
+  if (Status ok = Watch(epoll_.get(), ring->bell.get(), EPOLLIN | EPOLLET);
+      !ok) {
+    return ok.error();
+  }
+  rings_.emplace(session, std::move(ring));
+  ++changes_;
+  return Ends{std::move(made->ring), std::move(*bell)};
+}
+
+void Submissions::Close(uint64_t session) {
+  {
+    MutexLock lock(mutex_);
+    const auto found = rings_.find(session);
+    if (found == rings_.end()) return;
+    found->second->closed = true;
+  }
+  inbox_->Ring();
+}
+
+Submissions::Numbers Submissions::Count() const {
+  MutexLock lock(mutex_);
+  return {.rings = rings_.size(),
+          .sealed = sealed_,
+          .refused = refused_,
+          .sleeps = sleeps_};
+}
+
+std::vector<Submissions::RingRef> Submissions::Rings() const {
+  MutexLock lock(mutex_);
+  std::vector<RingRef> rings;
+  rings.reserve(rings_.size());
+  for (const auto& [session, ring] : rings_) rings.push_back(ring);
+  return rings;
+}
+
+void Submissions::Run() {
+  SetUpThread("submissions", ThreadPriority::kNormal);
+  const bool waits_awake = ManyProcessors();
+  Clock::time_point last = Clock::now();
+  while (!stopping_) {
+    if (Round()) {
+      last = Clock::now();
+    } else if (!waits_awake || Clock::now() - last > kAttention) {
+      Sleep();
+      last = Clock::now();
+    }
+  }
+}
+
+bool Submissions::Round() {
+  const uint64_t changes = changes_;
+  if (changes != known_changes_) {
+    known_ = Rings();
+    known_changes_ = changes;
+  }
+  bool busy = TakeRooms();
+  for (const RingRef& ring : known_) busy |= Drain(ring);
+  return busy;
+}
+
+bool Submissions::TakeRooms() {
+  std::vector<std::pair<RingRef, Status>> rooms;
+  {
+    MutexLock lock(inbox_->mutex);
+    rooms.swap(inbox_->rooms);
+  }
+  for (const auto& [ring, status] : rooms) {
+    ring->waits_for_room = false;
+    if (ring->forgotten) continue;
+    if (!status) Refuse(ring.get(), status);
+    Put(ring);
+  }
+  return !rooms.empty();
+}
+
+bool Submissions::Drain(const RingRef& ring) {
+  // Asked first: what came before the end of the client is seen below.  Whoever
+  // else has the ring may go on writing for ever.
+  const bool closed = ring->closed;
+  bool busy = false;
+  if (!ring->broken && !ring->waits_for_room && ring->reader.HasMore()) {
+    busy = true;
+    if (Status ok = ring->reader.Read(kRecordsPerRound, &ring->records); !ok) {
+      ring->broken = true;
+      spdlog::info("ring of process {}: {}", ring->creator.pid,
+                   ok.error().ToString());
+      if (ring->on_nonsense) ring->on_nonsense();
+    }
+    Put(ring);
+  }
+  if (closed && (!busy || ++ring->rounds_closed > kLastRounds)) Forget(ring);
+  return busy;
+}
+
+void Submissions::Forget(const RingRef& ring) {
+  ring->forgotten = true;
+  if (ring->waits_for_room) store_->EndWaitsForRoom(ring.get());
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, ring->bell.get(), nullptr);
+  MutexLock lock(mutex_);
+  std::erase_if(rings_,
+                [&](const auto& entry) { return entry.second == ring; });
+  ++changes_;
+}
+
+void Submissions::Put(const RingRef& ring) {
+  Records& records = ring->records;
+  std::vector<SmallObject> objects;
+  while (!records.empty() && !ring->waits_for_room) {
+    if (!records[0].object) {
+      Refuse(ring.get(), records[0].object.error());
+      continue;
+    }
+    objects.clear();
+    for (const RingReader::Record& record : records) {
+      if (!record.object) break;
+      objects.push_back(*record.object);
+    }
+    std::vector<Status> answers;
+    store_->PutSmall(ring->creator, objects, &answers);
+    const bool full = answers.size() < objects.size();
+    AnswerFirst(ring.get(), answers);
+    if (full) WaitForRoom(ring);
+  }
+}
+
+void Submissions::AnswerFirst(Ring* ring, const std::vector<Status>& answers) {
+  for (const Status& answer : answers) ++(answer ? sealed_ : refused_);
+  // Those behind one that waited in vain have waited as long.
+  const bool any_sealed =
+      std::any_of(answers.begin(), answers.end(),
+                  [](const Status& answer) { return answer.has_value(); });
+  if (any_sealed) ring->waiting_since.reset();
+  ring->reader.Answer(answers);
+  ring->records.erase(
+      ring->records.begin(),
+      ring->records.begin() + static_cast<ptrdiff_t>(answers.size()));
+}
+
+void Submissions::Refuse(Ring* ring, const Status& why) {
+  if (!ring->records.empty()) AnswerFirst(ring, {why});
+}
+
+void Submissions::WaitForRoom(const RingRef& ring) {
+  ring->waits_for_room = true;
+  // Room that others took first does not give it more time.
+  if (!ring->waiting_since) ring->waiting_since = Clock::now();
+  const SpaceWait wait{.deadline = server::DeadlineAfter(
+                           ring->records[0].timeout_ms, *ring->waiting_since)};
+  auto done = [inbox = inbox_, ring](Status status) {
+    {
+      MutexLock lock(inbox->mutex);
+      inbox->rooms.emplace_back(ring, std::move(status));
+    }
+    inbox->Ring();
+  };
+  store_->AddRoom(wait, std::move(done), ring.get());
+}
+
+// A ring that comes later tells by its bell.
+void Submissions::Sleep() {
+  for (const RingRef& ring : known_) ring->reader.SetStoreSleeps(true);
+  bool more = false;
+  for (const RingRef& ring : known_) {
+    more |= !ring->broken && !ring->waits_for_room && ring->reader.HasMore();
+  }
+  if (!more) {
+    ++sleeps_;
+    std::array<epoll_event, 16> events;
+    (void)::epoll_wait(epoll_.get(), events.data(),
+                       static_cast<int>(events.size()), -1);
+    eventfd_t rings = 0;
+    ::eventfd_read(inbox_->bell.get(), &rings);
+  }
+  for (const RingRef& ring : known_) ring->reader.SetStoreSleeps(false);
+}
+
+}  // namespace vitrine::store

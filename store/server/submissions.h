@@ -1,0 +1,117 @@
+// Seals what clients put into their submission rings.
+#ifndef VITRINE_STORE_SERVER_SUBMISSIONS_H_
+#define VITRINE_STORE_SERVER_SUBMISSIONS_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "schema/base/mutex.h"
+#include "schema/base/unique_fd.h"
+#include "store/server/ring_reader.h"
+#include "store/store.h"
+
+namespace vitrine::store {
+
+// Owns one thread, which looks at all rings: without a pause while there is
+// work and for a moment after, else when a client rings.  Thread-safe.  The
+// store must outlive it, except for room that it still waits for.
+class Submissions {
+ public:
+  static Result<std::unique_ptr<Submissions>> Start(Store* store);
+  Submissions(const Submissions&) = delete;
+  Submissions& operator=(const Submissions&) = delete;
+  ~Submissions();
+
+  struct Ends {
+    UniqueFd ring;
+    UniqueFd bell;  // An eventfd.
+  };
+  // A ring for `session`, which has none.  `on_nonsense` is called on the
+  // thread, once, if the client writes what is no record.
+  Result<Ends> Open(uint64_t session, Credentials creator,
+                    std::function<void()> on_nonsense) EXCLUDES(mutex_);
+  // The client is gone.  What it submitted before is sealed if there is room.
+  void Close(uint64_t session) EXCLUDES(mutex_);
+
+  struct Numbers {
+    uint64_t rings = 0;
+    uint64_t sealed = 0;
+    uint64_t refused = 0;
+    uint64_t sleeps = 0;
+  };
+  Numbers Count() const;
+
+ private:
+  using Records = std::vector<RingReader::Record>;
+  struct Ring {
+    Ring(RingReader end, Credentials who)
+        : reader(std::move(end)), creator(std::move(who)) {}
+
+    RingReader reader;
+    const Credentials creator;
+    UniqueFd bell;
+    std::function<void()> on_nonsense;
+    Records records;  // Read, not answered.
+    bool waits_for_room = false;
+    // Since when its records wait for room in vain.
+    std::optional<std::chrono::steady_clock::time_point> waiting_since;
+    bool broken = false;
+    bool forgotten = false;
+    int rounds_closed = 0;
+    std::atomic<bool> closed = false;
+  };
+  using RingRef = std::shared_ptr<Ring>;
+  // What other threads say to this one; outlives both.
+  struct Inbox {
+    explicit Inbox(UniqueFd fd) : bell(std::move(fd)) {}
+    void Ring() const;
+
+    const UniqueFd bell;
+    Mutex mutex;
+    std::vector<std::pair<RingRef, Status>> rooms GUARDED_BY(mutex);
+  };
+
+  Submissions(Store* store, UniqueFd epoll, std::shared_ptr<Inbox> inbox);
+
+  void Run() EXCLUDES(mutex_);
+  // True: there was something to do.
+  bool Round() EXCLUDES(mutex_);
+  bool TakeRooms();
+  bool Drain(const RingRef& ring);
+  // Answers as many of `ring->records` as there is room for.
+  void Put(const RingRef& ring);
+  void WaitForRoom(const RingRef& ring);
+  void Refuse(Ring* ring, const Status& why);
+  void AnswerFirst(Ring* ring, const std::vector<Status>& answers);
+  void Forget(const RingRef& ring) EXCLUDES(mutex_);
+  void Sleep() EXCLUDES(mutex_);
+  std::vector<RingRef> Rings() const EXCLUDES(mutex_);
+
+  Store* const store_;
+  const UniqueFd epoll_;
+  const std::shared_ptr<Inbox> inbox_;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<uint64_t> sealed_ = 0;
+  std::atomic<uint64_t> refused_ = 0;
+  std::atomic<uint64_t> sleeps_ = 0;
+
+  mutable Mutex mutex_;
+  std::unordered_map<uint64_t, RingRef> rings_ GUARDED_BY(mutex_);
+  std::atomic<uint64_t> changes_ = 0;  // Of `rings_`.
+
+  // Of the thread alone.
+  std::vector<RingRef> known_;
+  uint64_t known_changes_ = 0;
+  std::thread thread_;  // Last: it uses all of the above.
+};
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_SERVER_SUBMISSIONS_H_

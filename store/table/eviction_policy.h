@@ -1,0 +1,55 @@
+// Who goes next.
+#ifndef VITRINE_STORE_TABLE_EVICTION_POLICY_H_
+#define VITRINE_STORE_TABLE_EVICTION_POLICY_H_
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+namespace vitrine::store {
+
+class ObjectRecord;
+class Slab;
+
+// A segment as the eviction policy knows it.  It is a part of what it stands
+// for, which takes it out of the policy before it ends.
+struct EvictionEntry {
+  EvictionEntry() = default;
+  EvictionEntry(const EvictionEntry&) = delete;
+  EvictionEntry& operator=(const EvictionEntry&) = delete;
+
+  bool known() const { return next != nullptr; }
+
+  // Whose segment it is: one of them.
+  ObjectRecord* object = nullptr;
+  Slab* slab = nullptr;
+  // Of the policy; null: it does not know the segment.
+  EvictionEntry* previous = nullptr;
+  EvictionEntry* next = nullptr;
+};
+
+// Orders the segments that may be evicted.  Every operation takes constant
+// time and no memory.  Not thread-safe: the object table's lock guards it.
+class EvictionPolicy {
+ public:
+  virtual ~EvictionPolicy() = default;
+  // It may be evicted from now on; it counts as just used.
+  virtual void Add(EvictionEntry* entry) = 0;
+  // It may no longer be evicted.  Unknown ones are ignored.
+  virtual void Remove(EvictionEntry* entry) = 0;
+  // It was used.  Unknown ones are ignored.
+  virtual void Touch(EvictionEntry* entry) = 0;
+  // Calls `visit` with entries, the next victim first, until it says false.
+  // `visit` must not change the policy.
+  virtual void Visit(
+      const std::function<bool(EvictionEntry* entry)>& visit) = 0;
+  virtual size_t size() const = 0;
+  virtual const char* name() const = 0;
+};
+
+// Least recently used first.
+std::unique_ptr<EvictionPolicy> MakeLruPolicy();
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_TABLE_EVICTION_POLICY_H_

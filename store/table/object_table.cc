@@ -1,0 +1,1053 @@
+#include "store/table/object_table.h"
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <set>
+
+#include "schema/base/wall_clock.h"
+
+namespace vitrine::store {
+namespace {
+
+// Victims looked at under one hold of the mutex.
+constexpr size_t kVictimsPerBatch = 32;
+constexpr size_t kSlabVictimsPerBatch = 256;
+
+// Numbers are not reused even by a store that starts from nothing: the time of
+// the start leaves room for 16 million objects a second.
+uint64_t FirstNumber() {
+  constexpr int64_t kEpochSeconds = 1'700'000'000;
+  const int64_t seconds = NowNs() / 1'000'000'000 - kEpochSeconds;
+  return static_cast<uint64_t>(std::max<int64_t>(seconds, 1)) << 24;
+}
+
+uint64_t RoundUp(uint64_t bytes, uint64_t page_bytes) {
+  const uint64_t rest = bytes % page_bytes;
+  return rest == 0 ? bytes : bytes - rest + page_bytes;
+}
+
+// Looking for holes takes longer, the more pages there are.
+constexpr uint64_t kMostLookedThrough = 2 << 20;
+
+constexpr uint64_t kFreeMetadataBytes = 1024;
+constexpr uint64_t kMetadataCopies = 4;
+
+bool ReadableByAll(const ObjectRecord& object) {
+  return (object.mode & 0004) != 0;
+}
+
+std::string Quoted(std::string_view id) { return "`" + std::string(id) + "`"; }
+
+Error Gone(const ObjectRecord& object) {
+  return Error{Code::kNotFound, Quoted(object.id.text()) + " is gone"};
+}
+
+Error Taken(const ObjectId& id) {
+  return Error{Code::kAlreadyExists, Quoted(id.text()) + " is taken"};
+}
+
+// What a seal changes before it is sure of itself.
+class SealAttempt {
+ public:
+  explicit SealAttempt(ObjectRecord* object)
+      : object_(object),
+        old_id_(object->id.ToObjectId()),
+        size_bytes_(object->size_bytes),
+        charged_bytes_(object->own->charged_bytes) {}
+  void TakeName(const ObjectId& id) {
+    object_->id = SmallId(id);
+    object_->state = ObjectState::kSealed;
+    object_->sealed_ns = object_->used_ns = NowNs();
+  }
+  Error Undo(const Error& error) {
+    object_->size_bytes = size_bytes_;
+    object_->own->charged_bytes = charged_bytes_;
+    object_->id = SmallId(old_id_);
+    object_->state = ObjectState::kUnsealed;
+    object_->sealed_ns = object_->used_ns = 0;
+    return error;
+  }
+  const ObjectId& old_id() const { return old_id_; }
+
+ private:
+  ObjectRecord* const object_;
+  const ObjectId old_id_;
+  const uint64_t size_bytes_;
+  const uint64_t charged_bytes_;
+};
+
+}  // namespace
+
+uint64_t MetadataCharge(const Metadata& metadata) {
+  uint64_t bytes = 0;
+  for (const auto& [name, value] : metadata)
+    bytes += name.size() + value.size();
+  return bytes <= kFreeMetadataBytes ? 0 : kMetadataCopies * bytes;
+}
+
+ObjectTable::ObjectTable(SegmentDir* segments, ClientRegistry* clients,
+                         IndexWriter index, Journal journal,
+                         std::unique_ptr<EvictionPolicy> policy)
+    : segments_(segments),
+      clients_(clients),
+      index_(std::move(index)),
+      journal_(std::move(journal)),
+      policy_(std::move(policy)),
+      next_number_(FirstNumber()) {}
+
+void ObjectTable::AddObserver(Observer* observer) {
+  MutexLock lock(mutex_);
+  observers_.push_back(observer);
+}
+
+void ObjectTable::RemoveObserver(Observer* observer) {
+  MutexLock lock(mutex_);
+  std::erase(observers_, observer);
+}
+
+std::vector<Observer*> ObjectTable::Observers() const {
+  MutexLock lock(mutex_);
+  return observers_;
+}
+
+void ObjectTable::Notify(ObjectEventKind kind, const ObjectRecord& object,
+                         const ObjectId& old_id) {
+  if (!observers_.empty()) Tell({kind, object.Info(), old_id});
+}
+
+void ObjectTable::Tell(const ObjectEvent& event) {
+  for (Observer* observer : observers_) observer->OnEvent(event);
+}
+
+// --- unsealed objects ---
+
+Result<ObjectRef> ObjectTable::Insert(
+    const ObjectId& id, const NewObject& options,
+    const std::optional<RetiredSegment>& recycled) {
+  MutexLock lock(mutex_);
+  if (IsTaken(id.text())) return Taken(id);
+  const uint64_t number = next_number_++;
+  const Status made = recycled ? segments_->Reinstate(recycled->number, number)
+                               : segments_->Create(number);
+  if (!made) return made.error();
+  const int64_t now_ns = NowNs();
+  auto object = std::make_shared<ObjectRecord>(
+      ObjectInfo{.number = number,
+                 .id = id,
+                 .mode = options.mode & 07777,
+                 .uid = options.creator.uid,
+                 .gid = options.creator.gid,
+                 .creator_pid = options.creator.pid,
+                 .created_ns = now_ns,
+                 .modified_ns = now_ns});
+  object->own->metadata = std::make_shared<const Metadata>(options.metadata);
+  object->own->overhead_bytes = MetadataCharge(options.metadata);
+  if (recycled) {
+    object->size_bytes = recycled->size_bytes;
+    object->own->charged_bytes = recycled->allocated_bytes;
+    object->own->recycled = true;
+  }
+  unsealed_.emplace(id.text(), object);
+  Notify(ObjectEventKind::kCreated, *object, id);
+  return object;
+}
+
+Status ObjectTable::CheckWritableLocked(const ObjectRecord& object) const {
+  if (object.state == ObjectState::kGone) return Gone(object);
+  if (!object.writable()) {
+    return Error{Code::kNotPermitted,
+                 Quoted(object.id.text()) + " is sealed: it never changes"};
+  }
+  return Status();
+}
+
+Status ObjectTable::CheckWritable(const ObjectRef& object) const {
+  MutexLock lock(mutex_);
+  return CheckWritableLocked(*object);
+}
+
+Result<uint64_t> ObjectTable::BeginChange(const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
+  ++object->own->pending_changes;
+  return object->own->charged_bytes;
+}
+
+void ObjectTable::EndChange(const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  --object->own->pending_changes;
+}
+
+uint64_t ObjectTable::RaiseCharge(const ObjectRef& object,
+                                  uint64_t charged_bytes) {
+  MutexLock lock(mutex_);
+  if (!object->writable()) return 0;
+  uint64_t& charged = object->own->charged_bytes;
+  if (charged_bytes <= charged) return 0;
+  return charged_bytes - std::exchange(charged, charged_bytes);
+}
+
+Status ObjectTable::BeginWriting(const ObjectRef& object, WriteMode mode) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok;
+  ++(mode == WriteMode::kPassthrough ? object->own->passthrough_writers
+                                     : object->own->carried_writers);
+  return Status();
+}
+
+int64_t ObjectTable::EndWriting(const ObjectRef& object, WriteMode mode) {
+  MutexLock lock(mutex_);
+  --(mode == WriteMode::kPassthrough ? object->own->passthrough_writers
+                                     : object->own->carried_writers);
+  if (!object->writable() || object->has_writers()) return 0;
+  if (Status ok = segments_->TrimToSize(object->number); !ok) {
+    spdlog::warn("trimming: {}", ok.error().ToString());
+  }
+  return SettleCharge(object.get());
+}
+
+void ObjectTable::NoteWritten(const ObjectRef& object, uint64_t end_bytes) {
+  MutexLock lock(mutex_);
+  if (!object->writable()) return;
+  object->size_bytes = std::max(object->size_bytes, end_bytes);
+}
+
+int64_t ObjectTable::SettleCharge(ObjectRecord* object) {
+  auto file = ShareLocked(object);
+  if (!file) return 0;
+  auto extent = (*file)->Stat();
+  if (!extent) return 0;
+  if (!segments_->is_hugetlbfs()) object->size_bytes = extent->size_bytes;
+  const uint64_t before =
+      std::exchange(object->own->charged_bytes, extent->allocated_bytes);
+  return static_cast<int64_t>(before) -
+         static_cast<int64_t>(extent->allocated_bytes);
+}
+
+Result<int64_t> ObjectTable::SetSize(const ObjectRef& object,
+                                     uint64_t size_bytes) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
+  const uint64_t before = object->size_bytes;
+  if (Status ok = segments_->SetSize(object->number, size_bytes); !ok) {
+    return ok.error();
+  }
+  object->size_bytes = size_bytes;
+  object->own->recycled &= size_bytes <= before;
+  object->own->modified_ns = NowNs();
+  const bool settles = size_bytes < before && object->own->pending_changes <= 1;
+  return settles ? SettleCharge(object.get()) : int64_t{0};
+}
+
+Result<UniqueFd> ObjectTable::OpenForWriting(const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
+  return segments_->OpenFresh(object->number, O_RDWR);
+}
+
+Status ObjectTable::SetMode(const ObjectRef& object, mode_t mode) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok;
+  object->mode = static_cast<uint16_t>(mode & 07777);
+  return Status();
+}
+
+Status ObjectTable::SetOwner(const ObjectRef& object, uid_t uid, gid_t gid) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok;
+  object->uid = uid;
+  object->gid = gid;
+  return Status();
+}
+
+Status ObjectTable::SetModified(const ObjectRef& object, int64_t modified_ns) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok;
+  object->own->modified_ns = modified_ns;
+  return segments_->SetModified(object->number, modified_ns);
+}
+
+Result<int64_t> ObjectTable::SetMetadata(const ObjectRef& object,
+                                         const std::string& name,
+                                         std::optional<std::string> value) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
+  auto changed = std::make_shared<Metadata>(object->metadata());
+  if (value) {
+    (*changed)[name] = *std::move(value);
+  } else if (changed->erase(name) == 0) {
+    return Error{Code::kNotFound, "no metadata `" + name + "`"};
+  }
+  if (Status ok = CheckMetadata(*changed); !ok) return ok.error();
+  const uint64_t charge = MetadataCharge(*changed);
+  const uint64_t before = std::exchange(object->own->overhead_bytes, charge);
+  object->own->metadata = std::move(changed);
+  return static_cast<int64_t>(charge) - static_cast<int64_t>(before);
+}
+
+Status ObjectTable::Rename(const ObjectRef& object, const ObjectId& id,
+                           bool no_replace, DroppedSegment* replaced) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok;
+  const ObjectId old_id = object->id.ToObjectId();
+  if (old_id == id) return Status();
+  auto other = unsealed_.find(id.text());
+  const bool replaces = other != unsealed_.end();
+  if (FindSealedLocked(id.text()) != nullptr || (no_replace && replaces)) {
+    return Taken(id);
+  }
+  if (replaces) {
+    const ObjectRef victim = other->second;
+    *replaced = Drop(victim, ObjectEventKind::kAborted);
+  }
+  unsealed_.erase(old_id.text());
+  object->id = SmallId(id);
+  unsealed_.emplace(id.text(), object);
+  Notify(ObjectEventKind::kRenamed, *object, old_id);
+  return Status();
+}
+
+Status ObjectTable::CheckNobodyWrites(ObjectRecord* object) {
+  if (object->has_writers()) {
+    return Error{Code::kInUse, "a writer has it open"};
+  }
+  auto file = ShareLocked(object);
+  if (!file) return file.error();
+  auto nobody_writes = (*file)->NobodyWrites();
+  if (!nobody_writes) return nobody_writes.error();
+  if (!*nobody_writes) {
+    return Error{Code::kInUse, "somebody has it open or mapped for writing"};
+  }
+  return Status();
+}
+
+Status ObjectTable::Publish(const ObjectRef& object) {
+  uint32_t flags = ReadableByAll(*object) ? kSlotReadableByAll : 0;
+  if (!object->metadata().empty()) flags |= kSlotHasMetadata;
+  auto slot =
+      index_.Publish(object->id.text(), {.segment = object->segment(),
+                                         .offset = object->offset_bytes,
+                                         .size_bytes = object->size_bytes,
+                                         .flags = flags});
+  if (!slot) return slot.error();
+  object->slot = *slot;
+  if (sealed_by_slot_.size() <= *slot) sealed_by_slot_.resize(*slot + 1);
+  sealed_by_slot_[*slot] = object;
+  ++sealed_objects_;
+  sealed_bytes_ += object->cost_bytes();
+  if (object->hold) CountHold(*object, true);
+  if (object->slab != nullptr) {
+    object->slab->Add(*slot, object->size_bytes);
+    ++slab_objects_;
+  } else if (!object->hold) {
+    MakeEvictable(&object->own->eviction, object->cost_bytes());
+  }
+  return Status();
+}
+
+void ObjectTable::Unpublish(ObjectRecord* object) {
+  index_.Remove(object->slot);
+  --sealed_objects_;
+  sealed_bytes_ -= object->cost_bytes();
+  if (object->hold) CountHold(*object, false);
+  if (object->slab != nullptr) {
+    object->slab->Remove(object->size_bytes);
+    --slab_objects_;
+  } else if (!object->hold) {
+    MakeUnevictable(&object->own->eviction, object->cost_bytes());
+  }
+  sealed_by_slot_[object->slot] = nullptr;
+}
+
+void ObjectTable::RecordRemoved(std::span<const ObjectRef> objects) {
+  std::vector<uint64_t> numbers;
+  numbers.reserve(objects.size());
+  uint64_t bytes = 0;
+  for (const ObjectRef& object : objects) {
+    numbers.push_back(object->number);
+    bytes += SealedRecordBytes(object->id.text(), object->metadata(),
+                               object->in_slab());
+  }
+  // A record that outlives its segment is ignored by the next Restore.
+  if (Status ok = journal_.RecordRemoved(numbers, bytes); !ok) {
+    spdlog::warn("journal: {}", ok.error().ToString());
+  }
+}
+
+Status ObjectTable::CommitSeal(const ObjectRef& object, PendingWakes* wakes) {
+  Status recorded = journal_.RecordSealed(object->Info(), object->metadata());
+  if (!recorded) return recorded;
+  Status published = Publish(object);
+  if (!published) {
+    RecordRemoved({&object, 1});
+    return published;
+  }
+  // Too late to fail, and Restore does it again; until it is done, clients
+  // ask for a descriptor instead of opening the segment by name.
+  if (Status ok =
+          segments_->MakeReadOnly(object->number, ReadableByAll(*object));
+      !ok) {
+    spdlog::error("sealing: {}", ok.error().ToString());
+  }
+  NoteWaiters({&object, 1}, wakes);
+  return Status();
+}
+
+void ObjectTable::NoteWaiters(std::span<const ObjectRef> published,
+                              PendingWakes* wakes) {
+  const uint64_t awaited = clients_->AwaitedBuckets();
+  if (awaited == 0) return;
+  for (const ObjectRef& object : published) {
+    const auto* futex = index_.AwaitedFutex(object->slot, awaited);
+    if (futex != nullptr) wakes->Add(futex);
+  }
+}
+
+bool ObjectTable::HasItsPages(ObjectRecord* object) {
+  const auto file = ShareLocked(object);
+  if (segments_->is_hugetlbfs() || !file) return false;
+  const auto extent = (*file)->Stat();
+  return extent && extent->size_bytes <= kMostLookedThrough &&
+         extent->allocated_bytes ==
+             RoundUp(extent->size_bytes, segments_->page_bytes()) &&
+         (*file)->IsWrittenTo(extent->size_bytes);
+}
+
+Status ObjectTable::FillHoles(const ObjectRecord& object,
+                              uint64_t most_bytes) const {
+  const uint64_t size_bytes = object.size_bytes;
+  if (size_bytes > most_bytes) {
+    return Error{Code::kTooLarge,
+                 std::to_string(size_bytes) +
+                     " bytes with the holes are more than the capacity"};
+  }
+  return segments_->Reserve(object.number, 0, size_bytes);
+}
+
+Result<int64_t> ObjectTable::Seal(const ObjectRef& object, const ObjectId& id,
+                                  uint64_t most_bytes) {
+  PendingWakes wakes;
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
+  if (FindSealedLocked(id.text()) != nullptr) return Taken(id);
+  const auto file = ShareLocked(object.get());  // One for all that follows.
+  if (Status ok = CheckNobodyWrites(object.get()); !ok) return ok.error();
+  if (!HasItsPages(object.get())) {
+    if (Status ok = segments_->TrimToSize(object->number); !ok) {
+      return ok.error();
+    }
+  }
+  SealAttempt attempt(object.get());
+  int64_t freed = SettleCharge(object.get());
+  if (object->charged_bytes() < object->size_bytes) {
+    Status filled = FillHoles(*object, most_bytes);
+    if (!filled) return attempt.Undo(filled.error());
+    freed += SettleCharge(object.get());
+  }
+  attempt.TakeName(id);
+  if (Status ok = CommitSeal(object, &wakes); !ok)
+    return attempt.Undo(ok.error());
+  unsealed_.erase(attempt.old_id().text());
+  Notify(ObjectEventKind::kSealed, *object, attempt.old_id());
+  return freed;
+}
+
+Result<DroppedSegment> ObjectTable::Abort(const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
+  return Drop(object, ObjectEventKind::kAborted);
+}
+
+DroppedSegment ObjectTable::TakeSegment(ObjectRecord* object) {
+  DroppedSegment dropped{.number = object->number,
+                         .charged_bytes = object->cost_bytes()};
+  if (auto file = ShareLocked(object)) dropped.file = *file;
+  // What was never sealed nobody may see.
+  std::optional<Audience> audience;
+  if (object->state == ObjectState::kSealed && object->own->recyclable) {
+    audience =
+        Audience{.uid = object->uid, .gid = object->gid, .mode = object->mode};
+  }
+  RemoveName(audience, &dropped);
+  return dropped;
+}
+
+void ObjectTable::RemoveName(const std::optional<Audience>& audience,
+                             DroppedSegment* dropped) {
+  if (recycles_ && audience && dropped->file != nullptr) {
+    Status retired = segments_->Retire(dropped->number);
+    if (retired) {
+      dropped->retired_from = audience;
+      return;
+    }
+    spdlog::warn("retiring: {}", retired.error().ToString());
+  }
+  if (Status ok = segments_->Unlink(dropped->number); !ok) {
+    spdlog::error("unlink: {}", ok.error().ToString());
+  }
+}
+
+DroppedSegment ObjectTable::Drop(const ObjectRef& object, ObjectEventKind why) {
+  if (object->state == ObjectState::kSealed) RecordRemoved({&object, 1});
+  return DropRecorded(object, why);
+}
+
+DroppedSegment ObjectTable::DropRecorded(const ObjectRef& object,
+                                         ObjectEventKind why) {
+  const ObjectRef keep_alive = object;
+  DroppedSegment dropped;
+  if (object->slab == nullptr) dropped = TakeSegment(object.get());
+  if (object->state == ObjectState::kSealed) {
+    Unpublish(object.get());
+  } else {
+    unsealed_.erase(std::string(object->id.text()));
+  }
+  object->state = ObjectState::kGone;
+  Notify(why, *object, object->id.ToObjectId());
+  if (object->slab != nullptr) {
+    dropped = LeaveSlab(std::exchange(object->slab, nullptr));
+    dropped.charged_bytes += object->overhead_bytes();
+  }
+  return dropped;
+}
+
+// --- sealed objects ---
+
+ObjectRef ObjectTable::FindSealedLocked(std::string_view id) const {
+  const uint32_t slot = index_.Find(id);
+  if (slot == kNoSlot) return nullptr;
+  const ObjectRef& found = sealed_by_slot_[slot];
+  return found != nullptr && found->id.text() == id ? found : nullptr;
+}
+
+Result<ObjectRef> ObjectTable::FindSealed(const ObjectId& id) const {
+  MutexLock lock(mutex_);
+  if (ObjectRef found = FindSealedLocked(id.text())) return found;
+  if (unsealed_.contains(id.text())) {
+    return Error{Code::kNotSealed, Quoted(id.text()) + " is being written"};
+  }
+  return Error{Code::kNotFound, "no object " + Quoted(id.text())};
+}
+
+Result<ObjectRef> ObjectTable::FindUnsealed(const ObjectId& id) const {
+  MutexLock lock(mutex_);
+  auto found = unsealed_.find(id.text());
+  if (found != unsealed_.end()) return found->second;
+  return Error{Code::kNotFound, "no unsealed object `" + id.text() + "`"};
+}
+
+Status ObjectTable::CheckOwnedSealed(const ObjectRecord& object,
+                                     const Credentials& who) const {
+  if (object.state == ObjectState::kGone) return Gone(object);
+  if (object.state != ObjectState::kSealed) {
+    return Error{Code::kNotSealed,
+                 Quoted(object.id.text()) + " is being written"};
+  }
+  if (!IsOwner(object.Info(), who)) {
+    return Error{Code::kNotPermitted, Quoted(object.id.text()) +
+                                          " belongs to user " +
+                                          std::to_string(object.uid)};
+  }
+  return Status();
+}
+
+Result<DroppedSegment> ObjectTable::Delete(const ObjectRef& object,
+                                           const Credentials& who) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckOwnedSealed(*object, who); !ok) return ok.error();
+  return Drop(object, ObjectEventKind::kDeleted);
+}
+
+Status ObjectTable::SetHold(const ObjectRef& object, bool hold,
+                            const Credentials& who) {
+  MutexLock lock(mutex_);
+  if (Status ok = CheckOwnedSealed(*object, who); !ok) return ok;
+  if (object->hold == hold) return Status();
+  if (Status ok = journal_.RecordHold(object->number, hold); !ok) return ok;
+  object->hold = hold;
+  CountHold(*object, hold);
+  if (object->slab == nullptr && hold) {
+    MakeUnevictable(&object->own->eviction, object->cost_bytes());
+  } else if (object->slab == nullptr) {
+    MakeEvictable(&object->own->eviction, object->cost_bytes());
+  }
+  Notify(ObjectEventKind::kHoldChanged, *object, object->id.ToObjectId());
+  return Status();
+}
+
+std::vector<ObjectTable::Victim> ObjectTable::MarkVictims(uint64_t bytes) {
+  std::vector<Victim> victims;
+  uint64_t marked_bytes = 0;
+  policy_->Visit([&](EvictionEntry* entry) REQUIRES(mutex_) {
+    Victim& victim = victims.emplace_back(MakeVictim(entry));
+    marked_bytes += victim.bytes;
+    return victim.slab == nullptr && victims.size() < kVictimsPerBatch &&
+           marked_bytes < bytes;
+  });
+  for (const Victim& victim : victims) {
+    for (const ObjectRef& object : victim.objects) {
+      index_.MarkEvicting(object->slot);
+    }
+  }
+  return victims;
+}
+
+ObjectTable::Victim ObjectTable::MakeVictim(EvictionEntry* entry) {
+  if (const ObjectRecord* const object = entry->object) {
+    return {.entry = entry,
+            .segment = object->number,
+            .bytes = object->cost_bytes(),
+            .objects = {sealed_by_slot_[object->slot]}};
+  }
+  Slab* const slab = entry->slab;
+  return {.entry = entry,
+          .segment = slab->segment(),
+          .bytes = slab->size_bytes(),
+          .slab = slab,
+          .objects = LiveIn(*slab, kSlabVictimsPerBatch, false)};
+}
+
+// The description that says so keeps its lease while the caller has it.
+std::shared_ptr<SegmentFile> ObjectTable::LeaseVictim(const Victim& victim,
+                                                      Batch* batch) {
+  const auto& shared = victim.slab != nullptr ? victim.slab->shared
+                                              : victim.objects[0]->own->shared;
+  if (shared.use_count() > 0) {
+    ++batch->opened;
+    return nullptr;
+  }
+  auto file = victim.slab != nullptr ? ShareSlabLocked(victim.slab)
+                                     : ShareLocked(victim.objects[0].get());
+  if (!file) {
+    spdlog::error("eviction: {}", file.error().ToString());
+    return nullptr;
+  }
+  auto alone = (*file)->LeaseAlone();
+  if (alone && *alone) return *file;
+  batch->busy.push_back(victim.segment);
+  return nullptr;
+}
+
+bool ObjectTable::AnyPinned(const std::vector<ObjectRef>& objects,
+                            const std::unordered_set<uint64_t>& pins) const {
+  return std::any_of(objects.begin(), objects.end(),
+                     [&](const ObjectRef& object) REQUIRES(mutex_) {
+                       return pins.contains(index_.PinOf(object->slot));
+                     });
+}
+
+std::unordered_set<uint64_t> ObjectTable::FindPinsOf(
+    std::span<const ObjectRef> objects) const {
+  std::unordered_set<uint64_t> wanted;
+  for (const ObjectRef& object : objects) {
+    wanted.insert(index_.PinOf(object->slot));
+  }
+  return clients_->FindPins(wanted);
+}
+
+bool ObjectTable::IsPinned(const Slab& slab) {
+  return !FindPinsOf(LiveIn(slab, slab.live(), true)).empty();
+}
+
+bool ObjectTable::EvictVictim(const Victim& victim,
+                              const std::unordered_set<uint64_t>& pins,
+                              Batch* batch) {
+  if (AnyPinned(victim.objects, pins)) return false;
+  if (victim.slab != nullptr && !victim.slab->going) {
+    if (IsPinned(*victim.slab)) return false;
+    victim.slab->going = true;
+  }
+  const auto file = LeaseVictim(victim, batch);
+  if (file == nullptr) return false;
+  RecordRemoved(victim.objects);
+  for (const ObjectRef& object : victim.objects) {
+    ++batch->evicted;
+    ++evicted_objects_;
+    evicted_bytes_ += object->cost_bytes();
+    DroppedSegment dropped = DropRecorded(object, ObjectEventKind::kEvicted);
+    batch->dropped_bytes += dropped.charged_bytes;
+    batch->dropped.push_back(std::move(dropped));
+  }
+  return !victim.objects.empty();
+}
+
+ObjectTable::Batch ObjectTable::EvictBatch(uint64_t bytes) {
+  MutexLock lock(mutex_);
+  Batch batch;
+  if (policy_->size() == 0) {
+    DroppedSegment empty = CloseSlab();
+    batch.dropped_bytes += empty.charged_bytes;
+    if (empty.number != 0) batch.dropped.push_back(std::move(empty));
+  }
+  batch.evictable = policy_->size();
+  const std::vector<Victim> victims = MarkVictims(bytes);
+  std::unordered_set<uint64_t> wanted;
+  for (const Victim& victim : victims) {
+    for (const ObjectRef& object : victim.objects) {
+      wanted.insert(index_.PinOf(object->slot));
+    }
+  }
+  const auto pins = clients_->FindPins(wanted);
+  for (const Victim& victim : victims) {
+    const bool enough = batch.dropped_bytes >= bytes;
+    if (!enough) ++batch.examined;
+    const bool evicted = !enough && EvictVictim(victim, pins, &batch);
+    for (const ObjectRef& object : victim.objects) {
+      if (object->state == ObjectState::kSealed) {
+        index_.Unmark(object->slot);
+      }
+    }
+    if (!enough && !evicted && victim.slab != nullptr) {
+      victim.slab->going = false;
+    }
+    // Whoever has it is using it now.
+    if (!enough && !evicted) policy_->Touch(victim.entry);
+  }
+  return batch;
+}
+
+// --- any object ---
+
+ObjectInfo ObjectTable::Info(const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  RefreshExtent(object.get());
+  return object->Info();
+}
+
+void ObjectTable::RefreshExtent(ObjectRecord* object) {
+  if (!object->writable()) return;
+  const auto file = ShareLocked(object);
+  if (!file) return;
+  const auto extent = (*file)->Stat();
+  if (!extent) return;
+  // hugetlbfs only knows whole huge pages; there we keep count ourselves.
+  if (!segments_->is_hugetlbfs()) object->size_bytes = extent->size_bytes;
+  object->own->modified_ns = extent->modified_ns;
+}
+
+std::shared_ptr<const Metadata> ObjectTable::GetMetadata(
+    const ObjectRef& object) const {
+  MutexLock lock(mutex_);
+  return object->in_slab() ? NoMetadata() : object->own->metadata;
+}
+
+Result<UniqueFd> ObjectTable::OpenForReading(const ObjectRef& object) const {
+  MutexLock lock(mutex_);
+  if (object->state == ObjectState::kGone) return Gone(*object);
+  return segments_->OpenFresh(object->segment(), O_RDONLY);
+}
+
+Result<std::shared_ptr<SegmentFile>> ObjectTable::ShareLocked(
+    ObjectRecord* object) {
+  if (object->slab != nullptr) return ShareSlabLocked(object->slab);
+  if (object->in_slab()) return Gone(*object);  // It has left the slab.
+  if (auto file = object->own->shared.lock()) return file;
+  if (object->state == ObjectState::kGone) return Gone(*object);
+  auto opened = segments_->OpenShared(object->number);
+  if (opened) object->own->shared = *opened;
+  return opened;
+}
+
+Result<std::shared_ptr<SegmentFile>> ObjectTable::Share(
+    const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  return ShareLocked(object.get());
+}
+
+Result<std::shared_ptr<SegmentFile>> ObjectTable::Lend(
+    const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  // It may be retired by now: too late to say that it must not be.
+  if (object->state == ObjectState::kGone) return Gone(*object);
+  if (object->own != nullptr) object->own->recyclable = false;
+  return ShareLocked(object.get());
+}
+
+bool ObjectTable::InUse(const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  if (object->state == ObjectState::kGone) return false;
+  if (object->slot != kNoSlot &&
+      !clients_->FindPins({index_.PinOf(object->slot)}).empty()) {
+    return true;
+  }
+  return IsOpen(object.get());
+}
+
+bool ObjectTable::IsOpen(ObjectRecord* object) {
+  // Whoever has a slab mapped may read any of its objects, or none.
+  if (object->slab != nullptr) return object->slab->shared.use_count() > 0;
+  if (object->has_writers() || object->own->shared.use_count() > 0) return true;
+  auto file = ShareLocked(object);
+  if (!file) return false;
+  auto alone = (*file)->LeaseAlone();
+  (*file)->Unlease();
+  return alone && !*alone;
+}
+
+std::vector<ListedObject> ObjectTable::Describe(
+    std::span<const ObjectRef> objects, ObjectState state) {
+  MutexLock lock(mutex_);
+  std::unordered_set<uint64_t> wanted;
+  wanted.reserve(objects.size());
+  for (const ObjectRef& object : objects) {
+    if (object->slot != kNoSlot) wanted.insert(index_.PinOf(object->slot));
+  }
+  const auto pins = clients_->FindPins(wanted);
+  std::vector<ListedObject> listed;
+  listed.reserve(objects.size());
+  for (const ObjectRef& object : objects) {
+    if (object->state != state) continue;
+    RefreshExtent(object.get());
+    const bool pinned =
+        object->slot != kNoSlot && pins.contains(index_.PinOf(object->slot));
+    listed.push_back({object->Info(), pinned || IsOpen(object.get())});
+  }
+  return listed;
+}
+
+void ObjectTable::TouchLocked(ObjectRecord* object) {
+  object->NoteUse(NowNs());
+  policy_->Touch(object->slab != nullptr ? &object->slab->eviction
+                                         : &object->own->eviction);
+  if (object->uses_changed) return;
+  object->uses_changed = true;
+  used_.push_back(sealed_by_slot_[object->slot]);
+}
+
+std::string ObjectTable::TellPath(const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  if (object->own != nullptr) object->own->recyclable = false;
+  return segments_->PathOf(object->segment());
+}
+
+void ObjectTable::Touch(const ObjectRef& object) {
+  MutexLock lock(mutex_);
+  if (object->state == ObjectState::kSealed) TouchLocked(object.get());
+}
+
+// By number.  Sorting what the numbers lead to would be a walk through all of
+// the memory.
+std::vector<ObjectRef> ObjectTable::List(ObjectState state) const {
+  std::vector<std::pair<uint64_t, ObjectRef>> found;
+  {
+    MutexLock lock(mutex_);
+    const auto add = [&found](const ObjectRef& object) {
+      found.emplace_back(object->number, object);
+    };
+    if (state == ObjectState::kSealed) {
+      found.reserve(sealed_objects_);
+      for (const ObjectRef& object : sealed_by_slot_) {
+        if (object != nullptr) add(object);
+      }
+    } else {
+      for (const auto& [id, object] : unsealed_) add(object);
+    }
+  }
+  std::sort(found.begin(), found.end());
+  std::vector<ObjectRef> objects;
+  objects.reserve(found.size());
+  for (auto& [number, object] : found) objects.push_back(std::move(object));
+  return objects;
+}
+
+bool ObjectTable::ReadSlots(uint64_t* slot, size_t most,
+                            std::vector<ObjectInfo>* infos) const {
+  MutexLock lock(mutex_);
+  const uint64_t end = std::min<uint64_t>(*slot + most, sealed_by_slot_.size());
+  for (; *slot < end; ++*slot) {
+    const ObjectRef& object = sealed_by_slot_[*slot];
+    if (object != nullptr) infos->push_back(object->Info());
+  }
+  return end < sealed_by_slot_.size();
+}
+
+std::vector<bool> ObjectTable::AreAlive(
+    std::span<const KnownObject> objects) const {
+  std::vector<bool> alive;
+  alive.reserve(objects.size());
+  MutexLock lock(mutex_);
+  for (const KnownObject& known : objects) {
+    const ObjectRef sealed = FindSealedLocked(known.id);
+    const auto unsealed = unsealed_.find(known.id);
+    alive.push_back((sealed != nullptr && sealed->number == known.number) ||
+                    (unsealed != unsealed_.end() &&
+                     unsealed->second->number == known.number));
+  }
+  return alive;
+}
+
+// --- housekeeping ---
+
+void ObjectTable::DrainTouches() {
+  MutexLock lock(mutex_);
+  clients_->DrainTouches([this](uint32_t slot) REQUIRES(mutex_) {
+    if (slot >= sealed_by_slot_.size()) return;
+    if (const auto& object = sealed_by_slot_[slot]) TouchLocked(object.get());
+  });
+}
+
+std::vector<ObjectInfo> ObjectTable::TakeUses() {
+  MutexLock lock(mutex_);
+  std::vector<ObjectInfo> infos;
+  for (const auto& weak : used_) {
+    const ObjectRef object = weak.lock();
+    if (object == nullptr) continue;
+    object->uses_changed = false;
+    if (object->state == ObjectState::kSealed) {
+      infos.push_back(object->Info());
+    }
+  }
+  used_.clear();
+  return infos;
+}
+
+void ObjectTable::RewriteJournalIfWanted() {
+  MutexLock lock(mutex_);
+  if (!journal_.WantsRewrite()) return;
+  Status rewritten =
+      journal_.Rewrite([this](const Journal::Visitor& visit) REQUIRES(mutex_) {
+        for (const ObjectRef& object : sealed_by_slot_) {
+          if (object != nullptr) visit(object->Info(), object->metadata());
+        }
+      });
+  if (!rewritten) spdlog::warn("journal: {}", rewritten.error().ToString());
+}
+
+ObjectTable::Numbers ObjectTable::Count() const {
+  MutexLock lock(mutex_);
+  Numbers numbers{.sealed_objects = sealed_objects_,
+                  .unsealed_objects = unsealed_.size(),
+                  .evicted_objects = evicted_objects_,
+                  .evicted_bytes = evicted_bytes_,
+                  .evictable_segments = policy_->size(),
+                  .slabs = slabs_.size(),
+                  .slab_bytes = slab_bytes_,
+                  .slab_objects = slab_objects_,
+                  .moved_objects = moved_objects_,
+                  .index_bytes = index_.allocated_bytes(),
+                  .journal_bytes = journal_.size_bytes()};
+  numbers.sealed_bytes = sealed_bytes_;
+  numbers.held_objects = held_objects_;
+  numbers.held_bytes = held_bytes_;
+  for (const auto& [id, object] : unsealed_) {
+    numbers.unsealed_bytes += object->cost_bytes();
+  }
+  return numbers;
+}
+
+std::pair<size_t, size_t> ObjectTable::CountObjects() const {
+  MutexLock lock(mutex_);
+  return {sealed_objects_, unsealed_.size()};
+}
+
+ObjectTable::Victims ObjectTable::CountEvictable() const {
+  MutexLock lock(mutex_);
+  return {.segments = policy_->size(), .bytes = evictable_bytes_};
+}
+
+void ObjectTable::MakeEvictable(EvictionEntry* entry, uint64_t bytes) {
+  policy_->Add(entry);
+  evictable_bytes_ += bytes;
+}
+
+void ObjectTable::MakeUnevictable(EvictionEntry* entry, uint64_t bytes) {
+  policy_->Remove(entry);
+  evictable_bytes_ -= bytes;
+}
+
+void ObjectTable::CountHold(const ObjectRecord& object, bool hold) {
+  const uint64_t one = hold ? 1 : ~uint64_t{0};  // Modulo 2^64: plus or minus.
+  held_objects_ += one;
+  held_bytes_ += one * object.cost_bytes();
+  if (object.slab == nullptr) return;
+  object.slab->held += one;
+  UpdateEvictable(object.slab);
+}
+
+Result<UniqueFd> ObjectTable::OpenIndex() const {
+  MutexLock lock(mutex_);
+  return index_.OpenReadOnly();
+}
+
+// --- after a restart ---
+
+Result<ObjectRef> ObjectTable::RestoreOne(const JournaledObject& journaled) {
+  auto object = std::make_shared<ObjectRecord>(journaled.info);
+  object->state = ObjectState::kSealed;
+  Status restored = object->in_slab()
+                        ? RestoreInSlab(object.get(), journaled.info)
+                        : RestoreOwn(object.get(), journaled);
+  if (restored) restored = Publish(object);
+  if (!restored) return restored.error();
+  return object;
+}
+
+Status ObjectTable::RestoreOwn(ObjectRecord* object,
+                               const JournaledObject& journaled) {
+  object->own->metadata = std::make_shared<const Metadata>(journaled.metadata);
+  object->own->overhead_bytes = MetadataCharge(journaled.metadata);
+  object->own->recyclable = false;  // Who knows what the store before gave.
+  auto file = ShareLocked(object);
+  if (!file) return file.error();
+  auto extent = (*file)->Stat();
+  if (!extent) return extent.error();
+  if (extent->size_bytes !=
+      (segments_->is_hugetlbfs()
+           ? RoundUp(journaled.info.size_bytes, segments_->page_bytes())
+           : journaled.info.size_bytes)) {
+    return Error{Code::kCorruption, "segment of another size"};
+  }
+  object->own->charged_bytes = extent->allocated_bytes;
+  return segments_->MakeReadOnly(object->number, ReadableByAll(*object));
+}
+
+Result<uint64_t> ObjectTable::Restore(
+    const std::vector<JournaledObject>& journaled) {
+  MutexLock lock(mutex_);
+  auto segments = segments_->ListAll();
+  if (!segments) return segments.error();
+  std::unordered_set<uint64_t> wanted;
+  for (const JournaledObject& object : journaled) {
+    wanted.insert(object.info.segment());
+  }
+  for (uint64_t number : *segments) {
+    next_number_ = std::max(next_number_, number + 1);
+    if (wanted.contains(number)) continue;
+    if (Status ok = segments_->Unlink(number); !ok) return ok.error();
+  }
+  std::vector<std::pair<int64_t, const JournaledObject*>> by_use;
+  by_use.reserve(journaled.size());
+  for (const JournaledObject& object : journaled) {
+    by_use.emplace_back(object.info.used_ns, &object);
+  }
+  std::sort(by_use.begin(), by_use.end());
+  uint64_t cost_bytes = 0;
+  for (const auto& [used_ns, object] : by_use) {
+    next_number_ = std::max(next_number_, object->info.number + 1);
+    if (const auto live = RestoreOne(*object); live) {
+      cost_bytes += (*live)->overhead_bytes();
+      if (!(*live)->in_slab()) cost_bytes += (*live)->charged_bytes();
+    } else if (live.error().code != Code::kNotFound &&
+               live.error().code != Code::kCorruption) {
+      return live.error();  // No memory, no descriptor: it may be had later.
+    } else {
+      // Its removal was under way, or somebody deleted its file.
+      spdlog::warn("not restored: `{}`: {}", object->info.id.text(),
+                   live.error().ToString());
+      (void)journal_.RecordRemoved(
+          {&object->info.number, 1},
+          SealedRecordBytes(object->info.id.text(), object->metadata,
+                            object->info.in_slab()));
+      if (!object->info.in_slab()) {
+        (void)segments_->Unlink(object->info.number);
+      }
+    }
+  }
+  for (Slab* slab : EmptySlabs()) (void)DropSlab(slab);
+  for (const auto& [segment, slab] : slabs_) NoteIfSparse(*slab);
+  return cost_bytes;
+}
+
+}  // namespace vitrine::store

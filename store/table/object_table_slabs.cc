@@ -1,0 +1,256 @@
+// Small objects, which share segments.
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+
+#include "schema/base/wall_clock.h"
+#include "store/table/object_table.h"
+
+namespace vitrine::store {
+namespace {
+
+Status MakeSegment(SegmentDir* segments, uint64_t segment,
+                   uint64_t size_bytes) {
+  if (Status ok = segments->Create(segment); !ok) return ok;
+  if (Status ok = segments->SetSize(segment, size_bytes); !ok) return ok;
+  return segments->Reserve(segment, 0, size_bytes);
+}
+
+// Storing beyond a file's end ends the process.
+Status CheckSize(int fd, uint64_t size_bytes) {
+  struct stat info;
+  if (::fstat(fd, &info) != 0) return ErrnoError("fstat segment", errno);
+  if (static_cast<uint64_t>(info.st_size) == size_bytes) return Status();
+  return Error{Code::kCorruption, "a slab of " + std::to_string(info.st_size) +
+                                      " bytes instead of " +
+                                      std::to_string(size_bytes)};
+}
+
+// Makes a segment of `size_bytes` that everybody may read, and maps it.
+Result<Mapping> MakeSlab(SegmentDir* segments, uint64_t segment,
+                         uint64_t size_bytes,
+                         const std::optional<RetiredSegment>& recycled) {
+  const Status made = recycled ? segments->Reinstate(recycled->number, segment)
+                               : MakeSegment(segments, segment, size_bytes);
+  if (!made) return made.error();
+  auto fd = segments->OpenFresh(segment, O_RDWR);
+  if (!fd) return fd.error();
+  if (Status ok = CheckSize(fd->get(), size_bytes); !ok) return ok.error();
+  if (Status ok = segments->MakeReadOnly(segment, true); !ok) return ok.error();
+  return Mapping::Map(fd->get(), size_bytes, PROT_READ | PROT_WRITE);
+}
+
+}  // namespace
+
+Result<DroppedSegment> ObjectTable::OpenSlab(
+    uint64_t size_bytes, const std::optional<RetiredSegment>& recycled) {
+  const uint64_t segment = NewNumber();
+  auto memory = MakeSlab(segments_, segment, size_bytes, recycled);
+  if (!memory) {
+    (void)segments_->Unlink(segment);  // It may not have come that far.
+    return memory.error();
+  }
+  auto slab = std::make_unique<Slab>(segment, std::move(*memory));
+  MutexLock lock(mutex_);
+  DroppedSegment dropped = CloseSlab();
+  open_slab_ = slab.get();
+  idle_end_bytes_ = UINT64_MAX;  // It was never looked at.
+  slabs_.emplace(segment, std::move(slab));
+  slab_bytes_ += size_bytes;
+  return dropped;
+}
+
+DroppedSegment ObjectTable::CloseSlab() {
+  Slab* const slab = std::exchange(open_slab_, nullptr);
+  if (slab == nullptr) return {};
+  slab->Close();
+  if (slab->live() == 0) return DropSlab(slab);
+  UpdateEvictable(slab);
+  NoteIfSparse(*slab);
+  return {};
+}
+
+void ObjectTable::UpdateEvictable(Slab* slab) {
+  const bool evictable = !slab->open() && slab->held == 0;
+  if (evictable == slab->eviction.known()) return;
+  if (evictable) {
+    MakeEvictable(&slab->eviction, slab->size_bytes());
+  } else {
+    MakeUnevictable(&slab->eviction, slab->size_bytes());
+  }
+}
+
+bool ObjectTable::HasRoom(uint64_t bytes) const {
+  MutexLock lock(mutex_);
+  return open_slab_ != nullptr && open_slab_->HasRoom(bytes);
+}
+
+DroppedSegment ObjectTable::CloseIdleSlab() {
+  MutexLock lock(mutex_);
+  if (open_slab_ == nullptr || open_slab_->live() > 0) return {};
+  const bool idle = open_slab_->end_bytes() == idle_end_bytes_;
+  idle_end_bytes_ = open_slab_->end_bytes();
+  return idle ? CloseSlab() : DroppedSegment{};
+}
+
+DroppedSegment ObjectTable::LeaveSlab(Slab* slab) {
+  if (slab->live() == 0 && !slab->open()) return DropSlab(slab);
+  NoteIfSparse(*slab);
+  return {};
+}
+
+DroppedSegment ObjectTable::DropSlab(Slab* slab) {
+  if (slab->eviction.known()) {
+    MakeUnevictable(&slab->eviction, slab->size_bytes());
+  }
+  DroppedSegment dropped{.number = slab->segment(),
+                         .charged_bytes = slab->size_bytes()};
+  if (auto file = ShareSlabLocked(slab)) dropped.file = *file;
+  RemoveName(Audience::OfSlabs(slab->size_bytes()), &dropped);
+  slab_bytes_ -= slab->size_bytes();
+  sparse_slabs_.erase(dropped.number);
+  slabs_.erase(dropped.number);
+  return dropped;
+}
+
+Result<std::shared_ptr<SegmentFile>> ObjectTable::ShareSlabLocked(Slab* slab) {
+  if (auto file = slab->shared.lock()) return file;
+  auto opened = segments_->OpenShared(slab->segment());
+  if (opened) slab->shared = *opened;
+  return opened;
+}
+
+ObjectRef ObjectTable::Place(const Credentials& creator,
+                             const SmallObject& small, int64_t now_ns) {
+  auto object = std::make_shared<ObjectRecord>(
+      ObjectInfo{.number = next_number_++,
+                 .id = small.id,
+                 .state = ObjectState::kSealed,
+                 .size_bytes = small.data.size(),
+                 .mode = small.mode & 07777,
+                 .uid = creator.uid,
+                 .gid = creator.gid,
+                 .creator_pid = creator.pid,
+                 .sealed_ns = now_ns,
+                 .used_ns = now_ns,
+                 .slab = open_slab_->segment(),
+                 .offset_bytes = open_slab_->Place(small.data)});
+  object->slab = open_slab_;
+  return object;
+}
+
+uint64_t ObjectTable::PutSmall(const Credentials& creator,
+                               std::span<const SmallObject> objects,
+                               std::vector<Status>* results) {
+  const int64_t now_ns = NowNs();
+  std::vector<ObjectRef> placed;
+  std::vector<size_t> places;  // Of `placed`, in `results`.
+  std::unordered_set<std::string_view> ids;
+  PendingWakes wakes;
+  MutexLock lock(mutex_);
+  for (const SmallObject& small : objects) {
+    const std::string& id = small.id.text();
+    if (IsTaken(id) || ids.contains(id)) {
+      results->push_back(Error{Code::kAlreadyExists, "`" + id + "` is taken"});
+      continue;
+    }
+    if (open_slab_ == nullptr || !open_slab_->HasRoom(small.data.size())) break;
+    placed.push_back(Place(creator, small, now_ns));
+    places.push_back(results->size());
+    results->emplace_back();
+    if (objects.size() > 1) ids.insert(id);
+  }
+  Status failure;
+  const size_t committed = CommitPlaced(placed, &wakes, &failure);
+  for (size_t i = committed; i < placed.size(); ++i) {
+    (*results)[places[i]] = failure;
+  }
+  uint64_t overhead_bytes = 0;
+  for (size_t i = 0; i < committed; ++i) {
+    overhead_bytes += placed[i]->overhead_bytes();
+  }
+  return overhead_bytes;
+}
+
+size_t ObjectTable::CommitPlaced(const std::vector<ObjectRef>& placed,
+                                 PendingWakes* wakes, Status* failure) {
+  if (placed.empty()) return 0;
+  std::vector<ObjectInfo> infos;
+  infos.reserve(placed.size());
+  for (const ObjectRef& object : placed) infos.push_back(object->Info());
+  *failure = journal_.RecordSealedInSlabs(infos);
+  const bool journaled = failure->has_value();
+  size_t published = 0;
+  while (*failure && published < placed.size()) {
+    *failure = Publish(placed[published]);
+    if (*failure) ++published;
+  }
+  if (journaled && published < placed.size()) {
+    RecordRemoved(std::span(placed).subspan(published));
+  }
+  NoteWaiters(std::span(placed).first(published), wakes);
+  for (size_t i = 0; i < published; ++i) {
+    Tell({ObjectEventKind::kSealed, infos[i], infos[i].id});
+  }
+  return published;
+}
+
+std::vector<ObjectRef> ObjectTable::LiveIn(const Slab& slab, size_t most,
+                                           bool with_held) {
+  std::vector<ObjectRef> live;
+  for (const uint32_t slot : slab.slots()) {
+    if (live.size() == most) break;
+    const ObjectRef& object = sealed_by_slot_[slot];
+    if (object == nullptr || object->slab != &slab) continue;
+    if (object->hold && !with_held) continue;
+    live.push_back(object);
+  }
+  return live;
+}
+
+// --- after a restart ---
+
+Result<Slab*> ObjectTable::RestoreSlab(uint64_t segment) {
+  const auto known = slabs_.find(segment);
+  if (known != slabs_.end()) return known->second.get();
+  auto file = segments_->OpenShared(segment);
+  if (!file) return file.error();
+  auto extent = (*file)->Stat();
+  if (!extent) return extent.error();
+  auto slab = std::make_unique<Slab>(segment, extent->size_bytes);
+  if (Status ok = segments_->MakeReadOnly(segment, true); !ok) {
+    return ok.error();
+  }
+  slab_bytes_ += slab->size_bytes();
+  UpdateEvictable(slab.get());
+  return slabs_.emplace(segment, std::move(slab)).first->second.get();
+}
+
+std::vector<Slab*> ObjectTable::EmptySlabs() const {
+  std::vector<Slab*> empty;
+  for (const auto& [segment, slab] : slabs_) {
+    if (slab->live() == 0) empty.push_back(slab.get());
+  }
+  return empty;
+}
+
+Status ObjectTable::RestoreInSlab(ObjectRecord* object,
+                                  const ObjectInfo& journaled) {
+  auto slab = RestoreSlab(journaled.slab);
+  if (!slab) return slab.error();
+  const uint64_t slab_bytes = (*slab)->size_bytes();
+  if (journaled.offset_bytes > slab_bytes ||
+      journaled.size_bytes > slab_bytes - journaled.offset_bytes) {
+    return Error{Code::kCorruption, "an object beyond the end of its slab"};
+  }
+  object->slab = *slab;
+  return Status();
+}
+
+}  // namespace vitrine::store

@@ -1,0 +1,73 @@
+#include "fusefs/files/node_table.h"
+
+#include <gtest/gtest.h>
+
+namespace vitrine::fusefs {
+namespace {
+
+// The table never looks into an object: any pointer will do.
+ObjectRef MakeObject(int* place) {
+  return ObjectRef(std::make_shared<int>(0),
+                   reinterpret_cast<store::ObjectRecord*>(place));
+}
+
+class NodeTableTest : public ::testing::Test {
+ protected:
+  int place_ = 0;
+  NodeTable nodes_;
+};
+
+TEST_F(NodeTableTest, UnknownNodesAreIgnored) {
+  nodes_.Forget(ObjectNode(1), 5);
+  EXPECT_FALSE(nodes_.FindObject(ObjectNode(1)));
+  EXPECT_FALSE(nodes_.FindWait(ObjectNode(1)));
+  EXPECT_FALSE(nodes_.Knows(ObjectNode(1)));
+}
+
+TEST_F(NodeTableTest, NodeLivesUntilEveryLookupIsForgotten) {
+  const ObjectRef object = MakeObject(&place_);
+  for (int i = 0; i < 3; ++i) nodes_.Add(ObjectNode(1), object);
+  nodes_.Forget(ObjectNode(1), 2);
+  EXPECT_EQ(nodes_.FindObject(ObjectNode(1)), object);
+  nodes_.Forget(ObjectNode(1), 1);
+  EXPECT_FALSE(nodes_.Knows(ObjectNode(1)));
+}
+
+TEST_F(NodeTableTest, ForgettingTooMuchDropsTheNode) {
+  nodes_.Add(ObjectNode(1), MakeObject(&place_));
+  nodes_.Forget(ObjectNode(1), 100);
+  EXPECT_EQ(nodes_.size(), 0u);
+}
+
+TEST_F(NodeTableTest, LetsGoOfTheObjectWithTheNode) {
+  const ObjectRef object = MakeObject(&place_);
+  nodes_.Add(ObjectNode(1), object);
+  EXPECT_EQ(object.use_count(), 2);
+  nodes_.Forget(ObjectNode(1), 1);
+  EXPECT_EQ(object.use_count(), 1);
+}
+
+TEST_F(NodeTableTest, EachWaitNodeIsNew) {
+  const ObjectId id = *ObjectId::FromText("a");
+  const uint64_t one = nodes_.AddWait(id);
+  const uint64_t two = nodes_.AddWait(id);
+  EXPECT_NE(one, two);
+  EXPECT_EQ(KindOf(one), NodeKind::kWait);
+  EXPECT_EQ(nodes_.FindWait(two), id);
+  nodes_.Forget(one, 1);
+  EXPECT_FALSE(nodes_.FindWait(one));
+}
+
+TEST(NodeIdTest, KindsAndFixedNodesNeverMeet) {
+  for (uint64_t number : {uint64_t{0}, uint64_t{1}, uint64_t{1} << 59}) {
+    EXPECT_EQ(KindOf(ObjectNode(number)), NodeKind::kObject);
+    EXPECT_EQ(KindOf(DirectNode(number)), NodeKind::kDirect);
+    EXPECT_GT(ObjectNode(number), kStatusFile);
+  }
+  for (uint64_t node = kRootNode; node <= kStatusFile; ++node) {
+    EXPECT_EQ(KindOf(node), NodeKind::kFixed);
+  }
+}
+
+}  // namespace
+}  // namespace vitrine::fusefs

@@ -1,0 +1,143 @@
+// Requests that wait for memory: interrupted, unmounted, answered once.
+#include "fusefs/kernel/deferred_reply.h"
+
+#include <signal.h>
+
+#include "tests/fusefs/held_up_store.h"
+#include "tests/fusefs/mounted_store.h"
+
+namespace vitrine::fusefs {
+namespace {
+
+// Without passthrough, where every write comes to the store.
+class DeferredReplyTest : public MountedStore {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(StartStore(64 << 20));
+    held_up_ = std::make_unique<HeldUpStore>(store_.get());
+    auto mount =
+        Mount::Start(held_up_.get(), {mount_dir_.path(), Switch::kOff, {}});
+    if (!mount) GTEST_SKIP() << mount.error().ToString();
+    mount_ = *std::move(mount);
+  }
+  void TearDown() override {
+    mount_.reset();
+    if (held_up_) held_up_->LetGo();  // Nobody is there to take it: no harm.
+    held_up_.reset();
+    MountedStore::TearDown();
+  }
+  bool AwaitWaiting(size_t count) {
+    return Eventually([&] { return held_up_->waiting() == count; });
+  }
+
+  std::unique_ptr<HeldUpStore> held_up_;
+};
+
+TEST_F(DeferredReplyTest, InterruptedWriteWritesNothing) {
+  ASSERT_TRUE(WriteFile(Unsealed("a"), "before"));
+  held_up_->HoldUp();
+  const pid_t child = StartChild([this] {
+    struct sigaction action {};
+    action.sa_handler = [](int) {};
+    ::sigaction(SIGUSR1, &action, nullptr);
+    const int fd = ::open(Unsealed("a").c_str(), O_WRONLY);
+    CHILD_EXPECT(::write(fd, "AFTER!", 6) == -1 && errno == EINTR);
+  });
+  ASSERT_TRUE(AwaitWaiting(1));
+  ::kill(child, SIGUSR1);
+  EXPECT_TRUE(ChildSucceeded(child));
+  held_up_->LetGo();
+  EXPECT_EQ(ReadFile(Unsealed("a")), "before");
+}
+
+TEST_F(DeferredReplyTest, KilledWriterDoesNotWaitForMemory) {
+  ASSERT_TRUE(WriteFile(Unsealed("a"), "x"));
+  held_up_->HoldUp();
+  const pid_t child = StartChild([this] {
+    const int fd = ::open(Unsealed("a").c_str(), O_WRONLY);
+    CHILD_EXPECT(::write(fd, "AFTER!", 6) == 6);
+  });
+  ASSERT_TRUE(AwaitWaiting(1));
+  ::kill(child, SIGKILL);
+  EXPECT_FALSE(ChildSucceeded(child));
+  EXPECT_EQ(mount_->StatusJson()["parked_requests"], 0);
+}
+
+TEST_F(DeferredReplyTest, InterruptedTruncateIsToldSo) {
+  ASSERT_TRUE(WriteFile(Unsealed("a"), "x"));
+  held_up_->HoldUp();
+  const pid_t child = StartChild([this] {
+    struct sigaction action {};
+    action.sa_handler = [](int) {};
+    ::sigaction(SIGUSR1, &action, nullptr);
+    CHILD_EXPECT(::truncate(Unsealed("a").c_str(), 100'000) == -1 &&
+                 errno == EINTR);
+  });
+  ASSERT_TRUE(AwaitWaiting(1));
+  ::kill(child, SIGUSR1);
+  EXPECT_TRUE(ChildSucceeded(child));
+}
+
+TEST_F(DeferredReplyTest, ManyWritersWaitWithoutHoldingUpOthers) {
+  Put("sealed", "sealed");
+  held_up_->HoldUp();
+  std::vector<pid_t> children;
+  const std::string bytes = Pattern(300'000);
+  for (int i = 0; i < 40; ++i) {
+    children.push_back(StartChild([this, i, &bytes] {
+      CHILD_EXPECT(WriteFile(Unsealed("n" + std::to_string(i)), bytes,
+                             O_WRONLY | O_CREAT | O_EXCL));
+    }));
+  }
+  ASSERT_TRUE(AwaitWaiting(40));
+  EXPECT_EQ(ReadFile(Sealed("sealed")), "sealed");
+  EXPECT_EQ(::unlink(Sealed("sealed").c_str()), 0);
+  held_up_->LetGo();
+  for (const pid_t child : children) EXPECT_TRUE(ChildSucceeded(child));
+  for (int i = 0; i < 40; ++i) {
+    EXPECT_TRUE(HasBytes(Unsealed("n" + std::to_string(i)), bytes));
+  }
+}
+
+TEST_F(DeferredReplyTest, UnmountEndsThoseWhoWait) {
+  held_up_->HoldUp();
+  const pid_t child = StartChild([this] {
+    const int fd = ::open(Unsealed("a").c_str(), O_WRONLY | O_CREAT, 0644);
+    CHILD_EXPECT(fd >= 0);
+    CHILD_EXPECT(::write(fd, "x", 1) == -1);
+  });
+  ASSERT_TRUE(AwaitWaiting(1));
+  mount_.reset();
+  EXPECT_TRUE(ChildSucceeded(child));
+  held_up_->LetGo();  // Its answer finds nobody.
+}
+
+// Interrupts and answers race: each write is answered once, and what was said
+// to be interrupted was not written.
+TEST_F(DeferredReplyTest, InterruptsAndAnswersRace) {
+  for (int round = 0; round < 100; ++round) {
+    ASSERT_TRUE(WriteFile(Unsealed("a"), "before"));
+    held_up_->HoldUp();
+    const pid_t child = StartChild([this] {
+      struct sigaction action {};
+      action.sa_handler = [](int) {};
+      ::sigaction(SIGUSR1, &action, nullptr);
+      const int fd = ::open(Unsealed("a").c_str(), O_WRONLY);
+      const ssize_t written = ::write(fd, "AFTER!", 6);
+      CHILD_EXPECT(written == 6 || (written == -1 && errno == EINTR));
+      ::_exit(written == 6 ? 0 : 7);
+    });
+    ASSERT_TRUE(AwaitWaiting(1));
+    ::kill(child, SIGUSR1);
+    held_up_->LetGo();
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    const bool wrote = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    ASSERT_TRUE(wrote || WEXITSTATUS(status) == 7);
+    ASSERT_EQ(ReadFile(Unsealed("a")), wrote ? "AFTER!" : "before") << round;
+  }
+  EXPECT_EQ(mount_->StatusJson()["parked_requests"], 0);
+}
+
+}  // namespace
+}  // namespace vitrine::fusefs

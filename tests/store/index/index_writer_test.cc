@@ -1,0 +1,375 @@
+#include "store/index/index_writer.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <vitrine/object_id.h>
+
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <optional>
+#include <set>
+#include <thread>
+#include <unordered_set>
+
+#include "schema/client_page.h"
+#include "tests/support/scratch_dir.h"
+
+namespace vitrine::store {
+namespace {
+
+ObjectId IdOf(uint64_t number) {
+  return *ObjectId::FromText("object-" + std::to_string(number));
+}
+
+// A client as index_layout.h tells it, with one pin.
+class Reader {
+ public:
+  explicit Reader(const IndexWriter& writer) {
+    Result<UniqueFd> fd = writer.OpenReadOnly();
+    EXPECT_TRUE(fd);
+    struct stat info {};
+    EXPECT_EQ(::fstat(fd->get(), &info), 0);
+    Result<Mapping> mapping =
+        Mapping::Map(fd->get(), static_cast<size_t>(info.st_size), PROT_READ);
+    EXPECT_TRUE(mapping);
+    mapping_ = std::move(*mapping);
+  }
+
+  const IndexHeader& header() const { return *At<IndexHeader>(0); }
+  const IndexBucket& BucketOf(const IndexKey& key) const {
+    return At<IndexBucket>(
+        header().buckets_offset)[IndexBucketOf(key, header().bucket_count)];
+  }
+  const IndexSlot& SlotAt(uint32_t slot) const {
+    return At<IndexSlot>(header().slots_offset)[slot];
+  }
+
+  enum class Outcome { kAbsent, kPinned, kAgain };
+  struct Found {
+    uint32_t slot;
+    uint64_t segment;
+    uint64_t size_bytes;
+  };
+  Outcome TryPin(const ObjectId& id, std::atomic<uint64_t>* pin,
+                 Found* found) const {
+    const IndexKey key = MakeIndexKey(id.text(), header().seed);
+    const IndexBucket& bucket = BucketOf(key);
+    const uint32_t version = bucket.version.load(std::memory_order_acquire);
+    if (version % 2 != 0) return Outcome::kAgain;
+    const uint32_t number = Walk(bucket, key);
+    if (number == kNoSlot) {
+      const bool same = bucket.version.load() == version;
+      return same ? Outcome::kAbsent : Outcome::kAgain;
+    }
+    const IndexSlot& slot = SlotAt(number);
+    const uint64_t word = slot.word.load(std::memory_order_acquire);
+    *found = {number, slot.segment.load(std::memory_order_acquire),
+              slot.size_bytes.load(std::memory_order_acquire)};
+    if (SlotStateOf(word) != SlotState::kSealed) return Outcome::kAgain;
+    pin->store(MakePin(number, SlotGeneration(word)));
+    if (slot.word.load() == word && bucket.version.load() == version) {
+      return Outcome::kPinned;
+    }
+    pin->store(0, std::memory_order_release);
+    return Outcome::kAgain;
+  }
+
+  // Without others at work.
+  std::optional<Found> Find(const ObjectId& id) const {
+    std::atomic<uint64_t> pin = 0;
+    Found found{};
+    if (TryPin(id, &pin, &found) != Outcome::kPinned) return std::nullopt;
+    return found;
+  }
+
+ private:
+  template <typename T>
+  const T* At(uint64_t offset) const {
+    return reinterpret_cast<const T*>(mapping_.data() + offset);
+  }
+
+  uint32_t Walk(const IndexBucket& bucket, const IndexKey& key) const {
+    uint32_t number = bucket.head.load(std::memory_order_acquire);
+    for (uint32_t step = 0; step < header().slot_count; ++step) {
+      if (number == kNoSlot) return kNoSlot;
+      const IndexSlot& slot = SlotAt(number);
+      if (slot.key_low.load(std::memory_order_acquire) == key.low &&
+          slot.key_high.load(std::memory_order_acquire) == key.high) {
+        return number;
+      }
+      number = slot.next.load(std::memory_order_acquire);
+    }
+    ADD_FAILURE() << "a chain without an end";
+    return kNoSlot;
+  }
+
+  Mapping mapping_;
+};
+
+class IndexWriterTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    descriptors_ = CountDescriptors();
+    Result<IndexWriter> writer = IndexWriter::Create(path());
+    ASSERT_TRUE(writer) << writer.error().ToString();
+    writer_.emplace(std::move(*writer));
+  }
+  void TearDown() override {
+    writer_.reset();
+    EXPECT_EQ(CountDescriptors(), descriptors_) << "a descriptor leaked";
+  }
+
+  std::string path() const { return scratch_.path() + "/index"; }
+  uint32_t Publish(uint64_t number) {
+    Result<uint32_t> slot =
+        writer_->Publish(IdOf(number).text(), {.segment = number,
+                                               .offset = 0,
+                                               .size_bytes = number * 10,
+                                               .flags = kSlotReadableByAll});
+    EXPECT_TRUE(slot) << slot.error().ToString();
+    return slot ? *slot : kNoSlot;
+  }
+
+  ScratchDir scratch_;
+  std::optional<IndexWriter> writer_;
+  size_t descriptors_ = 0;
+};
+
+TEST_F(IndexWriterTest, AnOldFileIsReplaced) {
+  Publish(1);
+  const Reader old_reader(*writer_);
+  Result<IndexWriter> again = IndexWriter::Create(path());
+  ASSERT_TRUE(again);
+  EXPECT_FALSE(Reader(*again).Find(IdOf(1)));
+  EXPECT_TRUE(old_reader.Find(IdOf(1)));
+  EXPECT_NE(Reader(*again).header().seed, old_reader.header().seed);
+}
+
+TEST_F(IndexWriterTest, AnUnusableDirectoryIsAnError) {
+  Result<IndexWriter> writer =
+      IndexWriter::Create(scratch_.path() + "/none/index");
+  ASSERT_FALSE(writer);
+  EXPECT_EQ(writer.error().code, Code::kNotFound);
+}
+
+TEST_F(IndexWriterTest, AnIdIsPublishedOnce) {
+  Publish(1);
+  Result<uint32_t> again = writer_->Publish(IdOf(1).text(), {});
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Code::kAlreadyExists);
+  EXPECT_EQ(Reader(*writer_).Find(IdOf(1))->segment, 1u);
+}
+
+TEST_F(IndexWriterTest, RemovedTwiceIsRemovedOnce) {
+  const uint32_t slot = Publish(1);
+  writer_->Remove(slot);
+  writer_->Remove(slot);
+  EXPECT_FALSE(writer_->IsPublished(slot));
+  EXPECT_NE(Publish(2), Publish(3));
+}
+
+TEST_F(IndexWriterTest, UnknownSlotsAreIgnored) {
+  for (const uint32_t slot : {0u, 5u, kNoSlot}) {
+    writer_->MarkEvicting(slot);
+    writer_->Unmark(slot);
+    writer_->Remove(slot);
+    EXPECT_EQ(writer_->PinOf(slot), 0u);
+    EXPECT_FALSE(writer_->IsPublished(slot));
+  }
+}
+
+TEST_F(IndexWriterTest, TheFileIsReadableByAllWhateverTheUmask) {
+  const mode_t old_umask = ::umask(0777);
+  Result<IndexWriter> writer = IndexWriter::Create(path());
+  ::umask(old_umask);
+  ASSERT_TRUE(writer);
+  struct stat info {};
+  ASSERT_EQ(::stat(path().c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0644u);
+  EXPECT_EQ(::fcntl(writer->OpenReadOnly()->get(), F_GETFL) & O_ACCMODE,
+            O_RDONLY);
+}
+
+TEST_F(IndexWriterTest, TheHeaderSaysWhereThingsAre) {
+  const Reader reader(*writer_);
+  const IndexHeader& header = reader.header();
+  EXPECT_EQ(header.magic, kIndexMagic);
+  EXPECT_EQ(header.version, kIndexVersion);
+  EXPECT_EQ(header.bucket_count, 1u << 20);
+  EXPECT_EQ(header.slot_count, (1u << 24) - 1);
+  EXPECT_EQ(header.slots_offset % alignof(IndexSlot), 0u);
+  EXPECT_GE(header.slots_offset,
+            header.buckets_offset + header.bucket_count * sizeof(IndexBucket));
+}
+
+TEST_F(IndexWriterTest, MarkedObjectsAreNotFoundUntilUnmarked) {
+  const uint32_t slot = Publish(1);
+  const Reader reader(*writer_);
+  writer_->MarkEvicting(slot);
+  writer_->MarkEvicting(slot);
+  EXPECT_TRUE(writer_->IsPublished(slot));
+  EXPECT_FALSE(reader.Find(IdOf(1)));
+  writer_->Unmark(slot);
+  ASSERT_TRUE(reader.Find(IdOf(1)));
+  EXPECT_EQ(reader.Find(IdOf(1))->size_bytes, 10u);
+}
+
+TEST_F(IndexWriterTest, OnlyWhatIsMarkedMovesAndItsPinsAreOthers) {
+  const uint32_t slot = Publish(1);
+  const Reader reader(*writer_);
+  writer_->Move(slot, 7, 64);
+  EXPECT_EQ(reader.Find(IdOf(1))->segment, 1u);
+  writer_->MarkEvicting(slot);
+  const uint64_t pin = writer_->PinOf(slot);
+  writer_->Move(slot, 7, 64);
+  EXPECT_EQ(reader.Find(IdOf(1))->segment, 7u);
+  EXPECT_EQ(reader.SlotAt(slot).offset.load(), 64u);
+  EXPECT_NE(writer_->PinOf(slot), pin);
+  writer_->Move(kNoSlot - 1, 8, 0);  // Unknown slots are ignored.
+}
+
+TEST_F(IndexWriterTest, GenerationsOnlyGrow) {
+  const uint32_t slot = Publish(1);
+  uint64_t last_pin = 0;
+  for (int round = 0; round < 10; ++round) {
+    const uint64_t pin = writer_->PinOf(slot);
+    EXPECT_GT(pin, last_pin);
+    last_pin = pin;
+    writer_->MarkEvicting(slot);
+    writer_->Remove(slot);
+    ASSERT_EQ(Publish(2), slot) << "a free slot is used again";
+    EXPECT_EQ(Reader(*writer_).SlotAt(slot).flags.load(), kSlotReadableByAll);
+    writer_->Remove(slot);
+    ASSERT_EQ(Publish(1), slot);
+  }
+}
+
+TEST_F(IndexWriterTest, AnyOfManyIsFoundAndRemoved) {
+  constexpr uint64_t kCount = 70'000;  // More than two chunks.
+  std::vector<uint32_t> slots;
+  for (uint64_t number = 0; number < kCount; ++number) {
+    slots.push_back(Publish(number));
+  }
+  EXPECT_EQ(std::set<uint32_t>(slots.begin(), slots.end()).size(), kCount);
+  for (uint64_t number = 0; number < kCount; number += 3) {
+    writer_->Remove(slots[number]);
+  }
+  const Reader reader(*writer_);
+  for (uint64_t number = 0; number < kCount; ++number) {
+    const auto found = reader.Find(IdOf(number));
+    ASSERT_EQ(found.has_value(), number % 3 != 0) << number;
+    if (found) {
+      EXPECT_EQ(found->segment, number);
+    }
+  }
+  EXPECT_LT(writer_->allocated_bytes(), 24u * 1024 * 1024);
+}
+
+// A publisher and evictor against readers.  `bytes` stands for what a pinned
+// object must keep.  They are atomic since readers have the index mapped at
+// another address, where ThreadSanitizer does not see what orders them.
+TEST_F(IndexWriterTest, WhatIsPinnedIsNeverEvicted) {
+  constexpr uint64_t kIds = 8;
+  constexpr uint64_t kSegments = 64;
+  constexpr size_t kReaders = 3;
+  std::array<std::atomic<uint64_t>, kSegments> bytes{};  // 0: given back.
+  std::array<std::atomic<uint64_t>, kReaders> pins{};
+  std::atomic<bool> stop = false;
+  std::atomic<uint64_t> gets = 0;
+  std::vector<std::thread> readers;
+  for (std::atomic<uint64_t>& pin : pins) {
+    readers.emplace_back([&] {
+      const Reader reader(*writer_);
+      for (uint64_t round = 0; !stop; ++round) {
+        const uint64_t id = round % kIds;
+        Reader::Found found{};
+        if (reader.TryPin(IdOf(id), &pin, &found) != Reader::Outcome::kPinned) {
+          continue;
+        }
+        EXPECT_EQ(found.segment % kIds, id);
+        for (int look = 0; look < 3; ++look) {
+          EXPECT_EQ(bytes[found.segment].load(std::memory_order_relaxed),
+                    found.size_bytes);
+        }
+        gets.fetch_add(1, std::memory_order_relaxed);
+        pin.store(0, std::memory_order_release);
+      }
+    });
+  }
+  struct Live {
+    uint32_t slot;
+    uint64_t segment;
+  };
+  std::vector<Live> live;
+  std::set<uint64_t> taken;
+  uint64_t evicted = 0;
+  for (uint64_t step = 1; evicted < 3000; ++step) {
+    const uint64_t segment = step % kSegments;
+    if (live.size() < kIds / 2 + step % 4 && taken.count(segment) == 0) {
+      bytes[segment].store(step, std::memory_order_relaxed);
+      Result<uint32_t> slot =
+          writer_->Publish(IdOf(segment % kIds).text(), {segment, 0, step, 0});
+      if (slot) {
+        live.push_back({*slot, segment});
+        taken.insert(segment);
+      }
+    }
+    const Live victim = live[step % live.size()];
+    writer_->MarkEvicting(victim.slot);
+    bool pinned = false;
+    for (const auto& pin : pins) {
+      pinned |= pin.load() == writer_->PinOf(victim.slot);
+    }
+    if (pinned) {
+      writer_->Unmark(victim.slot);
+      continue;
+    }
+    writer_->Remove(victim.slot);
+    bytes[victim.segment].store(0, std::memory_order_relaxed);
+    taken.erase(victim.segment);
+    live.erase(live.begin() + static_cast<ptrdiff_t>(step % live.size()));
+    ++evicted;
+  }
+  while (gets < 100 && !live.empty()) std::this_thread::yield();
+  stop = true;
+  for (std::thread& reader : readers) reader.join();
+}
+
+// On a small tmpfs of this process's own.
+TEST(IndexWriterOnFullTmpfsTest, NoMemoryIsAnErrorAndNotASignal) {
+  if (::geteuid() != 0) GTEST_SKIP() << "mounting needs root";
+  const ScratchMount mount("tmpfs", "size=13M");
+  if (!mount.mounted() && std::getenv("CI") == nullptr) {
+    GTEST_SKIP() << std::strerror(mount.error());
+  }
+  ASSERT_TRUE(mount.mounted()) << std::strerror(mount.error());
+  const std::string path = mount.path() + "/index";
+  Result<IndexWriter> writer = IndexWriter::Create(path);
+  ASSERT_TRUE(writer) << writer.error().ToString();
+  uint64_t count = 0;
+  std::optional<Error> error;
+  uint32_t last_slot = kNoSlot;
+  while (!error) {
+    Result<uint32_t> slot = writer->Publish(IdOf(count).text(), {});
+    if (slot) {
+      last_slot = *slot;
+      ++count;
+    } else {
+      error = slot.error();
+    }
+  }
+  EXPECT_EQ(error->code, Code::kOutOfMemory);
+  EXPECT_EQ(count, 2 * 32768u);
+  writer->Remove(last_slot);
+  EXPECT_TRUE(writer->Publish(IdOf(count).text(), {}));
+  const ScratchMount small("tmpfs", "size=1M");
+  Result<IndexWriter> none = IndexWriter::Create(small.path() + "/index");
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, Code::kOutOfMemory);
+  EXPECT_TRUE(std::filesystem::is_empty(small.path()));
+}
+
+}  // namespace
+}  // namespace vitrine::store

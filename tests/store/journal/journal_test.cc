@@ -1,0 +1,553 @@
+#include "store/journal/journal.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <random>
+
+#include "tests/support/scratch_dir.h"
+
+namespace vitrine::store {
+namespace {
+
+using Objects = std::map<uint64_t, JournaledObject>;
+
+ObjectInfo InfoOf(uint64_t number, const std::string& id) {
+  return ObjectInfo{.number = number,
+                    .id = *ObjectId::FromText(id),
+                    .state = ObjectState::kSealed,
+                    .size_bytes = 1000 + number,
+                    .charged_bytes = 4096,
+                    .mode = 0640,
+                    .uid = 17,
+                    .gid = 4'000'000'000,
+                    .creator_pid = 4711,
+                    .created_ns = 1'700'000'000'123'456'789,
+                    .modified_ns = -5,
+                    .sealed_ns = 1'700'000'000'123'456'791,
+                    .used_ns = 1'700'000'000'123'456'792,
+                    .use_count = 99,
+                    .hold = false};
+}
+
+Result<Journal> TryOpen(const std::string& path, Objects* objects) {
+  std::vector<JournaledObject> replayed;
+  Result<Journal> journal = Journal::Open(path, &replayed);
+  objects->clear();
+  for (JournaledObject& object : replayed) {
+    const uint64_t number = object.info.number;
+    EXPECT_TRUE(objects->emplace(number, std::move(object)).second);
+  }
+  return journal;
+}
+
+Status Remove(Journal& journal, uint64_t number) {
+  return journal.RecordRemoved({&number, 1}, SealedRecordBytes("a", {}, false));
+}
+
+// In a slab, sealed a second after the one before.
+ObjectInfo SmallOf(uint64_t number, const std::string& id, int64_t second = 0) {
+  ObjectInfo info = InfoOf(number, id);
+  info.slab = 5;
+  info.offset_bytes = 64 * number;
+  info.size_bytes = info.charged_bytes = 60 + number;
+  info.sealed_ns += second * 1'000'000'000;
+  info.created_ns = info.modified_ns = info.used_ns = info.sealed_ns;
+  info.use_count = 0;
+  return info;
+}
+
+void ExpectSame(const ObjectInfo& a, const ObjectInfo& b) {
+  EXPECT_EQ(a.number, b.number);
+  EXPECT_EQ(a.id, b.id);
+  EXPECT_EQ(a.state, b.state);
+  EXPECT_EQ(a.size_bytes, b.size_bytes);
+  EXPECT_EQ(a.charged_bytes, b.charged_bytes);
+  EXPECT_EQ(a.mode, b.mode);
+  EXPECT_EQ(a.uid, b.uid);
+  EXPECT_EQ(a.gid, b.gid);
+  EXPECT_EQ(a.creator_pid, b.creator_pid);
+  EXPECT_EQ(a.created_ns, b.created_ns);
+  EXPECT_EQ(a.modified_ns, b.modified_ns);
+  EXPECT_EQ(a.sealed_ns, b.sealed_ns);
+  EXPECT_EQ(a.used_ns, b.used_ns);
+  EXPECT_EQ(a.use_count, b.use_count);
+  EXPECT_EQ(a.hold, b.hold);
+  EXPECT_EQ(a.slab, b.slab);
+  EXPECT_EQ(a.offset_bytes, b.offset_bytes);
+}
+
+class JournalTest : public testing::Test {
+ protected:
+  void SetUp() override { descriptors_ = CountDescriptors(); }
+  void TearDown() override {
+    EXPECT_EQ(CountDescriptors(), descriptors_) << "a descriptor leaked";
+  }
+
+  std::string path() const { return scratch_.path() + "/journal"; }
+  Journal Open(Objects* objects) const {
+    Result<Journal> journal = TryOpen(path(), objects);
+    EXPECT_TRUE(journal) << journal.error().ToString();
+    return std::move(*journal);
+  }
+  Objects Replayed() const {
+    Objects objects;
+    Open(&objects);
+    return objects;
+  }
+  Code CodeOfOpen() const {
+    Objects objects;
+    Result<Journal> journal = TryOpen(path(), &objects);
+    EXPECT_FALSE(journal);
+    return journal ? Code::kIoError : journal.error().code;
+  }
+  std::string Bytes() const {
+    std::ifstream file(path(), std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  void SetBytes(const std::string& bytes) const {
+    std::ofstream(path(), std::ios::binary | std::ios::trunc) << bytes;
+  }
+
+  ScratchDir scratch_;
+  size_t descriptors_ = 0;
+};
+
+TEST_F(JournalTest, GarbageIsCorruption) {
+  std::mt19937_64 random(1);
+  for (int round = 0; round < 200; ++round) {
+    std::string bytes(1 + random() % 5000, '\0');
+    for (char& byte : bytes) byte = static_cast<char>(random());
+    SetBytes(bytes);
+    EXPECT_EQ(CodeOfOpen(), Code::kCorruption);
+  }
+}
+
+TEST_F(JournalTest, GarbageBehindTheHeadIsNeverAnObject) {
+  Replayed();
+  const std::string head = Bytes();
+  std::mt19937_64 random(2);
+  for (int round = 0; round < 200; ++round) {
+    std::string bytes(1 + random() % 5000, '\0');
+    for (char& byte : bytes) byte = static_cast<char>(random());
+    SetBytes(head + bytes);
+    Objects objects;
+    Result<Journal> journal = TryOpen(path(), &objects);
+    EXPECT_TRUE(objects.empty());
+  }
+}
+
+TEST_F(JournalTest, AnyFlippedBitIsFoundOrCutOff) {
+  {
+    Objects objects;
+    Journal journal = Open(&objects);
+    ASSERT_TRUE(journal.RecordSealed(InfoOf(1, "a"), {{"k", "v"}}));
+    ASSERT_TRUE(journal.RecordSealed(InfoOf(2, "b"), {}));
+  }
+  const std::string bytes = Bytes();
+  for (size_t place = 0; place < bytes.size(); ++place) {
+    std::string bad = bytes;
+    bad[place] = static_cast<char>(bad[place] ^ 0x10);
+    SetBytes(bad);
+    Objects objects;
+    Result<Journal> journal = TryOpen(path(), &objects);
+    if (!journal) {
+      EXPECT_EQ(journal.error().code, Code::kCorruption);
+      continue;
+    }
+    EXPECT_LT(objects.size(), 2u);
+    for (const auto& [number, object] : objects) {
+      ExpectSame(object.info, InfoOf(number, number == 1 ? "a" : "b"));
+    }
+  }
+}
+
+TEST_F(JournalTest, AWholeRecordThatMakesNoSenseIsCorruption) {
+  Replayed();
+  const std::string head = Bytes();
+  JournaledObject bad{InfoOf(1, "a"), {{"vitrine.state", "forged"}}};
+  SetBytes(head + *EncodeSealed(bad.info, bad.metadata));
+  EXPECT_EQ(CodeOfOpen(), Code::kCorruption);
+  // An empty payload, well framed.
+  std::string empty(8, '\0');
+  const uint32_t checksum_of_nothing = 0x38d3'94c2;
+  std::memcpy(empty.data() + 4, &checksum_of_nothing, 4);
+  SetBytes(head + empty);
+  EXPECT_EQ(CodeOfOpen(), Code::kCorruption);
+}
+
+TEST_F(JournalTest, ATailTornAnywhereIsCutOff) {
+  {
+    Objects objects;
+    Journal journal = Open(&objects);
+    ASSERT_TRUE(journal.RecordSealed(InfoOf(1, "a"), {}));
+  }
+  const size_t whole_bytes = Bytes().size();
+  {
+    Objects objects;
+    Journal journal = Open(&objects);
+    ASSERT_TRUE(journal.RecordSealed(InfoOf(2, "b"), {}));
+  }
+  const std::string bytes = Bytes();
+  for (size_t size = whole_bytes; size < bytes.size(); ++size) {
+    SetBytes(bytes.substr(0, size));
+    EXPECT_EQ(Replayed().size(), 1u);
+    EXPECT_EQ(Bytes().size(), whole_bytes);
+  }
+  for (size_t size = 0; size < 8; ++size) {
+    SetBytes(bytes.substr(0, size));
+    EXPECT_EQ(Replayed().size(), 0u);
+    EXPECT_EQ(Bytes(), bytes.substr(0, 8));
+  }
+}
+
+TEST_F(JournalTest, RecordsFollowATornTail) {
+  {
+    Objects objects;
+    Journal journal = Open(&objects);
+    ASSERT_TRUE(journal.RecordSealed(InfoOf(1, "a"), {}));
+    ASSERT_TRUE(journal.RecordSealed(InfoOf(2, "b"), {}));
+  }
+  SetBytes(Bytes().substr(0, Bytes().size() - 1));
+  {
+    Objects objects;
+    Journal journal = Open(&objects);
+    ASSERT_TRUE(journal.RecordSealed(InfoOf(3, "c"), {}));
+  }
+  const Objects objects = Replayed();
+  EXPECT_EQ(objects.size(), 2u);
+  EXPECT_EQ(objects.count(3), 1u);
+}
+
+TEST_F(JournalTest, RemovedAndHeldTwiceIsAsOnce) {
+  {
+    Objects objects;
+    Journal journal = Open(&objects);
+    ASSERT_TRUE(Remove(journal, 5));
+    ASSERT_TRUE(journal.RecordHold(5, true));
+    ASSERT_TRUE(journal.RecordSealed(InfoOf(1, "a"), {}));
+    ASSERT_TRUE(journal.RecordSealed(InfoOf(1, "a"), {}));
+    ASSERT_TRUE(journal.RecordSealed(InfoOf(2, "b"), {}));
+    ASSERT_TRUE(journal.RecordHold(2, true));
+    ASSERT_TRUE(journal.RecordHold(2, true));
+    ASSERT_TRUE(Remove(journal, 1));
+    ASSERT_TRUE(Remove(journal, 1));
+  }
+  const Objects objects = Replayed();
+  ASSERT_EQ(objects.size(), 1u);
+  EXPECT_TRUE(objects.at(2).info.hold);
+}
+
+TEST_F(JournalTest, OfTwoObjectsWithOneIdTheLaterCounts) {
+  {
+    Objects objects;
+    Journal journal = Open(&objects);
+    for (const uint64_t number : {3u, 1u, 2u}) {
+      ASSERT_TRUE(journal.RecordSealed(InfoOf(number, "a"), {}));
+    }
+  }
+  const Objects objects = Replayed();
+  ASSERT_EQ(objects.size(), 1u);
+  EXPECT_EQ(objects.count(3), 1u);
+}
+
+TEST_F(JournalTest, AnObjectThatWasRemovedMayBeSealedAgain) {
+  {
+    Objects objects;
+    Journal journal = Open(&objects);
+    ASSERT_TRUE(journal.RecordSealed(InfoOf(2, "first"), {}));
+    ASSERT_TRUE(journal.RecordHold(2, true));
+    ASSERT_TRUE(Remove(journal, 2));
+    ASSERT_TRUE(journal.RecordSealed(InfoOf(1, "b"), {}));
+    ASSERT_TRUE(journal.RecordSealed(InfoOf(2, "again"), {}));
+    ASSERT_TRUE(journal.RecordHold(1, true));
+    ASSERT_TRUE(journal.RecordHold(1, false));
+  }
+  const Objects objects = Replayed();
+  ASSERT_EQ(objects.size(), 2u);
+  EXPECT_FALSE(objects.at(1).info.hold);
+  ExpectSame(objects.at(2).info, InfoOf(2, "again"));
+}
+
+TEST_F(JournalTest, EverythingComesBack) {
+  const Metadata metadata = {
+      {"empty", ""}, {"binary", std::string("\0\xff\n", 3)}, {"x", "y"}};
+  ObjectInfo held = InfoOf(UINT64_MAX, "b\xff\n c");
+  held.hold = true;
+  {
+    Objects objects;
+    Journal journal = Open(&objects);
+    ASSERT_TRUE(
+        journal.RecordSealed(InfoOf(1, std::string(255, 'n')), metadata));
+    ASSERT_TRUE(journal.RecordSealed(held, {}));
+    EXPECT_EQ(journal.size_bytes(), Bytes().size());
+  }
+  const Objects objects = Replayed();
+  ASSERT_EQ(objects.size(), 2u);
+  ExpectSame(objects.at(1).info, InfoOf(1, std::string(255, 'n')));
+  EXPECT_EQ(objects.at(1).metadata, metadata);
+  ExpectSame(objects.at(UINT64_MAX).info, held);
+}
+
+TEST_F(JournalTest, SmallObjectsComeBackWhateverTheyShare) {
+  std::vector<ObjectInfo> infos;
+  for (uint64_t number = 6; number < 606; ++number) {
+    infos.push_back(SmallOf(number, std::to_string(number)));
+  }
+  infos.push_back(SmallOf(606, std::string(255, 'n'), 1));
+  infos.back().hold = true;
+  infos.push_back(SmallOf(UINT64_MAX, "used", 1));
+  infos.back().use_count = 7;
+  infos.back().used_ns -= 1000;  // Clocks are set back.
+  infos.push_back(SmallOf(608, "others", 1));
+  infos.back().uid = infos.back().gid = UINT32_MAX;
+  infos.push_back(SmallOf(3, "empty", 2));
+  infos.back().size_bytes = infos.back().charged_bytes = 0;
+  {
+    Objects objects;
+    Journal journal = Open(&objects);
+    ASSERT_TRUE(journal.RecordSealedInSlabs(infos));
+    const uint64_t gone[] = {6, 7, 599};
+    ASSERT_TRUE(journal.RecordRemoved(gone, 0));
+  }
+  const Objects replayed = Replayed();
+  EXPECT_EQ(replayed.size(), infos.size() - 3);
+  for (const ObjectInfo& info : infos) {
+    const auto found = replayed.find(info.number);
+    if (found != replayed.end()) ExpectSame(found->second.info, info);
+  }
+  EXPECT_EQ(replayed.count(7) + replayed.count(599), 0u);
+}
+
+TEST_F(JournalTest, ASmallObjectTakesFewBytes) {
+  Objects objects;
+  Journal journal = Open(&objects);
+  const uint64_t before = journal.size_bytes();
+  const ObjectInfo one = SmallOf(6, "0123456789abcdef");
+  ASSERT_TRUE(journal.RecordSealedInSlabs({&one, 1}));
+  EXPECT_LE(journal.size_bytes() - before, 64u);
+}
+
+TEST_F(JournalTest, SmallObjectsThatMakeNoSenseAreCorruption) {
+  const ObjectInfo infos[] = {SmallOf(6, "a"), SmallOf(7, "b")};
+  const std::string record = *EncodeSealedInSlab(infos);
+  const std::string payload = record.substr(8);
+  ASSERT_TRUE(DecodeRecord(payload));
+  for (size_t size = 0; size < payload.size(); ++size) {
+    EXPECT_FALSE(DecodeRecord(payload.substr(0, size))) << size;
+  }
+  EXPECT_FALSE(DecodeRecord(payload + "x"));
+  std::mt19937_64 random(3);
+  for (int round = 0; round < 20000; ++round) {
+    std::string bad = payload;
+    for (int flips = 0; flips < 3; ++flips) {
+      bad[1 + random() % (bad.size() - 1)] = static_cast<char>(random());
+    }
+    const auto record_or_error = DecodeRecord(bad);
+    if (record_or_error) continue;
+    EXPECT_EQ(record_or_error.error().code, Code::kCorruption);
+  }
+  for (const char* bad : {"\x03halves", "\x04short", "\x05", "\xff"}) {
+    EXPECT_FALSE(DecodeRecord(bad));
+  }
+}
+
+TEST_F(JournalTest, ARewriteKeepsSmallObjects) {
+  Objects objects;
+  Journal journal = Open(&objects);
+  std::vector<ObjectInfo> infos;
+  for (uint64_t number = 6; number < 1006; ++number) {
+    infos.push_back(SmallOf(number, std::to_string(number),
+                            static_cast<int64_t>(number / 300)));
+    ASSERT_TRUE(journal.RecordSealedInSlabs({&infos.back(), 1}));
+  }
+  const ObjectInfo own = InfoOf(2000, "own");
+  const uint64_t size_bytes = journal.size_bytes();
+  ASSERT_TRUE(journal.Rewrite([&](const Journal::Visitor& visit) {
+    for (const ObjectInfo& info : infos) {
+      if (info.number == 500) visit(own, {{"k", "v"}});
+      visit(info, {});
+    }
+  }));
+  EXPECT_LT(journal.size_bytes(), size_bytes);
+  const Objects replayed = Replayed();
+  EXPECT_EQ(replayed.size(), infos.size() + 1);
+  for (const ObjectInfo& info : infos) {
+    ExpectSame(replayed.at(info.number).info, info);
+  }
+  ExpectSame(replayed.at(2000).info, own);
+}
+
+TEST_F(JournalTest, TheMostMetadataThereCanBeComesBack) {
+  Metadata metadata;
+  for (size_t entry = 0; entry < kMaxMetadataBytes / 3; ++entry) {
+    metadata[std::string{static_cast<char>(1 + entry % 100),
+                         static_cast<char>(1 + entry / 100 % 100),
+                         static_cast<char>(1 + entry / 10000)}];
+  }
+  ASSERT_TRUE(CheckMetadata(metadata));
+  {
+    Objects objects;
+    Journal journal = Open(&objects);
+    ASSERT_TRUE(journal.RecordSealed(InfoOf(1, "a"), metadata));
+  }
+  EXPECT_EQ(Replayed().at(1).metadata, metadata);
+}
+
+TEST_F(JournalTest, ARewriteKeepsWhatLives) {
+  Objects objects;
+  Journal journal = Open(&objects);
+  EXPECT_FALSE(journal.WantsRewrite());
+  ASSERT_TRUE(journal.RecordSealed(InfoOf(1, "a"), {{"k", "v"}}));
+  ASSERT_TRUE(journal.RecordHold(1, true));
+  for (uint64_t number = 2; !journal.WantsRewrite(); ++number) {
+    ASSERT_LT(number, 10000u);
+    ASSERT_TRUE(journal.RecordSealed(InfoOf(number, "b"), {}));
+    ASSERT_TRUE(Remove(journal, number));
+  }
+  ObjectInfo live = InfoOf(1, "a");
+  live.hold = true;
+  const uint64_t size_bytes = journal.size_bytes();
+  ASSERT_TRUE(journal.Rewrite([&](const Journal::Visitor& visit) {
+    visit(live, {{"k", "v"}});
+  }));
+  EXPECT_LT(journal.size_bytes(), size_bytes / 2);
+  EXPECT_FALSE(journal.WantsRewrite());
+  ASSERT_TRUE(journal.RecordSealed(InfoOf(12345, "c"), {}));
+  const Objects replayed = Replayed();
+  ASSERT_EQ(replayed.size(), 2u);
+  ExpectSame(replayed.at(1).info, live);
+  EXPECT_EQ(replayed.at(1).metadata, (Metadata{{"k", "v"}}));
+}
+
+TEST_F(JournalTest, AnImpossibleRewriteChangesNothing) {
+  Objects objects;
+  Journal journal = Open(&objects);
+  ASSERT_TRUE(journal.RecordSealed(InfoOf(1, "a"), {}));
+  ASSERT_EQ(::mkdir((path() + ".new").c_str(), 0700), 0);
+  EXPECT_FALSE(journal.Rewrite([](const Journal::Visitor&) {}));
+  ASSERT_EQ(::rmdir((path() + ".new").c_str()), 0);
+  ASSERT_TRUE(journal.RecordSealed(InfoOf(2, "b"), {}));
+  EXPECT_EQ(Replayed().size(), 2u);
+}
+
+TEST_F(JournalTest, ALeftOverRewriteIsRemoved) {
+  std::ofstream(path() + ".new") << "half a rewr";
+  EXPECT_EQ(Replayed().size(), 0u);
+  EXPECT_FALSE(std::filesystem::exists(path() + ".new"));
+}
+
+// A child records and rewrites for ever and says how far it came; killed at
+// any moment, it must have left at least that.
+TEST_F(JournalTest, KilledAtAnyMomentNothingThatWasRecordedIsLost) {
+  for (int round = 0; round < 20; ++round) {
+    int said[2];
+    ASSERT_EQ(::pipe2(said, O_CLOEXEC), 0);
+    const UniqueFd reader(said[0]);
+    UniqueFd writer(said[1]);
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      Objects objects;
+      Journal journal = Open(&objects);
+      uint64_t last = objects.empty() ? 0 : objects.rbegin()->first;
+      for (;;) {
+        ++last;
+        const std::string id = std::to_string(last);
+        if (!journal.RecordSealed(InfoOf(last, id), {})) ::_exit(1);
+        if (last > 10 && !Remove(journal, last - 10)) ::_exit(1);
+        if (::write(writer.get(), &last, 8) != 8) ::_exit(1);
+        if (last % 7 != 0) continue;
+        const uint64_t first = last > 9 ? last - 9 : 1;
+        const Status rewritten =
+            journal.Rewrite([&](const Journal::Visitor& visit) {
+              for (uint64_t live = first; live <= last; ++live) {
+                visit(InfoOf(live, std::to_string(live)), {});
+              }
+            });
+        if (!rewritten) ::_exit(1);
+      }
+    }
+    writer = UniqueFd();
+    uint64_t last = 0;
+    for (int step = 0; step < 50 + round; ++step) {
+      ASSERT_EQ(::read(reader.get(), &last, 8), 8);
+    }
+    ::kill(child, SIGKILL);
+    ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+    while (::read(reader.get(), &last, 8) == 8) continue;
+    const Objects objects = Replayed();
+    EXPECT_LE(objects.size(), 11u);
+    for (uint64_t live = last - 8; live <= last; ++live) {
+      EXPECT_EQ(objects.count(live), 1u) << live;
+    }
+  }
+}
+
+// On a small tmpfs of this process's own.
+class JournalOnFullTmpfsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "mounting needs root";
+    mount_.emplace("tmpfs", "size=512k");
+    if (!mount_->mounted() && std::getenv("CI") == nullptr) {
+      GTEST_SKIP() << std::strerror(mount_->error());
+    }
+    ASSERT_TRUE(mount_->mounted()) << std::strerror(mount_->error());
+  }
+  // Another file takes all the memory that is left.
+  void Fill() const {
+    const UniqueFd fd(::open((mount_->path() + "/fill").c_str(),
+                             O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+    const std::string page(4096, 'x');
+    while (::write(fd.get(), page.data(), page.size()) > 0) continue;
+    EXPECT_EQ(errno, ENOSPC);
+  }
+
+  std::optional<ScratchMount> mount_;
+};
+
+TEST_F(JournalOnFullTmpfsTest, EveryLiveObjectCanBeRemovedWhenItIsFull) {
+  Objects objects;
+  const std::string path = mount_->path() + "/journal";
+  Result<Journal> journal = TryOpen(path, &objects);
+  ASSERT_TRUE(journal);
+  Fill();
+  uint64_t sealed = 0;
+  for (;; ++sealed) {
+    const Status status = journal->RecordSealed(
+        InfoOf(sealed, std::to_string(sealed)), {{"some", "metadata"}});
+    if (status) continue;
+    EXPECT_EQ(status.error().code, Code::kOutOfMemory);
+    break;
+  }
+  ASSERT_GT(sealed, 10u);
+  const uint64_t size_bytes = journal->size_bytes();
+  EXPECT_FALSE(journal->Rewrite([&](const Journal::Visitor& visit) {
+    for (uint64_t live = 0; live < sealed; ++live) {
+      visit(InfoOf(live, std::to_string(live)), {});
+    }
+  }));
+  EXPECT_EQ(journal->size_bytes(), size_bytes);
+  EXPECT_FALSE(std::filesystem::exists(path + ".new"));
+  journal = TryOpen(path, &objects);
+  ASSERT_TRUE(journal);
+  EXPECT_EQ(objects.size(), sealed);
+  for (uint64_t live = 0; live < sealed; ++live) {
+    ASSERT_TRUE(Remove(*journal, live)) << live << " of " << sealed;
+  }
+  journal = TryOpen(path, &objects);
+  ASSERT_TRUE(journal);
+  EXPECT_TRUE(objects.empty());
+}
+
+}  // namespace
+}  // namespace vitrine::store

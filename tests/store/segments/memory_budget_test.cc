@@ -1,0 +1,265 @@
+#include "store/segments/memory_budget.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <limits>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace vitrine::store {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr uint64_t kMaxBytes = std::numeric_limits<uint64_t>::max();
+
+class MemoryBudgetTest : public testing::Test {
+ protected:
+  MemoryBudgetTest() {
+    budget_->SetOnShortage([this] { ++shortages_; });
+  }
+
+  // Records the outcome as "<name>" or "<name>: <error's name>".
+  Done<void> Note(const std::string& name) {
+    return [this, name](Status status) {
+      outcomes_.push_back(status ? name
+                                 : name + ": " + CodeName(status.error().code));
+    };
+  }
+
+  using Outcomes = std::vector<std::string>;
+  Outcomes outcomes_;
+  int shortages_ = 0;
+  std::unique_ptr<MemoryBudget> budget_ =
+      std::make_unique<MemoryBudget>(100, 10);
+};
+
+TEST_F(MemoryBudgetTest, MoreThanTheCapacityIsTooLarge) {
+  budget_->Charge(101, SpaceWait{}, Note("huge"));
+  budget_->Charge(kMaxBytes, SpaceWait{}, Note("absurd"));
+  EXPECT_EQ(outcomes_, Outcomes({"huge: too large", "absurd: too large"}));
+  EXPECT_EQ(budget_->Get().used_bytes, 0u);
+}
+
+TEST_F(MemoryBudgetTest, WaitsOfWhatIsNotWantedEndAndLetOthersPass) {
+  ASSERT_TRUE(budget_->TryCharge(60));
+  const int gone = 0;
+  const int other = 0;
+  budget_->Charge(50, SpaceWait{}, Note("gone"), &gone);
+  budget_->Charge(60, SpaceWait{}, Note("waiting"), &other);
+  budget_->Charge(30, SpaceWait{}, Note("behind"));
+  budget_->EndWaitsOf(&gone);
+  EXPECT_EQ(outcomes_, Outcomes({"gone: not found"}));
+  budget_->EndWaitsOf(&other);
+  EXPECT_EQ(outcomes_,
+            Outcomes({"gone: not found", "behind", "waiting: not found"}));
+  budget_->EndWaitsOf(&other);
+  EXPECT_EQ(budget_->Get().used_bytes, 90u);
+  EXPECT_EQ(budget_->Get().waiters, 0u);
+}
+
+TEST_F(MemoryBudgetTest, FullAndNotWillingToWaitIsOutOfMemory) {
+  ASSERT_TRUE(budget_->TryCharge(60));
+  std::string message;
+  budget_->Charge(50, SpaceWait{steady_clock::now(), false},
+                  [&](Status status) {
+                    ASSERT_FALSE(status);
+                    EXPECT_EQ(status.error().code, Code::kOutOfMemory);
+                    message = status.error().message;
+                  });
+  EXPECT_NE(message.find("wanted 50 bytes"), std::string::npos) << message;
+  EXPECT_NE(message.find("60 of 100 bytes"), std::string::npos) << message;
+  EXPECT_EQ(budget_->Get().used_bytes, 60u);
+  EXPECT_EQ(budget_->Get().waiters, 0u);
+}
+
+TEST_F(MemoryBudgetTest, DestructionEndsTheWaits) {
+  ASSERT_TRUE(budget_->TryCharge(100));
+  budget_->Charge(1, SpaceWait{}, Note("a"));
+  budget_->Charge(2, SpaceWait{}, Note("b"));
+  budget_.reset();
+  EXPECT_EQ(outcomes_, Outcomes({"a: unavailable", "b: unavailable"}));
+}
+
+TEST_F(MemoryBudgetTest, ExpiredWaitEndsOnce) {
+  const Deadline deadline = steady_clock::now() + hours(1);
+  ASSERT_TRUE(budget_->TryCharge(100));
+  budget_->Charge(5, SpaceWait{deadline, false}, Note("a"));
+  EXPECT_EQ(budget_->Get().next_deadline, deadline);
+  budget_->ExpireWaits(deadline - milliseconds(1));
+  EXPECT_EQ(outcomes_, Outcomes());
+  budget_->ExpireWaits(deadline);
+  budget_->ExpireWaits(deadline);
+  budget_->Uncharge(100);
+  EXPECT_EQ(outcomes_, Outcomes({"a: out of memory"}));
+  EXPECT_EQ(budget_->Get().used_bytes, 0u);
+  EXPECT_EQ(budget_->Get().next_deadline, Deadline::max());
+}
+
+TEST_F(MemoryBudgetTest, WhoStoodBehindAnExpiredOneIsGranted) {
+  const Deadline deadline = steady_clock::now() + hours(1);
+  ASSERT_TRUE(budget_->TryCharge(80));
+  budget_->Charge(50, SpaceWait{deadline, false}, Note("large"));
+  budget_->Charge(20, SpaceWait{deadline, false}, Note("small"));
+  budget_->Charge(1, SpaceWait{deadline, false}, Note("late"));
+  budget_->ExpireWaits(deadline);
+  EXPECT_EQ(outcomes_,
+            Outcomes({"small", "large: out of memory", "late: out of memory"}));
+  EXPECT_EQ(budget_->Get().used_bytes, 100u);
+}
+
+TEST_F(MemoryBudgetTest, StuckEndsOnlyThoseWhoAsked) {
+  ASSERT_TRUE(budget_->TryCharge(100));
+  budget_->Charge(5, SpaceWait{Deadline::max(), false}, Note("patient"));
+  budget_->Charge(5, SpaceWait{Deadline::max(), true}, Note("mount"));
+  budget_->FailStuck();
+  budget_->FailStuck();
+  EXPECT_EQ(outcomes_, Outcomes({"mount: out of memory"}));
+  budget_->Uncharge(10);
+  EXPECT_EQ(outcomes_, Outcomes({"mount: out of memory", "patient"}));
+}
+
+TEST_F(MemoryBudgetTest, ForcedChargeMayExceedTheCapacity) {
+  budget_->ForceCharge(130);
+  EXPECT_EQ(budget_->Get().used_bytes, 130u);
+  EXPECT_EQ(budget_->Shortage(), 40u);
+  EXPECT_FALSE(budget_->TryCharge(1));
+  budget_->Charge(1, SpaceWait{}, Note("a"));
+  budget_->Uncharge(30);
+  EXPECT_EQ(outcomes_, Outcomes());
+  budget_->Uncharge(1);
+  EXPECT_EQ(outcomes_, Outcomes({"a"}));
+}
+
+TEST_F(MemoryBudgetTest, SumsSaturate) {
+  constexpr uint64_t kHalf = kMaxBytes / 2;
+  MemoryBudget budget(kHalf, kMaxBytes);
+  budget.ForceCharge(kMaxBytes - 1);
+  budget.ForceCharge(kMaxBytes - 1);
+  for (const char* name : {"a", "b", "c"}) {
+    budget.Charge(kHalf, SpaceWait{}, Note(name));
+  }
+  EXPECT_EQ(budget.Get().used_bytes, kMaxBytes);
+  EXPECT_EQ(budget.Get().waiting_bytes, kMaxBytes);
+  EXPECT_EQ(budget.Get().low_water_bytes, kHalf);
+  EXPECT_EQ(budget.Shortage(), kMaxBytes - kHalf);
+  budget.Uncharge(kMaxBytes);
+  EXPECT_EQ(outcomes_, Outcomes({"a"}));
+}
+
+TEST_F(MemoryBudgetTest, ShortageIsNeverMoreThanWhatIsCharged) {
+  ASSERT_TRUE(budget_->TryCharge(30));
+  budget_->Charge(95, SpaceWait{}, Note("a"));
+  budget_->Charge(95, SpaceWait{}, Note("b"));
+  EXPECT_EQ(budget_->Shortage(), 30u);
+  budget_->Uncharge(30);
+  EXPECT_EQ(outcomes_, Outcomes({"a"}));
+  EXPECT_EQ(budget_->Shortage(), 95u);
+}
+
+TEST_F(MemoryBudgetTest, LaterOnesDoNotOvertake) {
+  ASSERT_TRUE(budget_->TryCharge(70));
+  budget_->Charge(40, SpaceWait{}, Note("first"));
+  budget_->Charge(10, SpaceWait{}, Note("second"));
+  EXPECT_FALSE(budget_->TryCharge(1));
+  EXPECT_EQ(outcomes_, Outcomes());
+  budget_->Uncharge(5);
+  EXPECT_EQ(outcomes_, Outcomes());
+  budget_->Uncharge(10);
+  EXPECT_EQ(outcomes_, Outcomes({"first"}));
+  budget_->Uncharge(5);
+  EXPECT_EQ(outcomes_, Outcomes({"first", "second"}));
+  EXPECT_EQ(budget_->Get().used_bytes, 100u);
+}
+
+TEST_F(MemoryBudgetTest, NothingIsGrantedWithoutWaiting) {
+  ASSERT_TRUE(budget_->TryCharge(100));
+  budget_->Charge(5, SpaceWait{}, Note("waits"));
+  EXPECT_TRUE(budget_->TryCharge(0));
+  budget_->Charge(0, SpaceWait{}, Note("empty"));
+  EXPECT_EQ(outcomes_, Outcomes({"empty"}));
+}
+
+TEST_F(MemoryBudgetTest, ShortageIsToldWhenItBeginsAndForEachWaiter) {
+  ASSERT_TRUE(budget_->TryCharge(90));
+  EXPECT_EQ(shortages_, 0);
+  ASSERT_TRUE(budget_->TryCharge(1));  // Below the low-water mark.
+  EXPECT_EQ(shortages_, 1);
+  ASSERT_TRUE(budget_->TryCharge(1));
+  budget_->ForceCharge(1);
+  EXPECT_EQ(shortages_, 1);
+  budget_->Charge(50, SpaceWait{}, Note("a"));
+  budget_->Charge(50, SpaceWait{}, Note("b"));
+  EXPECT_EQ(shortages_, 3);
+}
+
+TEST_F(MemoryBudgetTest, CallbacksMayCallTheBudget) {
+  ASSERT_TRUE(budget_->TryCharge(100));
+  budget_->Charge(30, SpaceWait{}, [this](Status status) {
+    ASSERT_TRUE(status);
+    budget_->Charge(30, SpaceWait{}, Note("inner"));
+    budget_->Uncharge(30);
+  });
+  budget_->SetOnShortage([this] { (void)budget_->Shortage(); });
+  budget_->Uncharge(30);
+  EXPECT_EQ(outcomes_, Outcomes({"inner"}));
+  EXPECT_EQ(budget_->Get().used_bytes, 100u);
+}
+
+// Charges and gives back from many threads while waits expire and fail: each
+// callback runs once, the charge never exceeds the capacity, nothing leaks.
+TEST_F(MemoryBudgetTest, EveryCallbackRunsExactlyOnceUnderThreads) {
+  constexpr int kThreads = 4;
+  constexpr int kCharges = 5000;
+  MemoryBudget budget(1000, 100);
+  std::vector<std::atomic<int>> calls(kThreads * kCharges);
+  std::atomic<uint64_t> held = 0;
+  std::atomic<uint64_t> most = 0;
+  std::atomic<bool> stop = false;
+
+  const auto charge = [&](int thread) {
+    for (int i = 0; i < kCharges; ++i) {
+      const uint64_t bytes = 1 + static_cast<uint64_t>(i * 7 + thread) % 400;
+      std::atomic<int>* count =
+          &calls[static_cast<size_t>(thread * kCharges + i)];
+      const SpaceWait wait{steady_clock::now() + milliseconds(i % 3),
+                           i % 2 == 0};
+      budget.Charge(bytes, wait, [&, bytes, count](Status status) {
+        ++*count;
+        if (!status) return;
+        const uint64_t now = held += bytes;
+        uint64_t seen = most;
+        while (now > seen && !most.compare_exchange_weak(seen, now)) {
+        }
+        std::this_thread::yield();
+        held -= bytes;
+        budget.Uncharge(bytes);
+      });
+    }
+  };
+  std::thread ticker([&] {
+    while (!stop) {
+      budget.ExpireWaits(steady_clock::now());
+      budget.FailStuck();
+      std::this_thread::yield();
+    }
+  });
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) threads.emplace_back(charge, i);
+  for (std::thread& thread : threads) thread.join();
+  while (budget.Get().waiters > 0) std::this_thread::yield();
+  stop = true;
+  ticker.join();
+
+  for (const std::atomic<int>& count : calls) EXPECT_EQ(count, 1);
+  EXPECT_LE(most, 1000u);
+  EXPECT_EQ(budget.Get().used_bytes, 0u);
+}
+
+}  // namespace
+}  // namespace vitrine::store

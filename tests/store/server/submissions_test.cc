@@ -1,0 +1,389 @@
+// The ring through which clients submit small objects, with a client that does
+// what it likes.
+#include "store/server/submissions.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "schema/base/mapping.h"
+#include "schema/submission_ring.h"
+#include "store/segments/segment_file.h"
+#include "store/store.h"
+#include "tests/store/store_calls.h"
+#include "tests/support/scratch_dir.h"
+
+namespace vitrine::store {
+namespace {
+
+constexpr uint64_t kCapacity = 16 << 20;
+
+bool Eventually(const std::function<bool()>& condition) {
+  for (int i = 0; i < 2000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return condition();
+}
+
+// The client's end, without any care.
+class RawRing {
+ public:
+  explicit RawRing(Submissions::Ends ends)
+      : fd_(std::move(ends.ring)),
+        bell_(std::move(ends.bell)),
+        mapping_(*Mapping::Map(fd_.get(), sizeof(SubmissionRing),
+                               PROT_READ | PROT_WRITE)) {}
+
+  SubmissionRing& ring() const {
+    return *reinterpret_cast<SubmissionRing*>(mapping_.data());
+  }
+  int fd() const { return fd_.get(); }
+  int bell() const { return bell_.get(); }
+
+  void Write(const RecordHeader& header, const std::string& id,
+             const std::string& data) {
+    std::byte* place = ring().bytes.data() + end_ % kRingBytes;
+    std::memcpy(place, &header, sizeof(header));
+    std::memcpy(place + sizeof(header), id.data(), id.size());
+    std::memcpy(place + sizeof(header) + id.size(), data.data(), data.size());
+    end_ += header.record_bytes;
+  }
+  void Append(const std::string& id, const std::string& data,
+              uint32_t mode = 0644, int64_t timeout_ms = 10'000) {
+    const auto bytes =
+        static_cast<uint32_t>(RecordBytes(id.size(), data.size()));
+    const uint64_t room = kRingBytes - end_ % kRingBytes;
+    if (bytes > room) Write({static_cast<uint32_t>(room), 0, 0, 0, 0}, "", "");
+    Write({bytes, static_cast<uint32_t>(data.size()), mode,
+           static_cast<uint32_t>(id.size()), timeout_ms},
+          id, data);
+    ++appended_;
+  }
+  void Submit() { SubmitAs(end_); }
+  void SubmitAs(uint64_t end) {
+    ring().submitted.store(end);
+    if (ring().store_sleeps.load() == 0) return;
+    const uint64_t one = 1;
+    EXPECT_EQ(::write(bell_.get(), &one, sizeof(one)), 8);
+  }
+  // The last answer; -1: there is none.
+  int64_t LastAnswer() {
+    const bool answered =
+        Eventually([this] { return ring().answered.load() == appended_; });
+    if (!answered) return -1;
+    return ring().results[(appended_ - 1) % kRingResults].load();
+  }
+  int64_t Put(const std::string& id, const std::string& data,
+              uint32_t mode = 0644) {
+    Append(id, data, mode);
+    Submit();
+    return LastAnswer();
+  }
+
+ private:
+  UniqueFd fd_;
+  UniqueFd bell_;
+  Mapping mapping_;
+  uint64_t end_ = 0;
+  uint32_t appended_ = 0;
+};
+
+int64_t Failed(Code code) {
+  return kRecordFailed | static_cast<uint32_t>(code);
+}
+
+class SubmissionsTest : public testing::Test {
+ protected:
+  SubmissionsTest() {
+    StoreOptions options;
+    options.capacity_bytes = kCapacity;
+    options.state_dir = dir_.path() + "/state";
+    options.memory_dir = dir_.path() + "/memory";
+    std::filesystem::create_directory(options.memory_dir);
+    store_ = *Store::Open(options);
+    submissions_ = *Submissions::Start(store_.get());
+  }
+
+  RawRing Open(uint64_t session) {
+    auto ends = submissions_->Open(session, {.uid = 7, .gid = 8},
+                                   [this] { ++nonsense_; });
+    EXPECT_TRUE(ends);
+    return RawRing(std::move(*ends));
+  }
+
+  // Puts and holds as much as fits; returns the last answer.
+  int64_t FillWithHeld(RawRing* ring, int64_t timeout_ms,
+                       std::vector<std::string>* held) {
+    const std::string data(store_->small_object_bytes(), 'x');
+    for (int i = 0; i < 5000; ++i) {
+      const std::string id = std::to_string(i);
+      ring->Append(id, data, 0644, timeout_ms);
+      ring->Submit();
+      const int64_t answer = ring->LastAnswer();
+      if (answer != kRecordSealed) return answer;
+      // It may be evicted before it is held: nothing else can be.
+      const auto object = store_->FindSealed(*ObjectId::FromText(id));
+      if (object && store_->SetHold(*object, true, {})) held->push_back(id);
+    }
+    return kRecordSealed;
+  }
+
+  std::string Read(const std::string& id) {
+    return ReadSealed(store_.get(), id);
+  }
+
+  ScratchDir dir_;
+  std::atomic<int> nonsense_ = 0;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Submissions> submissions_;
+};
+
+TEST_F(SubmissionsTest, WhatIsSubmittedIsSealedAndAnswered) {
+  RawRing ring = Open(1);
+  EXPECT_EQ(ring.Put("a", "bytes"), kRecordSealed);
+  EXPECT_EQ(ring.Put("empty", ""), kRecordSealed);
+  EXPECT_EQ(Read("a"), "bytes");
+  EXPECT_EQ(Read("empty"), "");
+  const ObjectInfo info =
+      store_->Info(*store_->FindSealed(*ObjectId::FromText("a")));
+  EXPECT_EQ(info.uid, 7u);
+  EXPECT_EQ(info.gid, 8u);
+  EXPECT_EQ(info.mode, 0644u);
+}
+
+TEST_F(SubmissionsTest, WhatIsWrittenAfterTheSealChangesNothing) {
+  RawRing ring = Open(1);
+  ASSERT_EQ(ring.Put("a", "bytes"), kRecordSealed);
+  ring.ring().bytes.fill(std::byte{'!'});
+  EXPECT_EQ(Read("a"), "bytes");
+}
+
+TEST_F(SubmissionsTest, BadRecordsAreRefusedOneByOne) {
+  RawRing ring = Open(1);
+  EXPECT_EQ(ring.Put("a", "x"), kRecordSealed);
+  EXPECT_EQ(ring.Put("a", "y"), Failed(Code::kAlreadyExists));
+  EXPECT_EQ(ring.Put("a/b", "x"), Failed(Code::kInvalidArgument));
+  EXPECT_EQ(ring.Put("..", "x"), Failed(Code::kInvalidArgument));
+  EXPECT_EQ(ring.Put("private", "x", 0600), Failed(Code::kInvalidArgument));
+  EXPECT_EQ(ring.Put("setuid", "x", 04644), Failed(Code::kInvalidArgument));
+  EXPECT_EQ(ring.Put("big", std::string(store_->small_object_bytes() + 1, 'x')),
+            Failed(Code::kTooLarge));
+  EXPECT_EQ(ring.Put("b", "still served"), kRecordSealed);
+  EXPECT_EQ(nonsense_, 0);
+}
+
+TEST_F(SubmissionsTest, TheRingGoesRoundManyTimes) {
+  RawRing ring = Open(1);
+  const uint64_t largest = store_->small_object_bytes();
+  for (int i = 0; i < 400; ++i) {
+    const std::string id = std::to_string(i);
+    const std::string data(static_cast<size_t>(i) * 7919 % largest,
+                           static_cast<char>('a' + i % 26));
+    ASSERT_EQ(ring.Put(id, data), kRecordSealed) << i;
+    ASSERT_EQ(Read(id), data) << i;
+  }
+}
+
+TEST_F(SubmissionsTest, ABatchIsAnsweredInOrder) {
+  RawRing ring = Open(1);
+  for (int i = 0; i < 3000; ++i) {
+    ring.Append(std::to_string(i % 2000), "x");
+  }
+  ring.Submit();
+  EXPECT_EQ(ring.LastAnswer(), Failed(Code::kAlreadyExists));
+  for (uint32_t i = 0; i < 3000; ++i) {
+    EXPECT_EQ(ring.ring().results[i].load(),
+              i < 2000 ? kRecordSealed : Failed(Code::kAlreadyExists));
+  }
+}
+
+TEST_F(SubmissionsTest, ImpossibleRecordsEndTheRingAndNothingElse) {
+  const std::vector<RecordHeader> impossible = {
+      {0, 0, 0644, 1, 0},          {64, 0, 0644, 256, 0},
+      {64, 1 << 30, 0644, 1, 0},   {65, 0, 0644, 1, 0},
+      {UINT32_MAX, 0, 0644, 1, 0}, {128, 0, 0644, 1, 0},
+      {64, UINT32_MAX, 0644, 1, 0}};
+  RawRing good = Open(1000);
+  for (size_t i = 0; i < impossible.size(); ++i) {
+    RawRing ring = Open(i);
+    ring.Write(impossible[i], "", "");
+    ring.SubmitAs(64);
+    EXPECT_TRUE(Eventually([&] {
+      return nonsense_ == static_cast<int>(i) + 1;
+    })) << i;
+    EXPECT_EQ(good.Put("good-" + std::to_string(i), "x"), kRecordSealed);
+  }
+  EXPECT_EQ(store_->List(ObjectState::kSealed).size(), impossible.size());
+}
+
+TEST_F(SubmissionsTest, ImpossibleEndsEndTheRing) {
+  int session = 0;
+  for (const uint64_t end :
+       {uint64_t{1}, kRingBytes + 64, UINT64_MAX, UINT64_MAX - 63}) {
+    RawRing ring = Open(static_cast<uint64_t>(session++));
+    ring.SubmitAs(end);
+    EXPECT_TRUE(Eventually([&] { return nonsense_ == session; })) << end;
+  }
+}
+
+TEST_F(SubmissionsTest, RandomBytesHarmNobody) {
+  std::mt19937 random(1);
+  RawRing good = Open(1000);
+  for (uint64_t session = 0; session < 20; ++session) {
+    RawRing ring = Open(session);
+    auto* words = reinterpret_cast<uint32_t*>(ring.ring().bytes.data());
+    for (size_t i = 0; i < kRingBytes / 4; ++i) {
+      words[i] = random() % 4 == 0 ? static_cast<uint32_t>(random()) : 64;
+    }
+    ring.SubmitAs(kRingBytes);
+    EXPECT_EQ(good.Put(std::to_string(session), "x"), kRecordSealed);
+    submissions_->Close(session);
+  }
+}
+
+TEST_F(SubmissionsTest, TheClientCannotShrinkTheRing) {
+  RawRing ring = Open(1);
+  EXPECT_NE(::ftruncate(ring.fd(), 0), 0);
+  EXPECT_NE(::ftruncate(ring.fd(), 1 << 30), 0);
+  EXPECT_EQ(ring.Put("a", "x"), kRecordSealed);
+}
+
+TEST_F(SubmissionsTest, ASessionHasOneRing) {
+  RawRing ring = Open(1);
+  EXPECT_EQ(submissions_->Open(1, {}, {}).error().code, Code::kAlreadyExists);
+  EXPECT_EQ(ring.Put("a", "x"), kRecordSealed);
+}
+
+TEST_F(SubmissionsTest, WhatADeadClientSubmittedIsSealedAndItsRingGoes) {
+  RawRing ring = Open(1);
+  for (int i = 0; i < 100; ++i) ring.Append(std::to_string(i), "x");
+  ring.Submit();
+  ring.Append("never submitted", "x");
+  submissions_->Close(1);
+  EXPECT_TRUE(Eventually([&] { return submissions_->Count().rings == 0; }));
+  EXPECT_EQ(store_->List(ObjectState::kSealed).size(), 100u);
+  RawRing again = Open(1);
+  EXPECT_EQ(again.Put("b", "x"), kRecordSealed);
+}
+
+TEST_F(SubmissionsTest, WithoutSpaceTheRecordFailsInTimeAndOthersGoOn) {
+  RawRing ring = Open(1);
+  std::vector<std::string> held;
+  EXPECT_EQ(FillWithHeld(&ring, 20, &held), Failed(Code::kOutOfMemory));
+  ASSERT_GT(held.size(), 100u);
+  EXPECT_EQ(ring.Put(held[0], "x"), Failed(Code::kAlreadyExists));
+}
+
+TEST_F(SubmissionsTest, TheClientCannotMakeTheStoreWaitAtItsBell) {
+  RawRing bad = Open(1);
+  RawRing good = Open(2);
+  ASSERT_EQ(::fcntl(bad.bell(), F_SETFL, 0), 0);  // Reads wait now.
+  std::atomic<bool> stop = false;
+  std::thread stealer([&] {
+    uint64_t count = 1;
+    while (!stop) {
+      if (::write(bad.bell(), &count, sizeof(count)) < 0) break;
+      if (::read(bad.bell(), &count, sizeof(count)) < 0) break;
+      count = 1;
+    }
+  });
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_EQ(good.Put(std::to_string(i), "x"), kRecordSealed);
+  }
+  stop = true;
+  stealer.join();
+}
+
+TEST_F(SubmissionsTest, ADeadClientWaitsForNoRoom) {
+  RawRing ring = Open(1);
+  std::vector<std::string> held;
+  EXPECT_EQ(FillWithHeld(&ring, 0, &held), Failed(Code::kOutOfMemory));
+  const std::string data(store_->small_object_bytes(), 'x');
+  RawRing dying = Open(2);
+  dying.Append("never", data, 0644, -1);
+  dying.Submit();
+  EXPECT_TRUE(Eventually([&] {
+    return store_->StatusJson()["memory"]["waiters"].get<int>() == 1;
+  }));
+  submissions_->Close(2);
+  EXPECT_TRUE(Eventually([&] {
+    return store_->StatusJson()["memory"]["waiters"].get<int>() == 0;
+  }));
+  EXPECT_FALSE(store_->FindSealed(*ObjectId::FromText("never")));
+}
+
+TEST_F(SubmissionsTest, AClosedRingIsForgottenHoweverMuchIsWrittenToIt) {
+  RawRing ring = Open(1);
+  std::atomic<bool> stop = false;
+  std::thread writer([&] {
+    for (int i = 0; !stop; ++i) {
+      ring.Append("endless-" + std::to_string(i), "x");
+      ring.Submit();
+      while (!stop &&
+             ring.ring().answered.load() + 8 < static_cast<uint32_t>(i)) {
+        std::this_thread::yield();
+      }
+    }
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  submissions_->Close(1);
+  EXPECT_TRUE(Eventually([&] { return submissions_->Count().rings == 0; }));
+  stop = true;
+  writer.join();
+}
+
+TEST_F(SubmissionsTest, AUserHasSoManyRingsAndNoMore) {
+  uint64_t session = 0;
+  for (; session < 1000; ++session) {
+    auto ends = submissions_->Open(session, {.uid = 7}, {});
+    if (!ends) {
+      EXPECT_EQ(ends.error().code, Code::kUnsupported);
+      break;
+    }
+  }
+  EXPECT_EQ(session, 256u);
+  EXPECT_TRUE(submissions_->Open(session, {.uid = 8}, {}));
+}
+
+TEST_F(SubmissionsTest, ManyRingsAtOnce) {
+  std::vector<std::thread> clients;
+  std::atomic<int> wrong = 0;
+  for (uint64_t session = 0; session < 8; ++session) {
+    clients.emplace_back([this, session, &wrong] {
+      RawRing ring = Open(session);
+      for (int i = 0; i < 500; ++i) {
+        const std::string id =
+            std::to_string(session) + "-" + std::to_string(i);
+        if (ring.Put(id, id) != kRecordSealed) ++wrong;
+      }
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(store_->List(ObjectState::kSealed).size(), 4000u);
+  EXPECT_EQ(submissions_->Count().sealed, 4000u);
+}
+
+TEST_F(SubmissionsTest, AnIdleOneSleeps) {
+  RawRing ring = Open(1);
+  ASSERT_EQ(ring.Put("a", "x"), kRecordSealed);
+  EXPECT_TRUE(Eventually([&] { return ring.ring().store_sleeps.load() == 1; }));
+  EXPECT_TRUE(Eventually([&] {
+    const uint64_t sleeps = submissions_->Count().sleeps;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    return submissions_->Count().sleeps == sleeps;
+  }));
+}
+
+}  // namespace
+}  // namespace vitrine::store

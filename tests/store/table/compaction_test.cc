@@ -1,0 +1,153 @@
+// Slabs that are nearly empty give their memory back.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "tests/store/table/small_objects_fixture.h"
+
+namespace vitrine::store {
+namespace {
+
+constexpr int kObjects = 600;
+constexpr int kKeptOneIn = 10;
+
+std::string Content(int i) {
+  return std::string(1500 + static_cast<size_t>(i % 100),
+                     static_cast<char>('a' + i % 26));
+}
+
+class CompactionTest : public SmallObjects {
+ protected:
+  void PutAll() {
+    for (int i = 0; i < kObjects; ++i) Put(std::to_string(i), Content(i));
+  }
+
+  void DeleteMost() {
+    for (int i = 0; i < kObjects; ++i) {
+      if (i % kKeptOneIn == 0) continue;
+      EXPECT_TRUE(
+          store_->Delete(*store_->FindSealed(Id(std::to_string(i))), {}));
+    }
+  }
+
+  // Nothing more is moved within two of the housekeeper's rounds.
+  void WaitUntilStill() {
+    uint64_t before = UINT64_MAX;
+    while (before != slab_count()) {
+      before = slab_count();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+    }
+  }
+
+  void ExpectTheRest() {
+    for (int i = 0; i < kObjects; i += kKeptOneIn) {
+      EXPECT_EQ(Read(std::to_string(i)), Content(i)) << i;
+    }
+    EXPECT_EQ(slabs().at("objects"), kObjects / kKeptOneIn);
+  }
+
+  uint64_t moved() { return slabs().at("moved_objects").get<uint64_t>(); }
+};
+
+TEST_F(CompactionTest, WhatLivesMovesTogetherAndTheRestComesBack) {
+  PutAll();
+  ASSERT_GE(slab_count(), 8u);
+  DeleteMost();
+  WaitUntilStill();
+  EXPECT_LE(slab_count(), 2u);
+  EXPECT_GT(moved(), 0u);
+  ExpectUsedSoon(slab_count() * kSlabBytes + kObjects / kKeptOneIn * kOverhead);
+  ExpectTheRest();
+}
+
+TEST_F(CompactionTest, WhoeverReadsOneThroughTheMountGoesOnWhereItWas) {
+  PutAll();
+  const ObjectRef object = *store_->FindSealed(Id("10"));
+  auto shared = store_->Share(object);
+  ASSERT_TRUE(shared);
+  const uint64_t segment = store_->Info(object).segment();
+  DeleteMost();
+  WaitUntilStill();
+  EXPECT_EQ(store_->Info(object).segment(), segment);
+  *shared = nullptr;
+  NewSlab();  // One with room.
+  WaitUntilStill();
+  EXPECT_NE(store_->Info(object).segment(), segment);
+  ExpectTheRest();
+}
+
+TEST_F(CompactionTest, ADescriptorOfTheOldSlabReadsTheOldBytes) {
+  PutAll();
+  const ObjectRef object = *store_->FindSealed(Id("10"));
+  auto fd = store_->OpenForReading(object);
+  ASSERT_TRUE(fd);
+  const uint64_t offset = store_->Info(object).offset_bytes;
+  DeleteMost();
+  WaitUntilStill();
+  ASSERT_GT(moved(), 0u);
+  for (int i = 1; i < kObjects; i += kKeptOneIn) {
+    Put(std::to_string(i), Content(i + 1));
+  }
+  std::string bytes(Content(10).size(), '\0');
+  EXPECT_EQ(::pread(fd->get(), bytes.data(), bytes.size(),
+                    static_cast<off_t>(offset)),
+            static_cast<ssize_t>(bytes.size()));
+  EXPECT_EQ(bytes, Content(10));
+}
+
+TEST_F(CompactionTest, WhatIsHeldStaysHeld) {
+  PutAll();
+  ASSERT_TRUE(store_->SetHold(*store_->FindSealed(Id("10")), true, {}));
+  DeleteMost();
+  WaitUntilStill();
+  ASSERT_GT(moved(), 0u);
+  ASSERT_TRUE(Evict(kCapacity));
+  EXPECT_EQ(Read("10"), Content(10));
+  ASSERT_TRUE(store_->SetHold(*store_->FindSealed(Id("10")), false, {}));
+  ASSERT_TRUE(Evict(kCapacity));
+  EXPECT_FALSE(store_->FindSealed(Id("10")));
+  ExpectUsedSoon(0);
+}
+
+TEST_F(CompactionTest, ALoneSparseSlabIsNotMovedIntoANewOne) {
+  Put("a", "alone");
+  NewSlab();
+  Put("b", "b");
+  ASSERT_TRUE(Evict(1));  // The slab of `a`, the older one; `b` is in the open.
+  EXPECT_FALSE(store_->FindSealed(Id("a")));
+  WaitUntilStill();
+  EXPECT_EQ(moved(), 0u);
+  EXPECT_EQ(Read("b"), "b");
+}
+
+TEST_F(CompactionTest, WhatIsLargerThanThisStorePutsIntoSlabsMovesToo) {
+  ASSERT_NO_FATAL_FAILURE(WorkAndDie([this] {
+    PutAll();
+    DeleteMost();
+  }));
+  options_.dedicated_threshold_bytes = 512;
+  Restart();
+  Put("small", "small");
+  WaitUntilStill();
+  EXPECT_LE(slab_count(), 2u);
+  for (int i = 0; i < kObjects; i += kKeptOneIn) {
+    EXPECT_EQ(Read(std::to_string(i)), Content(i)) << i;
+  }
+}
+
+TEST_F(CompactionTest, AKilledStoreFindsWhatWasMoved) {
+  ASSERT_NO_FATAL_FAILURE(WorkAndDie([this] {
+    PutAll();
+    DeleteMost();
+    while (moved() == 0) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }));
+  Restart();
+  ExpectTheRest();
+  WaitUntilStill();
+  EXPECT_LE(slab_count(), 2u);
+  ExpectTheRest();
+}
+
+}  // namespace
+}  // namespace vitrine::store
