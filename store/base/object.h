@@ -65,6 +65,8 @@ struct ListedObject {
   bool in_use;
 };
 
+// The number of an object (ObjectInfo::number), without any lock.
+uint64_t NumberOf(const ObjectRecord& object);
 // True if the permission bits of `info` let `who` read it; `who` root: always.
 bool MayRead(const ObjectInfo& info, const Credentials& who);
 // True if `who` is the owner of `info`, or root.

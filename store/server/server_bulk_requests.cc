@@ -6,7 +6,6 @@
 
 #include "store/server/server_requests.h"
 #include "store/server/server_timeouts.h"
-#include "store/table/object_record.h"
 
 namespace vitrine::store::server {
 namespace {
@@ -56,7 +55,7 @@ bool CutToPage(std::vector<ListedObject>* listed) {
 Message NextPage(Store* store, Listing* listing, size_t limit) {
   const std::span objects(listing->objects);
   while (listing->next < objects.size() &&
-         objects[listing->next]->number <= listing->after) {
+         NumberOf(*objects[listing->next]) <= listing->after) {
     ++listing->next;
   }
   const size_t count = std::min(limit, objects.size() - listing->next);
@@ -67,7 +66,7 @@ Message NextPage(Store* store, Listing* listing, size_t limit) {
     return ListMessage(listed, listing->after, false);
   }
   listing->next += count;
-  if (count > 0) listing->after = objects[listing->next - 1]->number;
+  if (count > 0) listing->after = NumberOf(*objects[listing->next - 1]);
   const bool done = listing->next == objects.size();
   return ListMessage(listed, listing->after, done);
 }

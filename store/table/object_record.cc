@@ -89,6 +89,8 @@ uint64_t ObjectRecord::SlabNumber() const {
   return in_slab() ? kLeftSlab : 0;
 }
 
+uint64_t NumberOf(const ObjectRecord& object) { return object.number; }
+
 void ObjectRecord::NoteUse(int64_t now_ns) {
   used_ns = now_ns;
   if (use_count < std::numeric_limits<uint32_t>::max()) ++use_count;

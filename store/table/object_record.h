@@ -65,6 +65,7 @@ class ObjectRecord {
   // for the caller to set.
   explicit ObjectRecord(const ObjectInfo& initial);
 
+  bool readable_by_all() const { return (mode & 0004) != 0; }
   bool writable() const { return state == ObjectState::kUnsealed; }
   bool in_slab() const { return own == nullptr; }
   bool has_writers() const { return own != nullptr && own->has_writers(); }

@@ -34,10 +34,6 @@ constexpr uint64_t kMostLookedThrough = 2 << 20;
 constexpr uint64_t kFreeMetadataBytes = 1024;
 constexpr uint64_t kMetadataCopies = 4;
 
-bool ReadableByAll(const ObjectRecord& object) {
-  return (object.mode & 0004) != 0;
-}
-
 std::string Quoted(std::string_view id) { return "`" + std::string(id) + "`"; }
 
 Error Gone(const ObjectRecord& object) {
@@ -92,33 +88,24 @@ ObjectTable::ObjectTable(SegmentDir* segments, ClientRegistry* clients,
                          std::unique_ptr<EvictionPolicy> policy)
     : segments_(segments),
       clients_(clients),
-      index_(std::move(index)),
-      journal_(std::move(journal)),
-      policy_(std::move(policy)),
+      directory_(std::move(index)),
+      log_(std::move(journal)),
+      evictable_(std::move(policy)),
       next_number_(FirstNumber()) {}
 
 void ObjectTable::AddObserver(Observer* observer) {
   MutexLock lock(mutex_);
-  observers_.push_back(observer);
+  log_.AddObserver(observer);
 }
 
 void ObjectTable::RemoveObserver(Observer* observer) {
   MutexLock lock(mutex_);
-  std::erase(observers_, observer);
+  log_.RemoveObserver(observer);
 }
 
 std::vector<Observer*> ObjectTable::Observers() const {
   MutexLock lock(mutex_);
-  return observers_;
-}
-
-void ObjectTable::Notify(ObjectEventKind kind, const ObjectRecord& object,
-                         const ObjectId& old_id) {
-  if (!observers_.empty()) Tell({kind, object.Info(), old_id});
-}
-
-void ObjectTable::Tell(const ObjectEvent& event) {
-  for (Observer* observer : observers_) observer->OnEvent(event);
+  return log_.observers();
 }
 
 // --- unsealed objects ---
@@ -127,7 +114,7 @@ Result<ObjectRef> ObjectTable::Insert(
     const ObjectId& id, const NewObject& options,
     const std::optional<RetiredSegment>& recycled) {
   MutexLock lock(mutex_);
-  if (IsTaken(id.text())) return Taken(id);
+  if (directory_.IsTaken(id.text())) return Taken(id);
   const uint64_t number = next_number_++;
   const Status made = recycled ? segments_->Reinstate(recycled->number, number)
                                : segments_->Create(number);
@@ -149,8 +136,8 @@ Result<ObjectRef> ObjectTable::Insert(
     object->own->charged_bytes = recycled->allocated_bytes;
     object->own->recycled = true;
   }
-  unsealed_.emplace(id.text(), object);
-  Notify(ObjectEventKind::kCreated, *object, id);
+  directory_.AddUnsealed(object);
+  log_.Notify(ObjectEventKind::kCreated, *object, id);
   return object;
 }
 
@@ -293,19 +280,16 @@ Status ObjectTable::Rename(const ObjectRef& object, const ObjectId& id,
   if (Status ok = CheckWritableLocked(*object); !ok) return ok;
   const ObjectId old_id = object->id.ToObjectId();
   if (old_id == id) return Status();
-  auto other = unsealed_.find(id.text());
-  const bool replaces = other != unsealed_.end();
-  if (FindSealedLocked(id.text()) != nullptr || (no_replace && replaces)) {
+  const ObjectRef other = directory_.FindUnsealed(id.text());
+  if (directory_.FindSealed(id.text()) != nullptr ||
+      (no_replace && other != nullptr)) {
     return Taken(id);
   }
-  if (replaces) {
-    const ObjectRef victim = other->second;
-    *replaced = Drop(victim, ObjectEventKind::kAborted);
-  }
-  unsealed_.erase(old_id.text());
+  if (other != nullptr) *replaced = Drop(other, ObjectEventKind::kAborted);
+  directory_.RemoveUnsealed(old_id.text());
   object->id = SmallId(id);
-  unsealed_.emplace(id.text(), object);
-  Notify(ObjectEventKind::kRenamed, *object, old_id);
+  directory_.AddUnsealed(object);
+  log_.Notify(ObjectEventKind::kRenamed, *object, old_id);
   return Status();
 }
 
@@ -324,70 +308,40 @@ Status ObjectTable::CheckNobodyWrites(ObjectRecord* object) {
 }
 
 Status ObjectTable::Publish(const ObjectRef& object) {
-  uint32_t flags = ReadableByAll(*object) ? kSlotReadableByAll : 0;
-  if (!object->metadata().empty()) flags |= kSlotHasMetadata;
-  auto slot =
-      index_.Publish(object->id.text(), {.segment = object->segment(),
-                                         .offset = object->offset_bytes,
-                                         .size_bytes = object->size_bytes,
-                                         .flags = flags});
-  if (!slot) return slot.error();
-  object->slot = *slot;
-  if (sealed_by_slot_.size() <= *slot) sealed_by_slot_.resize(*slot + 1);
-  sealed_by_slot_[*slot] = object;
-  ++sealed_objects_;
-  sealed_bytes_ += object->cost_bytes();
+  if (Status ok = directory_.Publish(object); !ok) return ok;
   if (object->hold) CountHold(*object, true);
   if (object->slab != nullptr) {
-    object->slab->Add(*slot, object->size_bytes);
+    object->slab->Add(object->slot, object->size_bytes);
     ++slab_objects_;
   } else if (!object->hold) {
-    MakeEvictable(&object->own->eviction, object->cost_bytes());
+    evictable_.Add(&object->own->eviction, object->cost_bytes());
   }
   return Status();
 }
 
 void ObjectTable::Unpublish(ObjectRecord* object) {
-  index_.Remove(object->slot);
-  --sealed_objects_;
-  sealed_bytes_ -= object->cost_bytes();
   if (object->hold) CountHold(*object, false);
   if (object->slab != nullptr) {
     object->slab->Remove(object->size_bytes);
     --slab_objects_;
-  } else if (!object->hold) {
-    MakeUnevictable(&object->own->eviction, object->cost_bytes());
+  } else {
+    evictable_.Remove(&object->own->eviction, object->cost_bytes());
   }
-  sealed_by_slot_[object->slot] = nullptr;
-}
-
-void ObjectTable::RecordRemoved(std::span<const ObjectRef> objects) {
-  std::vector<uint64_t> numbers;
-  numbers.reserve(objects.size());
-  uint64_t bytes = 0;
-  for (const ObjectRef& object : objects) {
-    numbers.push_back(object->number);
-    bytes += SealedRecordBytes(object->id.text(), object->metadata(),
-                               object->in_slab());
-  }
-  // A record that outlives its segment is ignored by the next Restore.
-  if (Status ok = journal_.RecordRemoved(numbers, bytes); !ok) {
-    spdlog::warn("journal: {}", ok.error().ToString());
-  }
+  directory_.Unpublish(object);
 }
 
 Status ObjectTable::CommitSeal(const ObjectRef& object, PendingWakes* wakes) {
-  Status recorded = journal_.RecordSealed(object->Info(), object->metadata());
+  Status recorded = log_.RecordSealed(*object);
   if (!recorded) return recorded;
   Status published = Publish(object);
   if (!published) {
-    RecordRemoved({&object, 1});
+    log_.RecordRemoved({&object, 1});
     return published;
   }
   // Too late to fail, and Restore does it again; until it is done, clients
   // ask for a descriptor instead of opening the segment by name.
   if (Status ok =
-          segments_->MakeReadOnly(object->number, ReadableByAll(*object));
+          segments_->MakeReadOnly(object->number, object->readable_by_all());
       !ok) {
     spdlog::error("sealing: {}", ok.error().ToString());
   }
@@ -400,7 +354,7 @@ void ObjectTable::NoteWaiters(std::span<const ObjectRef> published,
   const uint64_t awaited = clients_->AwaitedBuckets();
   if (awaited == 0) return;
   for (const ObjectRef& object : published) {
-    const auto* futex = index_.AwaitedFutex(object->slot, awaited);
+    const auto* futex = directory_.index().AwaitedFutex(object->slot, awaited);
     if (futex != nullptr) wakes->Add(futex);
   }
 }
@@ -431,7 +385,7 @@ Result<int64_t> ObjectTable::Seal(const ObjectRef& object, const ObjectId& id,
   PendingWakes wakes;
   MutexLock lock(mutex_);
   if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
-  if (FindSealedLocked(id.text()) != nullptr) return Taken(id);
+  if (directory_.FindSealed(id.text()) != nullptr) return Taken(id);
   const auto file = ShareLocked(object.get());  // One for all that follows.
   if (Status ok = CheckNobodyWrites(object.get()); !ok) return ok.error();
   if (!HasItsPages(object.get())) {
@@ -449,8 +403,8 @@ Result<int64_t> ObjectTable::Seal(const ObjectRef& object, const ObjectId& id,
   attempt.TakeName(id);
   if (Status ok = CommitSeal(object, &wakes); !ok)
     return attempt.Undo(ok.error());
-  unsealed_.erase(attempt.old_id().text());
-  Notify(ObjectEventKind::kSealed, *object, attempt.old_id());
+  directory_.RemoveUnsealed(attempt.old_id().text());
+  log_.Notify(ObjectEventKind::kSealed, *object, attempt.old_id());
   return freed;
 }
 
@@ -490,7 +444,7 @@ void ObjectTable::RemoveName(const std::optional<Audience>& audience,
 }
 
 DroppedSegment ObjectTable::Drop(const ObjectRef& object, ObjectEventKind why) {
-  if (object->state == ObjectState::kSealed) RecordRemoved({&object, 1});
+  if (object->state == ObjectState::kSealed) log_.RecordRemoved({&object, 1});
   return DropRecorded(object, why);
 }
 
@@ -502,10 +456,10 @@ DroppedSegment ObjectTable::DropRecorded(const ObjectRef& object,
   if (object->state == ObjectState::kSealed) {
     Unpublish(object.get());
   } else {
-    unsealed_.erase(std::string(object->id.text()));
+    directory_.RemoveUnsealed(object->id.text());
   }
   object->state = ObjectState::kGone;
-  Notify(why, *object, object->id.ToObjectId());
+  log_.Notify(why, *object);
   if (object->slab != nullptr) {
     dropped = LeaveSlab(std::exchange(object->slab, nullptr));
     dropped.charged_bytes += object->overhead_bytes();
@@ -515,17 +469,10 @@ DroppedSegment ObjectTable::DropRecorded(const ObjectRef& object,
 
 // --- sealed objects ---
 
-ObjectRef ObjectTable::FindSealedLocked(std::string_view id) const {
-  const uint32_t slot = index_.Find(id);
-  if (slot == kNoSlot) return nullptr;
-  const ObjectRef& found = sealed_by_slot_[slot];
-  return found != nullptr && found->id.text() == id ? found : nullptr;
-}
-
 Result<ObjectRef> ObjectTable::FindSealed(const ObjectId& id) const {
   MutexLock lock(mutex_);
-  if (ObjectRef found = FindSealedLocked(id.text())) return found;
-  if (unsealed_.contains(id.text())) {
+  if (ObjectRef found = directory_.FindSealed(id.text())) return found;
+  if (directory_.FindUnsealed(id.text()) != nullptr) {
     return Error{Code::kNotSealed, Quoted(id.text()) + " is being written"};
   }
   return Error{Code::kNotFound, "no object " + Quoted(id.text())};
@@ -533,8 +480,7 @@ Result<ObjectRef> ObjectTable::FindSealed(const ObjectId& id) const {
 
 Result<ObjectRef> ObjectTable::FindUnsealed(const ObjectId& id) const {
   MutexLock lock(mutex_);
-  auto found = unsealed_.find(id.text());
-  if (found != unsealed_.end()) return found->second;
+  if (ObjectRef found = directory_.FindUnsealed(id.text())) return found;
   return Error{Code::kNotFound, "no unsealed object `" + id.text() + "`"};
 }
 
@@ -565,22 +511,22 @@ Status ObjectTable::SetHold(const ObjectRef& object, bool hold,
   MutexLock lock(mutex_);
   if (Status ok = CheckOwnedSealed(*object, who); !ok) return ok;
   if (object->hold == hold) return Status();
-  if (Status ok = journal_.RecordHold(object->number, hold); !ok) return ok;
+  if (Status ok = log_.RecordHold(object->number, hold); !ok) return ok;
   object->hold = hold;
   CountHold(*object, hold);
   if (object->slab == nullptr && hold) {
-    MakeUnevictable(&object->own->eviction, object->cost_bytes());
+    evictable_.Remove(&object->own->eviction, object->cost_bytes());
   } else if (object->slab == nullptr) {
-    MakeEvictable(&object->own->eviction, object->cost_bytes());
+    evictable_.Add(&object->own->eviction, object->cost_bytes());
   }
-  Notify(ObjectEventKind::kHoldChanged, *object, object->id.ToObjectId());
+  log_.Notify(ObjectEventKind::kHoldChanged, *object);
   return Status();
 }
 
 std::vector<ObjectTable::Victim> ObjectTable::MarkVictims(uint64_t bytes) {
   std::vector<Victim> victims;
   uint64_t marked_bytes = 0;
-  policy_->Visit([&](EvictionEntry* entry) REQUIRES(mutex_) {
+  evictable_.Visit([&](EvictionEntry* entry) REQUIRES(mutex_) {
     Victim& victim = victims.emplace_back(MakeVictim(entry));
     marked_bytes += victim.bytes;
     return victim.slab == nullptr && victims.size() < kVictimsPerBatch &&
@@ -588,7 +534,7 @@ std::vector<ObjectTable::Victim> ObjectTable::MarkVictims(uint64_t bytes) {
   });
   for (const Victim& victim : victims) {
     for (const ObjectRef& object : victim.objects) {
-      index_.MarkEvicting(object->slot);
+      directory_.index().MarkEvicting(object->slot);
     }
   }
   return victims;
@@ -599,7 +545,7 @@ ObjectTable::Victim ObjectTable::MakeVictim(EvictionEntry* entry) {
     return {.entry = entry,
             .segment = object->number,
             .bytes = object->cost_bytes(),
-            .objects = {sealed_by_slot_[object->slot]}};
+            .objects = {directory_.InSlot(object->slot)}};
   }
   Slab* const slab = entry->slab;
   return {.entry = entry,
@@ -632,17 +578,18 @@ std::shared_ptr<SegmentFile> ObjectTable::LeaseVictim(const Victim& victim,
 
 bool ObjectTable::AnyPinned(const std::vector<ObjectRef>& objects,
                             const std::unordered_set<uint64_t>& pins) const {
-  return std::any_of(objects.begin(), objects.end(),
-                     [&](const ObjectRef& object) REQUIRES(mutex_) {
-                       return pins.contains(index_.PinOf(object->slot));
-                     });
+  return std::any_of(
+      objects.begin(), objects.end(),
+      [&](const ObjectRef& object) REQUIRES(mutex_) {
+        return pins.contains(directory_.index().PinOf(object->slot));
+      });
 }
 
 std::unordered_set<uint64_t> ObjectTable::FindPinsOf(
     std::span<const ObjectRef> objects) const {
   std::unordered_set<uint64_t> wanted;
   for (const ObjectRef& object : objects) {
-    wanted.insert(index_.PinOf(object->slot));
+    wanted.insert(directory_.index().PinOf(object->slot));
   }
   return clients_->FindPins(wanted);
 }
@@ -661,7 +608,7 @@ bool ObjectTable::EvictVictim(const Victim& victim,
   }
   const auto file = LeaseVictim(victim, batch);
   if (file == nullptr) return false;
-  RecordRemoved(victim.objects);
+  log_.RecordRemoved(victim.objects);
   for (const ObjectRef& object : victim.objects) {
     ++batch->evicted;
     ++evicted_objects_;
@@ -676,17 +623,17 @@ bool ObjectTable::EvictVictim(const Victim& victim,
 ObjectTable::Batch ObjectTable::EvictBatch(uint64_t bytes) {
   MutexLock lock(mutex_);
   Batch batch;
-  if (policy_->size() == 0) {
+  if (evictable_.size() == 0) {
     DroppedSegment empty = CloseSlab();
     batch.dropped_bytes += empty.charged_bytes;
     if (empty.number != 0) batch.dropped.push_back(std::move(empty));
   }
-  batch.evictable = policy_->size();
+  batch.evictable = evictable_.size();
   const std::vector<Victim> victims = MarkVictims(bytes);
   std::unordered_set<uint64_t> wanted;
   for (const Victim& victim : victims) {
     for (const ObjectRef& object : victim.objects) {
-      wanted.insert(index_.PinOf(object->slot));
+      wanted.insert(directory_.index().PinOf(object->slot));
     }
   }
   const auto pins = clients_->FindPins(wanted);
@@ -696,14 +643,14 @@ ObjectTable::Batch ObjectTable::EvictBatch(uint64_t bytes) {
     const bool evicted = !enough && EvictVictim(victim, pins, &batch);
     for (const ObjectRef& object : victim.objects) {
       if (object->state == ObjectState::kSealed) {
-        index_.Unmark(object->slot);
+        directory_.index().Unmark(object->slot);
       }
     }
     if (!enough && !evicted && victim.slab != nullptr) {
       victim.slab->going = false;
     }
     // Whoever has it is using it now.
-    if (!enough && !evicted) policy_->Touch(victim.entry);
+    if (!enough && !evicted) evictable_.Touch(victim.entry);
   }
   return batch;
 }
@@ -769,7 +716,7 @@ bool ObjectTable::InUse(const ObjectRef& object) {
   MutexLock lock(mutex_);
   if (object->state == ObjectState::kGone) return false;
   if (object->slot != kNoSlot &&
-      !clients_->FindPins({index_.PinOf(object->slot)}).empty()) {
+      !clients_->FindPins({directory_.index().PinOf(object->slot)}).empty()) {
     return true;
   }
   return IsOpen(object.get());
@@ -792,7 +739,8 @@ std::vector<ListedObject> ObjectTable::Describe(
   std::unordered_set<uint64_t> wanted;
   wanted.reserve(objects.size());
   for (const ObjectRef& object : objects) {
-    if (object->slot != kNoSlot) wanted.insert(index_.PinOf(object->slot));
+    if (object->slot != kNoSlot)
+      wanted.insert(directory_.index().PinOf(object->slot));
   }
   const auto pins = clients_->FindPins(wanted);
   std::vector<ListedObject> listed;
@@ -800,8 +748,8 @@ std::vector<ListedObject> ObjectTable::Describe(
   for (const ObjectRef& object : objects) {
     if (object->state != state) continue;
     RefreshExtent(object.get());
-    const bool pinned =
-        object->slot != kNoSlot && pins.contains(index_.PinOf(object->slot));
+    const bool pinned = object->slot != kNoSlot &&
+                        pins.contains(directory_.index().PinOf(object->slot));
     listed.push_back({object->Info(), pinned || IsOpen(object.get())});
   }
   return listed;
@@ -809,11 +757,11 @@ std::vector<ListedObject> ObjectTable::Describe(
 
 void ObjectTable::TouchLocked(ObjectRecord* object) {
   object->NoteUse(NowNs());
-  policy_->Touch(object->slab != nullptr ? &object->slab->eviction
-                                         : &object->own->eviction);
+  evictable_.Touch(object->slab != nullptr ? &object->slab->eviction
+                                           : &object->own->eviction);
   if (object->uses_changed) return;
   object->uses_changed = true;
-  used_.push_back(sealed_by_slot_[object->slot]);
+  used_.push_back(directory_.InSlot(object->slot));
 }
 
 std::string ObjectTable::TellPath(const ObjectRef& object) {
@@ -833,17 +781,7 @@ std::vector<ObjectRef> ObjectTable::List(ObjectState state) const {
   std::vector<std::pair<uint64_t, ObjectRef>> found;
   {
     MutexLock lock(mutex_);
-    const auto add = [&found](const ObjectRef& object) {
-      found.emplace_back(object->number, object);
-    };
-    if (state == ObjectState::kSealed) {
-      found.reserve(sealed_objects_);
-      for (const ObjectRef& object : sealed_by_slot_) {
-        if (object != nullptr) add(object);
-      }
-    } else {
-      for (const auto& [id, object] : unsealed_) add(object);
-    }
+    found = directory_.List(state);
   }
   std::sort(found.begin(), found.end());
   std::vector<ObjectRef> objects;
@@ -855,27 +793,19 @@ std::vector<ObjectRef> ObjectTable::List(ObjectState state) const {
 bool ObjectTable::ReadSlots(uint64_t* slot, size_t most,
                             std::vector<ObjectInfo>* infos) const {
   MutexLock lock(mutex_);
-  const uint64_t end = std::min<uint64_t>(*slot + most, sealed_by_slot_.size());
+  const auto& slots = directory_.slots();
+  const uint64_t end = std::min<uint64_t>(*slot + most, slots.size());
   for (; *slot < end; ++*slot) {
-    const ObjectRef& object = sealed_by_slot_[*slot];
+    const ObjectRef& object = slots[*slot];
     if (object != nullptr) infos->push_back(object->Info());
   }
-  return end < sealed_by_slot_.size();
+  return end < slots.size();
 }
 
 std::vector<bool> ObjectTable::AreAlive(
     std::span<const KnownObject> objects) const {
-  std::vector<bool> alive;
-  alive.reserve(objects.size());
   MutexLock lock(mutex_);
-  for (const KnownObject& known : objects) {
-    const ObjectRef sealed = FindSealedLocked(known.id);
-    const auto unsealed = unsealed_.find(known.id);
-    alive.push_back((sealed != nullptr && sealed->number == known.number) ||
-                    (unsealed != unsealed_.end() &&
-                     unsealed->second->number == known.number));
-  }
-  return alive;
+  return directory_.AreAlive(objects);
 }
 
 // --- housekeeping ---
@@ -883,8 +813,7 @@ std::vector<bool> ObjectTable::AreAlive(
 void ObjectTable::DrainTouches() {
   MutexLock lock(mutex_);
   clients_->DrainTouches([this](uint32_t slot) REQUIRES(mutex_) {
-    if (slot >= sealed_by_slot_.size()) return;
-    if (const auto& object = sealed_by_slot_[slot]) TouchLocked(object.get());
+    if (const auto object = directory_.InSlot(slot)) TouchLocked(object.get());
   });
 }
 
@@ -905,56 +834,40 @@ std::vector<ObjectInfo> ObjectTable::TakeUses() {
 
 void ObjectTable::RewriteJournalIfWanted() {
   MutexLock lock(mutex_);
-  if (!journal_.WantsRewrite()) return;
-  Status rewritten =
-      journal_.Rewrite([this](const Journal::Visitor& visit) REQUIRES(mutex_) {
-        for (const ObjectRef& object : sealed_by_slot_) {
-          if (object != nullptr) visit(object->Info(), object->metadata());
-        }
-      });
-  if (!rewritten) spdlog::warn("journal: {}", rewritten.error().ToString());
+  log_.RewriteIfWanted([this](const Journal::Visitor& visit) REQUIRES(mutex_) {
+    for (const ObjectRef& object : directory_.slots()) {
+      if (object != nullptr) visit(object->Info(), object->metadata());
+    }
+  });
 }
 
 ObjectTable::Numbers ObjectTable::Count() const {
   MutexLock lock(mutex_);
-  Numbers numbers{.sealed_objects = sealed_objects_,
-                  .unsealed_objects = unsealed_.size(),
-                  .evicted_objects = evicted_objects_,
-                  .evicted_bytes = evicted_bytes_,
-                  .evictable_segments = policy_->size(),
-                  .slabs = slabs_.size(),
-                  .slab_bytes = slab_bytes_,
-                  .slab_objects = slab_objects_,
-                  .moved_objects = moved_objects_,
-                  .index_bytes = index_.allocated_bytes(),
-                  .journal_bytes = journal_.size_bytes()};
-  numbers.sealed_bytes = sealed_bytes_;
-  numbers.held_objects = held_objects_;
-  numbers.held_bytes = held_bytes_;
-  for (const auto& [id, object] : unsealed_) {
-    numbers.unsealed_bytes += object->cost_bytes();
-  }
-  return numbers;
+  return {.sealed_objects = directory_.sealed_objects(),
+          .sealed_bytes = directory_.sealed_bytes(),
+          .held_objects = held_objects_,
+          .held_bytes = held_bytes_,
+          .unsealed_objects = directory_.unsealed_objects(),
+          .unsealed_bytes = directory_.unsealed_bytes(),
+          .evicted_objects = evicted_objects_,
+          .evicted_bytes = evicted_bytes_,
+          .evictable_segments = evictable_.size(),
+          .slabs = slabs_.size(),
+          .slab_bytes = slab_bytes_,
+          .slab_objects = slab_objects_,
+          .moved_objects = moved_objects_,
+          .index_bytes = directory_.index().allocated_bytes(),
+          .journal_bytes = log_.journal_bytes()};
 }
 
 std::pair<size_t, size_t> ObjectTable::CountObjects() const {
   MutexLock lock(mutex_);
-  return {sealed_objects_, unsealed_.size()};
+  return {directory_.sealed_objects(), directory_.unsealed_objects()};
 }
 
 ObjectTable::Victims ObjectTable::CountEvictable() const {
   MutexLock lock(mutex_);
-  return {.segments = policy_->size(), .bytes = evictable_bytes_};
-}
-
-void ObjectTable::MakeEvictable(EvictionEntry* entry, uint64_t bytes) {
-  policy_->Add(entry);
-  evictable_bytes_ += bytes;
-}
-
-void ObjectTable::MakeUnevictable(EvictionEntry* entry, uint64_t bytes) {
-  policy_->Remove(entry);
-  evictable_bytes_ -= bytes;
+  return {.segments = evictable_.size(), .bytes = evictable_.bytes()};
 }
 
 void ObjectTable::CountHold(const ObjectRecord& object, bool hold) {
@@ -968,7 +881,7 @@ void ObjectTable::CountHold(const ObjectRecord& object, bool hold) {
 
 Result<UniqueFd> ObjectTable::OpenIndex() const {
   MutexLock lock(mutex_);
-  return index_.OpenReadOnly();
+  return directory_.index().OpenReadOnly();
 }
 
 // --- after a restart ---
@@ -1000,7 +913,7 @@ Status ObjectTable::RestoreOwn(ObjectRecord* object,
     return Error{Code::kCorruption, "segment of another size"};
   }
   object->own->charged_bytes = extent->allocated_bytes;
-  return segments_->MakeReadOnly(object->number, ReadableByAll(*object));
+  return segments_->MakeReadOnly(object->number, object->readable_by_all());
 }
 
 Result<uint64_t> ObjectTable::Restore(
@@ -1036,10 +949,7 @@ Result<uint64_t> ObjectTable::Restore(
       // Its removal was under way, or somebody deleted its file.
       spdlog::warn("not restored: `{}`: {}", object->info.id.text(),
                    live.error().ToString());
-      (void)journal_.RecordRemoved(
-          {&object->info.number, 1},
-          SealedRecordBytes(object->info.id.text(), object->metadata,
-                            object->info.in_slab()));
+      log_.RecordLost(*object);
       if (!object->info.in_slab()) {
         (void)segments_->Unlink(object->info.number);
       }

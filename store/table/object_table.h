@@ -4,20 +4,17 @@
 //                  `--Remove-----------------------------------^
 //
 // Invariants, besides those of Store:
-//  (1) An UNSEALED object is in `unsealed_`, a SEALED one is found through its
-//      index slot: the index is the hash table of ids, sealed_by_slot_ has what
-//      it leads to.  A GONE one is in neither.
+//  (1) An UNSEALED or SEALED object is in the directory; a GONE one is not.
 //  (2) A SEALED object has an index slot, a whole journal record and a segment
 //      that is read-only; no other object has any of them.
-//  (3) The eviction policy knows exactly the segments that may go: those of
-//      SEALED objects that are not held, and closed slabs.
+//  (3) The eviction queue has exactly the segments that may go: those of SEALED
+//      objects that are not held, and closed slabs in which nothing is held.
 //  (4) A segment's memory is charged from its first page on: the budget's
 //      charge is the sum over unsealed and dedicated objects, slabs, orphans.
 //  (5) A slab has a live object or is the open one.  Objects in it are SEALED.
 #ifndef VITRINE_STORE_TABLE_OBJECT_TABLE_H_
 #define VITRINE_STORE_TABLE_OBJECT_TABLE_H_
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -30,17 +27,16 @@
 #include <vector>
 
 #include "schema/base/mutex.h"
-#include "store/base/live_objects.h"
 #include "store/base/observer.h"
 #include "store/base/requests.h"
 #include "store/index/client_registry.h"
-#include "store/index/index_writer.h"
 #include "store/index/pending_wakes.h"
-#include "store/journal/journal.h"
 #include "store/segments/dropped_segment.h"
 #include "store/segments/segment_dir.h"
 #include "store/segments/segment_pool.h"
-#include "store/table/eviction_policy.h"
+#include "store/table/change_log.h"
+#include "store/table/directory.h"
+#include "store/table/eviction_queue.h"
 #include "store/table/object_record.h"
 #include "store/table/slab.h"
 
@@ -247,11 +243,6 @@ class ObjectTable {
   Result<UniqueFd> OpenIndex() const EXCLUDES(mutex_);
 
  private:
-  // Null: no such sealed object.
-  ObjectRef FindSealedLocked(std::string_view id) const REQUIRES(mutex_);
-  bool IsTaken(const std::string& id) const REQUIRES(mutex_) {
-    return unsealed_.contains(id) || FindSealedLocked(id) != nullptr;
-  }
   Status CheckWritableLocked(const ObjectRecord& object) const REQUIRES(mutex_);
   Status CheckOwnedSealed(const ObjectRecord& object,
                           const Credentials& who) const REQUIRES(mutex_);
@@ -287,7 +278,6 @@ class ObjectTable {
   DroppedSegment Drop(const ObjectRef& object, ObjectEventKind why)
       REQUIRES(mutex_);
   void Unpublish(ObjectRecord* object) REQUIRES(mutex_);
-  void RecordRemoved(std::span<const ObjectRef> objects) REQUIRES(mutex_);
   // Drop, of what the journal knows to be removed.
   DroppedSegment DropRecorded(const ObjectRef& object, ObjectEventKind why)
       REQUIRES(mutex_);
@@ -295,17 +285,11 @@ class ObjectTable {
   // Takes the segment's name away, by retiring it if that is set.
   void RemoveName(const std::optional<Audience>& audience,
                   DroppedSegment* dropped) REQUIRES(mutex_);
-  // The segment may go from now on, or may not.
-  void MakeEvictable(EvictionEntry* entry, uint64_t bytes) REQUIRES(mutex_);
-  void MakeUnevictable(EvictionEntry* entry, uint64_t bytes) REQUIRES(mutex_);
   // Counts a hold that begins or ends.
   void CountHold(const ObjectRecord& object, bool hold) REQUIRES(mutex_);
   // A slab may go while it is closed and nothing in it is held.
   void UpdateEvictable(Slab* slab) REQUIRES(mutex_);
   void TouchLocked(ObjectRecord* object) REQUIRES(mutex_);
-  void Notify(ObjectEventKind kind, const ObjectRecord& object,
-              const ObjectId& old_id) REQUIRES(mutex_);
-  void Tell(const ObjectEvent& event) REQUIRES(mutex_);
   // A segment that may be next to go, and those of its objects that go now.
   struct Victim {
     EvictionEntry* entry = nullptr;
@@ -366,15 +350,11 @@ class ObjectTable {
   ClientRegistry* const clients_;  // Locks itself.
 
   mutable Mutex mutex_;
-  IndexWriter index_ GUARDED_BY(mutex_);
-  Journal journal_ GUARDED_BY(mutex_);
-  const std::unique_ptr<EvictionPolicy> policy_ PT_GUARDED_BY(mutex_);
-  std::vector<Observer*> observers_ GUARDED_BY(mutex_);
+  Directory directory_ GUARDED_BY(mutex_);
+  ChangeLog log_ GUARDED_BY(mutex_);
+  EvictionQueue evictable_ GUARDED_BY(mutex_);
   uint64_t next_number_ GUARDED_BY(mutex_);
   bool recycles_ GUARDED_BY(mutex_) = false;
-  std::unordered_map<std::string, ObjectRef> unsealed_ GUARDED_BY(mutex_);
-  // By index slot; null: free.  A deque has no empty half.
-  std::deque<ObjectRef> sealed_by_slot_ GUARDED_BY(mutex_);
   std::vector<std::weak_ptr<ObjectRecord>> used_ GUARDED_BY(mutex_);
   std::unordered_map<uint64_t, std::unique_ptr<Slab>> slabs_ GUARDED_BY(mutex_);
   Slab* open_slab_ GUARDED_BY(mutex_) = nullptr;
@@ -384,11 +364,8 @@ class ObjectTable {
   uint64_t idle_end_bytes_ GUARDED_BY(mutex_) = 0;  // See CloseIdleSlab.
   uint64_t slab_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t slab_objects_ GUARDED_BY(mutex_) = 0;
-  uint64_t sealed_objects_ GUARDED_BY(mutex_) = 0;
-  uint64_t sealed_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t held_objects_ GUARDED_BY(mutex_) = 0;
   uint64_t held_bytes_ GUARDED_BY(mutex_) = 0;
-  uint64_t evictable_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t evicted_objects_ GUARDED_BY(mutex_) = 0;
   uint64_t evicted_bytes_ GUARDED_BY(mutex_) = 0;
 };

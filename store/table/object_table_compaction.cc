@@ -45,11 +45,13 @@ ObjectTable::Compaction ObjectTable::MoveOut(Slab* slab) {
   // Whoever reads it through the mount goes on at the old place.
   if (slab->shared.use_count() > 0) return {};
   const std::vector<ObjectRef> live = LiveIn(*slab, kMovedPerBatch, true);
-  for (const ObjectRef& object : live) index_.MarkEvicting(object->slot);
+  for (const ObjectRef& object : live)
+    directory_.index().MarkEvicting(object->slot);
   const auto pins = FindPinsOf(live);
   std::vector<ObjectRef> free;
   for (const ObjectRef& object : live) {
-    if (!pins.contains(index_.PinOf(object->slot))) free.push_back(object);
+    if (!pins.contains(directory_.index().PinOf(object->slot)))
+      free.push_back(object);
   }
   auto places = CopyOut(*slab, free);
   if (!places) {
@@ -60,7 +62,7 @@ ObjectTable::Compaction ObjectTable::MoveOut(Slab* slab) {
   for (size_t i = 0; i < places->size(); ++i) {
     MoveTo(free[i].get(), (*places)[i]);
   }
-  for (const ObjectRef& object : live) index_.Unmark(object->slot);
+  for (const ObjectRef& object : live) directory_.index().Unmark(object->slot);
   // Others first, next time.
   if (free.empty()) slab->Rotate(kMovedPerBatch);
   Compaction done{.moved = places->size()};
@@ -91,7 +93,7 @@ Result<std::vector<ObjectInfo>> ObjectTable::CopyOut(
     places.push_back(std::move(info));
   }
   if (places.empty()) return places;
-  if (Status ok = journal_.RecordMoved(places); !ok) {
+  if (Status ok = log_.RecordMoved(places); !ok) {
     open_slab_->Rewind(end_bytes);  // Nobody has been told of these places.
     return ok.error();
   }
@@ -99,7 +101,7 @@ Result<std::vector<ObjectInfo>> ObjectTable::CopyOut(
 }
 
 void ObjectTable::MoveTo(ObjectRecord* object, const ObjectInfo& place) {
-  index_.Move(object->slot, place.slab, place.offset_bytes);
+  directory_.index().Move(object->slot, place.slab, place.offset_bytes);
   if (object->hold) CountHold(*object, false);
   object->slab->Remove(place.size_bytes);
   object->slab = open_slab_;
@@ -107,7 +109,7 @@ void ObjectTable::MoveTo(ObjectRecord* object, const ObjectInfo& place) {
   object->offset_bytes = static_cast<uint32_t>(place.offset_bytes);
   if (object->hold) CountHold(*object, true);
   ++moved_objects_;
-  Tell({ObjectEventKind::kMoved, place, place.id});
+  log_.Tell({ObjectEventKind::kMoved, place, place.id});
 }
 
 }  // namespace vitrine::store

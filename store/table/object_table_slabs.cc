@@ -77,12 +77,10 @@ DroppedSegment ObjectTable::CloseSlab() {
 }
 
 void ObjectTable::UpdateEvictable(Slab* slab) {
-  const bool evictable = !slab->open() && slab->held == 0;
-  if (evictable == slab->eviction.known()) return;
-  if (evictable) {
-    MakeEvictable(&slab->eviction, slab->size_bytes());
+  if (!slab->open() && slab->held == 0) {
+    evictable_.Add(&slab->eviction, slab->size_bytes());
   } else {
-    MakeUnevictable(&slab->eviction, slab->size_bytes());
+    evictable_.Remove(&slab->eviction, slab->size_bytes());
   }
 }
 
@@ -106,9 +104,7 @@ DroppedSegment ObjectTable::LeaveSlab(Slab* slab) {
 }
 
 DroppedSegment ObjectTable::DropSlab(Slab* slab) {
-  if (slab->eviction.known()) {
-    MakeUnevictable(&slab->eviction, slab->size_bytes());
-  }
+  evictable_.Remove(&slab->eviction, slab->size_bytes());
   DroppedSegment dropped{.number = slab->segment(),
                          .charged_bytes = slab->size_bytes()};
   if (auto file = ShareSlabLocked(slab)) dropped.file = *file;
@@ -156,7 +152,7 @@ uint64_t ObjectTable::PutSmall(const Credentials& creator,
   MutexLock lock(mutex_);
   for (const SmallObject& small : objects) {
     const std::string& id = small.id.text();
-    if (IsTaken(id) || ids.contains(id)) {
+    if (directory_.IsTaken(id) || ids.contains(id)) {
       results->push_back(Error{Code::kAlreadyExists, "`" + id + "` is taken"});
       continue;
     }
@@ -184,7 +180,7 @@ size_t ObjectTable::CommitPlaced(const std::vector<ObjectRef>& placed,
   std::vector<ObjectInfo> infos;
   infos.reserve(placed.size());
   for (const ObjectRef& object : placed) infos.push_back(object->Info());
-  *failure = journal_.RecordSealedInSlabs(infos);
+  *failure = log_.RecordSealedInSlabs(infos);
   const bool journaled = failure->has_value();
   size_t published = 0;
   while (*failure && published < placed.size()) {
@@ -192,11 +188,11 @@ size_t ObjectTable::CommitPlaced(const std::vector<ObjectRef>& placed,
     if (*failure) ++published;
   }
   if (journaled && published < placed.size()) {
-    RecordRemoved(std::span(placed).subspan(published));
+    log_.RecordRemoved(std::span(placed).subspan(published));
   }
   NoteWaiters(std::span(placed).first(published), wakes);
   for (size_t i = 0; i < published; ++i) {
-    Tell({ObjectEventKind::kSealed, infos[i], infos[i].id});
+    log_.Tell({ObjectEventKind::kSealed, infos[i], infos[i].id});
   }
   return published;
 }
@@ -206,7 +202,7 @@ std::vector<ObjectRef> ObjectTable::LiveIn(const Slab& slab, size_t most,
   std::vector<ObjectRef> live;
   for (const uint32_t slot : slab.slots()) {
     if (live.size() == most) break;
-    const ObjectRef& object = sealed_by_slot_[slot];
+    const ObjectRef& object = directory_.slots()[slot];
     if (object == nullptr || object->slab != &slab) continue;
     if (object->hold && !with_held) continue;
     live.push_back(object);

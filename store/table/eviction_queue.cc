@@ -1,0 +1,17 @@
+#include "store/table/eviction_queue.h"
+
+namespace vitrine::store {
+
+void EvictionQueue::Add(EvictionEntry* entry, uint64_t bytes) {
+  if (entry->known()) return;
+  policy_->Add(entry);
+  bytes_ += bytes;
+}
+
+void EvictionQueue::Remove(EvictionEntry* entry, uint64_t bytes) {
+  if (!entry->known()) return;
+  policy_->Remove(entry);
+  bytes_ -= bytes;
+}
+
+}  // namespace vitrine::store
