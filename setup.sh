@@ -95,7 +95,8 @@ configure_and_build() {
   local log=$build_dir/configure.log
   cmake -S "$root_dir" -B "$build_dir" -G Ninja \
     -DCMAKE_BUILD_TYPE=RelWithDebInfo -DVITRINE_BUILD_TESTS="$1" \
-    -DVITRINE_BUILD_BENCHMARKS="$2" > "$log" 2>&1 || {
+    -DVITRINE_BUILD_BENCHMARKS="$2" \
+    -DVITRINE_WERROR="$([[ ${CI:-} == true ]] && echo ON || echo OFF)" > "$log" 2>&1 || {
     cat "$log" >&2
     die "cmake could not configure the build"
   }

@@ -15,8 +15,11 @@ if(CCACHE)
 endif()
 
 # Designated initializers leave out what has its default.
-add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion
                     -Wno-missing-field-initializers)
+if(VITRINE_WERROR)
+  add_compile_options(-Werror)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # gcc 12 warns of std::string's own memcpy at -O3 (gcc bug 105651).
   add_compile_options(-Wno-restrict)
