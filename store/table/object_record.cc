@@ -6,6 +6,9 @@
 namespace vitrine::store {
 namespace {
 
+constexpr uint64_t kFreeMetadataBytes = 1024;
+constexpr uint64_t kMetadataCopies = 4;
+
 uint32_t Saturated(uint64_t count) {
   return static_cast<uint32_t>(
       std::min<uint64_t>(count, std::numeric_limits<uint32_t>::max()));
@@ -87,6 +90,13 @@ ObjectInfo ObjectRecord::Info() const {
 uint64_t ObjectRecord::SlabNumber() const {
   if (slab != nullptr) return slab->segment();
   return in_slab() ? kLeftSlab : 0;
+}
+
+uint64_t MetadataCharge(const Metadata& metadata) {
+  uint64_t bytes = 0;
+  for (const auto& [name, value] : metadata)
+    bytes += name.size() + value.size();
+  return bytes <= kFreeMetadataBytes ? 0 : kMetadataCopies * bytes;
 }
 
 uint64_t NumberOf(const ObjectRecord& object) { return object.number; }

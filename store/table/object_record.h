@@ -100,6 +100,11 @@ class ObjectRecord {
   bool uses_changed : 1;  // Since the catalog was last told.
 };
 
+// What an object with `metadata` is charged besides its segment: nothing for
+// the usual few words; else for the copies in the store's own memory and in
+// the journal, two of them while that is rewritten.
+uint64_t MetadataCharge(const Metadata& metadata);
+
 // Objects without any share one.
 const std::shared_ptr<const Metadata>& NoMetadata();
 

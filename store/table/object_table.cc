@@ -23,17 +23,6 @@ uint64_t FirstNumber() {
   return static_cast<uint64_t>(std::max<int64_t>(seconds, 1)) << 24;
 }
 
-uint64_t RoundUp(uint64_t bytes, uint64_t page_bytes) {
-  const uint64_t rest = bytes % page_bytes;
-  return rest == 0 ? bytes : bytes - rest + page_bytes;
-}
-
-// Looking for holes takes longer, the more pages there are.
-constexpr uint64_t kMostLookedThrough = 2 << 20;
-
-constexpr uint64_t kFreeMetadataBytes = 1024;
-constexpr uint64_t kMetadataCopies = 4;
-
 std::string Quoted(std::string_view id) { return "`" + std::string(id) + "`"; }
 
 Error Gone(const ObjectRecord& object) {
@@ -76,13 +65,6 @@ class SealAttempt {
 
 }  // namespace
 
-uint64_t MetadataCharge(const Metadata& metadata) {
-  uint64_t bytes = 0;
-  for (const auto& [name, value] : metadata)
-    bytes += name.size() + value.size();
-  return bytes <= kFreeMetadataBytes ? 0 : kMetadataCopies * bytes;
-}
-
 ObjectTable::ObjectTable(SegmentDir* segments, ClientRegistry* clients,
                          IndexWriter index, Journal journal,
                          std::unique_ptr<EvictionPolicy> policy)
@@ -91,6 +73,7 @@ ObjectTable::ObjectTable(SegmentDir* segments, ClientRegistry* clients,
       directory_(std::move(index)),
       log_(std::move(journal)),
       evictable_(std::move(policy)),
+      residency_(segments),
       next_number_(FirstNumber()) {}
 
 void ObjectTable::AddObserver(Observer* observer) {
@@ -192,25 +175,13 @@ int64_t ObjectTable::EndWriting(const ObjectRef& object, WriteMode mode) {
   if (Status ok = segments_->TrimToSize(object->number); !ok) {
     spdlog::warn("trimming: {}", ok.error().ToString());
   }
-  return SettleCharge(object.get());
+  return residency_.Settle(object.get());
 }
 
 void ObjectTable::NoteWritten(const ObjectRef& object, uint64_t end_bytes) {
   MutexLock lock(mutex_);
   if (!object->writable()) return;
   object->size_bytes = std::max(object->size_bytes, end_bytes);
-}
-
-int64_t ObjectTable::SettleCharge(ObjectRecord* object) {
-  auto file = ShareLocked(object);
-  if (!file) return 0;
-  auto extent = (*file)->Stat();
-  if (!extent) return 0;
-  if (!segments_->is_hugetlbfs()) object->size_bytes = extent->size_bytes;
-  const uint64_t before =
-      std::exchange(object->own->charged_bytes, extent->allocated_bytes);
-  return static_cast<int64_t>(before) -
-         static_cast<int64_t>(extent->allocated_bytes);
 }
 
 Result<int64_t> ObjectTable::SetSize(const ObjectRef& object,
@@ -225,7 +196,7 @@ Result<int64_t> ObjectTable::SetSize(const ObjectRef& object,
   object->own->recycled &= size_bytes <= before;
   object->own->modified_ns = NowNs();
   const bool settles = size_bytes < before && object->own->pending_changes <= 1;
-  return settles ? SettleCharge(object.get()) : int64_t{0};
+  return settles ? residency_.Settle(object.get()) : int64_t{0};
 }
 
 Result<UniqueFd> ObjectTable::OpenForWriting(const ObjectRef& object) {
@@ -293,20 +264,6 @@ Status ObjectTable::Rename(const ObjectRef& object, const ObjectId& id,
   return Status();
 }
 
-Status ObjectTable::CheckNobodyWrites(ObjectRecord* object) {
-  if (object->has_writers()) {
-    return Error{Code::kInUse, "a writer has it open"};
-  }
-  auto file = ShareLocked(object);
-  if (!file) return file.error();
-  auto nobody_writes = (*file)->NobodyWrites();
-  if (!nobody_writes) return nobody_writes.error();
-  if (!*nobody_writes) {
-    return Error{Code::kInUse, "somebody has it open or mapped for writing"};
-  }
-  return Status();
-}
-
 Status ObjectTable::Publish(const ObjectRef& object) {
   if (Status ok = directory_.Publish(object); !ok) return ok;
   if (object->hold) CountHold(*object, true);
@@ -359,46 +316,27 @@ void ObjectTable::NoteWaiters(std::span<const ObjectRef> published,
   }
 }
 
-bool ObjectTable::HasItsPages(ObjectRecord* object) {
-  const auto file = ShareLocked(object);
-  if (segments_->is_hugetlbfs() || !file) return false;
-  const auto extent = (*file)->Stat();
-  return extent && extent->size_bytes <= kMostLookedThrough &&
-         extent->allocated_bytes ==
-             RoundUp(extent->size_bytes, segments_->page_bytes()) &&
-         (*file)->IsWrittenTo(extent->size_bytes);
-}
-
-Status ObjectTable::FillHoles(const ObjectRecord& object,
-                              uint64_t most_bytes) const {
-  const uint64_t size_bytes = object.size_bytes;
-  if (size_bytes > most_bytes) {
-    return Error{Code::kTooLarge,
-                 std::to_string(size_bytes) +
-                     " bytes with the holes are more than the capacity"};
-  }
-  return segments_->Reserve(object.number, 0, size_bytes);
-}
-
 Result<int64_t> ObjectTable::Seal(const ObjectRef& object, const ObjectId& id,
                                   uint64_t most_bytes) {
   PendingWakes wakes;
   MutexLock lock(mutex_);
   if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
   if (directory_.FindSealed(id.text()) != nullptr) return Taken(id);
-  const auto file = ShareLocked(object.get());  // One for all that follows.
-  if (Status ok = CheckNobodyWrites(object.get()); !ok) return ok.error();
-  if (!HasItsPages(object.get())) {
+  const auto file =
+      residency_.Share(object.get());  // One for all that follows.
+  if (Status ok = residency_.CheckNobodyWrites(object.get()); !ok)
+    return ok.error();
+  if (!residency_.HasItsPages(object.get())) {
     if (Status ok = segments_->TrimToSize(object->number); !ok) {
       return ok.error();
     }
   }
   SealAttempt attempt(object.get());
-  int64_t freed = SettleCharge(object.get());
+  int64_t freed = residency_.Settle(object.get());
   if (object->charged_bytes() < object->size_bytes) {
-    Status filled = FillHoles(*object, most_bytes);
+    Status filled = residency_.FillHoles(*object, most_bytes);
     if (!filled) return attempt.Undo(filled.error());
-    freed += SettleCharge(object.get());
+    freed += residency_.Settle(object.get());
   }
   attempt.TakeName(id);
   if (Status ok = CommitSeal(object, &wakes); !ok)
@@ -414,35 +352,6 @@ Result<DroppedSegment> ObjectTable::Abort(const ObjectRef& object) {
   return Drop(object, ObjectEventKind::kAborted);
 }
 
-DroppedSegment ObjectTable::TakeSegment(ObjectRecord* object) {
-  DroppedSegment dropped{.number = object->number,
-                         .charged_bytes = object->cost_bytes()};
-  if (auto file = ShareLocked(object)) dropped.file = *file;
-  // What was never sealed nobody may see.
-  std::optional<Audience> audience;
-  if (object->state == ObjectState::kSealed && object->own->recyclable) {
-    audience =
-        Audience{.uid = object->uid, .gid = object->gid, .mode = object->mode};
-  }
-  RemoveName(audience, &dropped);
-  return dropped;
-}
-
-void ObjectTable::RemoveName(const std::optional<Audience>& audience,
-                             DroppedSegment* dropped) {
-  if (recycles_ && audience && dropped->file != nullptr) {
-    Status retired = segments_->Retire(dropped->number);
-    if (retired) {
-      dropped->retired_from = audience;
-      return;
-    }
-    spdlog::warn("retiring: {}", retired.error().ToString());
-  }
-  if (Status ok = segments_->Unlink(dropped->number); !ok) {
-    spdlog::error("unlink: {}", ok.error().ToString());
-  }
-}
-
 DroppedSegment ObjectTable::Drop(const ObjectRef& object, ObjectEventKind why) {
   if (object->state == ObjectState::kSealed) log_.RecordRemoved({&object, 1});
   return DropRecorded(object, why);
@@ -452,7 +361,7 @@ DroppedSegment ObjectTable::DropRecorded(const ObjectRef& object,
                                          ObjectEventKind why) {
   const ObjectRef keep_alive = object;
   DroppedSegment dropped;
-  if (object->slab == nullptr) dropped = TakeSegment(object.get());
+  if (object->slab == nullptr) dropped = residency_.Take(object.get());
   if (object->state == ObjectState::kSealed) {
     Unpublish(object.get());
   } else {
@@ -564,8 +473,9 @@ std::shared_ptr<SegmentFile> ObjectTable::LeaseVictim(const Victim& victim,
     ++batch->opened;
     return nullptr;
   }
-  auto file = victim.slab != nullptr ? ShareSlabLocked(victim.slab)
-                                     : ShareLocked(victim.objects[0].get());
+  auto file = victim.slab != nullptr
+                  ? residency_.Share(victim.slab)
+                  : residency_.Share(victim.objects[0].get());
   if (!file) {
     spdlog::error("eviction: {}", file.error().ToString());
     return nullptr;
@@ -659,19 +569,8 @@ ObjectTable::Batch ObjectTable::EvictBatch(uint64_t bytes) {
 
 ObjectInfo ObjectTable::Info(const ObjectRef& object) {
   MutexLock lock(mutex_);
-  RefreshExtent(object.get());
+  residency_.RefreshExtent(object.get());
   return object->Info();
-}
-
-void ObjectTable::RefreshExtent(ObjectRecord* object) {
-  if (!object->writable()) return;
-  const auto file = ShareLocked(object);
-  if (!file) return;
-  const auto extent = (*file)->Stat();
-  if (!extent) return;
-  // hugetlbfs only knows whole huge pages; there we keep count ourselves.
-  if (!segments_->is_hugetlbfs()) object->size_bytes = extent->size_bytes;
-  object->own->modified_ns = extent->modified_ns;
 }
 
 std::shared_ptr<const Metadata> ObjectTable::GetMetadata(
@@ -686,21 +585,10 @@ Result<UniqueFd> ObjectTable::OpenForReading(const ObjectRef& object) const {
   return segments_->OpenFresh(object->segment(), O_RDONLY);
 }
 
-Result<std::shared_ptr<SegmentFile>> ObjectTable::ShareLocked(
-    ObjectRecord* object) {
-  if (object->slab != nullptr) return ShareSlabLocked(object->slab);
-  if (object->in_slab()) return Gone(*object);  // It has left the slab.
-  if (auto file = object->own->shared.lock()) return file;
-  if (object->state == ObjectState::kGone) return Gone(*object);
-  auto opened = segments_->OpenShared(object->number);
-  if (opened) object->own->shared = *opened;
-  return opened;
-}
-
 Result<std::shared_ptr<SegmentFile>> ObjectTable::Share(
     const ObjectRef& object) {
   MutexLock lock(mutex_);
-  return ShareLocked(object.get());
+  return residency_.Share(object.get());
 }
 
 Result<std::shared_ptr<SegmentFile>> ObjectTable::Lend(
@@ -709,7 +597,7 @@ Result<std::shared_ptr<SegmentFile>> ObjectTable::Lend(
   // It may be retired by now: too late to say that it must not be.
   if (object->state == ObjectState::kGone) return Gone(*object);
   if (object->own != nullptr) object->own->recyclable = false;
-  return ShareLocked(object.get());
+  return residency_.Share(object.get());
 }
 
 bool ObjectTable::InUse(const ObjectRef& object) {
@@ -719,18 +607,7 @@ bool ObjectTable::InUse(const ObjectRef& object) {
       !clients_->FindPins({directory_.index().PinOf(object->slot)}).empty()) {
     return true;
   }
-  return IsOpen(object.get());
-}
-
-bool ObjectTable::IsOpen(ObjectRecord* object) {
-  // Whoever has a slab mapped may read any of its objects, or none.
-  if (object->slab != nullptr) return object->slab->shared.use_count() > 0;
-  if (object->has_writers() || object->own->shared.use_count() > 0) return true;
-  auto file = ShareLocked(object);
-  if (!file) return false;
-  auto alone = (*file)->LeaseAlone();
-  (*file)->Unlease();
-  return alone && !*alone;
+  return residency_.IsOpen(object.get());
 }
 
 std::vector<ListedObject> ObjectTable::Describe(
@@ -747,10 +624,11 @@ std::vector<ListedObject> ObjectTable::Describe(
   listed.reserve(objects.size());
   for (const ObjectRef& object : objects) {
     if (object->state != state) continue;
-    RefreshExtent(object.get());
+    residency_.RefreshExtent(object.get());
     const bool pinned = object->slot != kNoSlot &&
                         pins.contains(directory_.index().PinOf(object->slot));
-    listed.push_back({object->Info(), pinned || IsOpen(object.get())});
+    listed.push_back(
+        {object->Info(), pinned || residency_.IsOpen(object.get())});
   }
   return listed;
 }
@@ -891,29 +769,10 @@ Result<ObjectRef> ObjectTable::RestoreOne(const JournaledObject& journaled) {
   object->state = ObjectState::kSealed;
   Status restored = object->in_slab()
                         ? RestoreInSlab(object.get(), journaled.info)
-                        : RestoreOwn(object.get(), journaled);
+                        : residency_.Restore(object.get(), journaled);
   if (restored) restored = Publish(object);
   if (!restored) return restored.error();
   return object;
-}
-
-Status ObjectTable::RestoreOwn(ObjectRecord* object,
-                               const JournaledObject& journaled) {
-  object->own->metadata = std::make_shared<const Metadata>(journaled.metadata);
-  object->own->overhead_bytes = MetadataCharge(journaled.metadata);
-  object->own->recyclable = false;  // Who knows what the store before gave.
-  auto file = ShareLocked(object);
-  if (!file) return file.error();
-  auto extent = (*file)->Stat();
-  if (!extent) return extent.error();
-  if (extent->size_bytes !=
-      (segments_->is_hugetlbfs()
-           ? RoundUp(journaled.info.size_bytes, segments_->page_bytes())
-           : journaled.info.size_bytes)) {
-    return Error{Code::kCorruption, "segment of another size"};
-  }
-  object->own->charged_bytes = extent->allocated_bytes;
-  return segments_->MakeReadOnly(object->number, object->readable_by_all());
 }
 
 Result<uint64_t> ObjectTable::Restore(

@@ -38,14 +38,10 @@
 #include "store/table/directory.h"
 #include "store/table/eviction_queue.h"
 #include "store/table/object_record.h"
+#include "store/table/residency.h"
 #include "store/table/slab.h"
 
 namespace vitrine::store {
-
-// What an object with `metadata` is charged besides its segment: nothing for
-// the usual few words; else for the copies in the store's own memory and in
-// the journal, two of them while that is rewritten.
-uint64_t MetadataCharge(const Metadata& metadata);
 
 // Thread-safe.  `segments` and `clients` must outlive it.
 class ObjectTable {
@@ -201,7 +197,7 @@ class ObjectTable {
   // dropped, not unlinked.
   void Recycle() EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
-    recycles_ = true;
+    residency_.Recycle();
   }
   // A number for a segment that is none yet.
   uint64_t NewNumber() EXCLUDES(mutex_) {
@@ -246,18 +242,6 @@ class ObjectTable {
   Status CheckWritableLocked(const ObjectRecord& object) const REQUIRES(mutex_);
   Status CheckOwnedSealed(const ObjectRecord& object,
                           const Credentials& who) const REQUIRES(mutex_);
-  Result<std::shared_ptr<SegmentFile>> ShareLocked(ObjectRecord* object)
-      REQUIRES(mutex_);
-  // Sets the charge to what the segment takes; returns what became free.  Not
-  // while a change is pending that has charged for what it will take.
-  int64_t SettleCharge(ObjectRecord* object) REQUIRES(mutex_);
-  // Its small segment has every page that it should have, and none beyond.
-  bool HasItsPages(ObjectRecord* object) REQUIRES(mutex_);
-  // Gives memory to holes: a reader's mapping would take it unasked.
-  Status FillHoles(const ObjectRecord& object, uint64_t most_bytes) const
-      REQUIRES(mutex_);
-  // kInUse: somebody does.
-  Status CheckNobodyWrites(ObjectRecord* object) REQUIRES(mutex_);
   Status CommitSeal(const ObjectRef& object, PendingWakes* wakes)
       REQUIRES(mutex_);
   // Makes it visible.
@@ -265,13 +249,7 @@ class ObjectTable {
   // Once for all that were just published: who waits for them is to wake.
   void NoteWaiters(std::span<const ObjectRef> published, PendingWakes* wakes)
       REQUIRES(mutex_);
-  // As large, and as lately changed, as an unsealed object is by now.
-  void RefreshExtent(ObjectRecord* object) REQUIRES(mutex_);
-  // True if anybody has its segment open or mapped, as far as can be told.
-  bool IsOpen(ObjectRecord* object) REQUIRES(mutex_);
   Result<ObjectRef> RestoreOne(const JournaledObject& journaled)
-      REQUIRES(mutex_);
-  Status RestoreOwn(ObjectRecord* object, const JournaledObject& journaled)
       REQUIRES(mutex_);
   // Takes the object out of every structure and unlinks its segment, or its
   // slab with the last object.
@@ -281,10 +259,6 @@ class ObjectTable {
   // Drop, of what the journal knows to be removed.
   DroppedSegment DropRecorded(const ObjectRef& object, ObjectEventKind why)
       REQUIRES(mutex_);
-  DroppedSegment TakeSegment(ObjectRecord* object) REQUIRES(mutex_);
-  // Takes the segment's name away, by retiring it if that is set.
-  void RemoveName(const std::optional<Audience>& audience,
-                  DroppedSegment* dropped) REQUIRES(mutex_);
   // Counts a hold that begins or ends.
   void CountHold(const ObjectRecord& object, bool hold) REQUIRES(mutex_);
   // A slab may go while it is closed and nothing in it is held.
@@ -317,8 +291,6 @@ class ObjectTable {
                    const std::unordered_set<uint64_t>& pins, Batch* batch)
       REQUIRES(mutex_);
 
-  Result<std::shared_ptr<SegmentFile>> ShareSlabLocked(Slab* slab)
-      REQUIRES(mutex_);
   ObjectRef Place(const Credentials& creator, const SmallObject& small,
                   int64_t now_ns) REQUIRES(mutex_);
   // Makes those that were placed visible, one after the other.  Returns how
@@ -353,8 +325,8 @@ class ObjectTable {
   Directory directory_ GUARDED_BY(mutex_);
   ChangeLog log_ GUARDED_BY(mutex_);
   EvictionQueue evictable_ GUARDED_BY(mutex_);
+  Residency residency_ GUARDED_BY(mutex_);
   uint64_t next_number_ GUARDED_BY(mutex_);
-  bool recycles_ GUARDED_BY(mutex_) = false;
   std::vector<std::weak_ptr<ObjectRecord>> used_ GUARDED_BY(mutex_);
   std::unordered_map<uint64_t, std::unique_ptr<Slab>> slabs_ GUARDED_BY(mutex_);
   Slab* open_slab_ GUARDED_BY(mutex_) = nullptr;

@@ -105,21 +105,11 @@ DroppedSegment ObjectTable::LeaveSlab(Slab* slab) {
 
 DroppedSegment ObjectTable::DropSlab(Slab* slab) {
   evictable_.Remove(&slab->eviction, slab->size_bytes());
-  DroppedSegment dropped{.number = slab->segment(),
-                         .charged_bytes = slab->size_bytes()};
-  if (auto file = ShareSlabLocked(slab)) dropped.file = *file;
-  RemoveName(Audience::OfSlabs(slab->size_bytes()), &dropped);
+  DroppedSegment dropped = residency_.Take(slab);
   slab_bytes_ -= slab->size_bytes();
   sparse_slabs_.erase(dropped.number);
   slabs_.erase(dropped.number);
   return dropped;
-}
-
-Result<std::shared_ptr<SegmentFile>> ObjectTable::ShareSlabLocked(Slab* slab) {
-  if (auto file = slab->shared.lock()) return file;
-  auto opened = segments_->OpenShared(slab->segment());
-  if (opened) slab->shared = *opened;
-  return opened;
 }
 
 ObjectRef ObjectTable::Place(const Credentials& creator,

@@ -1,0 +1,168 @@
+#include "store/table/residency.h"
+
+#include <spdlog/spdlog.h>
+
+#include <string>
+#include <utility>
+
+namespace vitrine::store {
+namespace {
+
+uint64_t RoundUp(uint64_t bytes, uint64_t page_bytes) {
+  const uint64_t rest = bytes % page_bytes;
+  return rest == 0 ? bytes : bytes - rest + page_bytes;
+}
+
+// Looking for holes takes longer, the more pages there are.
+constexpr uint64_t kMostLookedThrough = 2 << 20;
+
+Error Gone(const ObjectRecord& object) {
+  return Error{Code::kNotFound,
+               "`" + std::string(object.id.text()) + "` is gone"};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<SegmentFile>> Residency::Share(ObjectRecord* object) {
+  if (object->slab != nullptr) return Share(object->slab);
+  if (object->in_slab()) return Gone(*object);  // It has left the slab.
+  if (auto file = object->own->shared.lock()) return file;
+  if (object->state == ObjectState::kGone) return Gone(*object);
+  auto opened = segments_->OpenShared(object->number);
+  if (opened) object->own->shared = *opened;
+  return opened;
+}
+
+Result<std::shared_ptr<SegmentFile>> Residency::Share(Slab* slab) {
+  if (auto file = slab->shared.lock()) return file;
+  auto opened = segments_->OpenShared(slab->segment());
+  if (opened) slab->shared = *opened;
+  return opened;
+}
+
+Status Residency::CheckNobodyWrites(ObjectRecord* object) {
+  if (object->has_writers()) {
+    return Error{Code::kInUse, "a writer has it open"};
+  }
+  auto file = Share(object);
+  if (!file) return file.error();
+  auto nobody_writes = (*file)->NobodyWrites();
+  if (!nobody_writes) return nobody_writes.error();
+  if (!*nobody_writes) {
+    return Error{Code::kInUse, "somebody has it open or mapped for writing"};
+  }
+  return Status();
+}
+
+bool Residency::HasItsPages(ObjectRecord* object) {
+  const auto file = Share(object);
+  if (segments_->is_hugetlbfs() || !file) return false;
+  const auto extent = (*file)->Stat();
+  return extent && extent->size_bytes <= kMostLookedThrough &&
+         extent->allocated_bytes ==
+             RoundUp(extent->size_bytes, segments_->page_bytes()) &&
+         (*file)->IsWrittenTo(extent->size_bytes);
+}
+
+Status Residency::FillHoles(const ObjectRecord& object,
+                            uint64_t most_bytes) const {
+  const uint64_t size_bytes = object.size_bytes;
+  if (size_bytes > most_bytes) {
+    return Error{Code::kTooLarge,
+                 std::to_string(size_bytes) +
+                     " bytes with the holes are more than the capacity"};
+  }
+  return segments_->Reserve(object.number, 0, size_bytes);
+}
+
+int64_t Residency::Settle(ObjectRecord* object) {
+  auto file = Share(object);
+  if (!file) return 0;
+  auto extent = (*file)->Stat();
+  if (!extent) return 0;
+  if (!segments_->is_hugetlbfs()) object->size_bytes = extent->size_bytes;
+  const uint64_t before =
+      std::exchange(object->own->charged_bytes, extent->allocated_bytes);
+  return static_cast<int64_t>(before) -
+         static_cast<int64_t>(extent->allocated_bytes);
+}
+
+void Residency::RefreshExtent(ObjectRecord* object) {
+  if (!object->writable()) return;
+  const auto file = Share(object);
+  if (!file) return;
+  const auto extent = (*file)->Stat();
+  if (!extent) return;
+  // hugetlbfs only knows whole huge pages; there we keep count ourselves.
+  if (!segments_->is_hugetlbfs()) object->size_bytes = extent->size_bytes;
+  object->own->modified_ns = extent->modified_ns;
+}
+
+bool Residency::IsOpen(ObjectRecord* object) {
+  // Whoever has a slab mapped may read any of its objects, or none.
+  if (object->slab != nullptr) return object->slab->shared.use_count() > 0;
+  if (object->has_writers() || object->own->shared.use_count() > 0) return true;
+  auto file = Share(object);
+  if (!file) return false;
+  auto alone = (*file)->LeaseAlone();
+  (*file)->Unlease();
+  return alone && !*alone;
+}
+
+DroppedSegment Residency::Take(ObjectRecord* object) {
+  DroppedSegment dropped{.number = object->number,
+                         .charged_bytes = object->cost_bytes()};
+  if (auto file = Share(object)) dropped.file = *file;
+  // What was never sealed nobody may see.
+  std::optional<Audience> audience;
+  if (object->state == ObjectState::kSealed && object->own->recyclable) {
+    audience =
+        Audience{.uid = object->uid, .gid = object->gid, .mode = object->mode};
+  }
+  RemoveName(audience, &dropped);
+  return dropped;
+}
+
+DroppedSegment Residency::Take(Slab* slab) {
+  DroppedSegment dropped{.number = slab->segment(),
+                         .charged_bytes = slab->size_bytes()};
+  if (auto file = Share(slab)) dropped.file = *file;
+  RemoveName(Audience::OfSlabs(slab->size_bytes()), &dropped);
+  return dropped;
+}
+
+void Residency::RemoveName(const std::optional<Audience>& audience,
+                           DroppedSegment* dropped) {
+  if (recycles_ && audience && dropped->file != nullptr) {
+    Status retired = segments_->Retire(dropped->number);
+    if (retired) {
+      dropped->retired_from = audience;
+      return;
+    }
+    spdlog::warn("retiring: {}", retired.error().ToString());
+  }
+  if (Status ok = segments_->Unlink(dropped->number); !ok) {
+    spdlog::error("unlink: {}", ok.error().ToString());
+  }
+}
+
+Status Residency::Restore(ObjectRecord* object,
+                          const JournaledObject& journaled) {
+  object->own->metadata = std::make_shared<const Metadata>(journaled.metadata);
+  object->own->overhead_bytes = MetadataCharge(journaled.metadata);
+  object->own->recyclable = false;  // Who knows what the store before gave.
+  auto file = Share(object);
+  if (!file) return file.error();
+  auto extent = (*file)->Stat();
+  if (!extent) return extent.error();
+  if (extent->size_bytes !=
+      (segments_->is_hugetlbfs()
+           ? RoundUp(journaled.info.size_bytes, segments_->page_bytes())
+           : journaled.info.size_bytes)) {
+    return Error{Code::kCorruption, "segment of another size"};
+  }
+  object->own->charged_bytes = extent->allocated_bytes;
+  return segments_->MakeReadOnly(object->number, object->readable_by_all());
+}
+
+}  // namespace vitrine::store

@@ -1,0 +1,76 @@
+// Residency: what is known and done of the memory of objects that are here.
+//
+// Who has a segment open or mapped is what the kernel says of it (leases), and
+// what it takes is what the kernel says, too.
+//
+// Invariants:
+//  (1) The store has at most one description of a segment, which those who
+//      need it share: leases tell the truth only then.
+//  (2) The charge of an unsealed object without pending changes is what its
+//      segment takes; that of a sealed one does not change.
+//  (3) What others may have had is recycled only for those who could read it.
+#ifndef VITRINE_STORE_TABLE_RESIDENCY_H_
+#define VITRINE_STORE_TABLE_RESIDENCY_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "store/journal/journal_replay.h"
+#include "store/segments/dropped_segment.h"
+#include "store/segments/segment_dir.h"
+#include "store/table/object_record.h"
+#include "store/table/slab.h"
+
+namespace vitrine::store {
+
+// Not thread-safe: the object table's lock guards it.  `segments` must outlive
+// it.
+class Residency {
+ public:
+  explicit Residency(SegmentDir* segments) : segments_(segments) {}
+
+  // From now on, segments that others may have are retired when they are taken,
+  // not unlinked.
+  void Recycle() { recycles_ = true; }
+
+  // The store's one description of the segment.  kNotFound: gone.
+  Result<std::shared_ptr<SegmentFile>> Share(ObjectRecord* object);
+  Result<std::shared_ptr<SegmentFile>> Share(Slab* slab);
+
+  // kInUse: somebody has it open or mapped writable.
+  Status CheckNobodyWrites(ObjectRecord* object);
+  // True if anybody has its segment open or mapped, as far as can be told.
+  bool IsOpen(ObjectRecord* object);
+
+  // Its small segment has every page that it should have, and none beyond.
+  bool HasItsPages(ObjectRecord* object);
+  // Gives memory to holes: a reader's mapping would take it unasked.
+  // kTooLarge: it would take more than `most_bytes`.
+  Status FillHoles(const ObjectRecord& object, uint64_t most_bytes) const;
+  // Sets the charge to what the segment takes; returns what became free.  Not
+  // while a change is pending that has charged for what it will take.
+  int64_t Settle(ObjectRecord* object);
+  // As large, and as lately changed, as an unsealed object is by now.
+  void RefreshExtent(ObjectRecord* object);
+
+  // Takes the segment's name away; whoever has it open or mapped keeps it.
+  DroppedSegment Take(ObjectRecord* object);
+  DroppedSegment Take(Slab* slab);
+
+  // Finds the segment that a killed store left of `journaled`, and makes it
+  // read-only.  kNotFound, kCorruption: it is not there, or another one.
+  Status Restore(ObjectRecord* object, const JournaledObject& journaled);
+
+ private:
+  // By retiring it if it may be recycled for `audience`.
+  void RemoveName(const std::optional<Audience>& audience,
+                  DroppedSegment* dropped);
+
+  SegmentDir* const segments_;  // The kernel locks.
+  bool recycles_ = false;
+};
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_TABLE_RESIDENCY_H_
