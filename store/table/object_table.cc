@@ -74,6 +74,7 @@ ObjectTable::ObjectTable(SegmentDir* segments, ClientRegistry* clients,
       log_(std::move(journal)),
       evictable_(std::move(policy)),
       residency_(segments),
+      slabs_(&residency_, &evictable_),
       next_number_(FirstNumber()) {}
 
 void ObjectTable::AddObserver(Observer* observer) {
@@ -268,8 +269,7 @@ Status ObjectTable::Publish(const ObjectRef& object) {
   if (Status ok = directory_.Publish(object); !ok) return ok;
   if (object->hold) CountHold(*object, true);
   if (object->slab != nullptr) {
-    object->slab->Add(object->slot, object->size_bytes);
-    ++slab_objects_;
+    slabs_.Add(*object);
   } else if (!object->hold) {
     evictable_.Add(&object->own->eviction, object->cost_bytes());
   }
@@ -279,8 +279,7 @@ Status ObjectTable::Publish(const ObjectRef& object) {
 void ObjectTable::Unpublish(ObjectRecord* object) {
   if (object->hold) CountHold(*object, false);
   if (object->slab != nullptr) {
-    object->slab->Remove(object->size_bytes);
-    --slab_objects_;
+    slabs_.Remove(*object);
   } else {
     evictable_.Remove(&object->own->eviction, object->cost_bytes());
   }
@@ -370,7 +369,7 @@ DroppedSegment ObjectTable::DropRecorded(const ObjectRef& object,
   object->state = ObjectState::kGone;
   log_.Notify(why, *object);
   if (object->slab != nullptr) {
-    dropped = LeaveSlab(std::exchange(object->slab, nullptr));
+    dropped = slabs_.Leave(std::exchange(object->slab, nullptr));
     dropped.charged_bytes += object->overhead_bytes();
   }
   return dropped;
@@ -534,7 +533,7 @@ ObjectTable::Batch ObjectTable::EvictBatch(uint64_t bytes) {
   MutexLock lock(mutex_);
   Batch batch;
   if (evictable_.size() == 0) {
-    DroppedSegment empty = CloseSlab();
+    DroppedSegment empty = slabs_.Close();
     batch.dropped_bytes += empty.charged_bytes;
     if (empty.number != 0) batch.dropped.push_back(std::move(empty));
   }
@@ -731,8 +730,8 @@ ObjectTable::Numbers ObjectTable::Count() const {
           .evicted_bytes = evicted_bytes_,
           .evictable_segments = evictable_.size(),
           .slabs = slabs_.size(),
-          .slab_bytes = slab_bytes_,
-          .slab_objects = slab_objects_,
+          .slab_bytes = slabs_.bytes(),
+          .slab_objects = slabs_.objects(),
           .moved_objects = moved_objects_,
           .index_bytes = directory_.index().allocated_bytes(),
           .journal_bytes = log_.journal_bytes()};
@@ -752,9 +751,7 @@ void ObjectTable::CountHold(const ObjectRecord& object, bool hold) {
   const uint64_t one = hold ? 1 : ~uint64_t{0};  // Modulo 2^64: plus or minus.
   held_objects_ += one;
   held_bytes_ += one * object.cost_bytes();
-  if (object.slab == nullptr) return;
-  object.slab->held += one;
-  UpdateEvictable(object.slab);
+  if (object.slab != nullptr) slabs_.CountHold(object.slab, hold);
 }
 
 Result<UniqueFd> ObjectTable::OpenIndex() const {
@@ -814,8 +811,7 @@ Result<uint64_t> ObjectTable::Restore(
       }
     }
   }
-  for (Slab* slab : EmptySlabs()) (void)DropSlab(slab);
-  for (const auto& [segment, slab] : slabs_) NoteIfSparse(*slab);
+  slabs_.EndRestore();
   return cost_bytes;
 }
 

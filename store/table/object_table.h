@@ -18,7 +18,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -40,6 +39,7 @@
 #include "store/table/object_record.h"
 #include "store/table/residency.h"
 #include "store/table/slab.h"
+#include "store/table/slabs.h"
 
 namespace vitrine::store {
 
@@ -136,7 +136,7 @@ class ObjectTable {
   // So that eviction may take it.
   DroppedSegment CloseOpenSlab() EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
-    return CloseSlab();
+    return slabs_.Close();
   }
   // Gives an open slab back in which nothing lives, and in which nothing was
   // placed since the last call.
@@ -261,8 +261,6 @@ class ObjectTable {
       REQUIRES(mutex_);
   // Counts a hold that begins or ends.
   void CountHold(const ObjectRecord& object, bool hold) REQUIRES(mutex_);
-  // A slab may go while it is closed and nothing in it is held.
-  void UpdateEvictable(Slab* slab) REQUIRES(mutex_);
   void TouchLocked(ObjectRecord* object) REQUIRES(mutex_);
   // A segment that may be next to go, and those of its objects that go now.
   struct Victim {
@@ -300,15 +298,9 @@ class ObjectTable {
   // Up to `most` of those that live there.
   std::vector<ObjectRef> LiveIn(const Slab& slab, size_t most, bool with_held)
       REQUIRES(mutex_);
-  // One of its objects is gone.
-  DroppedSegment LeaveSlab(Slab* slab) REQUIRES(mutex_);
-  DroppedSegment CloseSlab() REQUIRES(mutex_);
-  DroppedSegment DropSlab(Slab* slab) REQUIRES(mutex_);
-  std::vector<Slab*> EmptySlabs() const REQUIRES(mutex_);
   Status RestoreInSlab(ObjectRecord* object, const ObjectInfo& journaled)
       REQUIRES(mutex_);
 
-  void NoteIfSparse(const Slab& slab) REQUIRES(mutex_);
   Compaction MoveOut(Slab* slab) REQUIRES(mutex_);
   // Those of `objects`, all of `slab`, that go into the open slab, as they will
   // be there; their bytes are there already.
@@ -326,16 +318,10 @@ class ObjectTable {
   ChangeLog log_ GUARDED_BY(mutex_);
   EvictionQueue evictable_ GUARDED_BY(mutex_);
   Residency residency_ GUARDED_BY(mutex_);
+  Slabs slabs_ GUARDED_BY(mutex_);  // Uses the two above.
   uint64_t next_number_ GUARDED_BY(mutex_);
   std::vector<std::weak_ptr<ObjectRecord>> used_ GUARDED_BY(mutex_);
-  std::unordered_map<uint64_t, std::unique_ptr<Slab>> slabs_ GUARDED_BY(mutex_);
-  Slab* open_slab_ GUARDED_BY(mutex_) = nullptr;
-  std::set<uint64_t> sparse_slabs_ GUARDED_BY(mutex_);
-  uint64_t last_compacted_ GUARDED_BY(mutex_) = 0;
   uint64_t moved_objects_ GUARDED_BY(mutex_) = 0;
-  uint64_t idle_end_bytes_ GUARDED_BY(mutex_) = 0;  // See CloseIdleSlab.
-  uint64_t slab_bytes_ GUARDED_BY(mutex_) = 0;
-  uint64_t slab_objects_ GUARDED_BY(mutex_) = 0;
   uint64_t held_objects_ GUARDED_BY(mutex_) = 0;
   uint64_t held_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t evicted_objects_ GUARDED_BY(mutex_) = 0;

@@ -20,25 +20,15 @@ constexpr uint64_t kMovedBytesPerBatch = 256 << 10;
 
 }  // namespace
 
-void ObjectTable::NoteIfSparse(const Slab& slab) {
-  if (slab.sparse()) sparse_slabs_.insert(slab.segment());
-}
-
-// Not for moving one slab's objects into a new slab.
 bool ObjectTable::WantsCompaction() const {
   MutexLock lock(mutex_);
-  if (sparse_slabs_.size() > 1) return true;
-  return !sparse_slabs_.empty() && open_slab_ != nullptr &&
-         open_slab_->HasRoom(open_slab_->size_bytes() / 4);
+  return slabs_.WantsCompaction();
 }
 
 ObjectTable::Compaction ObjectTable::CompactBatch() {
   MutexLock lock(mutex_);
-  auto next = sparse_slabs_.upper_bound(last_compacted_);
-  if (next == sparse_slabs_.end()) next = sparse_slabs_.begin();
-  if (next == sparse_slabs_.end()) return {};
-  last_compacted_ = *next;
-  return MoveOut(slabs_.at(last_compacted_).get());
+  Slab* const slab = slabs_.NextSparse();
+  return slab != nullptr ? MoveOut(slab) : Compaction{};
 }
 
 ObjectTable::Compaction ObjectTable::MoveOut(Slab* slab) {
@@ -67,34 +57,34 @@ ObjectTable::Compaction ObjectTable::MoveOut(Slab* slab) {
   if (free.empty()) slab->Rotate(kMovedPerBatch);
   Compaction done{.moved = places->size()};
   if (places->empty() && !free.empty()) done.needed_bytes = free[0]->size_bytes;
-  if (slab->live() == 0) done.dropped = DropSlab(slab);
+  if (slab->live() == 0) done.dropped = slabs_.Drop(slab);
   return done;
 }
 
 Result<std::vector<ObjectInfo>> ObjectTable::CopyOut(
     const Slab& slab, std::span<const ObjectRef> objects) {
   std::vector<ObjectInfo> places;
-  if (objects.empty() || open_slab_ == nullptr) return places;
+  if (objects.empty() || slabs_.open() == nullptr) return places;
   auto fd = segments_->OpenFresh(slab.segment(), O_RDONLY);
   if (!fd) return fd.error();
   auto memory = Mapping::Map(fd->get(), slab.size_bytes(), PROT_READ);
   if (!memory) return memory.error();
   places.reserve(objects.size());
-  const uint64_t end_bytes = open_slab_->end_bytes();
+  const uint64_t end_bytes = slabs_.open()->end_bytes();
   for (const ObjectRef& object : objects) {
     ObjectInfo info = object->Info();
-    if (!open_slab_->HasRoom(info.size_bytes) ||
-        open_slab_->end_bytes() - end_bytes >= kMovedBytesPerBatch) {
+    if (!slabs_.open()->HasRoom(info.size_bytes) ||
+        slabs_.open()->end_bytes() - end_bytes >= kMovedBytesPerBatch) {
       break;
     }
-    info.offset_bytes = open_slab_->Place(
+    info.offset_bytes = slabs_.open()->Place(
         {memory->data() + info.offset_bytes, info.size_bytes});
-    info.slab = open_slab_->segment();
+    info.slab = slabs_.open()->segment();
     places.push_back(std::move(info));
   }
   if (places.empty()) return places;
   if (Status ok = log_.RecordMoved(places); !ok) {
-    open_slab_->Rewind(end_bytes);  // Nobody has been told of these places.
+    slabs_.open()->Rewind(end_bytes);  // Nobody has been told of these places.
     return ok.error();
   }
   return places;
@@ -103,9 +93,9 @@ Result<std::vector<ObjectInfo>> ObjectTable::CopyOut(
 void ObjectTable::MoveTo(ObjectRecord* object, const ObjectInfo& place) {
   directory_.index().Move(object->slot, place.slab, place.offset_bytes);
   if (object->hold) CountHold(*object, false);
-  object->slab->Remove(place.size_bytes);
-  object->slab = open_slab_;
-  object->slab->Add(object->slot, place.size_bytes);
+  slabs_.Remove(*object);
+  object->slab = slabs_.open();
+  slabs_.Add(*object);
   object->offset_bytes = static_cast<uint32_t>(place.offset_bytes);
   if (object->hold) CountHold(*object, true);
   ++moved_objects_;

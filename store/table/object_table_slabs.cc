@@ -58,58 +58,17 @@ Result<DroppedSegment> ObjectTable::OpenSlab(
   }
   auto slab = std::make_unique<Slab>(segment, std::move(*memory));
   MutexLock lock(mutex_);
-  DroppedSegment dropped = CloseSlab();
-  open_slab_ = slab.get();
-  idle_end_bytes_ = UINT64_MAX;  // It was never looked at.
-  slabs_.emplace(segment, std::move(slab));
-  slab_bytes_ += size_bytes;
-  return dropped;
-}
-
-DroppedSegment ObjectTable::CloseSlab() {
-  Slab* const slab = std::exchange(open_slab_, nullptr);
-  if (slab == nullptr) return {};
-  slab->Close();
-  if (slab->live() == 0) return DropSlab(slab);
-  UpdateEvictable(slab);
-  NoteIfSparse(*slab);
-  return {};
-}
-
-void ObjectTable::UpdateEvictable(Slab* slab) {
-  if (!slab->open() && slab->held == 0) {
-    evictable_.Add(&slab->eviction, slab->size_bytes());
-  } else {
-    evictable_.Remove(&slab->eviction, slab->size_bytes());
-  }
+  return slabs_.Open(std::move(slab));
 }
 
 bool ObjectTable::HasRoom(uint64_t bytes) const {
   MutexLock lock(mutex_);
-  return open_slab_ != nullptr && open_slab_->HasRoom(bytes);
+  return slabs_.HasRoom(bytes);
 }
 
 DroppedSegment ObjectTable::CloseIdleSlab() {
   MutexLock lock(mutex_);
-  if (open_slab_ == nullptr || open_slab_->live() > 0) return {};
-  const bool idle = open_slab_->end_bytes() == idle_end_bytes_;
-  idle_end_bytes_ = open_slab_->end_bytes();
-  return idle ? CloseSlab() : DroppedSegment{};
-}
-
-DroppedSegment ObjectTable::LeaveSlab(Slab* slab) {
-  if (slab->live() == 0 && !slab->open()) return DropSlab(slab);
-  NoteIfSparse(*slab);
-  return {};
-}
-
-DroppedSegment ObjectTable::DropSlab(Slab* slab) {
-  evictable_.Remove(&slab->eviction, slab->size_bytes());
-  DroppedSegment dropped = residency_.Take(slab);
-  slab_bytes_ -= slab->size_bytes();
-  sparse_slabs_.erase(dropped.number);
-  slabs_.erase(dropped.number);
-  return dropped;
+  return slabs_.CloseIdle();
 }
 
 ObjectRef ObjectTable::Place(const Credentials& creator,
@@ -125,9 +84,9 @@ ObjectRef ObjectTable::Place(const Credentials& creator,
                  .creator_pid = creator.pid,
                  .sealed_ns = now_ns,
                  .used_ns = now_ns,
-                 .slab = open_slab_->segment(),
-                 .offset_bytes = open_slab_->Place(small.data)});
-  object->slab = open_slab_;
+                 .slab = slabs_.open()->segment(),
+                 .offset_bytes = slabs_.open()->Place(small.data)});
+  object->slab = slabs_.open();
   return object;
 }
 
@@ -146,7 +105,7 @@ uint64_t ObjectTable::PutSmall(const Credentials& creator,
       results->push_back(Error{Code::kAlreadyExists, "`" + id + "` is taken"});
       continue;
     }
-    if (open_slab_ == nullptr || !open_slab_->HasRoom(small.data.size())) break;
+    if (!slabs_.HasRoom(small.data.size())) break;
     placed.push_back(Place(creator, small, now_ns));
     places.push_back(results->size());
     results->emplace_back();
@@ -203,27 +162,15 @@ std::vector<ObjectRef> ObjectTable::LiveIn(const Slab& slab, size_t most,
 // --- after a restart ---
 
 Result<Slab*> ObjectTable::RestoreSlab(uint64_t segment) {
-  const auto known = slabs_.find(segment);
-  if (known != slabs_.end()) return known->second.get();
+  if (Slab* const known = slabs_.Find(segment)) return known;
   auto file = segments_->OpenShared(segment);
   if (!file) return file.error();
   auto extent = (*file)->Stat();
   if (!extent) return extent.error();
-  auto slab = std::make_unique<Slab>(segment, extent->size_bytes);
   if (Status ok = segments_->MakeReadOnly(segment, true); !ok) {
     return ok.error();
   }
-  slab_bytes_ += slab->size_bytes();
-  UpdateEvictable(slab.get());
-  return slabs_.emplace(segment, std::move(slab)).first->second.get();
-}
-
-std::vector<Slab*> ObjectTable::EmptySlabs() const {
-  std::vector<Slab*> empty;
-  for (const auto& [segment, slab] : slabs_) {
-    if (slab->live() == 0) empty.push_back(slab.get());
-  }
-  return empty;
+  return slabs_.Restore(segment, extent->size_bytes);
 }
 
 Status ObjectTable::RestoreInSlab(ObjectRecord* object,
