@@ -7,13 +7,10 @@
 #include <set>
 
 #include "schema/base/wall_clock.h"
+#include "store/table/object_errors.h"
 
 namespace vitrine::store {
 namespace {
-
-// Victims looked at under one hold of the mutex.
-constexpr size_t kVictimsPerBatch = 32;
-constexpr size_t kSlabVictimsPerBatch = 256;
 
 // Numbers are not reused even by a store that starts from nothing: the time of
 // the start leaves room for 16 million objects a second.
@@ -22,46 +19,6 @@ uint64_t FirstNumber() {
   const int64_t seconds = NowNs() / 1'000'000'000 - kEpochSeconds;
   return static_cast<uint64_t>(std::max<int64_t>(seconds, 1)) << 24;
 }
-
-std::string Quoted(std::string_view id) { return "`" + std::string(id) + "`"; }
-
-Error Gone(const ObjectRecord& object) {
-  return Error{Code::kNotFound, Quoted(object.id.text()) + " is gone"};
-}
-
-Error Taken(const ObjectId& id) {
-  return Error{Code::kAlreadyExists, Quoted(id.text()) + " is taken"};
-}
-
-// What a seal changes before it is sure of itself.
-class SealAttempt {
- public:
-  explicit SealAttempt(ObjectRecord* object)
-      : object_(object),
-        old_id_(object->id.ToObjectId()),
-        size_bytes_(object->size_bytes),
-        charged_bytes_(object->own->charged_bytes) {}
-  void TakeName(const ObjectId& id) {
-    object_->id = SmallId(id);
-    object_->state = ObjectState::kSealed;
-    object_->sealed_ns = object_->used_ns = NowNs();
-  }
-  Error Undo(const Error& error) {
-    object_->size_bytes = size_bytes_;
-    object_->own->charged_bytes = charged_bytes_;
-    object_->id = SmallId(old_id_);
-    object_->state = ObjectState::kUnsealed;
-    object_->sealed_ns = object_->used_ns = 0;
-    return error;
-  }
-  const ObjectId& old_id() const { return old_id_; }
-
- private:
-  ObjectRecord* const object_;
-  const ObjectId old_id_;
-  const uint64_t size_bytes_;
-  const uint64_t charged_bytes_;
-};
 
 }  // namespace
 
@@ -265,86 +222,6 @@ Status ObjectTable::Rename(const ObjectRef& object, const ObjectId& id,
   return Status();
 }
 
-Status ObjectTable::Publish(const ObjectRef& object) {
-  if (Status ok = directory_.Publish(object); !ok) return ok;
-  if (object->hold) CountHold(*object, true);
-  if (object->slab != nullptr) {
-    slabs_.Add(*object);
-  } else if (!object->hold) {
-    evictable_.Add(&object->own->eviction, object->cost_bytes());
-  }
-  return Status();
-}
-
-void ObjectTable::Unpublish(ObjectRecord* object) {
-  if (object->hold) CountHold(*object, false);
-  if (object->slab != nullptr) {
-    slabs_.Remove(*object);
-  } else {
-    evictable_.Remove(&object->own->eviction, object->cost_bytes());
-  }
-  directory_.Unpublish(object);
-}
-
-Status ObjectTable::CommitSeal(const ObjectRef& object, PendingWakes* wakes) {
-  Status recorded = log_.RecordSealed(*object);
-  if (!recorded) return recorded;
-  Status published = Publish(object);
-  if (!published) {
-    log_.RecordRemoved({&object, 1});
-    return published;
-  }
-  // Too late to fail, and Restore does it again; until it is done, clients
-  // ask for a descriptor instead of opening the segment by name.
-  if (Status ok =
-          segments_->MakeReadOnly(object->number, object->readable_by_all());
-      !ok) {
-    spdlog::error("sealing: {}", ok.error().ToString());
-  }
-  NoteWaiters({&object, 1}, wakes);
-  return Status();
-}
-
-void ObjectTable::NoteWaiters(std::span<const ObjectRef> published,
-                              PendingWakes* wakes) {
-  const uint64_t awaited = clients_->AwaitedBuckets();
-  if (awaited == 0) return;
-  for (const ObjectRef& object : published) {
-    const auto* futex = directory_.index().AwaitedFutex(object->slot, awaited);
-    if (futex != nullptr) wakes->Add(futex);
-  }
-}
-
-Result<int64_t> ObjectTable::Seal(const ObjectRef& object, const ObjectId& id,
-                                  uint64_t most_bytes) {
-  PendingWakes wakes;
-  MutexLock lock(mutex_);
-  if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
-  if (directory_.FindSealed(id.text()) != nullptr) return Taken(id);
-  const auto file =
-      residency_.Share(object.get());  // One for all that follows.
-  if (Status ok = residency_.CheckNobodyWrites(object.get()); !ok)
-    return ok.error();
-  if (!residency_.HasItsPages(object.get())) {
-    if (Status ok = segments_->TrimToSize(object->number); !ok) {
-      return ok.error();
-    }
-  }
-  SealAttempt attempt(object.get());
-  int64_t freed = residency_.Settle(object.get());
-  if (object->charged_bytes() < object->size_bytes) {
-    Status filled = residency_.FillHoles(*object, most_bytes);
-    if (!filled) return attempt.Undo(filled.error());
-    freed += residency_.Settle(object.get());
-  }
-  attempt.TakeName(id);
-  if (Status ok = CommitSeal(object, &wakes); !ok)
-    return attempt.Undo(ok.error());
-  directory_.RemoveUnsealed(attempt.old_id().text());
-  log_.Notify(ObjectEventKind::kSealed, *object, attempt.old_id());
-  return freed;
-}
-
 Result<DroppedSegment> ObjectTable::Abort(const ObjectRef& object) {
   MutexLock lock(mutex_);
   if (Status ok = CheckWritableLocked(*object); !ok) return ok.error();
@@ -429,139 +306,6 @@ Status ObjectTable::SetHold(const ObjectRef& object, bool hold,
   }
   log_.Notify(ObjectEventKind::kHoldChanged, *object);
   return Status();
-}
-
-std::vector<ObjectTable::Victim> ObjectTable::MarkVictims(uint64_t bytes) {
-  std::vector<Victim> victims;
-  uint64_t marked_bytes = 0;
-  evictable_.Visit([&](EvictionEntry* entry) REQUIRES(mutex_) {
-    Victim& victim = victims.emplace_back(MakeVictim(entry));
-    marked_bytes += victim.bytes;
-    return victim.slab == nullptr && victims.size() < kVictimsPerBatch &&
-           marked_bytes < bytes;
-  });
-  for (const Victim& victim : victims) {
-    for (const ObjectRef& object : victim.objects) {
-      directory_.index().MarkEvicting(object->slot);
-    }
-  }
-  return victims;
-}
-
-ObjectTable::Victim ObjectTable::MakeVictim(EvictionEntry* entry) {
-  if (const ObjectRecord* const object = entry->object) {
-    return {.entry = entry,
-            .segment = object->number,
-            .bytes = object->cost_bytes(),
-            .objects = {directory_.InSlot(object->slot)}};
-  }
-  Slab* const slab = entry->slab;
-  return {.entry = entry,
-          .segment = slab->segment(),
-          .bytes = slab->size_bytes(),
-          .slab = slab,
-          .objects = LiveIn(*slab, kSlabVictimsPerBatch, false)};
-}
-
-// The description that says so keeps its lease while the caller has it.
-std::shared_ptr<SegmentFile> ObjectTable::LeaseVictim(const Victim& victim,
-                                                      Batch* batch) {
-  const auto& shared = victim.slab != nullptr ? victim.slab->shared
-                                              : victim.objects[0]->own->shared;
-  if (shared.use_count() > 0) {
-    ++batch->opened;
-    return nullptr;
-  }
-  auto file = victim.slab != nullptr
-                  ? residency_.Share(victim.slab)
-                  : residency_.Share(victim.objects[0].get());
-  if (!file) {
-    spdlog::error("eviction: {}", file.error().ToString());
-    return nullptr;
-  }
-  auto alone = (*file)->LeaseAlone();
-  if (alone && *alone) return *file;
-  batch->busy.push_back(victim.segment);
-  return nullptr;
-}
-
-bool ObjectTable::AnyPinned(const std::vector<ObjectRef>& objects,
-                            const std::unordered_set<uint64_t>& pins) const {
-  return std::any_of(
-      objects.begin(), objects.end(),
-      [&](const ObjectRef& object) REQUIRES(mutex_) {
-        return pins.contains(directory_.index().PinOf(object->slot));
-      });
-}
-
-std::unordered_set<uint64_t> ObjectTable::FindPinsOf(
-    std::span<const ObjectRef> objects) const {
-  std::unordered_set<uint64_t> wanted;
-  for (const ObjectRef& object : objects) {
-    wanted.insert(directory_.index().PinOf(object->slot));
-  }
-  return clients_->FindPins(wanted);
-}
-
-bool ObjectTable::IsPinned(const Slab& slab) {
-  return !FindPinsOf(LiveIn(slab, slab.live(), true)).empty();
-}
-
-bool ObjectTable::EvictVictim(const Victim& victim,
-                              const std::unordered_set<uint64_t>& pins,
-                              Batch* batch) {
-  if (AnyPinned(victim.objects, pins)) return false;
-  if (victim.slab != nullptr && !victim.slab->going) {
-    if (IsPinned(*victim.slab)) return false;
-    victim.slab->going = true;
-  }
-  const auto file = LeaseVictim(victim, batch);
-  if (file == nullptr) return false;
-  log_.RecordRemoved(victim.objects);
-  for (const ObjectRef& object : victim.objects) {
-    ++batch->evicted;
-    ++evicted_objects_;
-    evicted_bytes_ += object->cost_bytes();
-    DroppedSegment dropped = DropRecorded(object, ObjectEventKind::kEvicted);
-    batch->dropped_bytes += dropped.charged_bytes;
-    batch->dropped.push_back(std::move(dropped));
-  }
-  return !victim.objects.empty();
-}
-
-ObjectTable::Batch ObjectTable::EvictBatch(uint64_t bytes) {
-  MutexLock lock(mutex_);
-  Batch batch;
-  if (evictable_.size() == 0) {
-    DroppedSegment empty = slabs_.Close();
-    batch.dropped_bytes += empty.charged_bytes;
-    if (empty.number != 0) batch.dropped.push_back(std::move(empty));
-  }
-  batch.evictable = evictable_.size();
-  const std::vector<Victim> victims = MarkVictims(bytes);
-  std::unordered_set<uint64_t> wanted;
-  for (const Victim& victim : victims) {
-    for (const ObjectRef& object : victim.objects) {
-      wanted.insert(directory_.index().PinOf(object->slot));
-    }
-  }
-  const auto pins = clients_->FindPins(wanted);
-  for (const Victim& victim : victims) {
-    const bool enough = batch.dropped_bytes >= bytes;
-    if (!enough) ++batch.examined;
-    const bool evicted = !enough && EvictVictim(victim, pins, &batch);
-    for (const ObjectRef& object : victim.objects) {
-      if (object->state == ObjectState::kSealed) {
-        directory_.index().Unmark(object->slot);
-      }
-    }
-    if (!enough && !evicted && victim.slab != nullptr) {
-      victim.slab->going = false;
-    }
-    // Whoever has it is using it now.
-    if (!enough && !evicted) evictable_.Touch(victim.entry);
-  }
-  return batch;
 }
 
 // --- any object ---
@@ -757,62 +501,6 @@ void ObjectTable::CountHold(const ObjectRecord& object, bool hold) {
 Result<UniqueFd> ObjectTable::OpenIndex() const {
   MutexLock lock(mutex_);
   return directory_.index().OpenReadOnly();
-}
-
-// --- after a restart ---
-
-Result<ObjectRef> ObjectTable::RestoreOne(const JournaledObject& journaled) {
-  auto object = std::make_shared<ObjectRecord>(journaled.info);
-  object->state = ObjectState::kSealed;
-  Status restored = object->in_slab()
-                        ? RestoreInSlab(object.get(), journaled.info)
-                        : residency_.Restore(object.get(), journaled);
-  if (restored) restored = Publish(object);
-  if (!restored) return restored.error();
-  return object;
-}
-
-Result<uint64_t> ObjectTable::Restore(
-    const std::vector<JournaledObject>& journaled) {
-  MutexLock lock(mutex_);
-  auto segments = segments_->ListAll();
-  if (!segments) return segments.error();
-  std::unordered_set<uint64_t> wanted;
-  for (const JournaledObject& object : journaled) {
-    wanted.insert(object.info.segment());
-  }
-  for (uint64_t number : *segments) {
-    next_number_ = std::max(next_number_, number + 1);
-    if (wanted.contains(number)) continue;
-    if (Status ok = segments_->Unlink(number); !ok) return ok.error();
-  }
-  std::vector<std::pair<int64_t, const JournaledObject*>> by_use;
-  by_use.reserve(journaled.size());
-  for (const JournaledObject& object : journaled) {
-    by_use.emplace_back(object.info.used_ns, &object);
-  }
-  std::sort(by_use.begin(), by_use.end());
-  uint64_t cost_bytes = 0;
-  for (const auto& [used_ns, object] : by_use) {
-    next_number_ = std::max(next_number_, object->info.number + 1);
-    if (const auto live = RestoreOne(*object); live) {
-      cost_bytes += (*live)->overhead_bytes();
-      if (!(*live)->in_slab()) cost_bytes += (*live)->charged_bytes();
-    } else if (live.error().code != Code::kNotFound &&
-               live.error().code != Code::kCorruption) {
-      return live.error();  // No memory, no descriptor: it may be had later.
-    } else {
-      // Its removal was under way, or somebody deleted its file.
-      spdlog::warn("not restored: `{}`: {}", object->info.id.text(),
-                   live.error().ToString());
-      log_.RecordLost(*object);
-      if (!object->info.in_slab()) {
-        (void)segments_->Unlink(object->info.number);
-      }
-    }
-  }
-  slabs_.EndRestore();
-  return cost_bytes;
 }
 
 }  // namespace vitrine::store

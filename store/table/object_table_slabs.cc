@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "schema/base/wall_clock.h"
+#include "store/table/object_errors.h"
 #include "store/table/object_table.h"
 
 namespace vitrine::store {
@@ -102,7 +103,7 @@ uint64_t ObjectTable::PutSmall(const Credentials& creator,
   for (const SmallObject& small : objects) {
     const std::string& id = small.id.text();
     if (directory_.IsTaken(id) || ids.contains(id)) {
-      results->push_back(Error{Code::kAlreadyExists, "`" + id + "` is taken"});
+      results->push_back(Taken(small.id));
       continue;
     }
     if (!slabs_.HasRoom(small.data.size())) break;
@@ -157,33 +158,6 @@ std::vector<ObjectRef> ObjectTable::LiveIn(const Slab& slab, size_t most,
     live.push_back(object);
   }
   return live;
-}
-
-// --- after a restart ---
-
-Result<Slab*> ObjectTable::RestoreSlab(uint64_t segment) {
-  if (Slab* const known = slabs_.Find(segment)) return known;
-  auto file = segments_->OpenShared(segment);
-  if (!file) return file.error();
-  auto extent = (*file)->Stat();
-  if (!extent) return extent.error();
-  if (Status ok = segments_->MakeReadOnly(segment, true); !ok) {
-    return ok.error();
-  }
-  return slabs_.Restore(segment, extent->size_bytes);
-}
-
-Status ObjectTable::RestoreInSlab(ObjectRecord* object,
-                                  const ObjectInfo& journaled) {
-  auto slab = RestoreSlab(journaled.slab);
-  if (!slab) return slab.error();
-  const uint64_t slab_bytes = (*slab)->size_bytes();
-  if (journaled.offset_bytes > slab_bytes ||
-      journaled.size_bytes > slab_bytes - journaled.offset_bytes) {
-    return Error{Code::kCorruption, "an object beyond the end of its slab"};
-  }
-  object->slab = *slab;
-  return Status();
 }
 
 }  // namespace vitrine::store

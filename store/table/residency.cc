@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "store/table/object_errors.h"
+
 namespace vitrine::store {
 namespace {
 
@@ -15,11 +17,6 @@ uint64_t RoundUp(uint64_t bytes, uint64_t page_bytes) {
 
 // Looking for holes takes longer, the more pages there are.
 constexpr uint64_t kMostLookedThrough = 2 << 20;
-
-Error Gone(const ObjectRecord& object) {
-  return Error{Code::kNotFound,
-               "`" + std::string(object.id.text()) + "` is gone"};
-}
 
 }  // namespace
 

@@ -1,0 +1,93 @@
+// What a start takes over from a store that was killed.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <memory>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "store/table/object_table.h"
+
+namespace vitrine::store {
+
+Result<Slab*> ObjectTable::RestoreSlab(uint64_t segment) {
+  if (Slab* const known = slabs_.Find(segment)) return known;
+  auto file = segments_->OpenShared(segment);
+  if (!file) return file.error();
+  auto extent = (*file)->Stat();
+  if (!extent) return extent.error();
+  if (Status ok = segments_->MakeReadOnly(segment, true); !ok) {
+    return ok.error();
+  }
+  return slabs_.Restore(segment, extent->size_bytes);
+}
+
+Status ObjectTable::RestoreInSlab(ObjectRecord* object,
+                                  const ObjectInfo& journaled) {
+  auto slab = RestoreSlab(journaled.slab);
+  if (!slab) return slab.error();
+  const uint64_t slab_bytes = (*slab)->size_bytes();
+  if (journaled.offset_bytes > slab_bytes ||
+      journaled.size_bytes > slab_bytes - journaled.offset_bytes) {
+    return Error{Code::kCorruption, "an object beyond the end of its slab"};
+  }
+  object->slab = *slab;
+  return Status();
+}
+
+Result<ObjectRef> ObjectTable::RestoreOne(const JournaledObject& journaled) {
+  auto object = std::make_shared<ObjectRecord>(journaled.info);
+  object->state = ObjectState::kSealed;
+  Status restored = object->in_slab()
+                        ? RestoreInSlab(object.get(), journaled.info)
+                        : residency_.Restore(object.get(), journaled);
+  if (restored) restored = Publish(object);
+  if (!restored) return restored.error();
+  return object;
+}
+
+Result<uint64_t> ObjectTable::Restore(
+    const std::vector<JournaledObject>& journaled) {
+  MutexLock lock(mutex_);
+  auto segments = segments_->ListAll();
+  if (!segments) return segments.error();
+  std::unordered_set<uint64_t> wanted;
+  for (const JournaledObject& object : journaled) {
+    wanted.insert(object.info.segment());
+  }
+  for (uint64_t number : *segments) {
+    next_number_ = std::max(next_number_, number + 1);
+    if (wanted.contains(number)) continue;
+    if (Status ok = segments_->Unlink(number); !ok) return ok.error();
+  }
+  std::vector<std::pair<int64_t, const JournaledObject*>> by_use;
+  by_use.reserve(journaled.size());
+  for (const JournaledObject& object : journaled) {
+    by_use.emplace_back(object.info.used_ns, &object);
+  }
+  std::sort(by_use.begin(), by_use.end());
+  uint64_t cost_bytes = 0;
+  for (const auto& [used_ns, object] : by_use) {
+    next_number_ = std::max(next_number_, object->info.number + 1);
+    if (const auto live = RestoreOne(*object); live) {
+      cost_bytes += (*live)->overhead_bytes();
+      if (!(*live)->in_slab()) cost_bytes += (*live)->charged_bytes();
+    } else if (live.error().code != Code::kNotFound &&
+               live.error().code != Code::kCorruption) {
+      return live.error();  // No memory, no descriptor: it may be had later.
+    } else {
+      // Its removal was under way, or somebody deleted its file.
+      spdlog::warn("not restored: `{}`: {}", object->info.id.text(),
+                   live.error().ToString());
+      log_.RecordLost(*object);
+      if (!object->info.in_slab()) {
+        (void)segments_->Unlink(object->info.number);
+      }
+    }
+  }
+  slabs_.EndRestore();
+  return cost_bytes;
+}
+
+}  // namespace vitrine::store
