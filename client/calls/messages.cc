@@ -6,7 +6,7 @@
 namespace vitrine {
 namespace {
 
-Error Corrupt(const char* what) {
+Error BadMessage(const char* what) {
   return Error{Code::kCorruption, std::string("the store sent ") + what};
 }
 
@@ -40,7 +40,7 @@ Result<Metadata> UnpackMetadata(const protocol::GetMetadataReply& reply) {
 
 Result<ObjectStat> UnpackStat(const protocol::ObjectInfo& info) {
   auto id = ObjectId::FromText(info.id()->string_view());
-  if (!id) return Corrupt("an id that is none");
+  if (!id) return BadMessage("an id that is none");
   return ObjectStat{
       .id = std::move(*id),
       .sealed = info.sealed(),
@@ -78,7 +78,7 @@ Result<Event> UnpackEvent(const protocol::Event& event) {
       result.kind = EventKind::kExistingDone;
       return result;
   }
-  return Corrupt("an event of an unknown kind");
+  return BadMessage("an event of an unknown kind");
 }
 
 Result<Metadata> AskForMetadata(CallPool& calls, const std::string& id) {

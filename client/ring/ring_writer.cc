@@ -17,7 +17,7 @@
 namespace vitrine {
 namespace {
 
-Error Corrupt(const char* what) { return Error{Code::kCorruption, what}; }
+Error CorruptRing(const char* what) { return Error{Code::kCorruption, what}; }
 
 // A shorter file would mean SIGBUS later.
 Status CheckRing(int fd) {
@@ -25,7 +25,7 @@ Status CheckRing(int fd) {
   if (::fstat(fd, &info) != 0) return ErrnoError("fstat the ring", errno);
   if (!S_ISREG(info.st_mode) ||
       info.st_size < static_cast<off_t>(sizeof(SubmissionRing))) {
-    return Corrupt("the submission ring is no file, or too short");
+    return CorruptRing("the submission ring is no file, or too short");
   }
   return {};
 }
@@ -38,7 +38,7 @@ Status CheckBell(int fd) {
   if (flags < 0) return ErrnoError("fcntl the bell", errno);
   if (S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode) ||
       (flags & O_NONBLOCK) == 0) {
-    return Corrupt("the bell of the submission ring is none");
+    return CorruptRing("the bell of the submission ring is none");
   }
   return {};
 }
@@ -100,7 +100,7 @@ Result<std::unique_ptr<RingWriter>> RingWriter::Open(
   if (!mapping) return mapping.error();
   const auto* fresh = reinterpret_cast<SubmissionRing*>(mapping->data());
   if (fresh->submitted.load() != 0 || fresh->answered.load() != 0) {
-    return Corrupt("the submission ring is not a new one");
+    return CorruptRing("the submission ring is not a new one");
   }
   return std::unique_ptr<RingWriter>(
       new RingWriter(std::move(*mapping), std::move(bell), failures,
@@ -321,7 +321,7 @@ void RingWriter::Finish(const Error& error) {
 }
 
 void RingWriter::FinishAsNonsense() {
-  Finish(Corrupt("the answers in the submission ring make no sense"));
+  Finish(CorruptRing("the answers in the submission ring make no sense"));
   on_nonsense_();
 }
 
