@@ -16,7 +16,7 @@ namespace {
 
 // By which a restarted store knows its own.
 constexpr const char* kSource = "vitrine";
-constexpr unsigned long kFlags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+constexpr unsigned long kMountFlags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
 std::string Join(const std::string& options, const std::string& more) {
   return more.empty() ? options : options + "," + more;
@@ -70,7 +70,7 @@ Result<OwnTmpfs> MountOwnTmpfs(const std::string& path, uint64_t size_bytes,
   if (!huge) return huge.error();
   const Result<bool> mounted = IsOwnTmpfs(path);
   if (!mounted) return mounted.error();
-  const unsigned long flags = *mounted ? kFlags | MS_REMOUNT : kFlags;
+  const unsigned long flags = *mounted ? kMountFlags | MS_REMOUNT : kMountFlags;
   const std::string options =
       Join("size=" + std::to_string(size_bytes) + ",mode=0755,nr_inodes=0",
            huge_option);
