@@ -12,7 +12,7 @@
 namespace vitrine {
 namespace {
 
-Error Corrupt(const std::string& what) {
+Error CorruptIndex(const std::string& what) {
   return Error{Code::kCorruption, "the index of the store: " + what};
 }
 
@@ -24,7 +24,7 @@ bool Fits(uint64_t offset, uint64_t count, uint64_t size_bytes,
 }
 
 Status CheckHeader(const IndexHeader& header, uint64_t file_bytes) {
-  if (header.magic != kIndexMagic) return Corrupt("it is none");
+  if (header.magic != kIndexMagic) return CorruptIndex("it is none");
   if (header.version != kIndexVersion) {
     return Error{Code::kVersionMismatch, "the index of the store has version " +
                                              std::to_string(header.version) +
@@ -33,7 +33,7 @@ Status CheckHeader(const IndexHeader& header, uint64_t file_bytes) {
   }
   const uint32_t buckets = header.bucket_count;
   if (buckets == 0 || (buckets & (buckets - 1)) != 0) {
-    return Corrupt("the number of buckets is no power of two");
+    return CorruptIndex("the number of buckets is no power of two");
   }
   if (header.slot_count == 0 || header.slot_count == kNoSlot ||
       header.buckets_offset % alignof(IndexBucket) != 0 ||
@@ -41,7 +41,7 @@ Status CheckHeader(const IndexHeader& header, uint64_t file_bytes) {
       !Fits(header.buckets_offset, buckets, sizeof(IndexBucket), file_bytes) ||
       !Fits(header.slots_offset, header.slot_count, sizeof(IndexSlot),
             file_bytes)) {
-    return Corrupt("its tables are not within the file");
+    return CorruptIndex("its tables are not within the file");
   }
   return {};
 }
@@ -53,7 +53,7 @@ Result<IndexReader> IndexReader::Open(int fd) {
   if (::fstat(fd, &info) != 0) return ErrnoError("fstat the index", errno);
   const auto file_bytes = static_cast<uint64_t>(info.st_size);
   if (!S_ISREG(info.st_mode) || file_bytes < sizeof(IndexHeader)) {
-    return Corrupt("it is no file, or too short");
+    return CorruptIndex("it is no file, or too short");
   }
   auto mapping = Mapping::Map(fd, file_bytes, PROT_READ);
   if (!mapping) return mapping.error();
