@@ -16,7 +16,7 @@ namespace {
 constexpr uint64_t kSmallestPageBytes = 4096;
 constexpr uint64_t kLargestPageBytes = uint64_t{16} << 30;
 
-Error Corrupt(const std::string& what) {
+Error CorruptStore(const std::string& what) {
   return Error{Code::kCorruption, what};
 }
 
@@ -35,7 +35,7 @@ std::string TextOf(const flatbuffers::String* text) {
 Result<uint64_t> FileSize(int fd) {
   struct stat info = {};
   if (::fstat(fd, &info) != 0) return ErrnoError("fstat", errno);
-  if (!S_ISREG(info.st_mode)) return Corrupt("a segment that is no file");
+  if (!S_ISREG(info.st_mode)) return CorruptStore("a segment that is no file");
   return static_cast<uint64_t>(info.st_size);
 }
 
@@ -44,7 +44,7 @@ Result<Mapping> MapPage(int fd) {
   auto size_bytes = FileSize(fd);
   if (!size_bytes) return size_bytes.error();
   if (*size_bytes < sizeof(ClientPage)) {
-    return Corrupt("the client's page is too short");
+    return CorruptStore("the client's page is too short");
   }
   return Mapping::Map(fd, sizeof(ClientPage), PROT_READ | PROT_WRITE);
 }
@@ -59,7 +59,7 @@ Status CheckHelloReply(const protocol::HelloReply& reply, size_t fds) {
   if (reply.session() == nullptr ||
       reply.session()->size() != kSessionTokenBytes || fds != 3 ||
       !IsPageSize(reply.page_bytes())) {
-    return Corrupt("the store's welcome makes no sense");
+    return CorruptStore("the store's welcome makes no sense");
   }
   return {};
 }
@@ -78,7 +78,8 @@ struct Session::Welcome {
 
 Result<Session::Welcome> Session::TakeWelcome(Connection::Message message) {
   const auto* reply = message.response->body_as_HelloReply();
-  if (reply == nullptr) return Corrupt("the store answered something else");
+  if (reply == nullptr)
+    return CorruptStore("the store answered something else");
   auto sound = CheckHelloReply(*reply, message.fds.size());
   if (!sound) return sound.error();
   auto index = IndexReader::Open(message.fds[0].get());
@@ -157,7 +158,8 @@ Result<Mapping> Session::MapSegment(const IndexReader::Entry& entry,
   if (entry.offset > *file_bytes ||
       entry.size_bytes > *file_bytes - entry.offset ||
       *file_bytes > RoundToPages(*file_bytes)) {
-    return Corrupt("the segment of '" + id + "' is shorter than the object");
+    return CorruptStore("the segment of '" + id +
+                        "' is shorter than the object");
   }
   return Mapping::Map(fd->get(), RoundToPages(*file_bytes), PROT_READ);
 }
@@ -197,7 +199,8 @@ Result<PrivateFd> Session::AskForDescriptor(const IndexReader::Entry& entry,
   }
   // Deleted and made anew in between.
   if ((*answer)->segment() != entry.segment) return LookAgain();
-  if (answer->fds.size() != 1) return Corrupt("the store sent no descriptor");
+  if (answer->fds.size() != 1)
+    return CorruptStore("the store sent no descriptor");
   return std::move(answer->fds[0]);
 }
 
@@ -207,7 +210,7 @@ Result<Mapping> Session::MapForWriting(const PrivateFd& fd,
   auto file_bytes = FileSize(fd.get());
   if (!file_bytes) return file_bytes.error();
   if (*file_bytes < size_bytes) {
-    return Corrupt("the segment of a new object is too short");
+    return CorruptStore("the segment of a new object is too short");
   }
   const ForkDelay delay;  // A child's copy would keep it from being sealed.
   auto mapping =
@@ -224,7 +227,8 @@ Error Session::Serve(int cancel_fd) {
     auto message = life_line_->Receive(kNoDeadline, cancel_fd);
     if (!message) return message.error();
     const auto* recall = message->response->body_as_Recall();
-    if (recall == nullptr) return Corrupt("the store said something unasked");
+    if (recall == nullptr)
+      return CorruptStore("the store said something unasked");
     if (recall->segments() == nullptr) continue;
     segments_->Drop({recall->segments()->data(), recall->segments()->size()});
   }

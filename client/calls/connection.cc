@@ -18,7 +18,7 @@ namespace {
 constexpr std::chrono::milliseconds kConnectTimeout{100};
 constexpr size_t kBufferWords = kMaxMessageBytes / sizeof(uint64_t);
 
-Error Corrupt(const char* what) {
+Error CorruptAnswer(const char* what) {
   return Error{Code::kCorruption, std::string("the store sent ") + what};
 }
 
@@ -100,7 +100,7 @@ Result<Connection::Message> Connection::ReceiveNow() {
   const auto bytes = (*packet)->bytes;
   flatbuffers::Verifier verifier(bytes.data(), bytes.size());
   if (!verifier.VerifyBuffer<protocol::Response>(nullptr)) {
-    return Corrupt("bytes that are no message");
+    return CorruptAnswer("bytes that are no message");
   }
   message.response = flatbuffers::GetRoot<protocol::Response>(bytes.data());
   return message;
