@@ -124,7 +124,7 @@ BenchmarkStore::~BenchmarkStore() {
 
 Client BenchmarkStore::Connect() const {
   return OrDie(Client::Connect({.socket_path = socket_path_,
-                                .timeout = Timeout::Milliseconds(20000),
+                                .timeout = Timeout(20000),
                                 .name = "benchmark"}));
 }
 

@@ -53,7 +53,7 @@ class VitrinePeer {
 
   Held Get(const Id& id) { return FoundOrDie(client_.Get(id)); }
   Held WaitFor(const Id& id, int64_t timeout_ms) {
-    return FoundOrDie(client_.Get(id, Timeout::Milliseconds(timeout_ms)));
+    return FoundOrDie(client_.Get(id, Timeout(timeout_ms)));
   }
   void GetMany(std::span<const Id> ids, std::vector<Held>* many) {
     *many = OrDie(client_.GetMany(ids, {}));

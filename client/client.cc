@@ -80,9 +80,9 @@ Result<Metadata> Client::GetMetadata(const ObjectId& id) {
   return impl_->GetMetadata(id);
 }
 
-Result<std::vector<ObjectStat>> Client::List(bool unsealed) {
+Result<std::vector<ObjectStat>> Client::List(Listed which) {
   if (impl_ == nullptr) return MovedFrom();
-  return impl_->List(unsealed);
+  return impl_->List(which);
 }
 
 Status Client::Delete(const ObjectId& id) {
@@ -121,9 +121,9 @@ Status Client::AbortByName(const ObjectId& id) {
   return impl_->AbortByName(id);
 }
 
-Result<Subscription> Client::Subscribe(bool want_existing) {
+Result<Subscription> Client::Subscribe(EventsFrom from) {
   if (impl_ == nullptr) return MovedFrom();
-  return impl_->Subscribe(want_existing);
+  return impl_->Subscribe(from);
 }
 
 Result<std::string> Client::GetStatus() {

@@ -52,7 +52,7 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
   // --- requests.cc ---
   Result<ObjectStat> Stat(const ObjectId& id);
   Result<Metadata> GetMetadata(const ObjectId& id);
-  Result<std::vector<ObjectStat>> List(bool unsealed);
+  Result<std::vector<ObjectStat>> List(Listed which);
   Result<std::vector<Status>> DeleteMany(std::span<const ObjectId> ids);
   Result<uint64_t> Evict(uint64_t bytes);
   Status SetHold(const ObjectId& id, bool hold);
@@ -62,7 +62,7 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
   Result<std::string> StateDir();
 
   // --- subscription.cc ---
-  Result<Subscription> Subscribe(bool want_existing);
+  Result<Subscription> Subscribe(EventsFrom from);
 
   ClientCore& core() { return *core_; }
 

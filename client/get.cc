@@ -32,7 +32,7 @@ Error Stuck(const ObjectId& id) {
 }
 
 Error NotThere(const ObjectId& id, Timeout timeout) {
-  if (timeout.milliseconds() == 0) {
+  if (timeout <= kPoll) {
     return Error{Code::kNotFound, "'" + id.text() + "' is not sealed"};
   }
   return Error{Code::kTimeout, "'" + id.text() + "' was not sealed in time"};

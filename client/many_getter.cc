@@ -112,7 +112,7 @@ Result<bool> ManyGetter::WaitForChunk(size_t need, Deadline deadline) {
 }
 
 Result<bool> ManyGetter::WaitForEvents() {
-  auto events = client_->Subscribe(/*want_existing=*/false);
+  auto events = client_->Subscribe(EventsFrom::kNow);
   if (!events) return events.error();
   // What was sealed before the subscription began.
   auto looked = Look();
@@ -135,22 +135,21 @@ Result<bool> ManyGetter::FollowEvents(Subscription* events) {
                              : deadline_;
   while (StillNeeded() > 0) {
     const int64_t left_ms = RemainingMs(pause);
-    auto event = events->Next(left_ms < 0 ? Timeout::Never()
-                                          : Timeout::Milliseconds(left_ms));
+    auto event = events->Next(left_ms < 0 ? kNever : Timeout(left_ms));
     if (!event && event.error().code == Code::kTimeout) return true;
     if (!event) return event.error();
     Status looked;
     if (event->kind == EventKind::kOverflow) looked = Look();
-    if (event->kind == EventKind::kSealed) looked = LookAt(event->id);
+    if (event->kind == EventKind::kSealed) looked = LookAt(*event->id);
     if (!looked) return looked.error();
     if (left_ms == 0) return true;
   }
   return true;
 }
 
-Status ManyGetter::LookAt(const std::string& id) {
+Status ManyGetter::LookAt(const ObjectId& id) {
   for (Wanted& wanted : wanted_) {
-    if (wanted.object.has_value() || wanted.id->text() != id) continue;
+    if (wanted.object.has_value() || *wanted.id != id) continue;
     auto object = client_->GetNow(*wanted.id);
     if (!object) return object.error();
     if (!object->has_value()) return {};

@@ -44,7 +44,7 @@ class ManyGetter {
   Result<bool> WaitForEvents();
   // Next says how it ended; looks again after what may be of interest.
   Result<bool> FollowEvents(Subscription* events);
-  Status LookAt(const std::string& id);
+  Status LookAt(const ObjectId& id);
   // True if the store says that nobody creates one of the missing any more.
   Result<bool> IsOneGone();
 

@@ -54,7 +54,7 @@ Status ClientImpl::PutBy(Status (RingWriter::*by_ring)(const SmallPut&),
     if (!ring) return ring.error();
     if (*ring != nullptr) {
       Status put = ((*ring)->*by_ring)(
-          SmallPut{id, bytes, *mode, options.timeout.milliseconds()});
+          SmallPut{id, bytes, *mode, ProtocolMs(options.timeout)});
       if (put || put.error().code != RingWriter::kWouldWaitTooLong) return put;
     }
   }
@@ -119,7 +119,7 @@ Status ClientImpl::PutInline(const ObjectId& id,
   }
   request.mode = mode;
   request.metadata = PackMetadata(options.metadata);
-  request.timeout_ms = options.timeout.milliseconds();
+  request.timeout_ms = ProtocolMs(options.timeout);
   auto answer = (*session)->calls().Ask<protocol::PutReply>(
       std::move(request), DeadlineAfter(options.timeout));
   if (!answer) return answer.error();

@@ -12,7 +12,7 @@ constexpr uint32_t kListPage = 1024;
 // The store may have to write what it evicts somewhere.
 constexpr std::chrono::minutes kEvictPatience{60};
 
-Error Corrupt(const char* what) {
+Error CorruptReply(const char* what) {
   return Error{Code::kCorruption, std::string("the store sent ") + what};
 }
 
@@ -27,7 +27,8 @@ Result<bool> TakePage(const protocol::ListReply& reply, uint64_t* after,
     }
   }
   if (reply.done()) return true;
-  if (reply.next_after() <= *after) return Corrupt("a list without an end");
+  if (reply.next_after() <= *after)
+    return CorruptReply("a list without an end");
   *after = reply.next_after();
   return false;
 }
@@ -58,14 +59,14 @@ Result<Metadata> ClientImpl::GetMetadata(const ObjectId& id) {
   return AskForMetadata((*session)->calls(), id.text());
 }
 
-Result<std::vector<ObjectStat>> ClientImpl::List(bool unsealed) {
+Result<std::vector<ObjectStat>> ClientImpl::List(Listed which) {
   auto session = core_->Current();
   if (!session) return session.error();
   std::vector<ObjectStat> objects;
   uint64_t after = 0;
   while (true) {
     auto answer = (*session)->calls().Ask<protocol::ListReply>(
-        protocol::ListT{{}, after, kListPage, unsealed});
+        protocol::ListT{{}, after, kListPage, which == Listed::kUnsealed});
     if (!answer) return answer.error();
     auto last = TakePage(*answer->table, &after, &objects);
     if (!last) return last.error();
@@ -110,7 +111,7 @@ Status ClientImpl::DeleteSome(std::span<const ObjectId> ids,
   if (!answer) return answer.error();
   const auto* codes = (*answer)->codes();
   if (codes == nullptr || codes->size() != ids.size()) {
-    return Corrupt("results for other ids");
+    return CorruptReply("results for other ids");
   }
   for (size_t i = 0; i < ids.size(); ++i) {
     const uint8_t code = codes->Get(static_cast<uint32_t>(i));

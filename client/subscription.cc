@@ -7,7 +7,7 @@
 namespace vitrine {
 
 Result<std::unique_ptr<SubscriptionImpl>> SubscriptionImpl::Open(
-    const std::string& path, const std::string& name, bool want_existing) {
+    const std::string& path, const std::string& name, EventsFrom from) {
   auto connection = Connection::Open(path);
   if (!connection) {
     return Error{Code::kDisconnected, connection.error().message};
@@ -16,7 +16,7 @@ Result<std::unique_ptr<SubscriptionImpl>> SubscriptionImpl::Open(
   hello.version = kProtocolVersion;
   hello.role = protocol::Role::kEvents;
   hello.name = name;
-  hello.want_existing = want_existing;
+  hello.want_existing = from == EventsFrom::kExisting;
   auto message =
       (*connection)
           ->Ask(MakeRequest(std::move(hello)), AnswerDeadline(Clock::now()));
@@ -51,10 +51,10 @@ Result<Event> SubscriptionImpl::Next(Deadline deadline) {
   return Error{Code::kCorruption, "the store sent something else"};
 }
 
-Result<Subscription> ClientImpl::Subscribe(bool want_existing) {
+Result<Subscription> ClientImpl::Subscribe(EventsFrom from) {
   auto session = core_->Current();
   if (!session) return session.error();
-  auto impl = SubscriptionImpl::Open((*session)->path(), name_, want_existing);
+  auto impl = SubscriptionImpl::Open((*session)->path(), name_, from);
   if (!impl) return impl.error();
   return Subscription(std::move(*impl));
 }

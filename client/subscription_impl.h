@@ -17,7 +17,7 @@ class SubscriptionImpl {
  public:
   static Result<std::unique_ptr<SubscriptionImpl>> Open(const std::string& path,
                                                         const std::string& name,
-                                                        bool want_existing);
+                                                        EventsFrom from);
 
   Result<Event> Next(Deadline deadline);
   int fd() const { return connection_->fd(); }

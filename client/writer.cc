@@ -153,7 +153,7 @@ Result<ClientImpl::NewObject> ClientImpl::Reserve(
   request.size_bytes = size_bytes;
   request.mode = *mode;
   request.metadata = PackMetadata(options.metadata);
-  request.timeout_ms = options.timeout.milliseconds();
+  request.timeout_ms = ProtocolMs(options.timeout);
   const uint64_t forks_before = ForksBegun();
   auto answer = (*session)->calls().Ask<protocol::CreateReply>(
       std::move(request), DeadlineAfter(options.timeout));

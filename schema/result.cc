@@ -1,6 +1,8 @@
 #include <vitrine/result.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <system_error>
 
 namespace vitrine {
@@ -86,6 +88,12 @@ const char* CodeName(Code code) {
 
 std::string Error::ToString() const {
   return std::string(CodeName(code)) + ": " + message;
+}
+
+void StopForError(const Error& error) {
+  std::fprintf(stderr, "vitrine: value() of an error: %s\n",
+               error.ToString().c_str());
+  std::abort();
 }
 
 Error ErrnoError(const std::string& what, int errno_value) {

@@ -28,8 +28,13 @@ inline Deadline DeadlineAfter(int64_t timeout_ms) {
   return Clock::now() + std::chrono::milliseconds(timeout_ms);
 }
 
+// As the protocol says it: -1 for never.
+inline int64_t ProtocolMs(Timeout timeout) {
+  return timeout == kNever ? -1 : std::max<int64_t>(timeout.count(), 0);
+}
+
 inline Deadline DeadlineAfter(Timeout timeout) {
-  return DeadlineAfter(timeout.milliseconds());
+  return DeadlineAfter(ProtocolMs(timeout));
 }
 
 // Milliseconds until `deadline`, rounded up: -1 for kNoDeadline, 0 if it has

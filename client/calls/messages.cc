@@ -59,8 +59,15 @@ Result<ObjectStat> UnpackStat(const protocol::ObjectInfo& info) {
 }
 
 Result<Event> UnpackEvent(const protocol::Event& event) {
-  Event result{EventKind::kSealed, "", event.size_bytes(), event.time_ns()};
-  if (event.id() != nullptr) result.id = event.id()->str();
+  Event result{EventKind::kSealed, {}, event.size_bytes(), event.time_ns()};
+  const bool has_id = event.kind() != protocol::EventKind::kOverflow &&
+                      event.kind() != protocol::EventKind::kExistingDone;
+  if (has_id) {
+    if (event.id() == nullptr) return BadMessage("an event without an id");
+    auto id = ObjectId::FromText(event.id()->string_view());
+    if (!id) return BadMessage("an id that is none");
+    result.id = *std::move(id);
+  }
   switch (event.kind()) {
     case protocol::EventKind::kSealed:
       result.kind = EventKind::kSealed;

@@ -72,7 +72,7 @@ Finding CheckCatalog(const std::string& state_dir) {
 std::vector<Finding> DiagnoseStore(const CommandLine& line) {
   ConnectOptions options;
   options.socket_path = line.socket_path;
-  options.timeout = Timeout::Poll();
+  options.timeout = kPoll;
   options.name = "vitrine doctor";
   auto client = Client::Connect(options);
   if (!client) {

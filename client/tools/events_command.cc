@@ -16,15 +16,15 @@ struct EventsOptions {
   bool existing = false;
   bool json = false;
   uint64_t count = 0;
-  Timeout timeout = Timeout::Never();
+  Timeout timeout = kNever;
 };
 
 std::string EventLine(const Event& event, bool json) {
   if (json) return Dump(EventToJson(event), -1) + "\n";
   std::string line = FormatTime(event.time_ns) + "  " + EventName(event.kind);
-  if (!event.id.empty()) {
-    line +=
-        "  " + std::to_string(event.size_bytes) + "  " + Printable(event.id);
+  if (event.id) {
+    line += "  " + std::to_string(event.size_bytes) + "  " +
+            Printable(event.id->text());
   }
   return line + "\n";
 }
@@ -43,9 +43,10 @@ int Follow(Subscription& subscription, const EventsOptions& options) {
 
 int RunEvents(const CommandLine& line, const EventsOptions& options) {
   int exit_code = kExitOk;
-  auto client = Connect(line, Timeout::Poll(), &exit_code);
+  auto client = Connect(line, kPoll, &exit_code);
   if (!client) return exit_code;
-  auto subscription = client->Subscribe(options.existing);
+  auto subscription = client->Subscribe(options.existing ? EventsFrom::kExisting
+                                                         : EventsFrom::kNow);
   if (!subscription) return Fail("events", subscription.error());
   return FinishOutput(Follow(*subscription, options));
 }

@@ -12,7 +12,7 @@ int RunEvict(const CommandLine& line, const std::string& size_text) {
   auto bytes = ParseSize(size_text);
   if (!bytes) return FailUsage("evict", bytes.error().message);
   int exit_code = kExitOk;
-  auto client = Connect(line, Timeout::Poll(), &exit_code);
+  auto client = Connect(line, kPoll, &exit_code);
   if (!client) return exit_code;
   auto evicted = client->Evict(*bytes);
   if (!evicted) return Fail("evict", evicted.error());

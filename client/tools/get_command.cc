@@ -17,7 +17,7 @@ namespace {
 struct GetOptions {
   std::string id;
   std::string output;
-  Timeout timeout = Timeout::Poll();
+  Timeout timeout = kPoll;
 };
 
 constexpr size_t kWriteBytes = 8 << 20;
@@ -75,7 +75,7 @@ int RunGet(const CommandLine& line, const GetOptions& options) {
   int exit_code = kExitOk;
   const auto ids = ParseIds("get", {options.id}, &exit_code);
   if (ids.empty()) return exit_code;
-  auto client = Connect(line, Timeout::Poll(), &exit_code);
+  auto client = Connect(line, kPoll, &exit_code);
   if (!client) return exit_code;
   // The object first: a failure leaves the output file as it was.
   auto object = client->Get(ids[0], options.timeout);

@@ -56,8 +56,8 @@ nlohmann::ordered_json MetadataToJson(const Metadata& metadata) {
 nlohmann::ordered_json EventToJson(const Event& event) {
   nlohmann::ordered_json json;
   json["event"] = EventName(event.kind);
-  if (!event.id.empty()) {
-    Put(json, "id", event.id);
+  if (event.id) {
+    Put(json, "id", event.id->text());
     json["size_bytes"] = event.size_bytes;
   }
   json["time_ns"] = event.time_ns;

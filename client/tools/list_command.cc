@@ -38,7 +38,7 @@ Result<std::vector<ObjectStat>> Fetch(Client& client,
   std::vector<ObjectStat> stats;
   for (const bool unsealed : {false, true}) {
     if (!options.all && unsealed != options.unsealed) continue;
-    auto some = client.List(unsealed);
+    auto some = client.List(unsealed ? Listed::kUnsealed : Listed::kSealed);
     if (!some) return some.error();
     std::move(some->begin(), some->end(), std::back_inserter(stats));
   }
@@ -114,7 +114,7 @@ void PrintJson(const std::vector<ObjectStat>& stats) {
 
 int RunList(const CommandLine& line, const ListOptions& options) {
   int exit_code = kExitOk;
-  auto client = Connect(line, Timeout::Poll(), &exit_code);
+  auto client = Connect(line, kPoll, &exit_code);
   if (!client) return exit_code;
   auto stats = Fetch(*client, options);
   if (!stats) return Fail("ls", stats.error());

@@ -15,7 +15,7 @@ void AddSimple(CLI::App* app, CommandLine* line, const std::string& verb,
   CLI::Option* ids = AddWords(command, "ID", "The objects")->required();
   const auto run = [=] {
     int exit_code = kExitOk;
-    auto client = Connect(*line, Timeout::Poll(), &exit_code);
+    auto client = Connect(*line, kPoll, &exit_code);
     if (!client) return exit_code;
     return ForEachId(verb, Words(ids),
                      [&](const ObjectId& id) { return ((*client).*call)(id); });
@@ -28,7 +28,7 @@ int RunRemove(const CommandLine& line, const std::vector<std::string>& names,
   int exit_code = kExitOk;
   const auto ids = ParseIds("rm", names, &exit_code);
   if (ids.empty()) return exit_code;
-  auto client = Connect(line, Timeout::Poll(), &exit_code);
+  auto client = Connect(line, kPoll, &exit_code);
   if (!client) return exit_code;
   auto results = client->DeleteMany(ids);
   if (!results) return Fail("rm", results.error());

@@ -19,7 +19,7 @@ struct PutOptions {
   CLI::Option* meta = nullptr;
   std::string id;
   std::string mode_text;
-  Timeout timeout = Timeout::Milliseconds(10000);
+  Timeout timeout = Timeout(10000);
   bool verbose = false;
 };
 
@@ -141,7 +141,7 @@ int RunPut(const CommandLine& line, const PutOptions& options) {
     ::umask(0);
   }
   int exit_code = kExitOk;
-  auto client = Connect(line, Timeout::Poll(), &exit_code);
+  auto client = Connect(line, kPoll, &exit_code);
   if (!client) return exit_code;
   return FinishOutput(PutAll(*client, options, create));
 }

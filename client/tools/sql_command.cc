@@ -164,7 +164,7 @@ std::optional<std::string> FindStateDir(const CommandLine& line,
                                         const SqlOptions& options,
                                         int* exit_code) {
   if (!options.state_dir.empty()) return options.state_dir;
-  auto client = Connect(line, Timeout::Poll(), exit_code);
+  auto client = Connect(line, kPoll, exit_code);
   if (!client) return std::nullopt;
   auto dir = client->StateDir();
   if (dir) return std::move(*dir);

@@ -60,7 +60,7 @@ Status StatOne(Client& client, const ObjectId& id,
 
 int RunStat(const CommandLine& line, const StatOptions& options) {
   int exit_code = kExitOk;
-  auto client = Connect(line, Timeout::Poll(), &exit_code);
+  auto client = Connect(line, kPoll, &exit_code);
   if (!client) return exit_code;
   auto json = nlohmann::ordered_json::array();
   exit_code = ForEachId("stat", Words(options.ids), [&](const ObjectId& id) {

@@ -17,7 +17,7 @@ struct StatusOptions {
   bool wait = false;
   bool json = false;
   bool verbose = false;
-  Timeout timeout = Timeout::Never();
+  Timeout timeout = kNever;
 };
 
 // The unit is the end of the key's name.
@@ -93,8 +93,8 @@ std::string Summary(const Json& status, bool verbose) {
 
 int RunStatus(const CommandLine& line, const StatusOptions& options) {
   int exit_code = kExitOk;
-  auto client = Connect(line, options.wait ? options.timeout : Timeout::Poll(),
-                        &exit_code);
+  auto client =
+      Connect(line, options.wait ? options.timeout : kPoll, &exit_code);
   if (!client) return exit_code;
   auto text = client->GetStatus();
   if (!text) return Fail("status", text.error());

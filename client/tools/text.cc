@@ -86,7 +86,7 @@ std::string FormatBytes(uint64_t bytes) {
 }
 
 Result<Timeout> ParseTimeout(std::string_view text) {
-  if (text == "never") return Timeout::Never();
+  if (text == "never") return kNever;
   const Error bad =
       BadText("a time (such as 5, 0.5, 500ms, 2m, 1h or never)", text);
   double number = 0;
@@ -106,7 +106,7 @@ Result<Timeout> ParseTimeout(std::string_view text) {
   }
   // A century is as good as any longer time.
   constexpr double kMaxMilliseconds = 100 * 366 * 86400e3;
-  return Timeout::Milliseconds(static_cast<int64_t>(
+  return Timeout(static_cast<int64_t>(
       std::ceil(std::min(milliseconds, kMaxMilliseconds))));
 }
 

@@ -12,7 +12,7 @@ struct WaitOptions {
   CLI::Option* ids = nullptr;
   CLI::Option* any_option = nullptr;
   size_t any = 0;
-  Timeout timeout = Timeout::Never();
+  Timeout timeout = kNever;
   bool stop_when_gone = false;
 };
 
@@ -28,8 +28,7 @@ int Report(const WaitOptions& options, const std::vector<ObjectId>& ids,
     for (const ObjectId& id : sealed) Print(id.text() + "\n");
     if (sealed.size() >= options.any) return kExitOk;
   }
-  const bool in_time = options.timeout.milliseconds() < 0 ||
-                       waited.count() < options.timeout.milliseconds();
+  const bool in_time = waited < options.timeout;
   const Code why = in_time ? Code::kGone : Code::kTimeout;
   int exit_code = kExitOk;
   for (const ObjectId& id : missing) {
@@ -47,7 +46,7 @@ int RunWait(const CommandLine& line, const WaitOptions& options) {
       (options.any == 0 || options.any > distinct)) {
     return FailUsage("wait --any", "more than 0, at most as many as ids");
   }
-  auto client = Connect(line, Timeout::Poll(), &exit_code);
+  auto client = Connect(line, kPoll, &exit_code);
   if (!client) return exit_code;
   Client::GetManyOptions get;
   get.timeout = options.timeout;

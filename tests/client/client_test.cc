@@ -48,10 +48,10 @@ TEST_F(ClientTest, WithoutRoomInTimeItIsOutOfMemory) {
   auto first = client_.Create(Id("a"), 40 << 20);
   ASSERT_TRUE(first) << first.error().ToString();
   CreateOptions options;
-  options.timeout = Timeout::Milliseconds(50);
+  options.timeout = Timeout(50);
   EXPECT_EQ(CodeOf(client_.Create(Id("b"), 40 << 20, options)),
             Code::kOutOfMemory);
-  options.timeout = Timeout::Poll();
+  options.timeout = kPoll;
   EXPECT_EQ(CodeOf(client_.Create(Id("b"), 40 << 20, options)),
             Code::kOutOfMemory);
 }
@@ -68,12 +68,11 @@ TEST_F(ClientTest, TheIdOfAnObjectIsTaken) {
 TEST_F(ClientTest, AnUnsealedObjectIsNotThere) {
   auto writer = client_.Create(Id("a"), 10);
   EXPECT_EQ(CodeOf(client_.Get(Id("a"))), Code::kNotFound);
-  EXPECT_EQ(CodeOf(client_.Get(Id("a"), Timeout::Milliseconds(20))),
-            Code::kTimeout);
+  EXPECT_EQ(CodeOf(client_.Get(Id("a"), Timeout(20))), Code::kTimeout);
   EXPECT_FALSE(*client_.Contains(Id("a")));
   EXPECT_FALSE(client_.Stat(Id("a"))->sealed);
   EXPECT_EQ(client_.List()->size(), 0u);
-  EXPECT_EQ(client_.List(/*unsealed=*/true)->size(), 1u);
+  EXPECT_EQ(client_.List(Listed::kUnsealed)->size(), 1u);
 }
 
 TEST_F(ClientTest, AWriterEndsOnce) {
@@ -440,7 +439,7 @@ TEST_F(ClientTest, ABlockedGetDelaysNobody) {
   std::atomic<int> woken = 0;
   for (int i = 0; i < 20; ++i) {
     waiting.emplace_back([&] {
-      auto object = client_.Get(Id("late"), Timeout::Never());
+      auto object = client_.Get(Id("late"), kNever);
       if (object && TextOf(*object) == "now") ++woken;
     });
   }
@@ -458,8 +457,7 @@ TEST_F(ClientTest, WaitingGetsAreCountedUntilTheyEnd) {
     const std::string status = *client_.GetStatus();
     return status.substr(status.find("\"waits\":", status.find("server")), 9);
   };
-  std::thread waiting(
-      [&] { EXPECT_TRUE(client_.Get(Id("late"), Timeout::Never())); });
+  std::thread waiting([&] { EXPECT_TRUE(client_.Get(Id("late"), kNever)); });
   EXPECT_TRUE(Eventually([&] { return waits() == "\"waits\":1"; })) << waits();
   ASSERT_TRUE(Put("late", "now"));
   waiting.join();
@@ -490,8 +488,7 @@ TEST_F(ClientTest, EveryWayToSealWakesWhoWaits) {
   int number = 0;
   for (const auto& seal : ways) {
     const ObjectId id = Id("way" + std::to_string(number++));
-    std::thread waiting(
-        [&] { EXPECT_TRUE(client_.Get(id, Timeout::Milliseconds(60000))); });
+    std::thread waiting([&] { EXPECT_TRUE(client_.Get(id, Timeout(60000))); });
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     seal(id);
     waiting.join();
@@ -509,13 +506,11 @@ TEST_F(ClientTest, SpinningGetsAndPutsComeToTheSame) {
   options.spin = std::chrono::microseconds::max();
   auto spinner = Client::Connect(options);
   ASSERT_TRUE(spinner);
-  std::thread waiting(
-      [&] { EXPECT_TRUE(spinner->Get(Id("late"), Timeout::Never())); });
+  std::thread waiting([&] { EXPECT_TRUE(spinner->Get(Id("late"), kNever)); });
   ASSERT_TRUE(spinner->Put(Id("early"), BytesOf("x")));
   ASSERT_TRUE(Put("late", "now"));
   waiting.join();
-  EXPECT_EQ(CodeOf(spinner->Get(Id("never"), Timeout::Milliseconds(10))),
-            Code::kTimeout);
+  EXPECT_EQ(CodeOf(spinner->Get(Id("never"), Timeout(10))), Code::kTimeout);
 }
 
 TEST_F(ClientTest, ThreadsThatFillAndEvictSeeNoWrongByte) {
@@ -546,7 +541,7 @@ TEST_F(ClientTest, ThreadsThatFillAndEvictSeeNoWrongByte) {
 TEST_F(ClientTest, NoDescriptorIsInheritable) {
   ASSERT_TRUE(Put("a", Content(1, 100000)));
   auto object = client_.Get(Id("a"));
-  auto events = client_.Subscribe(false);
+  auto events = client_.Subscribe();
   auto writer = client_.Create(Id("b"), 100);
   int of_sockets = 0;
   for (const auto& entry :
@@ -573,7 +568,7 @@ TEST_F(ClientTest, NoDescriptorIsLeft) {
     ASSERT_TRUE(Put(id, Content(1, 70000)));
     ASSERT_TRUE(client_.Get(Id(id)));
     { auto dropped = client_.Create(Id("dropped"), 100); }
-    auto events = client_.Subscribe(true);
+    auto events = client_.Subscribe(EventsFrom::kExisting);
     ASSERT_TRUE(events);
   }
   { Client second = store_.Connect(); }

@@ -25,7 +25,7 @@ using std::chrono::steady_clock;
 TEST(ConnectTest, SaysWhereItLookedAndWhy) {
   ConnectOptions options;
   options.socket_path = "/dev/shm/no-such-store/socket";
-  options.timeout = Timeout::Milliseconds(250);
+  options.timeout = Timeout(250);
   const auto start = steady_clock::now();
   auto client = Client::Connect(options);
   EXPECT_GE(steady_clock::now() - start, milliseconds(250));
@@ -38,14 +38,14 @@ TEST(ConnectTest, SaysWhereItLookedAndWhy) {
 TEST(ConnectTest, APathThatIsTooLongIsSaidAtOnce) {
   ConnectOptions options;
   options.socket_path = "/" + std::string(200, 'x');
-  options.timeout = Timeout::Never();
+  options.timeout = kNever;
   EXPECT_EQ(CodeOf(Client::Connect(options)), Code::kInvalidArgument);
 }
 
 TEST(ConnectTest, APollTriesOnce) {
   ConnectOptions options;
   options.socket_path = "/dev/shm/no-such-store/socket";
-  options.timeout = Timeout::Poll();
+  options.timeout = kPoll;
   const auto start = steady_clock::now();
   EXPECT_FALSE(Client::Connect(options));
   EXPECT_LT(steady_clock::now() - start, milliseconds(90));
@@ -55,7 +55,7 @@ TEST(ConnectTest, ASocketThatNobodyListensOnIsRefused) {
   ScratchDir dir;
   ConnectOptions options;
   options.socket_path = dir / "socket";
-  options.timeout = Timeout::Poll();
+  options.timeout = kPoll;
   {
     const UniqueFd dead(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
     sockaddr_un address = {};
@@ -77,7 +77,7 @@ TEST(ConnectTest, TheEnvironmentSaysWhereTheStoreIs) {
   auto client = Client::Connect();
   ::setenv("VITRINE_SOCKET", "/dev/shm/no-such-store/socket", 1);
   ConnectOptions options;
-  options.timeout = Timeout::Poll();
+  options.timeout = kPoll;
   auto nobody = Client::Connect(options);
   ::unsetenv("VITRINE_SOCKET");
   EXPECT_TRUE(client);
@@ -95,7 +95,7 @@ TEST(ConnectTest, WaitsForAStoreThatComesLater) {
     store.Start();
   });
   auto options = store.Options();
-  options.timeout = Timeout::Milliseconds(60000);
+  options.timeout = Timeout(60000);
   EXPECT_TRUE(Client::Connect(options));
   starter.join();
 }
@@ -138,14 +138,14 @@ TEST_F(ReconnectTest, CallsSayAtOnceThatTheStoreIsGone) {
   store_.Kill();
   ASSERT_TRUE(Eventually([&] { return IsDisconnected(); }));
   const auto start = steady_clock::now();
-  EXPECT_EQ(CodeOf(client_.Get(Id("a"), Timeout::Never())),
-            Code::kDisconnected);
+  EXPECT_EQ(CodeOf(client_.Get(Id("a"), kNever)), Code::kDisconnected);
   EXPECT_EQ(CodeOf(client_.Create(Id("a"), 1)), Code::kDisconnected);
   EXPECT_EQ(CodeOf(client_.Put(Id("a"), {})), Code::kDisconnected);
   EXPECT_EQ(CodeOf(client_.List()), Code::kDisconnected);
   EXPECT_EQ(CodeOf(client_.Contains(Id("a"))), Code::kDisconnected);
   EXPECT_EQ(CodeOf(client_.DeleteMany({})), Code::kDisconnected);
-  EXPECT_EQ(CodeOf(client_.Subscribe(true)), Code::kDisconnected);
+  EXPECT_EQ(CodeOf(client_.Subscribe(EventsFrom::kExisting)),
+            Code::kDisconnected);
   EXPECT_EQ(CodeOf(client_.StateDir()), Code::kDisconnected);
   EXPECT_LT(steady_clock::now() - start, milliseconds(1000));
 }
@@ -196,7 +196,7 @@ TEST_F(ReconnectTest, WritersOfALostStoreAreGone) {
   store_.Start();
   ASSERT_TRUE(Eventually([&] { return IsConnected(); }));
   EXPECT_EQ(CodeOf(after->Seal()), Code::kGone);
-  EXPECT_EQ(client_.List(/*unsealed=*/true)->size(), 0u);
+  EXPECT_EQ(client_.List(Listed::kUnsealed)->size(), 0u);
 }
 
 TEST_F(ReconnectTest, AStoreThatWasStoppedTakesItsObjectsAlong) {
@@ -228,7 +228,7 @@ TEST_F(ReconnectTest, GetsGoOnWhileTheStoreComesAndGoes) {
   for (int i = 0; i < 4; ++i) {
     readers.emplace_back([&] {
       while (!stop) {
-        auto object = client_.Get(Id("a"), Timeout::Milliseconds(100));
+        auto object = client_.Get(Id("a"), Timeout(100));
         if (!object && object.error().code != Code::kDisconnected) ++wrong;
         if (object && TextOf(*object) != text) ++wrong;
       }

@@ -97,7 +97,7 @@ class FakeStore {
   ConnectOptions Options(int timeout_ms = 5000) const {
     ConnectOptions options;
     options.socket_path = path();
-    options.timeout = Timeout::Milliseconds(timeout_ms);
+    options.timeout = Timeout(timeout_ms);
     return options;
   }
 

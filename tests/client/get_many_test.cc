@@ -45,7 +45,7 @@ TEST_F(GetManyTest, NeedingMoreThanAskedForIsAMistake) {
 }
 
 TEST_F(GetManyTest, OfNothingThereIsNothing) {
-  auto objects = client_.GetMany({}, {.timeout = Timeout::Never()});
+  auto objects = client_.GetMany({}, {.timeout = kNever});
   ASSERT_TRUE(objects);
   EXPECT_TRUE(objects->empty());
 }
@@ -67,8 +67,7 @@ TEST_F(GetManyTest, DuplicatesAndMissingOnesKeepTheirPlaces) {
 TEST_F(GetManyTest, ATimeoutGivesWhatThereIs) {
   PutAll(Ids(0, 2));
   const auto start = std::chrono::steady_clock::now();
-  auto objects =
-      client_.GetMany(Ids(0, 3), {.timeout = Timeout::Milliseconds(100)});
+  auto objects = client_.GetMany(Ids(0, 3), {.timeout = Timeout(100)});
   EXPECT_GE(std::chrono::steady_clock::now() - start,
             std::chrono::milliseconds(100));
   ASSERT_TRUE(objects);
@@ -77,8 +76,7 @@ TEST_F(GetManyTest, ATimeoutGivesWhatThereIs) {
 
 TEST_F(GetManyTest, AnyOfThemWillDo) {
   PutAll(Ids(5, 1));
-  auto objects =
-      client_.GetMany(Ids(0, 10), {.timeout = Timeout::Never(), .need = 1});
+  auto objects = client_.GetMany(Ids(0, 10), {.timeout = kNever, .need = 1});
   ASSERT_TRUE(objects);
   EXPECT_TRUE((*objects)[5].has_value());
 }
@@ -86,7 +84,7 @@ TEST_F(GetManyTest, AnyOfThemWillDo) {
 TEST_F(GetManyTest, WaitsForAllOfManyChunks) {
   const std::vector<ObjectId> ids = Ids(0, 900);
   std::thread producer([&] { PutAll(ids); });
-  auto objects = client_.GetMany(ids, {.timeout = Timeout::Never()});
+  auto objects = client_.GetMany(ids, {.timeout = kNever});
   producer.join();
   ASSERT_TRUE(objects) << objects.error().ToString();
   for (size_t i = 0; i < ids.size(); ++i) {
@@ -100,8 +98,7 @@ TEST_F(GetManyTest, WaitsForSomeOfManyChunks) {
   PutAll(Ids(0, 5));
   std::atomic<bool> done = false;
   std::thread getter([&] {
-    auto objects =
-        client_.GetMany(ids, {.timeout = Timeout::Never(), .need = 15});
+    auto objects = client_.GetMany(ids, {.timeout = kNever, .need = 15});
     ASSERT_TRUE(objects) << objects.error().ToString();
     EXPECT_GE(CountFound(*objects), 15u);
     done = true;
@@ -121,9 +118,9 @@ TEST_F(GetManyTest, StopsWhenTheCreatorOfOneDies) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     creator.reset();
   });
-  auto objects = client_.GetMany(
-      std::vector{Id("object1")},
-      {.timeout = Timeout::Milliseconds(20000), .stop_when_gone = true});
+  auto objects =
+      client_.GetMany(std::vector{Id("object1")},
+                      {.timeout = Timeout(20000), .stop_when_gone = true});
   killer.join();
   ASSERT_TRUE(objects) << objects.error().ToString();
   EXPECT_FALSE((*objects)[0].has_value());
@@ -141,8 +138,8 @@ TEST_F(GetManyTest, StopsWhenOneOfManyChunksIsGone) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     EXPECT_TRUE(writers[599].Abort());
   });
-  auto objects = client_.GetMany(
-      ids, {.timeout = Timeout::Milliseconds(60000), .stop_when_gone = true});
+  auto objects =
+      client_.GetMany(ids, {.timeout = Timeout(60000), .stop_when_gone = true});
   aborter.join();
   ASSERT_TRUE(objects) << objects.error().ToString();
   EXPECT_EQ(CountFound(*objects), 0u);
@@ -153,8 +150,7 @@ TEST_F(GetManyTest, TheStoresEndEndsTheWait) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     store_.Kill();
   });
-  auto objects =
-      client_.GetMany(Ids(0, 600), {.timeout = Timeout::Never(), .need = 3});
+  auto objects = client_.GetMany(Ids(0, 600), {.timeout = kNever, .need = 3});
   killer.join();
   EXPECT_EQ(CodeOf(objects), Code::kDisconnected);
 }

@@ -139,8 +139,7 @@ TEST_F(HostileStoreTest, ResultsForOtherIdsAreRefused) {
   });
   Client client = Connect();
   EXPECT_EQ(CodeOf(client.Delete(Id("a"))), Code::kCorruption);
-  EXPECT_EQ(CodeOf(client.GetMany(std::vector{Id("a")},
-                                  {.timeout = Timeout::Never()})),
+  EXPECT_EQ(CodeOf(client.GetMany(std::vector{Id("a")}, {.timeout = kNever})),
             Code::kCorruption);
 }
 
@@ -154,7 +153,7 @@ TEST_F(HostileStoreTest, AnIndexThatMakesNoSenseEndsTheWait) {
     bucket.version += 2;
     WakeFutex(&bucket.version);
   });
-  EXPECT_EQ(CodeOf(client.Get(Id("a"), Timeout::Never())), Code::kCorruption);
+  EXPECT_EQ(CodeOf(client.Get(Id("a"), kNever)), Code::kCorruption);
   breaker.join();
 }
 
@@ -241,8 +240,7 @@ TEST_F(HostileStoreTest, BlockedCallsEndWithTheStore) {
     Eventually([&] { return store_.requests() > 0; });
     store_.Stop();
   });
-  EXPECT_EQ(CodeOf(client.GetMany(std::vector{Id("a")},
-                                  {.timeout = Timeout::Never()})),
+  EXPECT_EQ(CodeOf(client.GetMany(std::vector{Id("a")}, {.timeout = kNever})),
             Code::kDisconnected);
   stopper.join();
   EXPECT_TRUE(Eventually(
@@ -255,9 +253,8 @@ TEST_F(HostileStoreTest, GetsThatWaitEndWithTheStore) {
   std::vector<std::thread> waiting;
   for (int i = 0; i < 4; ++i) {
     waiting.emplace_back([&, i] {
-      EXPECT_EQ(
-          CodeOf(client.Get(Id("id" + std::to_string(i)), Timeout::Never())),
-          Code::kDisconnected);
+      EXPECT_EQ(CodeOf(client.Get(Id("id" + std::to_string(i)), kNever)),
+                Code::kDisconnected);
     });
   }
   const auto* page = Page();
@@ -271,8 +268,7 @@ TEST_F(HostileStoreTest, GetsThatWaitEndWithTheStore) {
 TEST_F(HostileStoreTest, AWaitingGetAsksNobody) {
   Client client = Connect();
   store_.SetAnswer([](const auto&) { return Answer{.hang_up = true}; });
-  EXPECT_EQ(CodeOf(client.Get(Id("a"), Timeout::Milliseconds(20))),
-            Code::kTimeout);
+  EXPECT_EQ(CodeOf(client.Get(Id("a"), Timeout(20))), Code::kTimeout);
   EXPECT_EQ(store_.requests(), 0);
 }
 

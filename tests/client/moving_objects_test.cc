@@ -70,7 +70,7 @@ TEST(MovingObjectsTest, ReadersNeverNotice) {
       Client own = store.Connect();
       for (int i = reader; !stop; i = (i + 7) % (kObjects / kKeptOneIn)) {
         const int number = i * kKeptOneIn;
-        auto object = own.Get(Name(number), Timeout::Poll());
+        auto object = own.Get(Name(number), kPoll);
         ASSERT_TRUE(object) << number << ": " << object.error().ToString();
         ASSERT_EQ(Text(*object), Content(number));
         ++gets;
@@ -98,7 +98,7 @@ TEST(MovingObjectsTest, WhatIsHeldInTheHandStaysAsItIs) {
   PutAll(&client);
   std::vector<Object> in_hand;
   for (int i = 0; i < kObjects; i += kKeptOneIn) {
-    auto object = client.Get(Name(i), Timeout::Poll());
+    auto object = client.Get(Name(i), kPoll);
     ASSERT_TRUE(object);
     in_hand.push_back(*std::move(object));
   }

@@ -53,7 +53,7 @@ TEST_F(SmallPutTest, AnotherClientsIdIsTaken) {
 TEST_F(SmallPutTest, WhenNothingCanGoItIsOutOfMemory) {
   std::vector<Object> held;
   CreateOptions options;
-  options.timeout = Timeout::Milliseconds(200);
+  options.timeout = Timeout(200);
   Status status;
   const std::string data = Content(1, 32000);
   for (size_t i = 0; i < 5000 && status; ++i) {
@@ -66,7 +66,7 @@ TEST_F(SmallPutTest, WhenNothingCanGoItIsOutOfMemory) {
   EXPECT_EQ(CodeOf(status), Code::kOutOfMemory);
   EXPECT_GT(held.size(), 500u);
   EXPECT_TRUE(client_.PutLater(Id("later"), BytesOf(data), options));
-  const auto failed = client_.Flush(Timeout::Milliseconds(20000));
+  const auto failed = client_.Flush(Timeout(20000));
   ASSERT_TRUE(failed);
   ASSERT_EQ(failed->size(), 1u);
   EXPECT_EQ(failed->at(0).error.code, Code::kOutOfMemory);
@@ -76,9 +76,9 @@ TEST_F(SmallPutTest, WhenNothingCanGoItIsOutOfMemory) {
 // One that waits without end does not keep another beyond its time.
 TEST_F(SmallPutTest, EachWaitsForRoomAsLongAsItMay) {
   CreateOptions short_options;
-  short_options.timeout = Timeout::Milliseconds(200);
+  short_options.timeout = Timeout(200);
   CreateOptions endless;
-  endless.timeout = Timeout::Never();
+  endless.timeout = kNever;
   std::vector<Object> held;
   const std::string data = Content(1, 32000);
   for (size_t i = 0; client_.Put(Id(Name(i)), BytesOf(data), short_options);
@@ -90,9 +90,9 @@ TEST_F(SmallPutTest, EachWaitsForRoomAsLongAsItMay) {
             Code::kOutOfMemory);
   EXPECT_EQ(CodeOf(client_.PutLater(Id("hasty"), BytesOf(data), short_options)),
             Code::kOutOfMemory);
-  EXPECT_EQ(CodeOf(client_.Flush(Timeout::Poll())), Code::kTimeout);
+  EXPECT_EQ(CodeOf(client_.Flush(kPoll)), Code::kTimeout);
   held.clear();
-  const auto failed = client_.Flush(Timeout::Milliseconds(20000));
+  const auto failed = client_.Flush(Timeout(20000));
   ASSERT_TRUE(failed);
   EXPECT_TRUE(failed->empty());
   EXPECT_TRUE(*client_.Contains(Id("patient")));
@@ -121,7 +121,7 @@ TEST_F(SmallPutTest, AKilledStoreEndsWhatIsOnItsWay) {
   store_.Kill();
   for (std::thread& thread : threads) thread.join();
   stop = true;
-  const auto failed = client_.Flush(Timeout::Milliseconds(20000));
+  const auto failed = client_.Flush(Timeout(20000));
   ASSERT_TRUE(failed) << failed.error().ToString();
   for (const FailedPut& one : *failed) {
     EXPECT_EQ(one.error.code, Code::kDisconnected) << one.error.ToString();
@@ -159,7 +159,7 @@ TEST_F(SmallPutTest, AStoppedStoreIsWaitedFor) {
   EXPECT_EQ(put.wait_for(std::chrono::milliseconds(300)),
             std::future_status::timeout);
   EXPECT_TRUE(client_.PutLater(Id("c"), {}));
-  EXPECT_EQ(CodeOf(client_.Flush(Timeout::Milliseconds(50))), Code::kTimeout);
+  EXPECT_EQ(CodeOf(client_.Flush(Timeout(50))), Code::kTimeout);
   ::kill(store_.pid(), SIGCONT);
   EXPECT_TRUE(put.get());
   EXPECT_TRUE(client_.Flush()->empty());
@@ -195,9 +195,8 @@ TEST_F(SmallPutTest, AllSizesUpToLargeOnesComeOutWhole) {
 
 TEST_F(SmallPutTest, AGetThatWaitsIsWoken) {
   Client other = store_.Connect();
-  auto get = std::async(std::launch::async, [&] {
-    return other.Get(Id("a"), Timeout::Milliseconds(20000));
-  });
+  auto get = std::async(std::launch::async,
+                        [&] { return other.Get(Id("a"), Timeout(20000)); });
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   EXPECT_TRUE(client_.PutLater(Id("a"), BytesOf("x")));
   auto object = get.get();

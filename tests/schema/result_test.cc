@@ -2,6 +2,7 @@
 #include <vitrine/result.h>
 
 #include <cerrno>
+#include <csignal>
 #include <memory>
 #include <set>
 
@@ -20,6 +21,22 @@ TEST(ResultTest, AValueMayBeAnError) {
   const Result<std::string> result = std::string("error");
   ASSERT_TRUE(result);
   EXPECT_EQ(result->size(), 5u);
+}
+
+TEST(ResultDeathTest, TheValueOfAnErrorSaysWhichAndStopsTheProgram) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  Result<int> result = Error{Code::kGone, "the creator died"};
+  EXPECT_EXIT((void)result.value(), testing::KilledBySignal(SIGABRT),
+              "gone: the creator died");
+  EXPECT_EXIT((void)std::move(result).value(), testing::KilledBySignal(SIGABRT),
+              "gone: the creator died");
+}
+
+TEST(ResultTest, AnErrorHasAnotherValueInstead) {
+  const Result<int> error = Error{Code::kGone, ""};
+  EXPECT_EQ(error.value_or(7), 7);
+  EXPECT_EQ(Result<int>(3).value_or(7), 3);
+  EXPECT_EQ(Result<std::string>(error.error()).value_or("none"), "none");
 }
 
 TEST(ResultTest, AMoveOnlyValueMovesOut) {

@@ -48,6 +48,17 @@ pc_dir=$(dirname "$(find "$scratch/moved" -name vitrine.pc)")
 read -ra flags <<< "$(PKG_CONFIG_PATH=$pc_dir pkg-config --cflags --libs vitrine)"
 c++ "$scratch/example/greet.cc" -o "$scratch/greet" "${flags[@]}"
 
+# The example of the header.
+header=$(find "$scratch/moved" -name client.h)
+{
+  printf '%s\n' '#include <vitrine/client.h>' '#include <cstdio>' \
+    '#include <cstring>' 'int main() {' 'const char data[] = "numbers";' \
+    'const size_t size_bytes = sizeof(data) - 1;'
+  sed -n '/^#ifndef/q; s|^//   ||p' "$header"
+  printf '%s\n' 'return sealed ? 0 : 1;' '}'
+} > "$scratch/example/header.cc"
+c++ -std=c++20 "$scratch/example/header.cc" -o "$scratch/header" "${flags[@]}"
+
 export VITRINE_SOCKET=$scratch/socket
 "$scratch/moved/bin/vitrined" --capacity 16M --state-dir "$scratch/state" \
   --memory-dir "$memory" > /dev/null &
@@ -58,6 +69,8 @@ store=$!
 library_dir=$(dirname "$(find "$scratch/moved" -name libvitrine.so)")
 [[ $(LD_LIBRARY_PATH=$library_dir "$scratch/greet") == hello ]] ||
   fail "the example by pkg-config"
+[[ $(LD_LIBRARY_PATH=$library_dir "$scratch/header") == numbers ]] ||
+  fail "the example of client.h"
 kill "$store"
 wait "$store" || fail "the store ended with status $?"
 store=

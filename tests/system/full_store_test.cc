@@ -225,8 +225,8 @@ TEST_P(FullStoreTest, NativeCreatesSayThatThereIsNoMemory) {
     ASSERT_TRUE(writer) << writer.error().ToString();
     writers.push_back(*std::move(writer));
   }
-  auto refused = client.Create(Id("one more"), Capacity() / 4,
-                               {.timeout = Timeout::Milliseconds(100)});
+  auto refused =
+      client.Create(Id("one more"), Capacity() / 4, {.timeout = Timeout(100)});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kOutOfMemory);
   for (size_t i = 0; i < writers.size(); ++i) {

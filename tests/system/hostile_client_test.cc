@@ -61,7 +61,7 @@ class HostileClientTest : public testing::Test {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     EXPECT_LE(store_.OpenDescriptors(), descriptors_ + kMoreDescriptors);
-    EXPECT_TRUE(client_->List(true)->empty());
+    EXPECT_TRUE(client_->List(Listed::kUnsealed)->empty());
     EXPECT_EQ(store_.Stop(), 0);
   }
 
@@ -312,9 +312,10 @@ TEST_F(HostileClientTest, ASessionThatGoesTakesItsObjectsAlong) {
       ASSERT_FALSE(client.call.AskForFailure(
           MakeCreate("left-" + std::to_string(i), 4096)));
     }
-    EXPECT_EQ(client_->List(true)->size(), 20u);
+    EXPECT_EQ(client_->List(Listed::kUnsealed)->size(), 20u);
   }
-  for (int tries = 0; tries < 1000 && !client_->List(true)->empty(); ++tries) {
+  for (int tries = 0;
+       tries < 1000 && !client_->List(Listed::kUnsealed)->empty(); ++tries) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
 }

@@ -105,8 +105,7 @@ class HugetlbfsTest : public testing::Test {
   }
 
   Status Make(Client* client, const std::string& id, uint64_t size_bytes) {
-    auto writer = client->Create(Id(id), size_bytes,
-                                 {.timeout = Timeout::Milliseconds(100)});
+    auto writer = client->Create(Id(id), size_bytes, {.timeout = Timeout(100)});
     if (!writer) return writer.error();
     FillContent(id, writer->bytes());
     return writer->Seal();
@@ -309,9 +308,8 @@ TEST_F(HugetlbfsTest, FilledUpItSaysSo) {
     Client client = store_->Connect();
     std::vector<Writer> writers;
     for (;;) {
-      auto writer =
-          client.Create(Id("part-" + std::to_string(writers.size())), 8 * kMiB,
-                        {.timeout = Timeout::Milliseconds(100)});
+      auto writer = client.Create(Id("part-" + std::to_string(writers.size())),
+                                  8 * kMiB, {.timeout = Timeout(100)});
       if (!writer)
         return writer.error().code == Code::kOutOfMemory && writers.size() == 8;
       FillContent("part", writer->bytes());

@@ -110,16 +110,16 @@ TEST_F(IdleStoreTest, WithClientsThatWait) {
   ASSERT_TRUE(client.Put(Id("own"), {}));
   ASSERT_TRUE(producer.PutLater(Id("produced"), {}));
   ASSERT_TRUE(producer.Flush());
-  auto events = client.Subscribe(/*want_existing=*/true);
+  auto events = client.Subscribe(EventsFrom::kExisting);
   ASSERT_TRUE(events);
   std::atomic<pid_t> waiter = 0;
   std::thread one([&] {
     waiter = static_cast<pid_t>(::syscall(SYS_gettid));
-    EXPECT_TRUE(client.Get(Id("late"), Timeout::Never()));
+    EXPECT_TRUE(client.Get(Id("late"), kNever));
   });
   std::thread many([&] {
     EXPECT_TRUE(client.GetMany(std::vector{Id("late"), Id("own")},
-                               {.timeout = Timeout::Never()}));
+                               {.timeout = kNever}));
   });
   while (store_->GetStatus()["server"]["waits"] != 2) {
     std::this_thread::sleep_for(milliseconds(5));

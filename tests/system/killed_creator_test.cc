@@ -85,7 +85,7 @@ class KilledCreatorTest : public testing::TestWithParam<const char*> {
   }
 
   bool HasUnsealedOf(pid_t pid) {
-    auto list = client_->List(true);
+    auto list = client_->List(Listed::kUnsealed);
     if (!list) return true;
     return std::any_of(list->begin(), list->end(), [&](const auto& stat) {
       return stat.creator_pid == pid;
@@ -97,9 +97,8 @@ class KilledCreatorTest : public testing::TestWithParam<const char*> {
                             bool stop_when_gone) {
     return std::async(std::launch::async, [=, this] {
       const std::vector<ObjectId> ids = {Id(id)};
-      auto got = client_->GetMany(
-          ids, {.timeout = Timeout::Milliseconds(timeout.count()),
-                .stop_when_gone = stop_when_gone});
+      auto got = client_->GetMany(ids, {.timeout = Timeout(timeout.count()),
+                                        .stop_when_gone = stop_when_gone});
       EXPECT_TRUE(got) << got.error().ToString();
       return got && got->front().has_value();
     });

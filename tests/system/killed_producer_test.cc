@@ -175,7 +175,7 @@ class KilledProducerTest : public testing::Test {
     EXPECT_TRUE(Eventually([this] {
       return store_.GetStatus()["used_bytes"] <= before_["used_bytes"];
     })) << store_.GetStatus()["used_bytes"];
-    EXPECT_TRUE(client_->List(/*unsealed=*/true)->empty());
+    EXPECT_TRUE(client_->List(Listed::kUnsealed)->empty());
   }
   // Sessions and rings.  Who asks for the status has a session as well.
   static std::pair<uint64_t, uint64_t> Clients(const nlohmann::json& status) {

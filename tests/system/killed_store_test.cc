@@ -122,7 +122,7 @@ class KilledStoreTest : public testing::Test {
     Status started = store_.Start();
     ASSERT_TRUE(started) << started.error().ToString();
     Client client = store_.Connect();
-    auto unsealed = client.List(true);
+    auto unsealed = client.List(Listed::kUnsealed);
     ASSERT_TRUE(unsealed);
     ASSERT_TRUE(unsealed->empty()) << "half-made objects are left";
     ASSERT_NO_FATAL_FAILURE(ExpectAllPromisesKept(client));
@@ -156,7 +156,7 @@ TEST_F(KilledStoreTest, NothingThatWasSealedIsLost) {
   ASSERT_TRUE(list);
   for (const ObjectStat& stat : *list) EXPECT_TRUE(client.Delete(stat.id));
   // Files whose writer was killed between close and rename.
-  auto unsealed = client.List(true);
+  auto unsealed = client.List(Listed::kUnsealed);
   ASSERT_TRUE(unsealed);
   for (const ObjectStat& stat : *unsealed) (void)client.AbortByName(stat.id);
   nlohmann::json status;

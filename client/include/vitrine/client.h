@@ -1,13 +1,16 @@
 // Start here: a client of a Vitrine store.
 //
-//   auto client = vitrine::Client::Connect();
-//   auto writer = client->Create(id, size_bytes);
-//   std::memcpy(writer->bytes().data(), ..., size_bytes);
-//   auto status = std::move(*writer).Seal();
-//   auto object = client->Get(id);             // From now on, in any process.
-//   Use(object->bytes());
+//   vitrine::Client client = vitrine::Client::Connect().value();
+//   const auto id = vitrine::ObjectId::FromText("numbers").value();
+//   vitrine::Writer writer = client.Create(id, size_bytes).value();
+//   std::memcpy(writer.bytes().data(), data, size_bytes);
+//   const vitrine::Status sealed = writer.Seal();
+//   // From now on, in any process:
+//   const vitrine::Object object = client.Get(id, vitrine::kNever).value();
+//   std::fwrite(object.bytes().data(), 1, object.size_bytes(), stdout);
 //
-// Every failure is a value; nothing here throws or ends the process.
+// Every failure is a value.  Nothing here throws, and nothing ends the process
+// but Result::value() of an error.
 #ifndef VITRINE_CLIENT_H_
 #define VITRINE_CLIENT_H_
 
@@ -33,27 +36,16 @@ class ClientImpl;
 class MappedObject;
 class SubscriptionImpl;
 
-// How long a call may wait.  Poll(): not at all.  Never(): without limit.
-class Timeout {
- public:
-  static Timeout Never() { return Timeout(-1); }
-  static Timeout Poll() { return Timeout(0); }
-  static Timeout Milliseconds(int64_t count) {
-    return Timeout(count < 0 ? 0 : count);
-  }
-  // -1: never; 0: poll.
-  int64_t milliseconds() const { return milliseconds_; }
-
- private:
-  explicit Timeout(int64_t milliseconds) : milliseconds_(milliseconds) {}
-  int64_t milliseconds_;
-};
+// How long a call may wait.  A negative time other than kNever is kPoll.
+using Timeout = std::chrono::milliseconds;
+inline constexpr Timeout kPoll{0};                 // Not at all.
+inline constexpr Timeout kNever = Timeout::max();  // Without limit.
 
 struct ConnectOptions {
   // Empty: $VITRINE_SOCKET, else the default place (DefaultSocketPath).
   std::string socket_path;
   // Tries every 100 ms until then.
-  Timeout timeout = Timeout::Milliseconds(5000);
+  Timeout timeout = Timeout(5000);
   // Shown in the store's status.
   std::string name;
   // Put copies objects of 64 MiB and more by up to so many threads.  More than
@@ -72,7 +64,7 @@ struct CreateOptions {
   // Permission bits; the umask that the process had at Connect applies.
   unsigned mode = 0666;
   // How long to wait for space.
-  Timeout timeout = Timeout::Milliseconds(10000);
+  Timeout timeout = Timeout(10000);
 };
 
 // A put that PutLater queued and that failed.
@@ -164,9 +156,21 @@ enum class EventKind : uint8_t {
 
 struct Event {
   EventKind kind;
-  std::string id;  // Empty for kOverflow and kExistingDone.
+  std::optional<ObjectId> id;  // None for kOverflow and kExistingDone.
   uint64_t size_bytes = 0;
   int64_t time_ns = 0;
+};
+
+// Where a subscription begins.
+enum class EventsFrom : uint8_t {
+  kNow,
+  kExisting,  // With an event for each object that is sealed already.
+};
+
+// Which objects a listing has.
+enum class Listed : uint8_t {
+  kSealed,
+  kUnsealed,  // Those being written.
 };
 
 // A stream of events.  Move-only.  One thread at a time.
@@ -221,14 +225,14 @@ class VITRINE_EXPORT Client {
   // more than 10000, the last entry stands for the rest, and says how many.
   // kTimeout: some are still on their way; nothing is lost.  What is on its
   // way when the client is closed may be sealed or not.
-  Result<std::vector<FailedPut>> Flush(Timeout timeout = Timeout::Never());
+  Result<std::vector<FailedPut>> Flush(Timeout timeout = kNever);
 
   // A resident object takes no system call and no message.  kTimeout (or, for
   // a poll, kNotFound): not sealed in time.  kPermissionDenied: its mode bits.
-  Result<Object> Get(const ObjectId& id, Timeout timeout = Timeout::Poll());
+  Result<Object> Get(const ObjectId& id, Timeout timeout = kPoll);
 
   struct GetManyOptions {
-    Timeout timeout = Timeout::Poll();
+    Timeout timeout = kPoll;
     // Return as soon as this many distinct ids are there; 0: all of them.
     size_t need = 0;
     // Also return when nobody is creating one of them any more.
@@ -245,8 +249,8 @@ class VITRINE_EXPORT Client {
   // Sealed or unsealed.  kNotFound.
   Result<ObjectStat> Stat(const ObjectId& id);
   Result<Metadata> GetMetadata(const ObjectId& id);
-  // All sealed objects, the oldest first; `unsealed`: those being written.
-  Result<std::vector<ObjectStat>> List(bool unsealed = false);
+  // The oldest first.
+  Result<std::vector<ObjectStat>> List(Listed which = Listed::kSealed);
 
   // The name goes at once, the memory when nobody uses it any more.
   // kNotFound.  kNotPermitted: neither owner nor root.
@@ -263,8 +267,7 @@ class VITRINE_EXPORT Client {
   Status SealByName(const ObjectId& id);
   Status AbortByName(const ObjectId& id);
 
-  // `want_existing`: first an event for all that is sealed already.
-  Result<Subscription> Subscribe(bool want_existing);
+  Result<Subscription> Subscribe(EventsFrom from = EventsFrom::kNow);
   // The store's status as JSON text.
   Result<std::string> GetStatus();
   // Where the catalog is.

@@ -49,6 +49,10 @@ struct Error {
 // Makes an Error from `errno_value`: "<what>: <strerror>".
 Error ErrnoError(const std::string& what, int errno_value);
 
+// Writes to standard error which value was asked for although there is `error`
+// instead, and ends the process.
+[[noreturn]] void StopForError(const Error& error);
+
 template <typename T>
 class [[nodiscard]] Result {
  public:
@@ -58,12 +62,27 @@ class [[nodiscard]] Result {
   bool has_value() const { return state_.index() == 0; }
   explicit operator bool() const { return has_value(); }
 
-  T& value() & { return *this->operator->(); }
-  const T& value() const& { return *this->operator->(); }
-  T&& value() && { return std::move(*this->operator->()); }
-  T& operator*() & { return value(); }
-  const T& operator*() const& { return value(); }
-  T&& operator*() && { return std::move(*this).value(); }
+  // With an error instead of a value: says which, and ends the process, in
+  // every build type.
+  T& value() & { return CheckedValue(*this); }
+  const T& value() const& { return CheckedValue(*this); }
+  T&& value() && { return std::move(CheckedValue(*this)); }
+  // With an error instead of a value: `other`.
+  template <typename U>
+  T value_or(U&& other) const& {
+    return has_value() ? **this : static_cast<T>(std::forward<U>(other));
+  }
+  template <typename U>
+  T value_or(U&& other) && {
+    return has_value() ? *std::move(*this)
+                       : static_cast<T>(std::forward<U>(other));
+  }
+
+  // Only if has_value(): undefined otherwise, as of std::optional; debug builds
+  // assert.
+  T& operator*() & { return *this->operator->(); }
+  const T& operator*() const& { return *this->operator->(); }
+  T&& operator*() && { return std::move(*this->operator->()); }
   T* operator->() {
     assert(has_value());
     return std::get_if<0>(&state_);
@@ -73,12 +92,19 @@ class [[nodiscard]] Result {
     return std::get_if<0>(&state_);
   }
 
+  // Only if there is no value.
   const Error& error() const {
     assert(!has_value());
     return *std::get_if<1>(&state_);
   }
 
  private:
+  template <typename Self>
+  static auto& CheckedValue(Self& self) {
+    if (!self.has_value()) StopForError(self.error());
+    return *self;
+  }
+
   std::variant<T, Error> state_;
 };
 

@@ -74,7 +74,7 @@ TEST_F(ForkTest, TheChildIsToldToConnectAnew) {
               check(forked(client_.List()));
               check(forked(client_.Delete(Id("a"))));
               check(forked(client_.GetMany({}, {})));
-              check(forked(client_.Subscribe(false)));
+              check(forked(client_.Subscribe()));
               check(forked(client_.GetStatus()));
               return check.failed();
             }),
@@ -87,14 +87,14 @@ TEST_F(ForkTest, TheChildReadsOnAndHarmsNothing) {
   ASSERT_TRUE(client_.Put(Id("a"), BytesOf(text)));
   auto object = std::make_optional(*client_.Get(Id("a")));
   auto writer = std::make_optional(*client_.Create(Id("b"), 100000));
-  auto events = std::make_optional(*client_.Subscribe(false));
+  auto events = std::make_optional(*client_.Subscribe());
   auto client = std::make_optional(std::move(client_));
   EXPECT_EQ(InChild([&] {
               Checks check;
               check(TextOf(*object) == text);
               check(writer->bytes().empty());
               check(CodeOf(writer->Seal()) == Code::kForked);
-              check(CodeOf(events->Next(Timeout::Never())) == Code::kForked);
+              check(CodeOf(events->Next(kNever)) == Code::kForked);
               const Object copy = *object;
               object.reset();
               check(TextOf(copy) == text);
@@ -107,7 +107,7 @@ TEST_F(ForkTest, TheChildReadsOnAndHarmsNothing) {
             0);
   std::memset(writer->bytes().data(), 1, writer->bytes().size());
   EXPECT_TRUE(writer->Seal());
-  EXPECT_EQ(events->Next(Timeout::Milliseconds(20000))->id, "b");
+  EXPECT_EQ(events->Next(Timeout(20000))->id->text(), "b");
   EXPECT_EQ(TextOf(*object), text);
   EXPECT_TRUE(client->Evict(uint64_t{1} << 30));
   EXPECT_TRUE(*client->Contains(Id("a")));  // Still pinned.

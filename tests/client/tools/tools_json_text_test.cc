@@ -39,11 +39,13 @@ TEST(JsonTextTest, MetadataOfAnyBytesIsShown) {
 
 TEST(JsonTextTest, EventsWithoutAnIdHaveNone) {
   const auto overflow =
-      EventToJson({.kind = EventKind::kOverflow, .id = "", .time_ns = 7});
+      EventToJson({.kind = EventKind::kOverflow, .id = {}, .time_ns = 7});
   EXPECT_EQ(overflow["event"], "overflow");
   EXPECT_FALSE(overflow.contains("id"));
-  const auto sealed = EventToJson(
-      {.kind = EventKind::kSealed, .id = "x", .size_bytes = 3, .time_ns = 7});
+  const auto sealed = EventToJson({.kind = EventKind::kSealed,
+                                   .id = *ObjectId::FromText("x"),
+                                   .size_bytes = 3,
+                                   .time_ns = 7});
   EXPECT_EQ(Dump(sealed, -1),
             R"({"event":"sealed","id":"x","size_bytes":3,"time_ns":7})");
 }

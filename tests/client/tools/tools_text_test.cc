@@ -17,19 +17,19 @@ TEST(TextTest, WhatIsNoTimeIsRefused) {
 }
 
 TEST(TextTest, TimesHaveUnits) {
-  EXPECT_EQ(ParseTimeout("5")->milliseconds(), 5000);
-  EXPECT_EQ(ParseTimeout("0.5")->milliseconds(), 500);
-  EXPECT_EQ(ParseTimeout("7s")->milliseconds(), 7000);
-  EXPECT_EQ(ParseTimeout("500ms")->milliseconds(), 500);
-  EXPECT_EQ(ParseTimeout("2m")->milliseconds(), 120000);
-  EXPECT_EQ(ParseTimeout("1h")->milliseconds(), 3600000);
-  EXPECT_EQ(ParseTimeout("0")->milliseconds(), 0);
-  EXPECT_EQ(ParseTimeout("never")->milliseconds(), -1);
+  EXPECT_EQ(ParseTimeout("5")->count(), 5000);
+  EXPECT_EQ(ParseTimeout("0.5")->count(), 500);
+  EXPECT_EQ(ParseTimeout("7s")->count(), 7000);
+  EXPECT_EQ(ParseTimeout("500ms")->count(), 500);
+  EXPECT_EQ(ParseTimeout("2m")->count(), 120000);
+  EXPECT_EQ(ParseTimeout("1h")->count(), 3600000);
+  EXPECT_EQ(ParseTimeout("0")->count(), 0);
+  EXPECT_EQ(*ParseTimeout("never"), kNever);
 }
 
 TEST(TextTest, ATimeIsNeverRoundedToAPollAndNeverOverflows) {
-  EXPECT_EQ(ParseTimeout("0.0001")->milliseconds(), 1);
-  EXPECT_GT(ParseTimeout("999999999999999999999999h")->milliseconds(),
+  EXPECT_EQ(ParseTimeout("0.0001")->count(), 1);
+  EXPECT_GT(ParseTimeout("999999999999999999999999h")->count(),
             int64_t{1000} * 86400 * 365);
 }
 

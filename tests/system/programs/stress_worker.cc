@@ -69,8 +69,7 @@ class Worker {
     const std::string id = NewId();
     std::vector<std::byte> bytes(Size());
     FillContent(id, bytes);
-    const Status put =
-        client_.Put(Id(id), bytes, {.timeout = Timeout::Milliseconds(500)});
+    const Status put = client_.Put(Id(id), bytes, {.timeout = Timeout(500)});
     if (!put && put.error().code != Code::kOutOfMemory) {
       Fail("put " + id + ": " + put.error().ToString());
     }
@@ -81,7 +80,7 @@ class Worker {
     const uint64_t size = Size();
     auto writer = client_.Create(Id(id), size,
                                  {.metadata = {{"size", std::to_string(size)}},
-                                  .timeout = Timeout::Milliseconds(500)});
+                                  .timeout = Timeout(500)});
     if (!writer) {
       if (writer.error().code == Code::kOutOfMemory) return;
       Fail("create " + id + ": " + writer.error().ToString());
@@ -99,7 +98,7 @@ class Worker {
       const std::string id = NewId();
       bytes.resize(1 + Random(max_bytes_ >> (10 + Random(8))));
       FillContent(id, bytes);
-      const CreateOptions options = {.timeout = Timeout::Milliseconds(500)};
+      const CreateOptions options = {.timeout = Timeout(500)};
       const Status put = client_.PutLater(Id(id), bytes, options);
       if (!put && put.error().code != Code::kOutOfMemory) {
         Fail("put " + id + ": " + put.error().ToString());
