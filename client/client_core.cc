@@ -83,6 +83,8 @@ ClientCore::Outcome ClientCore::FindIn(const Session& session,
       return Outcome::kGot;
     case IndexReader::Outcome::kAbsent:
       return Outcome::kAbsent;
+    case IndexReader::Outcome::kElsewhere:
+      return Outcome::kElsewhere;
     case IndexReader::Outcome::kBusy:
       return Outcome::kBusy;
     case IndexReader::Outcome::kCorrupt:

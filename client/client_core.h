@@ -86,8 +86,9 @@ class ClientCore : private ForkListener {
 
   enum class Outcome : uint8_t {
     kGot,
-    kAbsent,  // Not sealed at this moment.
-    kBusy,    // The store is at work on it: ask again in a moment.
+    kAbsent,     // Not sealed at this moment.
+    kElsewhere,  // Sealed, but not in memory.
+    kBusy,       // The store is at work on it: ask again in a moment.
     kFailed,
     // The steps within say these; TryGet and TryFind do not.
     kNoPin,

@@ -39,9 +39,13 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
   // --- get.cc ---
   Result<Object> Get(const ObjectId& id, Timeout timeout);
   Result<bool> Contains(const ObjectId& id);
-  // The object if it is sealed now; empty: it is not.
-  Result<std::optional<Object>> GetNow(const ObjectId& id);
+  // The object if it is sealed now; empty: it is not.  If it is elsewhere,
+  // waits until it is back or `deadline` has passed: kTimeout.
+  Result<std::optional<Object>> GetNow(const ObjectId& id, Deadline deadline);
   // Returns when `id` may be sealed, or at the deadline.
+  // Has the store bring an object that is elsewhere into memory.  kTimeout: not
+  // until `deadline`.  OK if it is gone.
+  Status Want(const ObjectId& id, Deadline deadline);
   Status AwaitSeal(const ObjectId& id, Deadline deadline);
   // Some thread waits in the store until `need` of `ids` (at most
   // kMaxIdsPerRequest) are sealed, and says what it saw.

@@ -40,8 +40,15 @@ Error NotThere(const ObjectId& id, Timeout timeout) {
 
 }  // namespace
 
-Result<std::optional<Object>> ClientImpl::GetNow(const ObjectId& id) {
+Result<std::optional<Object>> ClientImpl::GetNow(const ObjectId& id,
+                                                 Deadline deadline) {
   auto attempt = UntilNotBusy([&] { return core_->TryGet(id); });
+  // It may go again before it is found in the index.
+  while (attempt.outcome == Outcome::kElsewhere) {
+    if (Status ok = Want(id, deadline); !ok) return ok.error();
+    attempt = UntilNotBusy([&] { return core_->TryGet(id); });
+    if (RemainingMs(deadline) == 0) break;
+  }
   switch (attempt.outcome) {
     case Outcome::kGot:
       return std::optional<Object>(Object(std::move(attempt.object)));
@@ -49,6 +56,9 @@ Result<std::optional<Object>> ClientImpl::GetNow(const ObjectId& id) {
       return std::optional<Object>();
     case Outcome::kFailed:
       return std::move(attempt.error);
+    case Outcome::kElsewhere:
+      return Error{Code::kTimeout,
+                   "'" + id.text() + "' did not come back into memory in time"};
     default:
       return Stuck(id);
   }
@@ -62,7 +72,7 @@ Result<Object> ClientImpl::Get(const ObjectId& id, Timeout timeout) {
   const Deadline deadline = DeadlineAfter(timeout);
   Backoff backoff;
   while (true) {
-    auto object = GetNow(id);
+    auto object = GetNow(id, deadline);
     if (!object) return object.error();
     if (object->has_value()) return std::move(**object);
     if (RemainingMs(deadline) == 0) return NotThere(id, timeout);
@@ -71,6 +81,20 @@ Result<Object> ClientImpl::Get(const ObjectId& id, Timeout timeout) {
     // It may be evicted or deleted again before it is found in the index.
     backoff.Pause();
   }
+}
+
+// The one message of a get: the store answers when the object is in memory, or
+// says why it cannot be.
+Status ClientImpl::Want(const ObjectId& id, Deadline deadline) {
+  auto session = core_->Current();
+  if (!session) return session.error();
+  protocol::WantT want;
+  want.id = id.text();
+  want.timeout_ms = RemainingMs(deadline);
+  auto answer =
+      (*session)->calls().Ask<protocol::Done>(std::move(want), deadline);
+  if (answer || answer.error().code == Code::kNotFound) return {};
+  return answer.error();
 }
 
 Status ClientImpl::AwaitSeal(const ObjectId& id, Deadline deadline) {
@@ -88,7 +112,8 @@ Result<bool> ClientImpl::Contains(const ObjectId& id) {
   auto attempt = UntilNotBusy([&] { return core_->TryFind(id, &entry); });
   if (attempt.outcome == Outcome::kFailed) return std::move(attempt.error);
   if (attempt.outcome == Outcome::kBusy) return Stuck(id);
-  return attempt.outcome == Outcome::kGot;
+  return attempt.outcome == Outcome::kGot ||
+         attempt.outcome == Outcome::kElsewhere;
 }
 
 Result<std::vector<protocol::WaitState>> ClientImpl::WaitInStore(

@@ -62,7 +62,7 @@ Status ManyGetter::Look() {
     if (i % IndexReader::kMostPrefetched == 0) PrefetchFrom(i);
     Wanted& wanted = wanted_[i];
     if (wanted.object.has_value()) continue;
-    auto object = client_->GetNow(*wanted.id);
+    auto object = client_->GetNow(*wanted.id, deadline_);
     if (!object) return object.error();
     if (!object->has_value()) continue;
     wanted.object = std::move(*object);
@@ -150,7 +150,7 @@ Result<bool> ManyGetter::FollowEvents(Subscription* events) {
 Status ManyGetter::LookAt(const ObjectId& id) {
   for (Wanted& wanted : wanted_) {
     if (wanted.object.has_value() || *wanted.id != id) continue;
-    auto object = client_->GetNow(*wanted.id);
+    auto object = client_->GetNow(*wanted.id, deadline_);
     if (!object) return object.error();
     if (!object->has_value()) return {};
     wanted.object = std::move(*object);

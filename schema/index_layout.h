@@ -11,12 +11,14 @@
 // changes the chain and differs after each change.
 //
 // Invariants:
-//  (1) Only a sealed, resident object has a slot in a chain.
+//  (1) Only a sealed object has a slot in a chain.  If its bytes are not in
+//      memory, the state is kElsewhere: it is not gone.
 //  (2) A slot's fields other than `word` and `next` change only while the slot
 //      is in no chain and its word's state is kFree; `segment` and `offset`
 //      also while the state is kEvicting and nobody has the slot pinned (the
-//      object moves).
-//  (3) A slot's generation grows each time the slot is published, or moved.
+//      object moves), or kElsewhere (it returns).
+//  (3) A slot's generation grows each time the slot is published, or moved, and
+//      when its object returns.
 //
 // Reader (see ClientPage for pins):
 //   1. v = bucket.version (acquire); odd: the store is at work, try again.
@@ -27,7 +29,11 @@
 // Evictor:
 //   1. slot.word = (generation, kEvicting); full fence.
 //   2. look at every client's pins; pinned: slot.word = (generation, kSealed).
-//   3. not pinned: unlink from the chain, slot.word = (generation, kFree).
+//   3. not pinned: unlink from the chain, slot.word = (generation, kFree); or,
+//      if the bytes are kept elsewhere, slot.word = (generation, kElsewhere).
+// Return: as a publication, the bucket's version is odd while segment, offset
+// and then slot.word = (generation + 1, kSealed) are written.
+// A reader that meets kElsewhere tells the store that it wants the object.
 // A reader that meets kEvicting waits for the outcome.  These are hazard
 // pointers (Michael, 2004) across processes.
 //
@@ -81,7 +87,12 @@ constexpr uint32_t IndexBucketOf(const IndexKey& key, uint32_t bucket_count) {
   return static_cast<uint32_t>(key.low) & (bucket_count - 1);
 }
 
-enum class SlotState : uint8_t { kFree = 0, kSealed = 1, kEvicting = 2 };
+enum class SlotState : uint8_t {
+  kFree = 0,
+  kSealed = 1,
+  kEvicting = 2,
+  kElsewhere = 3,  // Sealed, but the bytes are not in memory.
+};
 
 // A slot's word: generation << 8 | state.
 constexpr uint64_t MakeSlotWord(uint64_t generation, SlotState state) {

@@ -562,6 +562,13 @@ Status ObjectStore::Delete(const ObjectRef& object, const Credentials& who) {
   return Status();
 }
 
+// What is sealed is in memory: there is no tier yet that it could be in.
+void ObjectStore::Want(const ObjectId& id, SpaceWait /*wait*/,
+                       Done<void> done) {
+  const auto object = FindSealed(id);
+  done(object ? Status() : object.error());
+}
+
 Status ObjectStore::SetHold(const ObjectRef& object, bool hold,
                             const Credentials& who) {
   Status held = table_->SetHold(object, hold, who);

@@ -79,6 +79,7 @@ class ObjectStore : public Store {
 
   Result<ObjectRef> FindSealed(const ObjectId& id) override;
   Result<ObjectRef> FindUnsealed(const ObjectId& id) override;
+  void Want(const ObjectId& id, SpaceWait wait, Done<void> done) override;
   Status Delete(const ObjectRef& object, const Credentials& who) override;
   Status SetHold(const ObjectRef& object, bool hold,
                  const Credentials& who) override;

@@ -133,6 +133,10 @@ class Store {
 
   virtual Result<ObjectRef> FindSealed(const ObjectId& id) = 0;
   virtual Result<ObjectRef> FindUnsealed(const ObjectId& id) = 0;
+  // Runs `done` when the sealed object `id` is in memory: at once, unless it is
+  // elsewhere.  Bringing it back waits for space as CreateSized does.
+  // kNotFound: no such object.  kTimeout: not in time.
+  virtual void Want(const ObjectId& id, SpaceWait wait, Done<void> done) = 0;
   // kNotPermitted: `who` is neither owner nor root.  kNotFound: gone.
   virtual Status Delete(const ObjectRef& object, const Credentials& who) = 0;
   // A held object stays in memory.  kNotPermitted as for Delete.

@@ -46,6 +46,17 @@ Status CheckHeader(const IndexHeader& header, uint64_t file_bytes) {
   return {};
 }
 
+IndexReader::Outcome OutcomeOf(SlotState state) {
+  switch (state) {
+    case SlotState::kSealed:
+      return IndexReader::Outcome::kFound;
+    case SlotState::kElsewhere:
+      return IndexReader::Outcome::kElsewhere;
+    default:
+      return IndexReader::Outcome::kBusy;
+  }
+}
+
 }  // namespace
 
 Result<IndexReader> IndexReader::Open(int fd) {
@@ -118,8 +129,7 @@ IndexReader::Outcome IndexReader::Walk(const IndexKey& key, uint32_t head,
       entry->offset = slot.offset.load(std::memory_order_acquire);
       entry->size_bytes = slot.size_bytes.load(std::memory_order_acquire);
       entry->flags = slot.flags.load(std::memory_order_acquire);
-      return SlotStateOf(entry->word) == SlotState::kSealed ? Outcome::kFound
-                                                            : Outcome::kBusy;
+      return OutcomeOf(SlotStateOf(entry->word));
     }
     number = slot.next.load(std::memory_order_acquire);
   }

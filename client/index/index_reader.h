@@ -34,7 +34,9 @@ class IndexReader {
   };
   enum class Outcome : uint8_t {
     kFound,
-    kAbsent,   // Neither sealed nor on its way out, at this moment.
+    kAbsent,  // Neither sealed nor on its way out, at this moment.
+    // Sealed, but not in memory: the store is to be asked for it.
+    kElsewhere,
     kBusy,     // The store is at work on it: ask again in a moment.
     kCorrupt,  // The chain makes no sense.
   };

@@ -61,6 +61,11 @@ Result<uint64_t> RandomSeed() {
   return ErrnoError("getrandom", errno);
 }
 
+IndexKey KeyOf(const IndexSlot& slot) {
+  return {slot.key_high.load(std::memory_order_relaxed),
+          slot.key_low.load(std::memory_order_relaxed)};
+}
+
 }  // namespace
 
 Result<IndexWriter> IndexWriter::Create(const std::string& path) {
@@ -189,10 +194,29 @@ Result<uint32_t> IndexWriter::TakeSlot() {
 }
 
 void IndexWriter::MarkEvicting(uint32_t slot) {
-  SetState(slot, SlotState::kEvicting);
+  Change(slot, SlotState::kSealed, SlotState::kEvicting);
 }
 
-void IndexWriter::Unmark(uint32_t slot) { SetState(slot, SlotState::kSealed); }
+void IndexWriter::Unmark(uint32_t slot) {
+  Change(slot, SlotState::kEvicting, SlotState::kSealed);
+}
+
+void IndexWriter::SendElsewhere(uint32_t slot) {
+  Change(slot, SlotState::kEvicting, SlotState::kElsewhere);
+}
+
+bool IndexWriter::IsElsewhere(uint32_t slot) const {
+  return StateOf(slot) == SlotState::kElsewhere;
+}
+
+void IndexWriter::Change(uint32_t slot, SlotState from, SlotState to) {
+  if (StateOf(slot) == from) SetState(slot, to);
+}
+
+SlotState IndexWriter::StateOf(uint32_t slot) const {
+  if (slot >= used_slots_) return SlotState::kFree;
+  return SlotStateOf(SlotAt(slot).word.load(std::memory_order_relaxed));
+}
 
 // Sequentially consistent: for MarkEvicting this is the evictor's full fence
 // between its mark and its look at the pins (index_layout.h).
@@ -217,12 +241,25 @@ void IndexWriter::Move(uint32_t slot, uint64_t segment, uint64_t offset) {
                    std::memory_order_release);
 }
 
+// Whoever waits for the bucket sleeps on its version.
+void IndexWriter::Return(uint32_t slot, uint64_t segment, uint64_t offset) {
+  if (!IsElsewhere(slot)) return;
+  IndexSlot& back = SlotAt(slot);
+  IndexBucket& bucket = BucketOf(KeyOf(back));
+  const uint32_t version = bucket.version.load(std::memory_order_relaxed);
+  bucket.version.store(version + 1, std::memory_order_relaxed);
+  back.segment.store(segment, std::memory_order_release);
+  back.offset.store(offset, std::memory_order_release);
+  const uint64_t word = back.word.load(std::memory_order_relaxed);
+  back.word.store(MakeSlotWord(SlotGeneration(word) + 1, SlotState::kSealed),
+                  std::memory_order_release);
+  bucket.version.store(version + 2, std::memory_order_release);
+}
+
 void IndexWriter::Remove(uint32_t slot) {
   if (!IsPublished(slot)) return;
   IndexSlot& gone = SlotAt(slot);
-  IndexBucket& bucket =
-      BucketOf(IndexKey{gone.key_high.load(std::memory_order_relaxed),
-                        gone.key_low.load(std::memory_order_relaxed)});
+  IndexBucket& bucket = BucketOf(KeyOf(gone));
   std::atomic<uint32_t>* link = &bucket.head;
   uint32_t current = link->load(std::memory_order_relaxed);
   while (current != slot && current != kNoSlot) {
@@ -242,10 +279,7 @@ void IndexWriter::Remove(uint32_t slot) {
 
 const std::atomic<uint32_t>* IndexWriter::AwaitedFutex(uint32_t slot,
                                                        uint64_t awaited) const {
-  const IndexSlot& published = SlotAt(slot);
-  const IndexKey key{published.key_high.load(std::memory_order_relaxed),
-                     published.key_low.load(std::memory_order_relaxed)};
-  const uint32_t bucket = IndexBucketOf(key, kBucketCount);
+  const uint32_t bucket = IndexBucketOf(KeyOf(SlotAt(slot)), kBucketCount);
   if ((awaited & AwaitedBit(bucket)) == 0) return nullptr;
   return &BucketAt(bucket).version;
 }
@@ -257,9 +291,7 @@ uint64_t IndexWriter::PinOf(uint32_t slot) const {
 }
 
 bool IndexWriter::IsPublished(uint32_t slot) const {
-  if (slot >= used_slots_) return false;
-  const uint64_t word = SlotAt(slot).word.load(std::memory_order_relaxed);
-  return SlotStateOf(word) != SlotState::kFree;
+  return StateOf(slot) != SlotState::kFree;
 }
 
 uint64_t IndexWriter::allocated_bytes() const {

@@ -39,6 +39,13 @@ class IndexWriter {
   // Tells where the bytes of a slot that is being evicted are instead; that
   // takes the mark back.
   void Move(uint32_t slot, uint64_t segment, uint64_t offset);
+  // The bytes of a slot that is being evicted are not in memory any more, but
+  // kept elsewhere; that takes the mark back.
+  void SendElsewhere(uint32_t slot);
+  // The bytes of a slot that is elsewhere are in memory again.  Readers that
+  // wait for the bucket are the caller's to wake (AwaitedFutex).
+  void Return(uint32_t slot, uint64_t segment, uint64_t offset);
+  bool IsElsewhere(uint32_t slot) const;
   // Takes the slot out of its chain and frees it.
   void Remove(uint32_t slot);
 
@@ -68,7 +75,11 @@ class IndexWriter {
   uint32_t FindInChain(const IndexBucket& bucket, const IndexKey& key) const;
   // A free slot that has memory.
   Result<uint32_t> TakeSlot();
+  // Of a slot that was never used: kFree.
+  SlotState StateOf(uint32_t slot) const;
   void SetState(uint32_t slot, SlotState state);
+  // SetState, if the slot has the state `from`.
+  void Change(uint32_t slot, SlotState from, SlotState to);
 
   std::string path_;
   UniqueFd fd_;

@@ -134,6 +134,8 @@ void RequestHandler::Handle(Connection* connection,
       return Delete(connection, *request.body_as_Delete());
     case RequestBody::Evict:
       return Evict(connection, request.body_as_Evict()->bytes());
+    case RequestBody::Want:
+      return Want(connection, *request.body_as_Want());
     case RequestBody::SetHold:
       return SetHold(connection, *request.body_as_SetHold());
     case RequestBody::GetStatus:
@@ -450,6 +452,17 @@ void RequestHandler::GetMetadata(Connection* connection, const ObjectId& id) {
   const auto metadata = parts_.store->GetMetadata(*object);
   Reply(connection->id(),
         MetadataMessage(metadata == nullptr ? Metadata() : *metadata));
+}
+
+void RequestHandler::Want(Connection* connection,
+                          const protocol::Want& request) {
+  const auto id = ObjectId::FromText(request.id()->string_view());
+  if (!id) return void(ReplyFailure(connection->id(), id.error()));
+  parts_.store->Want(
+      *id, {.deadline = DeadlineAfter(request.timeout_ms())},
+      [this, peer = connection->id(), loop = parts_.loop](Result<void> here) {
+        loop->Post([this, peer, here] { ReplyStatus(peer, here); });
+      });
 }
 
 void RequestHandler::SetHold(Connection* connection,

@@ -72,6 +72,7 @@ class RequestHandler {
   void Open(Connection* connection, const ObjectId& id);
   void Stat(Connection* connection, const ObjectId& id);
   void GetMetadata(Connection* connection, const ObjectId& id);
+  void Want(Connection* connection, const protocol::Want& request);
   void SetHold(Connection* connection, const protocol::SetHold& request);
   void SealByName(Connection* connection, const ObjectId& id);
   void AbortByName(Connection* connection, const ObjectId& id);

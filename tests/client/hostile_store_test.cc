@@ -211,6 +211,72 @@ TEST_F(HostileStoreTest, AnObjectStuckBetweenStatesIsATimeout) {
   EXPECT_EQ(CodeOf(client.Get(Id("a"))), Code::kTimeout);
 }
 
+// A double of a store that keeps an object elsewhere.
+TEST_F(HostileStoreTest, WhatIsElsewhereIsWantedByOneMessage) {
+  store_.WriteSegment(7, "hello!");
+  store_.index().Publish(1, "a", 7, 6, kSlotReadableByAll);
+  store_.index().slot(1).word = MakeSlotWord(1, SlotState::kElsewhere);
+  std::atomic<int> wants = 0;
+  store_.SetAnswer([&](const protocol::RequestT& request) {
+    const protocol::WantT* const want = request.body.AsWant();
+    if (want == nullptr || want->id != "a") return Answer{.hang_up = true};
+    ++wants;
+    store_.index().slot(1).word = MakeSlotWord(2, SlotState::kSealed);
+    return Answer{FakeStore::Say(protocol::DoneT())};
+  });
+  Client client = Connect();
+  EXPECT_TRUE(*client.Contains(Id("a")));
+  EXPECT_EQ(wants, 0);
+  const auto object = client.Get(Id("a"), kNever);
+  ASSERT_TRUE(object) << object.error().ToString();
+  EXPECT_EQ(object->size_bytes(), 6u);
+  EXPECT_EQ(wants, 1);
+  EXPECT_TRUE(client.Get(Id("a")));  // It is here now: no message.
+  EXPECT_EQ(wants, 1);
+}
+
+TEST_F(HostileStoreTest, GetManyWantsWhatIsElsewhere) {
+  store_.WriteSegment(7, "hello!");
+  store_.index().Publish(1, "a", 7, 6, kSlotReadableByAll);
+  store_.index().slot(1).word = MakeSlotWord(1, SlotState::kElsewhere);
+  store_.SetAnswer([&](const protocol::RequestT& request) {
+    if (request.body.AsWant() == nullptr) return Answer{.hang_up = true};
+    store_.index().slot(1).word = MakeSlotWord(2, SlotState::kSealed);
+    return Answer{FakeStore::Say(protocol::DoneT())};
+  });
+  Client client = Connect();
+  const ObjectId ids[] = {Id("a")};
+  const auto many = client.GetMany(ids, {.timeout = std::chrono::seconds(20)});
+  ASSERT_TRUE(many) << many.error().ToString();
+  EXPECT_TRUE(many->at(0).has_value());
+}
+
+TEST_F(HostileStoreTest, WhatCannotComeBackSaysWhy) {
+  store_.index().Publish(1, "a", 7, 6, kSlotReadableByAll);
+  store_.index().slot(1).word = MakeSlotWord(1, SlotState::kElsewhere);
+  store_.SetAnswer([](const auto&) {
+    protocol::FailureT failure;
+    failure.code = static_cast<uint8_t>(Code::kIoError);
+    failure.message = "the disk is gone";
+    return Answer{FakeStore::Say(std::move(failure))};
+  });
+  Client client = Connect();
+  const auto object = client.Get(Id("a"), kNever);
+  ASSERT_FALSE(object);
+  EXPECT_EQ(object.error().ToString(), "input/output error: the disk is gone");
+}
+
+TEST_F(HostileStoreTest, AStoreThatSaysItIsBackAndLiesIsATimeout) {
+  store_.index().Publish(1, "a", 7, 6, kSlotReadableByAll);
+  store_.index().slot(1).word = MakeSlotWord(1, SlotState::kElsewhere);
+  store_.SetAnswer(
+      [](const auto&) { return Answer{FakeStore::Say(protocol::DoneT())}; });
+  Client client = Connect();
+  EXPECT_EQ(CodeOf(client.Get(Id("a"))), Code::kTimeout);
+  EXPECT_EQ(CodeOf(client.Get(Id("a"), std::chrono::milliseconds(50))),
+            Code::kTimeout);
+}
+
 TEST_F(HostileStoreTest, ANewObjectWithAShortSegmentIsRefused) {
   const UniqueFd file(::memfd_create("segment", MFD_CLOEXEC));
   ASSERT_EQ(::ftruncate(file.get(), 10), 0);

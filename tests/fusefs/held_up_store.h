@@ -131,6 +131,9 @@ class HeldUpStore : public Store {
   Status Delete(const ObjectRef& object, const Credentials& who) override {
     return store_->Delete(object, who);
   }
+  void Want(const ObjectId& id, SpaceWait wait, Done<void> done) override {
+    store_->Want(id, wait, std::move(done));
+  }
   Status SetHold(const ObjectRef& object, bool hold,
                  const Credentials& who) override {
     return store_->SetHold(object, hold, who);

@@ -1,8 +1,9 @@
 // The protocol of index and pins (schema/index_layout.h), in every order of its
 // steps: no reader ever holds bytes that were given away.
 //
-// One object in one slot: the evictor moves it, evicts it, and publishes its
-// next life in the same slot, while two readers get it again and again.  Each
+// One object in one slot: the evictor moves it, then evicts it, and publishes
+// its next life in the same slot, or sends it elsewhere and brings it back,
+// while two readers get it again and again.  Each
 // flaw that the protocol is meant to be without is shown to be found.
 #include <gtest/gtest.h>
 
@@ -41,7 +42,7 @@ enum Variable : uint8_t {
 constexpr uint8_t kPlaces = 3;
 static_assert(kAlive + kPlaces <= model::kVariables);
 
-enum SlotWord : uint8_t { kFree, kSealed, kEvicting };
+enum SlotWord : uint8_t { kFree, kSealed, kEvicting, kElsewhere };
 constexpr uint8_t Word(int generation, SlotWord state) {
   return static_cast<uint8_t>(generation << 2 | state);
 }
@@ -54,7 +55,11 @@ enum class Flaw {
   kEvictorWithoutFence,
   kEvictorFreesBeforeItLooks,
   kMovesUnderTheSameGeneration,
+  kReturnsAsItWas,
 };
+
+// What the evictor does to the object after it has moved it.
+enum class Way { kDropsIt, kSendsItElsewhere };
 
 std::ostream& operator<<(std::ostream& out, Flaw flaw) {
   static constexpr const char* kNames[] = {"None",
@@ -62,7 +67,8 @@ std::ostream& operator<<(std::ostream& out, Flaw flaw) {
                                            "ReaderLooksOnce",
                                            "EvictorWithoutFence",
                                            "EvictorFreesBeforeItLooks",
-                                           "MovesUnderTheSameGeneration"};
+                                           "MovesUnderTheSameGeneration",
+                                           "ReturnsAsItWas"};
   return out << kNames[static_cast<size_t>(flaw)];
 }
 
@@ -100,6 +106,7 @@ void ReadStep(Thread* self, uint8_t pin, Flaw flaw) {
       return;
     case kReadWord:
       self->reg(rWord) = self->Load(kWord);
+      if (self->reg(rWord) % 4 == kElsewhere) return NextGet(self);
       if (self->reg(rWord) % 4 != kSealed) self->at() = kReadVersion;
       return;
     case kReadSegment:
@@ -208,6 +215,36 @@ void PublishStep(Thread* self, uint8_t step) {
   }
 }
 
+void SendElsewhereStep(Thread* self, uint8_t step) {
+  if (step == 0) {
+    return self->StoreRelease(kWord, Word(self->reg(rGeneration), kElsewhere));
+  }
+  GiveAway(self, self->reg(rPlace));
+  ++self->reg(rPlace);
+  NextTask(self);
+}
+
+void ReturnStep(Thread* self, uint8_t step, Flaw flaw) {
+  const uint8_t place = self->reg(rPlace);
+  const bool as_it_was = flaw == Flaw::kReturnsAsItWas;
+  switch (step) {
+    case 0:
+    case 4:
+      if (as_it_was) return;
+      return step == 0 ? self->Store(kVersion, self->Load(kVersion) + 1)
+                       : self->StoreRelease(kVersion, self->Load(kVersion) + 1);
+    case 1:
+      return self->StoreRelease(kSegment, place);
+    case 2:
+      return self->StoreRelease(kOffset, place);
+    case 3:
+      if (!as_it_was) ++self->reg(rGeneration);
+      return self->StoreRelease(kWord, Word(self->reg(rGeneration), kSealed));
+    default:
+      return NextTask(self);
+  }
+}
+
 void MarkAndLookStep(Thread* self, uint8_t step, Flaw flaw) {
   const uint8_t generation = self->reg(rGeneration);
   if (step == kMark) {
@@ -228,11 +265,15 @@ void MarkAndLookStep(Thread* self, uint8_t step, Flaw flaw) {
   }
 }
 
-void EvictorStepOf(Thread* self, Flaw flaw) {
+void EvictorStepOf(Thread* self, Way way, Flaw flaw) {
+  const bool elsewhere = way == Way::kSendsItElsewhere;
   const uint8_t step = self->at()++;
-  if (self->reg(rTask) == kPublishIt) return PublishStep(self, step);
+  if (self->reg(rTask) == kPublishIt) {
+    return elsewhere ? ReturnStep(self, step, flaw) : PublishStep(self, step);
+  }
   if (step <= kDecide) return MarkAndLookStep(self, step, flaw);
   if (self->reg(rTask) == kMoveIt) return MoveStep(self, step - kDoIt, flaw);
+  if (elsewhere) return SendElsewhereStep(self, step - kDoIt);
   EvictStep(self, step - kDoIt);
 }
 
@@ -268,14 +309,14 @@ struct Verdict {
   size_t states;
 };
 
-Verdict Explore(Explorer::Stores stores, Gets gets, Flaw flaw) {
+Verdict Explore(Explorer::Stores stores, Gets gets, Way way, Flaw flaw) {
   std::vector<model::Program> programs;
   for (uint8_t reader = 0; reader < kReaders; ++reader) {
     programs.push_back([=](Thread* self) {
       ReadStep(self, static_cast<uint8_t>(kPin + reader), flaw);
     });
   }
-  programs.push_back([=](Thread* self) { EvictorStepOf(self, flaw); });
+  programs.push_back([=](Thread* self) { EvictorStepOf(self, way, flaw); });
   Explorer explorer(stores, std::move(programs), WrongUse);
   std::string wrong = explorer.Run(Start(gets));
   return {std::move(wrong), explorer.states()};
@@ -287,10 +328,12 @@ TEST_P(PinProtocolTest, NoReaderHoldsWhatWasGivenAway) {
   for (const Gets gets : kGets) {
     // One thread explores: sanitizers only make it slow.
     if (gets.second > 0 && (kThreadSanitizer || kAddressSanitizer)) continue;
-    const Verdict verdict = Explore(GetParam(), gets, Flaw::kNone);
-    EXPECT_EQ(verdict.wrong, "");
-    EXPECT_GT(verdict.states, 1'000u);
-    std::cout << verdict.states << " states\n";
+    for (const Way way : {Way::kDropsIt, Way::kSendsItElsewhere}) {
+      const Verdict verdict = Explore(GetParam(), gets, way, Flaw::kNone);
+      EXPECT_EQ(verdict.wrong, "");
+      EXPECT_GT(verdict.states, 1'000u);
+      std::cout << verdict.states << " states\n";
+    }
   }
 }
 
@@ -299,8 +342,14 @@ TEST_P(PinProtocolTest, EveryFlawIsFound) {
        {Flaw::kReaderWithoutFence, Flaw::kReaderLooksOnce,
         Flaw::kEvictorWithoutFence, Flaw::kEvictorFreesBeforeItLooks,
         Flaw::kMovesUnderTheSameGeneration}) {
-    EXPECT_NE(Explore(GetParam(), kGets[0], flaw).wrong, "") << flaw;
+    for (const Way way : {Way::kDropsIt, Way::kSendsItElsewhere}) {
+      EXPECT_NE(Explore(GetParam(), kGets[0], way, flaw).wrong, "") << flaw;
+    }
   }
+  EXPECT_NE(Explore(GetParam(), kGets[0], Way::kSendsItElsewhere,
+                    Flaw::kReturnsAsItWas)
+                .wrong,
+            "");
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, PinProtocolTest,

@@ -90,6 +90,15 @@ TEST_F(IndexReaderTest, WhatTheStoreChangesIsBusy) {
   EXPECT_EQ(reader.Find("a", &entry_), Outcome::kBusy);
 }
 
+TEST_F(IndexReaderTest, WhatIsElsewhereIsNeitherThereNorGone) {
+  const IndexReader reader = Open();
+  file_.Publish(1, "a", 1, 1);
+  file_.slot(1).word = MakeSlotWord(1, SlotState::kElsewhere);
+  EXPECT_EQ(reader.Find("a", &entry_), Outcome::kElsewhere);
+  file_.slot(1).word = MakeSlotWord(2, SlotState::kSealed);
+  EXPECT_EQ(reader.Find("a", &entry_), Outcome::kFound);
+}
+
 TEST_F(IndexReaderTest, FindsAmongManyInOneChain) {
   const IndexReader reader = Open();
   for (uint32_t i = 0; i < IndexFile::kSlots; ++i) {

@@ -230,6 +230,43 @@ TEST_F(IndexWriterTest, OnlyWhatIsMarkedMovesAndItsPinsAreOthers) {
   writer_->Move(kNoSlot - 1, 8, 0);  // Unknown slots are ignored.
 }
 
+TEST_F(IndexWriterTest, OnlyWhatIsMarkedGoesElsewhereAndStaysSealed) {
+  const uint32_t slot = Publish(1);
+  writer_->SendElsewhere(slot);
+  EXPECT_FALSE(writer_->IsElsewhere(slot));
+  writer_->MarkEvicting(slot);
+  writer_->SendElsewhere(slot);
+  EXPECT_TRUE(writer_->IsElsewhere(slot));
+  EXPECT_TRUE(writer_->IsPublished(slot));
+  EXPECT_EQ(writer_->Find(IdOf(1).text()), slot);
+  EXPECT_FALSE(Reader(*writer_).Find(IdOf(1)));
+  // Neither mark nor its end brings the bytes back.
+  writer_->MarkEvicting(slot);
+  writer_->Unmark(slot);
+  writer_->Move(slot, 9, 0);
+  EXPECT_TRUE(writer_->IsElsewhere(slot));
+  writer_->Remove(slot);
+  EXPECT_FALSE(writer_->IsPublished(slot));
+}
+
+TEST_F(IndexWriterTest, WhatReturnsIsFoundAtItsNewPlaceAndItsWaitersWake) {
+  const uint32_t slot = Publish(1);
+  writer_->Return(slot, 7, 64);  // It is here: nothing happens.
+  const Reader reader(*writer_);
+  EXPECT_EQ(reader.Find(IdOf(1))->segment, 1u);
+  const uint64_t pin = writer_->PinOf(slot);
+  writer_->MarkEvicting(slot);
+  writer_->SendElsewhere(slot);
+  const auto* futex = writer_->AwaitedFutex(slot, ~uint64_t{0});
+  const uint32_t version = futex->load();
+  writer_->Return(slot, 7, 64);
+  EXPECT_EQ(reader.Find(IdOf(1))->segment, 7u);
+  EXPECT_EQ(reader.SlotAt(slot).offset.load(), 64u);
+  EXPECT_NE(writer_->PinOf(slot), pin);
+  EXPECT_EQ(futex->load(), version + 2);
+  writer_->Return(kNoSlot - 1, 8, 0);  // Unknown slots are ignored.
+}
+
 TEST_F(IndexWriterTest, GenerationsOnlyGrow) {
   const uint32_t slot = Publish(1);
   uint64_t last_pin = 0;
