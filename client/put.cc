@@ -12,34 +12,12 @@
 #include "client/client_impl.h"
 #include "client/ring/ring_writer.h"
 #include "client/writer_state.h"
+#include "schema/base/write_all.h"
 
 namespace vitrine {
 namespace {
 
-// A multiple of every page size, so that the kernel need not clear pages that
-// are written in whole.
-constexpr size_t kWriteBytes = size_t{64} << 20;
-
 constexpr unsigned kReadableByOthers = 0004;
-
-// Into new pages, write(2) rather than a mapping: the kernel fills new pages
-// without clearing them first and without a fault for each.  kUnsupported: not
-// on hugetlbfs.
-Status WriteAll(const PrivateFd& fd, std::span<const std::byte> bytes) {
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t written = ::pwrite(fd.get(), bytes.data() + done,
-                                     std::min(kWriteBytes, bytes.size() - done),
-                                     static_cast<off_t>(done));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0 && errno == EINVAL) {
-      return Error{Code::kUnsupported, "write"};
-    }
-    if (written < 0) return ErrnoError("write an object", errno);
-    done += static_cast<size_t>(written);
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -142,7 +120,9 @@ Status ClientImpl::Fill(const NewObject& object,
                         std::span<const std::byte> bytes) const {
   Writer::State& state = *object.state;
   if (!object.recycled || bytes.size() < kLeastLargeCopyBytes) {
-    auto written = WriteAll(object.fd, bytes);
+    // Into new pages, write(2) rather than a mapping: the kernel fills new
+    // pages without clearing them first and without a fault for each.
+    auto written = WriteAllAt(object.fd.get(), 0, bytes);
     if (written || written.error().code != Code::kUnsupported) return written;
   }
   auto mapped = state.Map(object.fd, bytes.size());

@@ -10,6 +10,7 @@
 #include "client/tools/progress.h"
 #include "client/tools/text.h"
 #include "schema/base/unique_fd.h"
+#include "schema/base/write_all.h"
 
 namespace vitrine::tools {
 namespace {
@@ -24,15 +25,12 @@ constexpr size_t kWriteBytes = 8 << 20;
 
 using OnWrite = std::function<void(uint64_t done_bytes)>;
 
-Status WriteAll(int fd, std::span<const std::byte> bytes,
-                const OnWrite& on_write) {
-  size_t done = 0;
-  while (done < bytes.size()) {
+Status WriteAndSay(int fd, std::span<const std::byte> bytes,
+                   const OnWrite& on_write) {
+  for (size_t done = 0; done < bytes.size();) {
     const size_t size = std::min(bytes.size() - done, kWriteBytes);
-    const ssize_t count = ::write(fd, bytes.data() + done, size);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return ErrnoError("write", errno);
-    done += static_cast<size_t>(count);
+    if (Status ok = WriteAll(fd, bytes.subspan(done, size)); !ok) return ok;
+    done += size;
     on_write(done);
   }
   return {};
@@ -44,8 +42,8 @@ Status WriteToFile(const std::string& path, const ObjectId& id,
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
   if (!fd.valid()) return ErrnoError("open " + path, errno);
   Progress progress(id.text(), bytes.size());
-  const Status status =
-      WriteAll(fd.get(), bytes, [&](uint64_t done) { progress.Update(done); });
+  const Status status = WriteAndSay(
+      fd.get(), bytes, [&](uint64_t done) { progress.Update(done); });
   if (!status) return status;
   // Some file systems say only at the end that they are full.
   if (::close(fd.release()) != 0) return ErrnoError("close " + path, errno);
@@ -56,11 +54,11 @@ Status WriteToStandardOutput(const ObjectId& id,
                              std::span<const std::byte> bytes) {
   // The bar and the bytes would mix on one terminal.
   if (::isatty(STDOUT_FILENO) == 1) {
-    return WriteAll(STDOUT_FILENO, bytes, [](uint64_t) {});
+    return WriteAll(STDOUT_FILENO, bytes);
   }
   Progress progress(id.text(), bytes.size());
-  return WriteAll(STDOUT_FILENO, bytes,
-                  [&](uint64_t done) { progress.Update(done); });
+  return WriteAndSay(STDOUT_FILENO, bytes,
+                     [&](uint64_t done) { progress.Update(done); });
 }
 
 // Says more than "not found" of an object that is still being written.

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "schema/base/mapping.h"
+#include "schema/base/write_all.h"
 
 namespace vitrine::fusefs {
 namespace {
@@ -112,22 +113,11 @@ Status OpenFile::WriteAt(uint64_t offset_bytes,
                          std::span<const std::byte> data) {
   const auto fd = WritableFd();
   if (!fd) return fd.error();
-  size_t written = 0;
-  while (written < data.size()) {
-    const ssize_t size =
-        ::pwrite(*fd, data.data() + written, data.size() - written,
-                 static_cast<off_t>(offset_bytes + written));
-    if (size >= 0) {
-      written += static_cast<size_t>(size);
-    } else if (errno == EINVAL && written == 0) {
-      const Status mapped =
-          WriteByMapping(*fd, store_->page_bytes(), offset_bytes, data);
-      if (!mapped) return mapped;
-      break;
-    } else if (errno != EINTR) {
-      return ErrnoError("write to segment", errno);
-    }
+  Status written = WriteAllAt(*fd, offset_bytes, data);
+  if (!written && written.error().code == Code::kUnsupported) {
+    written = WriteByMapping(*fd, store_->page_bytes(), offset_bytes, data);
   }
+  if (!written) return written;
   store_->NoteWritten(object_, offset_bytes + data.size());
   return Status();
 }

@@ -116,20 +116,6 @@ Status ClearTail(int fd, uint64_t size_bytes, uint64_t page_bytes) {
   return Status();
 }
 
-Status WriteSegment(int fd, uint64_t offset_bytes,
-                    std::span<const std::byte> data) {
-  while (!data.empty()) {
-    const ssize_t put = ::pwrite(fd, data.data(), data.size(),
-                                 static_cast<off_t>(offset_bytes));
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return ErrnoError("pwrite segment", errno);
-    if (put == 0) return Error{Code::kIoError, "pwrite segment: wrote nothing"};
-    offset_bytes += static_cast<uint64_t>(put);
-    data = data.subspan(static_cast<size_t>(put));
-  }
-  return Status();
-}
-
 Result<UniqueFd> OpenSegmentDir(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid()) return ErrnoError("open " + path, errno);

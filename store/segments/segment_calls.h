@@ -43,8 +43,6 @@ Status Populate(std::byte* data, uint64_t size_bytes);
 // file's size says it on tmpfs, and the kernel clears there; on hugetlbfs
 // sizes are whole pages.
 Status ClearTail(int fd, uint64_t size_bytes, uint64_t page_bytes);
-Status WriteSegment(int fd, uint64_t offset_bytes,
-                    std::span<const std::byte> data);
 
 // The numbers of the segments in `dir`, which is at `path`; other names are
 // ignored.

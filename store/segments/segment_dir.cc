@@ -16,6 +16,7 @@
 #include <optional>
 
 #include "schema/base/mapping.h"
+#include "schema/base/write_all.h"
 #include "store/host/machine_memory.h"
 #include "store/segments/segment_calls.h"
 #include "store/segments/segment_file.h"
@@ -271,7 +272,7 @@ Status SegmentDir::WriteAt(uint64_t number, uint64_t offset_bytes,
   if (!status || data.empty()) return status;
   Result<UniqueFd> fd = OpenFresh(number, O_RDWR);
   if (!fd) return fd.error();
-  if (!hugetlbfs_) return WriteSegment(fd->get(), offset_bytes, data);
+  if (!hugetlbfs_) return WriteAllAt(fd->get(), offset_bytes, data);
   return WriteHuge(fd->get(), offset_bytes, data);
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "schema/base/mapping.h"
+#include "schema/base/write_all.h"
 #include "store/server/server_timeouts.h"
 
 namespace vitrine::store::server {
@@ -64,21 +65,11 @@ Status CopyByMapping(int fd, const std::string& data, uint64_t page_bytes) {
   return {};
 }
 
-Status WriteAll(int fd, const std::string& data, uint64_t page_bytes) {
-  size_t written = 0;
-  while (written < data.size()) {
-    const ssize_t count =
-        ::pwrite(fd, data.data() + written, data.size() - written,
-                 static_cast<off_t>(written));
-    if (count > 0) {
-      written += static_cast<size_t>(count);
-    } else if (count < 0 && errno == EINVAL && written == 0) {
-      return CopyByMapping(fd, data, page_bytes);
-    } else if (count == 0 || errno != EINTR) {
-      return ErrnoError("write", count == 0 ? ENOSPC : errno);
-    }
-  }
-  return {};
+Status Write(int fd, const std::string& data, uint64_t page_bytes) {
+  Status written = WriteAllAt(fd, 0, std::as_bytes(std::span(data)));
+  const bool by_mapping =
+      !written && written.error().code == Code::kUnsupported;
+  return by_mapping ? CopyByMapping(fd, data, page_bytes) : written;
 }
 
 Status WriteAndSeal(Store* store, const ObjectRef& object,
@@ -86,7 +77,7 @@ Status WriteAndSeal(Store* store, const ObjectRef& object,
   {
     const auto fd = store->OpenForWriting(object);
     if (!fd) return fd.error();
-    Status written = WriteAll(fd->get(), data, store->page_bytes());
+    Status written = Write(fd->get(), data, store->page_bytes());
     if (!written) return written;
   }  // Closed: nobody may have it open for writing at the seal.
   return store->Seal(object, store->Info(object).id);

@@ -346,6 +346,14 @@ TEST_F(RequestHandlerTest, AnswerThatFitsNoMessageIsAnError) {
   ASSERT_TRUE(store_->Abort(object));
 }
 
+TEST_F(RequestHandlerTest, WhatIsInMemoryIsWantedForNothing) {
+  ASSERT_TRUE(Put("a", "data"));
+  EXPECT_TRUE(call().Ask<protocol::DoneT>(Named<protocol::WantT>("a")));
+  EXPECT_EQ(call().AskForFailure(Named<protocol::WantT>("b")), Code::kNotFound);
+  EXPECT_EQ(call().AskForFailure(Named<protocol::WantT>("not/an/id")),
+            Code::kInvalidArgument);
+}
+
 TEST_F(RequestHandlerTest, StatKnowsUseAndHold) {
   ASSERT_TRUE(Put("a", "data"));
   ASSERT_TRUE(call().Ask<protocol::DoneT>(HoldRequest("a", true)));
