@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 
+#include "tests/fusefs/dead_mount.h"
 #include "tests/fusefs/mounted_store.h"
 
 namespace vitrine::fusefs {
@@ -40,14 +41,7 @@ TEST_F(MountTest, OtherFileSystemIsNotReplaced) {
 }
 
 TEST_F(MountTest, DeadMountIsReplaced) {
-  const pid_t child = ::fork();
-  if (child == 0) {  // Mounts, and dies.
-    const auto mount = Mount::Start(store_.get(), {Root(), Switch::kAuto, {}});
-    ::kill(::getpid(), mount ? SIGKILL : SIGTERM);
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  if (WTERMSIG(status) != SIGKILL) GTEST_SKIP() << "cannot mount";
+  if (!LeaveDeadMount(Root())) GTEST_SKIP() << "cannot mount";
   struct stat info;
   ASSERT_EQ(ErrnoOf(::stat((Root() + "/x").c_str(), &info)), ENOTCONN);
   ASSERT_TRUE(StartMount(Switch::kAuto));

@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
 
+#include "tests/fusefs/dead_mount.h"
 #include "tests/fusefs/mounted_store.h"
 
 namespace vitrine::fusefs {
@@ -87,15 +88,7 @@ TEST_F(FuseDeviceTest, FallsBackToThePageCacheAndWorks) {
 TEST_F(FuseDeviceTest, DeadMountIsReplaced) {
   EXPECT_TRUE(AsUser([this] {
     CHILD_EXPECT(StartStore(64 << 20));
-    const pid_t child = ::fork();
-    if (child == 0) {
-      const auto mount =
-          Mount::Start(store_.get(), {mount_dir_.path(), Switch::kAuto, {}});
-      ::kill(::getpid(), mount ? SIGKILL : SIGTERM);
-    }
-    int status = 0;
-    CHILD_EXPECT(::waitpid(child, &status, 0) == child);
-    CHILD_EXPECT(WTERMSIG(status) == SIGKILL);
+    CHILD_EXPECT(LeaveDeadMount(mount_dir_.path()));
     auto mount =
         Mount::Start(store_.get(), {mount_dir_.path(), Switch::kAuto, {}});
     if (!mount) std::fprintf(stderr, "%s\n", mount.error().message.c_str());
