@@ -156,10 +156,32 @@ void SetattrOp(fuse_req_t req, fuse_ino_t node, struct stat* attr, int which,
   reply->Park(true, nullptr);
 }
 
-void ReadlinkOp(fuse_req_t req, fuse_ino_t node) noexcept {
-  const auto target = Files(req, Kind::kReadlink).ReadLink(node);
+// Replies by `reply` once the bytes of the object are in memory, or with what
+// was in the way.
+void OnceInMemory(fuse_req_t req, FileSystem& files, fuse_ino_t node,
+                  std::function<void(fuse_req_t)> reply) {
+  const auto deferred = Defer(req);
+  files.BringBack(node, [deferred, reply](Answer<void> back) {
+    deferred->Answer([back, reply](fuse_req_t r) {
+      if (!back) return ReplyStatus(r, back);
+      reply(r);
+    });
+  });
+  deferred->Park(true, nullptr);
+}
+
+void ReplyReadlink(fuse_req_t req, FileSystem& files, fuse_ino_t node) {
+  const auto target = files.ReadLink(node);
   if (!target) return ReplyStatus(req, target);
   fuse_reply_readlink(req, target->c_str());
+}
+
+void ReadlinkOp(fuse_req_t req, fuse_ino_t node) noexcept {
+  FileSystem& files = Files(req, Kind::kReadlink);
+  if (!files.IsElsewhere(node)) return ReplyReadlink(req, files, node);
+  OnceInMemory(req, files, node, [&files, node](fuse_req_t r) {
+    ReplyReadlink(r, files, node);
+  });
 }
 
 void UnlinkOp(fuse_req_t req, fuse_ino_t dir, const char* name) noexcept {
@@ -203,14 +225,26 @@ void MknodOp(fuse_req_t req, fuse_ino_t, const char*, mode_t, dev_t) noexcept {
   Refuse(req);
 }
 
+// Opened as the reply is made, so that nothing is open if the caller was
+// interrupted while its object came back.
+void OpenObject(fuse_req_t req, FileSystem& files, fuse_ino_t node, int flags) {
+  const auto opened = files.Open(node, flags);
+  if (opened || !files.IsElsewhere(node)) return ReplyOpen(req, files, opened);
+  OnceInMemory(req, files, node, [&files, node, flags](fuse_req_t r) {
+    auto again = files.Open(node, flags);
+    // It was evicted anew: the kernel tries once more.
+    if (!again && files.IsElsewhere(node)) again = Errno{ESTALE};
+    ReplyOpen(r, files, again);
+  });
+}
+
 void OpenOp(fuse_req_t req, fuse_ino_t node, fuse_file_info* file) noexcept {
   FileSystem& files = Files(req, Kind::kOpen);
-  if (!files.IsWait(node)) {
-    return ReplyOpen(req, files, files.Open(node, file->flags));
-  }
+  const int flags = file->flags;
+  if (!files.IsWait(node)) return OpenObject(req, files, node, flags);
   const auto reply = Defer(req);
   const uint64_t waiter = files.OpenWait(
-      node, file->flags, [reply](Answer<FileSystem::Opened> answer) {
+      node, flags, [reply](Answer<FileSystem::Opened> answer) {
         reply->Answer([answer](fuse_req_t r) { ReplyStatus(r, answer); });
       });
   reply->Park(true, [&files, node, waiter] { files.CancelWait(node, waiter); });

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "store/base/thread_setup.h"
+#include "store/tiers/carrier.h"
 
 namespace vitrine::store {
 namespace {
@@ -21,11 +22,12 @@ constexpr int64_t kLongestPauseMs = 200;
 }  // namespace
 
 Evictor::Evictor(ObjectTable* table, MemoryBudget* budget, Orphans* orphans,
-                 ClientRegistry* clients)
+                 ClientRegistry* clients, Tier* tier)
     : table_(table),
       budget_(budget),
       orphans_(orphans),
       clients_(clients),
+      tier_(tier),
       thread_([this] { Run(); }) {}
 
 Evictor::~Evictor() {
@@ -95,9 +97,22 @@ bool Evictor::WaitForWork() {
   return !stopping_;
 }
 
+Eviction::Batch Evictor::EvictBatch(uint64_t bytes) {
+  Eviction& eviction = table_->eviction();
+  table_->upkeep().DrainTouches();
+  if (tier_ == nullptr) {
+    return eviction.Finish(eviction.Begin(bytes, Fate::kGone));
+  }
+  Eviction::Departure departure = eviction.Begin(bytes, Fate::kElsewhere);
+  CarryTo(tier_, &departure);
+  table_->upkeep().DrainTouches();
+  Eviction::Batch batch = eviction.Finish(std::move(departure));
+  for (const uint64_t number : batch.deleted) tier_->Forget(number);
+  return batch;
+}
+
 void Evictor::EvictOnce(uint64_t bytes) {
-  table_->DrainTouches();
-  ObjectTable::Batch batch = table_->EvictBatch(bytes);
+  Eviction::Batch batch = EvictBatch(bytes);
   for (DroppedSegment& dropped : batch.dropped) {
     orphans_->Add(std::move(dropped));
   }
@@ -107,6 +122,7 @@ void Evictor::EvictOnce(uint64_t bytes) {
     ++numbers_.batches;
     numbers_.busy += batch.busy.size();
     numbers_.recalls += recalled;
+    numbers_.taken_back += batch.taken_back;
   }
   if (batch.evicted == 0 && batch.dropped.empty()) return NoProgress(batch);
   examined_in_vain_ = 0;
@@ -116,11 +132,11 @@ void Evictor::EvictOnce(uint64_t bytes) {
   pause_ms_ = 0;
 }
 
-void Evictor::NoProgress(const ObjectTable::Batch& batch) {
+void Evictor::NoProgress(const Eviction::Batch& batch) {
   examined_in_vain_ += batch.examined;
   if (examined_in_vain_ < batch.evictable) return;
   examined_in_vain_ = 0;
-  orphans_->Add(table_->CloseOpenSlab());
+  orphans_->Add(table_->slabs().CloseOpenSlab());
   // What was deleted while somebody merely kept it mapped comes back soon.
   orphans_->Poll();
   const bool worth_another =

@@ -11,6 +11,7 @@
 #include "store/segments/memory_budget.h"
 #include "store/segments/orphans.h"
 #include "store/table/object_table.h"
+#include "store/tiers/tier.h"
 
 namespace vitrine::store {
 
@@ -18,8 +19,9 @@ namespace vitrine::store {
 // Thread-safe.  All that it is given must outlive it.
 class Evictor {
  public:
+  // Without a `tier` what is evicted is gone.
   Evictor(ObjectTable* table, MemoryBudget* budget, Orphans* orphans,
-          ClientRegistry* clients);
+          ClientRegistry* clients, Tier* tier);
   // Requests that are not done get what was freed so far.
   ~Evictor();
 
@@ -30,9 +32,10 @@ class Evictor {
 
   struct Numbers {
     uint64_t batches = 0;
-    uint64_t busy = 0;     // Victims that somebody had open or mapped.
-    uint64_t recalls = 0;  // Clients asked to unmap what they only kept.
-    uint64_t stuck = 0;    // Shortages that no eviction could end.
+    uint64_t busy = 0;        // Victims that somebody had open or mapped.
+    uint64_t recalls = 0;     // Clients asked to unmap what they only kept.
+    uint64_t stuck = 0;       // Shortages that no eviction could end.
+    uint64_t taken_back = 0;  // Victims that were wanted meanwhile.
   };
   Numbers Count() const EXCLUDES(mutex_);
 
@@ -49,7 +52,9 @@ class Evictor {
   // How many bytes to free now.
   uint64_t Target() const EXCLUDES(mutex_);
   void EvictOnce(uint64_t bytes) EXCLUDES(mutex_);
-  void NoProgress(const ObjectTable::Batch& batch) EXCLUDES(mutex_);
+  // The three steps; see Eviction.
+  Eviction::Batch EvictBatch(uint64_t bytes);
+  void NoProgress(const Eviction::Batch& batch) EXCLUDES(mutex_);
   void GiveUp() EXCLUDES(mutex_);
   void CreditRequests(uint64_t freed) EXCLUDES(mutex_);
   void FinishRequests(bool all) EXCLUDES(mutex_);
@@ -58,6 +63,7 @@ class Evictor {
   MemoryBudget* const budget_;
   Orphans* const orphans_;
   ClientRegistry* const clients_;
+  Tier* const tier_;  // Null: none.
 
   // Of the thread alone.
   size_t examined_in_vain_ = 0;

@@ -69,7 +69,7 @@ void Housekeeper::PrepareSlab(uint64_t size_bytes) {
 
 void Housekeeper::CollapseAll(const std::list<ObjectRef>& objects) {
   for (const ObjectRef& object : objects) {
-    const ObjectInfo info = table_->Info(object);
+    const ObjectInfo info = table_->queries().Info(object);
     if (info.state == ObjectState::kGone) continue;
     if (info.size_bytes < kTmpfsHugePageBytes) continue;
     // It has holes: a huge page would take more than is charged.
@@ -84,18 +84,20 @@ void Housekeeper::RecallOrphans() {
 }
 
 void Housekeeper::ChargeWhatWasWritten() {
-  const std::vector<ObjectRef> unsealed = table_->List(ObjectState::kUnsealed);
+  const std::vector<ObjectRef> unsealed =
+      table_->queries().List(ObjectState::kUnsealed);
   auto next = std::upper_bound(
       unsealed.begin(), unsealed.end(), last_looked_at_,
       [](uint64_t number, auto& ref) { return number < ref->number; });
   for (size_t i = 0; i < kUnsealedPerRound && next != unsealed.end(); ++i) {
     const ObjectRef& object = *next++;
     last_looked_at_ = object->number;
-    auto file = table_->Share(object);
+    auto file = table_->sealed().Share(object);
     if (!file) continue;  // Aborted meanwhile.
     auto extent = (*file)->Stat();
     if (!extent) continue;
-    budget_->ForceCharge(table_->RaiseCharge(object, extent->allocated_bytes));
+    budget_->ForceCharge(
+        table_->unsealed().RaiseCharge(object, extent->allocated_bytes));
   }
   if (next == unsealed.end()) last_looked_at_ = 0;
 }
@@ -121,21 +123,21 @@ void Housekeeper::Run() {
     }
     if (slab_bytes > 0) {
       pool_->Prepare(Audience::OfSlabs(slab_bytes), slab_bytes,
-                     table_->NewNumber());
+                     table_->upkeep().NewNumber());
     }
     CollapseAll(to_collapse);
     orphans_->Poll();
     if (Clock::now() < next_chores) continue;
     next_chores = Clock::now() + kPause;
     ChargeWhatWasWritten();
-    orphans_->Add(table_->CloseIdleSlab());
+    orphans_->Add(table_->slabs().CloseIdleSlab());
     compact_slabs_();
     RecallOrphans();
     pool_->DropOlder(Clock::now() - kIdleSpare);
-    table_->DrainTouches();
-    auto uses = table_->TakeUses();
+    table_->upkeep().DrainTouches();
+    auto uses = table_->upkeep().TakeUses();
     if (!uses.empty()) catalog_->RecordUses(std::move(uses));
-    table_->RewriteJournalIfWanted();
+    table_->upkeep().RewriteJournalIfWanted();
   }
 }
 

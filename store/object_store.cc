@@ -99,11 +99,13 @@ Status ObjectStore::Start() {
       WriterWatch::Options{
           .reserve_ahead = place_->huge_pages() && !segments_.is_hugetlbfs(),
           .limit_bytes = capacity + place_->overshoot_bytes()});
-  evictor_ = std::make_unique<Evictor>(table_.get(), budget_.get(),
-                                       orphans_.get(), &clients_);
+  evictor_ =
+      std::make_unique<Evictor>(table_.get(), budget_.get(), orphans_.get(),
+                                &clients_, options_.tier.get());
   auto workers = WorkerPool::Start(kWorkers);
   if (!workers) return workers.error();
   workers_ = *std::move(workers);
+  SetUpRetriever();
   budget_->SetOnShortage([this] { evictor_->Wake(); });
   evictor_->Wake();
   running_ = true;
@@ -111,12 +113,12 @@ Status ObjectStore::Start() {
 }
 
 Status ObjectStore::Restore(const std::vector<JournaledObject>& journaled) {
-  auto cost_bytes = table_->Restore(journaled);
+  auto cost_bytes = table_->restore().Restore(journaled);
   if (!cost_bytes) return cost_bytes.error();
-  budget_->ForceCharge(*cost_bytes + table_->Count().slab_bytes);
+  budget_->ForceCharge(*cost_bytes + table_->queries().Count().slab_bytes);
   // Behind the start: the objects do not depend on it.
   catalog_->ReconcileLater(MakeTableWalk(table_.get()));
-  table_->AddObserver(catalog_.get());
+  table_->upkeep().AddObserver(catalog_.get());
   return Status();
 }
 
@@ -131,7 +133,7 @@ ObjectStore::~ObjectStore() {
   watch_.reset();
   housekeeper_.reset();
   evictor_.reset();
-  table_->RemoveObserver(catalog_.get());
+  table_->upkeep().RemoveObserver(catalog_.get());
   if (abandoned_) return;
   if (Status ok = catalog_->Reconcile({}); !ok) {
     spdlog::error("catalog: {}", ok.error().ToString());
@@ -145,16 +147,16 @@ ObjectStore::~ObjectStore() {
 // --- who listens ---
 
 void ObjectStore::AddObserver(Observer* observer) {
-  table_->AddObserver(observer);
+  table_->upkeep().AddObserver(observer);
 }
 
 void ObjectStore::RemoveObserver(Observer* observer) {
-  table_->RemoveObserver(observer);
+  table_->upkeep().RemoveObserver(observer);
 }
 
 void ObjectStore::AfterObservers(std::function<void()> done) {
   std::function<void()> next = std::move(done);
-  for (Observer* observer : table_->Observers()) {
+  for (Observer* observer : table_->upkeep().Observers()) {
     // The catalog is behind by design; nobody waits for it.
     if (observer == catalog_.get()) continue;
     next = [observer, then = std::move(next)] { observer->AfterPending(then); };
@@ -172,7 +174,7 @@ uint64_t ObjectStore::RoundUp(uint64_t bytes) const {
 
 Error ObjectStore::Explain(const Error& error) const {
   if (error.code != Code::kOutOfMemory) return error;
-  const ObjectTable::Numbers table = table_->Count();
+  const TableQueries::Numbers table = table_->queries().Count();
   const Orphans::Numbers orphans = orphans_->Count();
   auto part = [](uint64_t objects, uint64_t bytes, const char* what) {
     return std::to_string(objects) + " " + what + " take " +
@@ -191,11 +193,11 @@ Error ObjectStore::Explain(const Error& error) const {
 void ObjectStore::WithCharge(const ObjectRef& object, uint64_t needed_bytes,
                              SpaceWait wait, std::function<Status()> then,
                              Done<void> done) {
-  auto charged = table_->BeginChange(object);
+  auto charged = table_->unsealed().BeginChange(object);
   if (!charged) return done(charged.error());
   const uint64_t charged_bytes = *charged;
   if (needed_bytes > budget_->capacity_bytes()) {
-    table_->EndChange(object);
+    table_->unsealed().EndChange(object);
     return done(
         Error{Code::kTooLarge, std::to_string(needed_bytes) +
                                    " bytes are more than the capacity of " +
@@ -210,7 +212,7 @@ void ObjectStore::WithCharge(const ObjectRef& object, uint64_t needed_bytes,
       [this, object, needed_bytes, charged_bytes, then = std::move(then),
        done = std::move(done)](Status granted) {
         if (!granted) {
-          table_->EndChange(object);
+          table_->unsealed().EndChange(object);
           return done(Explain(granted.error()));
         }
         // Whoever freed the space should not have to allocate it, too.
@@ -220,7 +222,8 @@ void ObjectStore::WithCharge(const ObjectRef& object, uint64_t needed_bytes,
       },
       object.get());
   // It may have gone before it waited.
-  if (!table_->CheckWritable(object)) budget_->EndWaitsOf(object.get());
+  if (!table_->unsealed().CheckWritable(object))
+    budget_->EndWaitsOf(object.get());
 }
 
 void ObjectStore::Charged(const ObjectRef& object, uint64_t needed_bytes,
@@ -229,18 +232,19 @@ void ObjectStore::Charged(const ObjectRef& object, uint64_t needed_bytes,
                           const Done<void>& done) {
   if (needed_bytes > charged_bytes) {
     // Somebody else may have raised it meanwhile, or the object may be gone.
-    const uint64_t raised = table_->RaiseCharge(object, needed_bytes);
+    const uint64_t raised =
+        table_->unsealed().RaiseCharge(object, needed_bytes);
     budget_->Uncharge(needed_bytes - charged_bytes - raised);
   }
   Status status = then();
-  table_->EndChange(object);
+  table_->unsealed().EndChange(object);
   done(std::move(status));
 }
 
 Status ObjectStore::GrowNow(const ObjectRef& object, uint64_t size_bytes) {
-  const uint64_t before = table_->Info(object).size_bytes;
+  const uint64_t before = table_->queries().Info(object).size_bytes;
   // The size first: huge pages are given only within it.
-  auto grown = table_->SetSize(object, size_bytes);
+  auto grown = table_->unsealed().SetSize(object, size_bytes);
   if (!grown) return grown.error();
   GiveBack(*grown);  // It may have been larger by now.
   Status reserved = segments_.Reserve(object->number, 0, size_bytes);
@@ -249,7 +253,7 @@ Status ObjectStore::GrowNow(const ObjectRef& object, uint64_t size_bytes) {
 }
 
 Status ObjectStore::ShrinkNow(const ObjectRef& object, uint64_t size_bytes) {
-  auto freed = table_->SetSize(object, size_bytes);
+  auto freed = table_->unsealed().SetSize(object, size_bytes);
   if (!freed) return freed.error();
   GiveBack(*freed);
   return Status();
@@ -265,12 +269,13 @@ void ObjectStore::GiveBack(int64_t freed_bytes) {
 
 void ObjectStore::Resize(const ObjectRef& object, uint64_t size_bytes,
                          SpaceWait wait, Done<void> done) {
-  if (Status ok = table_->CheckWritable(object); !ok) return done(ok);
-  if (size_bytes <= table_->Info(object).size_bytes) {
-    auto begun = table_->BeginChange(object);
+  if (Status ok = table_->unsealed().CheckWritable(object); !ok)
+    return done(ok);
+  if (size_bytes <= table_->queries().Info(object).size_bytes) {
+    auto begun = table_->unsealed().BeginChange(object);
     if (!begun) return done(begun.error());
     Status shrunk = ShrinkNow(object, size_bytes);
-    table_->EndChange(object);
+    table_->unsealed().EndChange(object);
     return done(std::move(shrunk));
   }
   WithCharge(
@@ -314,7 +319,7 @@ Result<ObjectRef> ObjectStore::CreateIn(
   if (!budget_->TryCharge(charge)) {
     return Explain(Error{Code::kOutOfMemory, "no space for the metadata"});
   }
-  auto created = table_->Insert(id, options, recycled);
+  auto created = table_->unsealed().Insert(id, options, recycled);
   if (!created) budget_->Uncharge(charge);
   return created;
 }
@@ -337,7 +342,7 @@ void ObjectStore::CreateSized(const ObjectId& id, uint64_t size_bytes,
   auto created = CreateRecycled(id, size_bytes, options);
   if (!created) return done(created.error());
   const ObjectRef object = *created;
-  const ObjectInfo info = table_->Info(object);
+  const ObjectInfo info = table_->queries().Info(object);
   if (info.size_bytes == size_bytes && size_bytes > 0 &&
       info.charged_bytes >= size_bytes) {
     return done(object);  // Recycled; it has its memory.
@@ -351,11 +356,11 @@ void ObjectStore::CreateSized(const ObjectId& id, uint64_t size_bytes,
 }
 
 Result<UniqueFd> ObjectStore::OpenForWriting(const ObjectRef& object) {
-  return table_->OpenForWriting(object);
+  return table_->unsealed().OpenForWriting(object);
 }
 
 void ObjectStore::NoteWritten(const ObjectRef& object, uint64_t end_bytes) {
-  table_->NoteWritten(object, end_bytes);
+  table_->unsealed().NoteWritten(object, end_bytes);
 }
 
 bool ObjectStore::EvictorKeepsAhead() const {
@@ -364,7 +369,7 @@ bool ObjectStore::EvictorKeepsAhead() const {
   // What is parked counts as free, here and below: it is given back at once.
   const uint64_t room = limit - std::min(limit, budget.used_bytes);
   if (room / (watch_->Count().writers + 1) < kRunwayBytes) return false;
-  const ObjectTable::Victims victims = table_->CountEvictable();
+  const TableQueries::Victims victims = table_->queries().CountEvictable();
   const bool fast = victims.bytes >= victims.segments * kQuickVictimBytes;
   const uint64_t free = budget.capacity_bytes -
                         std::min(budget.capacity_bytes, budget.used_bytes);
@@ -377,33 +382,34 @@ bool ObjectStore::EvictorKeepsAhead() const {
 Result<WriteMode> ObjectStore::BeginWriting(const ObjectRef& object) {
   const WriteMode mode =
       EvictorKeepsAhead() ? WriteMode::kPassthrough : WriteMode::kCarried;
-  if (Status ok = table_->BeginWriting(object, mode); !ok) return ok.error();
+  if (Status ok = table_->unsealed().BeginWriting(object, mode); !ok)
+    return ok.error();
   if (mode == WriteMode::kPassthrough) watch_->Add(object);
   return mode;
 }
 
 void ObjectStore::EndWriting(const ObjectRef& object, WriteMode mode) {
   if (mode == WriteMode::kPassthrough) watch_->Remove(object);
-  GiveBack(table_->EndWriting(object, mode));
+  GiveBack(table_->unsealed().EndWriting(object, mode));
   if (place_->huge_pages()) housekeeper_->Collapse(object);
 }
 
 Status ObjectStore::SetMode(const ObjectRef& object, mode_t mode) {
-  return table_->SetMode(object, mode);
+  return table_->unsealed().SetMode(object, mode);
 }
 
 Status ObjectStore::SetOwner(const ObjectRef& object, uid_t uid, gid_t gid) {
-  return table_->SetOwner(object, uid, gid);
+  return table_->unsealed().SetOwner(object, uid, gid);
 }
 
 Status ObjectStore::SetModified(const ObjectRef& object, int64_t modified_ns) {
-  return table_->SetModified(object, modified_ns);
+  return table_->unsealed().SetModified(object, modified_ns);
 }
 
 Status ObjectStore::SetMetadata(const ObjectRef& object,
                                 const std::string& name,
                                 std::optional<std::string> value) {
-  auto grown = table_->SetMetadata(object, name, std::move(value));
+  auto grown = table_->unsealed().SetMetadata(object, name, std::move(value));
   if (!grown) return grown.error();
   GiveBack(-*grown);
   return Status();
@@ -411,25 +417,25 @@ Status ObjectStore::SetMetadata(const ObjectRef& object,
 
 Status ObjectStore::Rename(const ObjectRef& object, const ObjectId& id,
                            bool no_replace) {
-  const auto victim = table_->FindUnsealed(id);
+  const auto victim = table_->unsealed().FindUnsealed(id);
   DroppedSegment replaced;
-  Status renamed = table_->Rename(object, id, no_replace, &replaced);
+  Status renamed = table_->unsealed().Rename(object, id, no_replace, &replaced);
   DropNow(std::move(replaced));
-  if (victim && !table_->CheckWritable(*victim)) {
+  if (victim && !table_->unsealed().CheckWritable(*victim)) {
     budget_->EndWaitsOf(victim->get());
   }
   return renamed;
 }
 
 Status ObjectStore::Seal(const ObjectRef& object, const ObjectId& id) {
-  auto freed = table_->Seal(object, id, budget_->capacity_bytes());
+  auto freed = table_->sealing().Seal(object, id, budget_->capacity_bytes());
   if (!freed) return freed.error();
   GiveBack(*freed);
   return Status();
 }
 
 Status ObjectStore::Abort(const ObjectRef& object) {
-  auto dropped = table_->Abort(object);
+  auto dropped = table_->unsealed().Abort(object);
   if (!dropped) return dropped.error();
   DropNow(*std::move(dropped));
   // Others wait behind what nobody wants any more.
@@ -455,6 +461,20 @@ void ObjectStore::SetUpSlabs() {
   small_object_bytes_ = std::min(below_threshold, slab_bytes_ / 8);
 }
 
+void ObjectStore::SetUpRetriever() {
+  if (options_.tier == nullptr) return;
+  retriever_ = std::make_unique<Retriever>(Retriever::Parts{
+      .table = table_.get(),
+      .segments = &segments_,
+      .budget = budget_.get(),
+      .tier = options_.tier.get(),
+      .add_room = [this](SpaceWait wait,
+                         Done<void> done) { AddRoom(wait, std::move(done)); },
+      // Also while the workers end: then on the thread that asks.
+      .run = [workers = workers_.get()](
+                 WorkerPool::Task task) { workers->Run(std::move(task)); }});
+}
+
 void ObjectStore::SetUpPool() {
   const uint64_t capacity = budget_->capacity_bytes();
   const uint64_t limit =
@@ -468,24 +488,24 @@ void ObjectStore::SetUpPool() {
                        .charged_bytes = segment.allocated_bytes});
       });
   budget_->SetReclaim([this](uint64_t bytes) { pool_->Shrink(bytes); });
-  if (pool_->enabled()) table_->Recycle();
+  if (pool_->enabled()) table_->upkeep().Recycle();
 }
 
 void ObjectStore::PutSmall(const Credentials& creator,
                            std::span<const SmallObject> objects,
                            std::vector<Status>* results) {
   // It is taken already; the evictor makes up for it.
-  budget_->ForceCharge(table_->PutSmall(creator, objects, results));
+  budget_->ForceCharge(table_->slabs().PutSmall(creator, objects, results));
 }
 
 // Several may have waited for room at once.
 Status ObjectStore::OpenSlab(const std::optional<RetiredSegment>& recycled,
                              uint64_t needed_bytes) {
-  if (table_->HasRoom(needed_bytes)) {
+  if (table_->slabs().HasRoom(needed_bytes)) {
     GiveUpSlab(recycled);
     return Status();
   }
-  auto before = table_->OpenSlab(slab_bytes_, recycled);
+  auto before = table_->slabs().OpenSlab(slab_bytes_, recycled);
   if (!before) {
     GiveUpSlab(recycled);
     return before.error();
@@ -511,9 +531,10 @@ std::optional<RetiredSegment> ObjectStore::TakeSlab() {
 
 void ObjectStore::CompactSlabs() {
   int in_vain = 0;
-  for (int i = 0; i < kCompactionsPerRound && table_->WantsCompaction(); ++i) {
+  for (int i = 0;
+       i < kCompactionsPerRound && table_->compactor().WantsCompaction(); ++i) {
     if (in_vain == kCompactionsInVain) return;
-    ObjectTable::Compaction done = table_->CompactBatch();
+    Compactor::Compaction done = table_->compactor().CompactBatch();
     orphans_->Add(std::move(done.dropped));
     if (done.moved > 0) continue;
     ++in_vain;
@@ -545,33 +566,43 @@ void ObjectStore::AddRoom(SpaceWait wait, Done<void> done, const void* whose) {
 // --- sealed objects ---
 
 Result<ObjectRef> ObjectStore::FindSealed(const ObjectId& id) {
-  return table_->FindSealed(id);
+  return table_->sealed().FindSealed(id);
 }
 
 Result<ObjectRef> ObjectStore::FindUnsealed(const ObjectId& id) {
-  return table_->FindUnsealed(id);
+  return table_->unsealed().FindUnsealed(id);
 }
 
 Status ObjectStore::Delete(const ObjectRef& object, const Credentials& who) {
-  auto dropped = table_->Delete(object, who);
+  auto dropped = table_->sealed().Delete(object, who);
   if (!dropped) return dropped.error();
   const uint64_t segment = dropped->number;
   DropNow(*std::move(dropped));
+  if (options_.tier != nullptr) ForgetCopy(object);
   // Clients that only keep it mapped for next time should let go.
   if (segment != 0) clients_.Recall({segment});
   return Status();
 }
 
-// What is sealed is in memory: there is no tier yet that it could be in.
-void ObjectStore::Want(const ObjectId& id, SpaceWait /*wait*/,
-                       Done<void> done) {
+void ObjectStore::ForgetCopy(const ObjectRef& object) {
+  budget_->EndWaitsOf(object.get());  // To bring it back.
+  if (!table_->queries().Info(object).copied) return;
+  workers_->Run([tier = options_.tier, number = object->number] {
+    tier->Forget(number);
+  });
+}
+
+// Without a tier, a sealed object is in memory.
+void ObjectStore::Want(const ObjectId& id, SpaceWait wait, Done<void> done) {
   const auto object = FindSealed(id);
-  done(object ? Status() : object.error());
+  if (!object) return done(object.error());
+  if (retriever_ == nullptr) return done(Status());
+  retriever_->Want(*object, wait, std::move(done));
 }
 
 Status ObjectStore::SetHold(const ObjectRef& object, bool hold,
                             const Credentials& who) {
-  Status held = table_->SetHold(object, hold, who);
+  Status held = table_->sealed().SetHold(object, hold, who);
   if (held && !hold) evictor_->Wake();
   return held;
 }
@@ -583,40 +614,42 @@ void ObjectStore::Evict(uint64_t bytes, Done<uint64_t> done) {
 // --- any object ---
 
 ObjectInfo ObjectStore::Info(const ObjectRef& object) {
-  return table_->Info(object);
+  return table_->queries().Info(object);
 }
 
 std::shared_ptr<const Metadata> ObjectStore::GetMetadata(
     const ObjectRef& object) {
-  return table_->GetMetadata(object);
+  return table_->queries().GetMetadata(object);
 }
 
 Result<UniqueFd> ObjectStore::OpenForReading(const ObjectRef& object) {
-  return table_->OpenForReading(object);
+  return table_->sealed().OpenForReading(object);
 }
 
 Result<std::shared_ptr<SegmentFile>> ObjectStore::Share(
     const ObjectRef& object) {
-  return table_->Lend(object);
+  return table_->sealed().Lend(object);
 }
 
 bool ObjectStore::InUse(const ObjectRef& object) {
-  return table_->InUse(object);
+  return table_->queries().InUse(object);
 }
 
-void ObjectStore::Touch(const ObjectRef& object) { table_->Touch(object); }
+void ObjectStore::Touch(const ObjectRef& object) {
+  table_->sealed().Touch(object);
+}
 
 std::string ObjectStore::SegmentPath(const ObjectRef& object) {
-  return table_->TellPath(object);
+  return table_->sealed().TellPath(object);
 }
 
 std::vector<ObjectRef> ObjectStore::List(ObjectState state) {
-  return table_->List(state);
+  return table_->queries().List(state);
 }
 
 std::vector<ListedObject> ObjectStore::Describe(
     std::span<const ObjectRef> objects, ObjectState state) {
-  return table_->Describe(objects, state);
+  return table_->queries().Describe(objects, state);
 }
 
 const std::string& ObjectStore::memory_dir() const {

@@ -21,6 +21,7 @@
 #include "store/host/memory_place.h"
 #include "store/housekeeper.h"
 #include "store/index/client_registry.h"
+#include "store/retriever.h"
 #include "store/segments/memory_budget.h"
 #include "store/segments/orphans.h"
 #include "store/segments/segment_dir.h"
@@ -104,7 +105,9 @@ class ObjectStore : public Store {
   const std::string& state_dir() const override { return options_.state_dir; }
   uint64_t page_bytes() const override { return segments_.page_bytes(); }
   std::string DescribeMemory() const override { return place_->Describe(); }
-  Result<UniqueFd> OpenIndex() override { return table_->OpenIndex(); }
+  Result<UniqueFd> OpenIndex() override {
+    return table_->queries().OpenIndex();
+  }
   Result<UniqueFd> OpenSegmentDir() override { return segments_.OpenPath(); }
 
  private:
@@ -136,6 +139,9 @@ class ObjectStore : public Store {
                                    const NewObject& options);
   void SetUpSlabs();
   void SetUpPool();
+  void SetUpRetriever();
+  // The object was deleted: the tier needs no copy of it.
+  void ForgetCopy(const ObjectRef& object);
   // `recycled`: the segment to use; none: its memory is charged.
   // A slab with room for `needed_bytes`, unless there is one.
   Status OpenSlab(const std::optional<RetiredSegment>& recycled,
@@ -179,6 +185,7 @@ class ObjectStore : public Store {
   std::unique_ptr<WriterWatch> watch_;
   std::unique_ptr<Evictor> evictor_;
   std::unique_ptr<WorkerPool> workers_;
+  std::unique_ptr<Retriever> retriever_;  // Null: there is no tier.
 };
 
 }  // namespace vitrine::store

@@ -4,6 +4,9 @@
 //   Create --> UNSEALED --Seal--> SEALED --Delete or eviction--> GONE
 //                  `--Abort, or the creator died-----------------^
 //
+// A SEALED object is in memory; with a tier it may also be elsewhere.  Then an
+// eviction does not end it, and Want brings it back.
+//
 // Invariants:
 //  (1) A SEALED object's id, size, bytes and metadata never change.
 //  (2) At most one SEALED object has a given id; at most one UNSEALED one has.

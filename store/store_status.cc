@@ -11,7 +11,7 @@ using nlohmann::json;
 
 Store::Usage ObjectStore::GetUsage() {
   const MemoryBudget::Numbers budget = budget_->Get();
-  const auto [sealed, unsealed] = table_->CountObjects();
+  const auto [sealed, unsealed] = table_->queries().CountObjects();
   return {.capacity_bytes = budget.capacity_bytes,
           .used_bytes = budget.used_bytes,
           .sealed_objects = sealed,
@@ -42,7 +42,7 @@ json ObjectStore::PoolJson() const {
 }
 
 json ObjectStore::EvictionJson() const {
-  const ObjectTable::Numbers table = table_->Count();
+  const TableQueries::Numbers table = table_->queries().Count();
   const Evictor::Numbers evictor = evictor_->Count();
   return {{"policy", "lru"},
           {"evictable_segments", table.evictable_segments},
@@ -56,7 +56,7 @@ json ObjectStore::EvictionJson() const {
 
 json ObjectStore::StatusJson() {
   const MemoryBudget::Numbers budget = budget_->Get();
-  const ObjectTable::Numbers table = table_->Count();
+  const TableQueries::Numbers table = table_->queries().Count();
   const Orphans::Numbers orphans = orphans_->Count();
   const auto uptime = std::chrono::steady_clock::now() - started_;
   const uint64_t free = budget.capacity_bytes -

@@ -84,12 +84,12 @@ bool WriterWatch::LookAtAll() {
 }
 
 bool WriterWatch::LookAt(Watched* watched) {
-  auto file = table_->Share(watched->object);
+  auto file = table_->sealed().Share(watched->object);
   if (!file) return false;  // Aborted meanwhile.
   auto extent = (*file)->Stat();
   if (!extent) return false;
   const uint64_t grown =
-      table_->RaiseCharge(watched->object, extent->allocated_bytes);
+      table_->unsealed().RaiseCharge(watched->object, extent->allocated_bytes);
   if (grown > 0) budget_->ForceCharge(grown);
   const bool wrote = extent->size_bytes > watched->last_size_bytes;
   watched->last_size_bytes = extent->size_bytes;
@@ -101,7 +101,7 @@ bool WriterWatch::LookAt(Watched* watched) {
 
 void WriterWatch::ReserveAhead(const ObjectRef& object, uint64_t size_bytes) {
   if (size_bytes < kWorthHugePages) return;
-  auto charged = table_->BeginChange(object);
+  auto charged = table_->unsealed().BeginChange(object);
   if (!charged) return;
   uint64_t target =
       size_bytes + std::clamp(size_bytes, kLeastAhead, kMostAhead);
@@ -110,12 +110,12 @@ void WriterWatch::ReserveAhead(const ObjectRef& object, uint64_t size_bytes) {
   const bool enough = *charged >= size_bytes + kLeastAhead / 2 &&
                       *charged >= (size_bytes + target) / 2;
   if (!enough && target > *charged && budget_->TryCharge(target - *charged)) {
-    const uint64_t raised = table_->RaiseCharge(object, target);
+    const uint64_t raised = table_->unsealed().RaiseCharge(object, target);
     budget_->Uncharge(target - *charged - raised);
     // Fails only if the file system is full; then the writer learns it.
     (void)segments_->Reserve(object->number, 0, target);
   }
-  table_->EndChange(object);
+  table_->unsealed().EndChange(object);
 }
 
 void WriterWatch::CountOutrun() {

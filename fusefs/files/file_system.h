@@ -94,6 +94,10 @@ class FileSystem : public Observer,
     Opened opened;
   };
   Answer<Opened> Open(uint64_t node, int flags);
+  // True if the node is of an object that is not in memory.
+  bool IsElsewhere(uint64_t node) const;
+  // Brings it back; answers at once if it is in memory.
+  void BringBack(uint64_t node, OnAnswer<void> done);
   Answer<Created> Create(uint64_t dir, std::string_view name, mode_t mode,
                          int flags, const Credentials& who);
   // Opens a node under wait/: answers with ESTALE once its id is sealed, upon

@@ -29,6 +29,18 @@ Answer<FileSystem::Opened> FileSystem::Open(uint64_t node, int flags) {
   return OpenObject(object, flags, false);
 }
 
+bool FileSystem::IsElsewhere(uint64_t node) const {
+  const ObjectRef object = nodes_.FindObject(node);
+  return object && store_->Info(object).elsewhere;
+}
+
+void FileSystem::BringBack(uint64_t node, OnAnswer<void> done) {
+  const ObjectRef object = nodes_.FindObject(node);
+  if (!object) return done(Errno{ESTALE});
+  store_->Want(store_->Info(object).id, Wait(),
+               [done = std::move(done)](Status back) { done(back); });
+}
+
 Answer<FileSystem::Opened> FileSystem::OpenStatus(int flags) {
   if (WantsToWrite(flags)) return Errno{EPERM};
   auto file = std::make_shared<OpenFile>(store_->StatusJson().dump(2) + "\n");

@@ -47,6 +47,8 @@ struct ObjectInfo {
   int64_t used_ns = 0;     // Last known use.
   uint64_t use_count = 0;  // Known uses; gets by native clients are sampled.
   bool hold = false;
+  bool elsewhere = false;  // Sealed, and its bytes are not in memory.
+  bool copied = false;     // The tier has its bytes.
   // Where its bytes are: in a slab, which small sealed objects share, or (0) in
   // a segment of its own, which has its number.  kLeftSlab: it was in a slab,
   // and is gone.

@@ -2,10 +2,13 @@
 #define VITRINE_STORE_BASE_STORE_OPTIONS_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 namespace vitrine::store {
+
+class Tier;
 
 enum class Switch : uint8_t { kAuto, kOn, kOff };
 
@@ -29,6 +32,8 @@ struct StoreOptions {
   // Smaller objects of native clients go into slabs, unless `strict`.
   uint64_t dedicated_threshold_bytes = 64 * 1024;
   bool strict = false;
+  // Where evicted objects go.  Null: nowhere, they are gone.
+  std::shared_ptr<Tier> tier;
 };
 
 }  // namespace vitrine::store

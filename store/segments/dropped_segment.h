@@ -16,8 +16,9 @@ struct DroppedSegment {
   uint64_t number = 0;
   std::shared_ptr<SegmentFile> file = {};  // Null: it could not be opened.
   uint64_t charged_bytes = 0;
-  // Set: it is retired, and these could read it.
+  // Set: it is retired under this number, and these could read it.
   std::optional<Audience> retired_from = {};
+  uint64_t retired_number = 0;
 };
 
 }  // namespace vitrine::store

@@ -53,8 +53,8 @@ void Orphans::Retire(const DroppedSegment& dropped, uint64_t allocated_bytes) {
   } else {
     budget_->ForceCharge(allocated_bytes - dropped.charged_bytes);
   }
-  pool_->Put(*dropped.retired_from,
-             {.number = dropped.number, .allocated_bytes = allocated_bytes});
+  pool_->Put(*dropped.retired_from, {.number = dropped.retired_number,
+                                     .allocated_bytes = allocated_bytes});
 }
 
 void Orphans::Add(DroppedSegment dropped) {

@@ -61,12 +61,16 @@ class SegmentDir {
   // A retired segment keeps its pages, but only the store's user can open it.
   // None outlives the next Open.
 
-  // Takes the segment out of the directory.  Whoever has it open or mapped
-  // keeps it.  kUnsupported: there is no place for retired ones.
-  Status Retire(uint64_t number);
+  // Takes the segment out of the directory; as a retired one it has the number
+  // `retired`.  A process that has it open or mapped keeps it.  kUnsupported:
+  // there is no place for retired ones.
+  Status Retire(uint64_t number, uint64_t retired);
   // Makes a retired segment of `size_bytes` whose pages are there, cleared.
   // kOutOfMemory: they cannot be had.
   Status MakeRetired(uint64_t number, uint64_t size_bytes);
+  // Makes a retired segment that has memory for `size_bytes`, to be filled
+  // through the descriptor, which can read and write.
+  Result<UniqueFd> CreateRetired(uint64_t number, uint64_t size_bytes);
   // Readies a retired segment for another object: cuts it to `size_bytes` if it
   // is larger, and to whole huge pages if it has yet to grow to some.  Returns
   // what it takes then.  kInUse: somebody has it open.

@@ -28,7 +28,7 @@ Status PopulateFile(int fd, uint64_t size_bytes) {
 
 }  // namespace
 
-Status SegmentDir::Retire(uint64_t number) {
+Status SegmentDir::Retire(uint64_t number, uint64_t retired) {
   if (!retired_fd_.valid()) {
     return Error{Code::kUnsupported, "no directory for retired segments"};
   }
@@ -37,21 +37,29 @@ Status SegmentDir::Retire(uint64_t number) {
   if (::fchmodat(fd_.get(), name.c_str(), 0600, 0) != 0) {
     return ErrnoError("chmod segment " + name, errno);
   }
-  if (::renameat(fd_.get(), name.c_str(), retired_fd_.get(), name.c_str()) ==
-      0) {
+  if (::renameat(fd_.get(), name.c_str(), retired_fd_.get(),
+                 SegmentName(retired).c_str()) == 0) {
     return Status();
   }
   return ErrnoError("retire segment " + name, errno);
 }
 
-Status SegmentDir::MakeRetired(uint64_t number, uint64_t size_bytes) {
-  const std::string name = SegmentName(number);
+Result<UniqueFd> SegmentDir::CreateRetired(uint64_t number,
+                                           uint64_t size_bytes) {
   Status made = CreateIn(retired_fd_.get(), number);
-  if (!made) return made;
-  Result<UniqueFd> fd = OpenSegmentAt(retired_fd_.get(), name, O_RDWR);
-  made = fd ? TruncateSegment(fd->get(), size_bytes) : fd.error();
-  if (made) made = Allocate(fd->get(), 0, size_bytes);
-  if (made) made = PopulateFile(fd->get(), size_bytes);
+  if (!made) return made.error();
+  auto fd = OpenSegmentAt(retired_fd_.get(), SegmentName(number), O_RDWR);
+  made = fd ? TruncateSegment(fd->get(), FileBytes(size_bytes)) : fd.error();
+  if (made && size_bytes > 0) made = Allocate(fd->get(), 0, size_bytes);
+  if (made) return fd;
+  (void)UnlinkRetired(number);  // The first error is what counts.
+  return made.error();
+}
+
+Status SegmentDir::MakeRetired(uint64_t number, uint64_t size_bytes) {
+  auto fd = CreateRetired(number, size_bytes);
+  if (!fd) return fd.error();
+  Status made = PopulateFile(fd->get(), size_bytes);
   if (!made) (void)UnlinkRetired(number);  // The first error is what counts.
   return made;
 }

@@ -405,11 +405,16 @@ void RequestHandler::AbortByName(Connection* connection, const ObjectId& id) {
 // --- reading ---
 
 void RequestHandler::Open(Connection* connection, const ObjectId& id) {
+  OpenFor(connection->id(), connection->peer(), id);
+}
+
+void RequestHandler::OpenFor(uint64_t connection, const Credentials& who,
+                             const ObjectId& id) {
   const auto object = parts_.store->FindSealed(id);
-  if (!object) return void(ReplyFailure(connection->id(), object.error()));
+  if (!object) return void(ReplyFailure(connection, object.error()));
   ObjectInfo info = parts_.store->Info(*object);
-  if (!MayRead(info, connection->peer())) {
-    return void(ReplyFailure(connection->id(), MayNotRead(id)));
+  if (!MayRead(info, who)) {
+    return void(ReplyFailure(connection, MayNotRead(id)));
   }
   auto fd = parts_.store->OpenForReading(*object);
   // It may have moved meanwhile, and never moves back.
@@ -418,11 +423,25 @@ void RequestHandler::Open(Connection* connection, const ObjectId& id) {
     info = parts_.store->Info(*object);
     if (before != info.segment()) fd = parts_.store->OpenForReading(*object);
   }
-  if (!fd) return void(ReplyFailure(connection->id(), fd.error()));
+  if (!fd && info.elsewhere) return OpenOnceInMemory(connection, who, id);
+  if (!fd) return void(ReplyFailure(connection, fd.error()));
   parts_.store->Touch(*object);
   std::vector<UniqueFd> fds;
   fds.push_back(std::move(*fd));
-  Reply(connection->id(), OpenMessage(info), std::move(fds));
+  Reply(connection, OpenMessage(info), std::move(fds));
+}
+
+void RequestHandler::OpenOnceInMemory(uint64_t connection,
+                                      const Credentials& who,
+                                      const ObjectId& id) {
+  parts_.store->Want(
+      id, {.fail_when_stuck = true},
+      [this, connection, who, id, loop = parts_.loop](Result<void> here) {
+        loop->Post([this, connection, who, id, here] {
+          if (!here) return void(ReplyFailure(connection, here.error()));
+          OpenFor(connection, who, id);
+        });
+      });
 }
 
 void RequestHandler::Stat(Connection* connection, const ObjectId& id) {

@@ -70,6 +70,10 @@ class RequestHandler {
                   const ObjectRef& object, const Status& sealed);
   void Abort(Connection* connection, uint64_t number);
   void Open(Connection* connection, const ObjectId& id);
+  void OpenFor(uint64_t connection, const Credentials& who, const ObjectId& id);
+  // OpenFor, after the object was brought back into memory.
+  void OpenOnceInMemory(uint64_t connection, const Credentials& who,
+                        const ObjectId& id);
   void Stat(Connection* connection, const ObjectId& id);
   void GetMetadata(Connection* connection, const ObjectId& id);
   void Want(Connection* connection, const protocol::Want& request);

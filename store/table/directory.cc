@@ -65,7 +65,33 @@ Status Directory::Publish(const ObjectRef& object) {
   return Status();
 }
 
+void Directory::SetElsewhere(ObjectRecord* object, bool elsewhere) {
+  if (object->elsewhere == elsewhere) return;
+  const uint64_t one = elsewhere ? 1 : ~uint64_t{0};  // Plus or minus.
+  elsewhere_objects_ += one;
+  elsewhere_bytes_ += one * object->size_bytes;
+  sealed_bytes_ -= object->cost_bytes();
+  object->elsewhere = elsewhere;
+  sealed_bytes_ += object->cost_bytes();
+}
+
+void Directory::SendElsewhere(ObjectRecord* object) {
+  index_.SendElsewhere(object->slot);
+  assert(index_.IsElsewhere(object->slot));  // Invariant (4).
+  SetElsewhere(object, true);
+}
+
+void Directory::Return(ObjectRecord* object) {
+  assert(index_.IsElsewhere(object->slot));  // Invariant (4).
+  SetElsewhere(object, false);
+  index_.Return(object->slot, object->segment(), object->offset_bytes);
+}
+
 void Directory::Unpublish(ObjectRecord* object) {
+  if (object->elsewhere) {
+    --elsewhere_objects_;
+    elsewhere_bytes_ -= object->size_bytes;
+  }
   index_.Remove(object->slot);
   --sealed_objects_;
   sealed_bytes_ -= object->cost_bytes();

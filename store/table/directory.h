@@ -1,4 +1,5 @@
-// The directory: which object has which id.
+// The directory: which object has which id, and whether its bytes are in
+// memory.
 //
 // Sealed objects are found through the shared index, whose hash table of ids
 // the store itself uses, too: an id leads to a slot, the slot to the object.
@@ -8,7 +9,9 @@
 //      other object has.
 //  (2) At most one sealed and one unsealed object have a given id, and they
 //      are the same id only while Seal moves the one to the other.
-//  (3) sealed_bytes() is what the sealed objects cost.
+//  (3) sealed_bytes() is what the sealed objects cost; elsewhere_bytes() is the
+//      sum of the sizes of those that are elsewhere.
+//  (4) A sealed object is elsewhere exactly if its slot says so.
 #ifndef VITRINE_STORE_TABLE_DIRECTORY_H_
 #define VITRINE_STORE_TABLE_DIRECTORY_H_
 
@@ -50,9 +53,16 @@ class Directory {
   // another one has the key of its id.  kOutOfMemory: no slot.
   Status Publish(const ObjectRef& object);
   void Unpublish(ObjectRecord* object);
+  // The bytes of a sealed object, whose slot is marked as being evicted, are
+  // elsewhere from now on.
+  void SendElsewhere(ObjectRecord* object);
+  // They are in memory again, where the record says.
+  void Return(ObjectRecord* object);
 
   size_t sealed_objects() const { return sealed_objects_; }
   uint64_t sealed_bytes() const { return sealed_bytes_; }
+  size_t elsewhere_objects() const { return elsewhere_objects_; }
+  uint64_t elsewhere_bytes() const { return elsewhere_bytes_; }
   size_t unsealed_objects() const { return unsealed_.size(); }
   uint64_t unsealed_bytes() const;
 
@@ -66,11 +76,15 @@ class Directory {
   const IndexWriter& index() const { return index_; }
 
  private:
+  void SetElsewhere(ObjectRecord* object, bool elsewhere);
+
   IndexWriter index_;
   std::unordered_map<std::string, ObjectRef> unsealed_;
   std::deque<ObjectRef> sealed_by_slot_;  // A deque has no empty half.
   size_t sealed_objects_ = 0;
   uint64_t sealed_bytes_ = 0;
+  size_t elsewhere_objects_ = 0;
+  uint64_t elsewhere_bytes_ = 0;
 };
 
 }  // namespace vitrine::store

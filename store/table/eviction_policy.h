@@ -20,6 +20,9 @@ struct EvictionEntry {
 
   bool known() const { return next != nullptr; }
 
+  // Its eviction has begun.  Whatever speaks against that, a use among it,
+  // takes it back.
+  bool leaving = false;
   // Whose segment it is: one of them.
   ObjectRecord* object = nullptr;
   Slab* slab = nullptr;

@@ -9,9 +9,15 @@ void EvictionQueue::Add(EvictionEntry* entry, uint64_t bytes) {
 }
 
 void EvictionQueue::Remove(EvictionEntry* entry, uint64_t bytes) {
+  entry->leaving = false;
   if (!entry->known()) return;
   policy_->Remove(entry);
   bytes_ -= bytes;
+}
+
+void EvictionQueue::Touch(EvictionEntry* entry) {
+  entry->leaving = false;
+  policy_->Touch(entry);
 }
 
 }  // namespace vitrine::store

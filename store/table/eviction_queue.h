@@ -3,6 +3,7 @@
 // Invariants:
 //  (1) bytes() is the sum of what was said of the entries that are known.
 //  (2) An entry is known at most once.
+//  (3) Only an entry that is known is leaving.
 #ifndef VITRINE_STORE_TABLE_EVICTION_QUEUE_H_
 #define VITRINE_STORE_TABLE_EVICTION_QUEUE_H_
 
@@ -26,11 +27,11 @@ class EvictionQueue {
   // The segment, which takes `bytes`, may go from now on; it counts as just
   // used.  A known entry stays where it is.
   void Add(EvictionEntry* entry, uint64_t bytes);
-  // The segment may not go any more.  `bytes` as Add was told.  An unknown
-  // entry is ignored.
+  // The segment may not go any more, nor does it.  `bytes` as Add was told.  An
+  // unknown entry is ignored.
   void Remove(EvictionEntry* entry, uint64_t bytes);
-  // The segment was used.  An unknown entry is ignored.
-  void Touch(EvictionEntry* entry) { policy_->Touch(entry); }
+  // The segment was used: it does not go now.  An unknown entry is ignored.
+  void Touch(EvictionEntry* entry);
   // Calls `visit` with entries, the next victim first, until it says false.
   // `visit` must not change the queue.
   void Visit(const std::function<bool(EvictionEntry* entry)>& visit) const {

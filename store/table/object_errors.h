@@ -1,4 +1,4 @@
-// Errors that say which object they are about.
+// Errors that say which object they are about, and checks that give them.
 #ifndef VITRINE_STORE_TABLE_OBJECT_ERRORS_H_
 #define VITRINE_STORE_TABLE_OBJECT_ERRORS_H_
 
@@ -22,6 +22,38 @@ inline Error Gone(const ObjectRecord& object) {
 
 inline Error Taken(const ObjectId& id) {
   return Error{Code::kAlreadyExists, Quoted(id.text()) + " is taken"};
+}
+
+inline Error Elsewhere(const ObjectRecord& object) {
+  return Error{Code::kUnavailable,
+               Quoted(object.id.text()) + " is not in memory"};
+}
+
+// kNotPermitted: sealed.  kNotFound: gone.
+inline Status CheckIsWritable(const ObjectRecord& object) {
+  if (object.state == ObjectState::kGone) return Gone(object);
+  if (!object.writable()) {
+    return Error{Code::kNotPermitted,
+                 Quoted(object.id.text()) + " is sealed: it never changes"};
+  }
+  return Status();
+}
+
+// kNotFound: gone.  kNotSealed.  kNotPermitted: `who` is neither owner nor
+// root.
+inline Status CheckOwnedSealed(const ObjectRecord& object,
+                               const Credentials& who) {
+  if (object.state == ObjectState::kGone) return Gone(object);
+  if (object.state != ObjectState::kSealed) {
+    return Error{Code::kNotSealed,
+                 Quoted(object.id.text()) + " is being written"};
+  }
+  if (!IsOwner(object.Info(), who)) {
+    return Error{Code::kNotPermitted, Quoted(object.id.text()) +
+                                          " belongs to user " +
+                                          std::to_string(object.uid)};
+  }
+  return Status();
 }
 
 }  // namespace vitrine::store

@@ -38,6 +38,8 @@ ObjectRecord::ObjectRecord(const ObjectInfo& initial)
       mode(static_cast<uint16_t>(initial.mode & 07777)),
       state(initial.state),
       hold(initial.hold),
+      elsewhere(initial.elsewhere),
+      copied(initial.copied),
       uses_changed(false) {
   if (initial.in_slab()) return;
   own = std::make_unique<OwnSegment>();
@@ -48,7 +50,13 @@ ObjectRecord::ObjectRecord(const ObjectInfo& initial)
   own->eviction.object = this;
 }
 
+EvictionEntry* ObjectRecord::eviction() const {
+  if (slab != nullptr) return &slab->eviction;
+  return own != nullptr ? &own->eviction : nullptr;
+}
+
 uint64_t ObjectRecord::charged_bytes() const {
+  if (elsewhere) return 0;
   return in_slab() ? size_bytes : own->charged_bytes;
 }
 
@@ -82,6 +90,8 @@ ObjectInfo ObjectRecord::Info() const {
           .used_ns = used_ns,
           .use_count = use_count,
           .hold = hold,
+          .elsewhere = elsewhere,
+          .copied = copied,
           .slab = SlabNumber(),
           .offset_bytes = offset_bytes,
           .recycled = own != nullptr && own->recycled};

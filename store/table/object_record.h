@@ -69,6 +69,10 @@ class ObjectRecord {
   bool writable() const { return state == ObjectState::kUnsealed; }
   bool in_slab() const { return own == nullptr; }
   bool has_writers() const { return own != nullptr && own->has_writers(); }
+  // True if it has a segment of its own, in memory.
+  bool has_own_segment() const { return own != nullptr && !elsewhere; }
+  // The entry of its segment; null: it has none.
+  EvictionEntry* eviction() const;
   // In memory, and with what is charged besides.
   uint64_t charged_bytes() const;
   uint64_t cost_bytes() const { return charged_bytes() + overhead_bytes(); }
@@ -83,7 +87,7 @@ class ObjectRecord {
 
   const uint64_t number;
   SmallId id;
-  Slab* slab = nullptr;             // Of a living one that has no `own`.
+  Slab* slab = nullptr;             // Of one in memory that has no `own`.
   std::unique_ptr<OwnSegment> own;  // Null: it is, or was, in a slab.
   uint64_t size_bytes;
   int64_t sealed_ns;
@@ -97,6 +101,8 @@ class ObjectRecord {
   uint16_t mode;
   ObjectState state : 2;
   bool hold : 1;
+  bool elsewhere : 1;     // Sealed, and its bytes are not in memory.
+  bool copied : 1;        // The tier has its bytes; so it is if elsewhere.
   bool uses_changed : 1;  // Since the catalog was last told.
 };
 

@@ -22,6 +22,7 @@ constexpr uint64_t kMostLookedThrough = 2 << 20;
 
 Result<std::shared_ptr<SegmentFile>> Residency::Share(ObjectRecord* object) {
   if (object->slab != nullptr) return Share(object->slab);
+  if (object->elsewhere) return Elsewhere(*object);
   if (object->in_slab()) return Gone(*object);  // It has left the slab.
   if (auto file = object->own->shared.lock()) return file;
   if (object->state == ObjectState::kGone) return Gone(*object);
@@ -96,7 +97,8 @@ void Residency::RefreshExtent(ObjectRecord* object) {
 }
 
 bool Residency::IsOpen(ObjectRecord* object) {
-  // Whoever has a slab mapped may read any of its objects, or none.
+  if (object->elsewhere) return false;
+  // A process that has a slab mapped may read any of its objects, or none.
   if (object->slab != nullptr) return object->slab->shared.use_count() > 0;
   if (object->has_writers() || object->own->shared.use_count() > 0) return true;
   auto file = Share(object);
@@ -106,9 +108,9 @@ bool Residency::IsOpen(ObjectRecord* object) {
   return alone && !*alone;
 }
 
-DroppedSegment Residency::Take(ObjectRecord* object) {
+DroppedSegment Residency::Take(ObjectRecord* object, uint64_t retired) {
   DroppedSegment dropped{.number = object->number,
-                         .charged_bytes = object->cost_bytes()};
+                         .charged_bytes = object->charged_bytes()};
   if (auto file = Share(object)) dropped.file = *file;
   // What was never sealed nobody may see.
   std::optional<Audience> audience;
@@ -116,7 +118,7 @@ DroppedSegment Residency::Take(ObjectRecord* object) {
     audience =
         Audience{.uid = object->uid, .gid = object->gid, .mode = object->mode};
   }
-  RemoveName(audience, &dropped);
+  RemoveName(audience, retired, &dropped);
   return dropped;
 }
 
@@ -124,23 +126,41 @@ DroppedSegment Residency::Take(Slab* slab) {
   DroppedSegment dropped{.number = slab->segment(),
                          .charged_bytes = slab->size_bytes()};
   if (auto file = Share(slab)) dropped.file = *file;
-  RemoveName(Audience::OfSlabs(slab->size_bytes()), &dropped);
+  RemoveName(Audience::OfSlabs(slab->size_bytes()), slab->segment(), &dropped);
   return dropped;
 }
 
 void Residency::RemoveName(const std::optional<Audience>& audience,
-                           DroppedSegment* dropped) {
+                           uint64_t retired, DroppedSegment* dropped) {
   if (recycles_ && audience && dropped->file != nullptr) {
-    Status retired = segments_->Retire(dropped->number);
-    if (retired) {
+    Status done = segments_->Retire(dropped->number, retired);
+    if (done) {
       dropped->retired_from = audience;
+      dropped->retired_number = retired;
       return;
     }
-    spdlog::warn("retiring: {}", retired.error().ToString());
+    spdlog::warn("retiring: {}", done.error().ToString());
   }
   if (Status ok = segments_->Unlink(dropped->number); !ok) {
     spdlog::error("unlink: {}", ok.error().ToString());
   }
+}
+
+Status Residency::PutBack(ObjectRecord* object, const RetiredSegment& segment) {
+  if (Status ok = segments_->Reinstate(segment.number, object->number); !ok) {
+    return ok;
+  }
+  object->own->shared.reset();  // That was another segment.
+  object->own->charged_bytes = segment.allocated_bytes;
+  object->own->recyclable = true;
+  object->own->recycled = false;
+  // As at a seal: until it is done, clients ask for a descriptor.
+  if (Status ok =
+          segments_->MakeReadOnly(object->number, object->readable_by_all());
+      !ok) {
+    spdlog::error("bringing back: {}", ok.error().ToString());
+  }
+  return Status();
 }
 
 Status Residency::Restore(ObjectRecord* object,

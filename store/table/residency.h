@@ -19,6 +19,7 @@
 #include "store/journal/journal_replay.h"
 #include "store/segments/dropped_segment.h"
 #include "store/segments/segment_dir.h"
+#include "store/segments/segment_pool.h"
 #include "store/table/object_record.h"
 #include "store/table/slab.h"
 
@@ -35,6 +36,7 @@ class Residency {
   void Recycle() { recycles_ = true; }
 
   // The store's one description of the segment.  kNotFound: gone.
+  // kUnavailable: elsewhere.
   Result<std::shared_ptr<SegmentFile>> Share(ObjectRecord* object);
   Result<std::shared_ptr<SegmentFile>> Share(Slab* slab);
 
@@ -54,17 +56,21 @@ class Residency {
   // As large, and as lately changed, as an unsealed object is by now.
   void RefreshExtent(ObjectRecord* object);
 
-  // Takes the segment's name away; whoever has it open or mapped keeps it.
-  DroppedSegment Take(ObjectRecord* object);
+  // Takes the segment's name away; a process that has it open or mapped keeps
+  // it.  The number `retired` is free for it if it is retired.
+  DroppedSegment Take(ObjectRecord* object, uint64_t retired);
   DroppedSegment Take(Slab* slab);
 
+  // Makes the retired segment, which has all of the object's bytes, that of an
+  // object that was elsewhere.
+  Status PutBack(ObjectRecord* object, const RetiredSegment& segment);
   // Finds the segment that a killed store left of `journaled`, and makes it
   // read-only.  kNotFound, kCorruption: it is not there, or another one.
   Status Restore(ObjectRecord* object, const JournaledObject& journaled);
 
  private:
-  // By retiring it if it may be recycled for `audience`.
-  void RemoveName(const std::optional<Audience>& audience,
+  // By retiring it, as `retired`, if it may be recycled for `audience`.
+  void RemoveName(const std::optional<Audience>& audience, uint64_t retired,
                   DroppedSegment* dropped);
 
   SegmentDir* const segments_;  // The kernel locks.

@@ -15,18 +15,18 @@ class TableWalk : public LiveObjects {
   explicit TableWalk(ObjectTable* table) : table_(table) {}
 
   size_t Count() override {
-    const auto [sealed, unsealed] = table_->CountObjects();
+    const auto [sealed, unsealed] = table_->queries().CountObjects();
     return sealed + unsealed;
   }
 
   bool ReadPage(uint64_t* place, std::vector<ObjectInfo>* infos) override {
-    if (*place == 0) unsealed_ = table_->List(ObjectState::kUnsealed);
+    if (*place == 0) unsealed_ = table_->queries().List(ObjectState::kUnsealed);
     if (*place < unsealed_.size()) {
       ReadUnsealed(place, infos);
       return true;
     }
     uint64_t slot = *place - unsealed_.size();
-    const bool more = table_->ReadSlots(&slot, kPage, infos);
+    const bool more = table_->queries().ReadSlots(&slot, kPage, infos);
     *place = slot + unsealed_.size();
     return more;
   }
@@ -37,7 +37,7 @@ class TableWalk : public LiveObjects {
     alive.reserve(objects.size());
     while (!objects.empty()) {
       const size_t count = std::min(objects.size(), kPage);
-      for (const bool is : table_->AreAlive(objects.first(count))) {
+      for (const bool is : table_->queries().AreAlive(objects.first(count))) {
         alive.push_back(is);
       }
       objects = objects.subspan(count);
@@ -49,7 +49,7 @@ class TableWalk : public LiveObjects {
   void ReadUnsealed(uint64_t* place, std::vector<ObjectInfo>* infos) {
     const uint64_t end = std::min<uint64_t>(*place + kPage, unsealed_.size());
     for (; *place < end; ++*place) {
-      ObjectInfo info = table_->Info(unsealed_[*place]);
+      ObjectInfo info = table_->queries().Info(unsealed_[*place]);
       if (info.state != ObjectState::kGone) infos->push_back(std::move(info));
     }
   }

@@ -57,7 +57,7 @@ class SegmentPoolTest : public testing::Test {
     const std::string text(size_bytes, byte);
     EXPECT_TRUE(dir_->WriteAt(number, 0, std::as_bytes(std::span(text))));
     EXPECT_TRUE(budget_.TryCharge(size_bytes));
-    EXPECT_TRUE(dir_->Retire(number));
+    EXPECT_TRUE(dir_->Retire(number, number));
     return {.number = number, .allocated_bytes = size_bytes};
   }
   void Put(uint64_t number, uint64_t size_bytes,
@@ -120,7 +120,7 @@ TEST_F(SegmentPoolTest, NobodyElseCanOpenARetiredSegment) {
   ASSERT_TRUE(dir_->Create(1));
   ASSERT_TRUE(dir_->MakeReadOnly(1, true));
   const UniqueFd path(::open(dir_->PathOf(1).c_str(), O_PATH | O_CLOEXEC));
-  ASSERT_TRUE(dir_->Retire(1));
+  ASSERT_TRUE(dir_->Retire(1, 1));
   EXPECT_FALSE(std::filesystem::exists(dir_->PathOf(1)));
   struct stat info {};
   ASSERT_EQ(::fstat(path.get(), &info), 0);

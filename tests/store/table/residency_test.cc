@@ -110,10 +110,10 @@ TEST_F(ResidencyTest, HolesAreFilledUnlessThatTakesTooMuch) {
 TEST_F(ResidencyTest, OnlyWhatWasSealedIsRetired) {
   residency_.Recycle();
   const ObjectRef aborted = MakeUnsealed(1, kPage);
-  EXPECT_FALSE(residency_.Take(aborted.get()).retired_from);
+  EXPECT_FALSE(residency_.Take(aborted.get(), 1).retired_from);
   const ObjectRef sealed = MakeUnsealed(2, kPage);
   sealed->state = ObjectState::kSealed;
-  const DroppedSegment dropped = residency_.Take(sealed.get());
+  const DroppedSegment dropped = residency_.Take(sealed.get(), 2);
   ASSERT_TRUE(dropped.retired_from);
   EXPECT_EQ(dropped.retired_from->mode, 0644u);
   EXPECT_TRUE(Exists("retired", 2));
@@ -125,7 +125,7 @@ TEST_F(ResidencyTest, WhatOthersMayStillReachIsNotRetired) {
   const ObjectRef object = MakeUnsealed(1, kPage);
   object->state = ObjectState::kSealed;
   object->own->recyclable = false;
-  EXPECT_FALSE(residency_.Take(object.get()).retired_from);
+  EXPECT_FALSE(residency_.Take(object.get(), object->number).retired_from);
   EXPECT_FALSE(Exists("segments", 1) || Exists("retired", 1));
 }
 

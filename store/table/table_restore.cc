@@ -1,30 +1,28 @@
-// What a start takes over from a store that was killed.
+#include "store/table/table_restore.h"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <memory>
 #include <unordered_set>
 #include <utility>
-#include <vector>
-
-#include "store/table/object_table.h"
 
 namespace vitrine::store {
 
-Result<Slab*> ObjectTable::RestoreSlab(uint64_t segment) {
-  if (Slab* const known = slabs_.Find(segment)) return known;
-  auto file = segments_->OpenShared(segment);
+Result<Slab*> TableRestore::RestoreSlab(uint64_t segment) {
+  if (Slab* const known = table_->slabs.Find(segment)) return known;
+  auto file = table_->segments->OpenShared(segment);
   if (!file) return file.error();
   auto extent = (*file)->Stat();
   if (!extent) return extent.error();
-  if (Status ok = segments_->MakeReadOnly(segment, true); !ok) {
+  if (Status ok = table_->segments->MakeReadOnly(segment, true); !ok) {
     return ok.error();
   }
-  return slabs_.Restore(segment, extent->size_bytes);
+  return table_->slabs.Restore(segment, extent->size_bytes);
 }
 
-Status ObjectTable::RestoreInSlab(ObjectRecord* object,
-                                  const ObjectInfo& journaled) {
+Status TableRestore::RestoreInSlab(ObjectRecord* object,
+                                   const ObjectInfo& journaled) {
   auto slab = RestoreSlab(journaled.slab);
   if (!slab) return slab.error();
   const uint64_t slab_bytes = (*slab)->size_bytes();
@@ -36,30 +34,30 @@ Status ObjectTable::RestoreInSlab(ObjectRecord* object,
   return Status();
 }
 
-Result<ObjectRef> ObjectTable::RestoreOne(const JournaledObject& journaled) {
+Result<ObjectRef> TableRestore::RestoreOne(const JournaledObject& journaled) {
   auto object = std::make_shared<ObjectRecord>(journaled.info);
   object->state = ObjectState::kSealed;
   Status restored = object->in_slab()
                         ? RestoreInSlab(object.get(), journaled.info)
-                        : residency_.Restore(object.get(), journaled);
-  if (restored) restored = Publish(object);
+                        : table_->residency.Restore(object.get(), journaled);
+  if (restored) restored = table_->Publish(object);
   if (!restored) return restored.error();
   return object;
 }
 
-Result<uint64_t> ObjectTable::Restore(
+Result<uint64_t> TableRestore::Restore(
     const std::vector<JournaledObject>& journaled) {
-  MutexLock lock(mutex_);
-  auto segments = segments_->ListAll();
+  MutexLock lock(table_->mutex);
+  auto segments = table_->segments->ListAll();
   if (!segments) return segments.error();
   std::unordered_set<uint64_t> wanted;
   for (const JournaledObject& object : journaled) {
     wanted.insert(object.info.segment());
   }
   for (uint64_t number : *segments) {
-    next_number_ = std::max(next_number_, number + 1);
+    table_->next_number = std::max(table_->next_number, number + 1);
     if (wanted.contains(number)) continue;
-    if (Status ok = segments_->Unlink(number); !ok) return ok.error();
+    if (Status ok = table_->segments->Unlink(number); !ok) return ok.error();
   }
   std::vector<std::pair<int64_t, const JournaledObject*>> by_use;
   by_use.reserve(journaled.size());
@@ -69,7 +67,8 @@ Result<uint64_t> ObjectTable::Restore(
   std::sort(by_use.begin(), by_use.end());
   uint64_t cost_bytes = 0;
   for (const auto& [used_ns, object] : by_use) {
-    next_number_ = std::max(next_number_, object->info.number + 1);
+    table_->next_number =
+        std::max(table_->next_number, object->info.number + 1);
     if (const auto live = RestoreOne(*object); live) {
       cost_bytes += (*live)->overhead_bytes();
       if (!(*live)->in_slab()) cost_bytes += (*live)->charged_bytes();
@@ -80,13 +79,13 @@ Result<uint64_t> ObjectTable::Restore(
       // Its removal was under way, or somebody deleted its file.
       spdlog::warn("not restored: `{}`: {}", object->info.id.text(),
                    live.error().ToString());
-      log_.RecordLost(*object);
+      table_->log.RecordLost(*object);
       if (!object->info.in_slab()) {
-        (void)segments_->Unlink(object->info.number);
+        (void)table_->segments->Unlink(object->info.number);
       }
     }
   }
-  slabs_.EndRestore();
+  table_->slabs.EndRestore();
   return cost_bytes;
 }
 

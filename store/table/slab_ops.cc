@@ -1,6 +1,6 @@
-// Small objects, which share segments.
+#include "store/table/slab_ops.h"
+
 #include <fcntl.h>
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -11,7 +11,6 @@
 
 #include "schema/base/wall_clock.h"
 #include "store/table/object_errors.h"
-#include "store/table/object_table.h"
 
 namespace vitrine::store {
 namespace {
@@ -49,33 +48,33 @@ Result<Mapping> MakeSlab(SegmentDir* segments, uint64_t segment,
 
 }  // namespace
 
-Result<DroppedSegment> ObjectTable::OpenSlab(
+Result<DroppedSegment> SlabOps::OpenSlab(
     uint64_t size_bytes, const std::optional<RetiredSegment>& recycled) {
-  const uint64_t segment = NewNumber();
-  auto memory = MakeSlab(segments_, segment, size_bytes, recycled);
+  const uint64_t segment = table_->NewNumber();
+  auto memory = MakeSlab(table_->segments, segment, size_bytes, recycled);
   if (!memory) {
-    (void)segments_->Unlink(segment);  // It may not have come that far.
+    (void)table_->segments->Unlink(segment);  // It may not have come that far.
     return memory.error();
   }
   auto slab = std::make_unique<Slab>(segment, std::move(*memory));
-  MutexLock lock(mutex_);
-  return slabs_.Open(std::move(slab));
+  MutexLock lock(table_->mutex);
+  return table_->slabs.Open(std::move(slab));
 }
 
-bool ObjectTable::HasRoom(uint64_t bytes) const {
-  MutexLock lock(mutex_);
-  return slabs_.HasRoom(bytes);
+bool SlabOps::HasRoom(uint64_t bytes) const {
+  MutexLock lock(table_->mutex);
+  return table_->slabs.HasRoom(bytes);
 }
 
-DroppedSegment ObjectTable::CloseIdleSlab() {
-  MutexLock lock(mutex_);
-  return slabs_.CloseIdle();
+DroppedSegment SlabOps::CloseIdleSlab() {
+  MutexLock lock(table_->mutex);
+  return table_->slabs.CloseIdle();
 }
 
-ObjectRef ObjectTable::Place(const Credentials& creator,
-                             const SmallObject& small, int64_t now_ns) {
+ObjectRef SlabOps::Place(const Credentials& creator, const SmallObject& small,
+                         int64_t now_ns) {
   auto object = std::make_shared<ObjectRecord>(
-      ObjectInfo{.number = next_number_++,
+      ObjectInfo{.number = table_->next_number++,
                  .id = small.id,
                  .state = ObjectState::kSealed,
                  .size_bytes = small.data.size(),
@@ -85,28 +84,28 @@ ObjectRef ObjectTable::Place(const Credentials& creator,
                  .creator_pid = creator.pid,
                  .sealed_ns = now_ns,
                  .used_ns = now_ns,
-                 .slab = slabs_.open()->segment(),
-                 .offset_bytes = slabs_.open()->Place(small.data)});
-  object->slab = slabs_.open();
+                 .slab = table_->slabs.open()->segment(),
+                 .offset_bytes = table_->slabs.open()->Place(small.data)});
+  object->slab = table_->slabs.open();
   return object;
 }
 
-uint64_t ObjectTable::PutSmall(const Credentials& creator,
-                               std::span<const SmallObject> objects,
-                               std::vector<Status>* results) {
+uint64_t SlabOps::PutSmall(const Credentials& creator,
+                           std::span<const SmallObject> objects,
+                           std::vector<Status>* results) {
   const int64_t now_ns = NowNs();
   std::vector<ObjectRef> placed;
   std::vector<size_t> places;  // Of `placed`, in `results`.
   std::unordered_set<std::string_view> ids;
   PendingWakes wakes;
-  MutexLock lock(mutex_);
+  MutexLock lock(table_->mutex);
   for (const SmallObject& small : objects) {
     const std::string& id = small.id.text();
-    if (directory_.IsTaken(id) || ids.contains(id)) {
+    if (table_->directory.IsTaken(id) || ids.contains(id)) {
       results->push_back(Taken(small.id));
       continue;
     }
-    if (!slabs_.HasRoom(small.data.size())) break;
+    if (!table_->slabs.HasRoom(small.data.size())) break;
     placed.push_back(Place(creator, small, now_ns));
     places.push_back(results->size());
     results->emplace_back();
@@ -124,40 +123,32 @@ uint64_t ObjectTable::PutSmall(const Credentials& creator,
   return overhead_bytes;
 }
 
-size_t ObjectTable::CommitPlaced(const std::vector<ObjectRef>& placed,
-                                 PendingWakes* wakes, Status* failure) {
+size_t SlabOps::CommitPlaced(const std::vector<ObjectRef>& placed,
+                             PendingWakes* wakes, Status* failure) {
   if (placed.empty()) return 0;
   std::vector<ObjectInfo> infos;
   infos.reserve(placed.size());
   for (const ObjectRef& object : placed) infos.push_back(object->Info());
-  *failure = log_.RecordSealedInSlabs(infos);
+  *failure = table_->log.RecordSealedInSlabs(infos);
   const bool journaled = failure->has_value();
   size_t published = 0;
   while (*failure && published < placed.size()) {
-    *failure = Publish(placed[published]);
+    *failure = table_->Publish(placed[published]);
     if (*failure) ++published;
   }
   if (journaled && published < placed.size()) {
-    log_.RecordRemoved(std::span(placed).subspan(published));
+    table_->log.RecordRemoved(std::span(placed).subspan(published));
   }
-  NoteWaiters(std::span(placed).first(published), wakes);
+  table_->NoteWaiters(std::span(placed).first(published), wakes);
   for (size_t i = 0; i < published; ++i) {
-    log_.Tell({ObjectEventKind::kSealed, infos[i], infos[i].id});
+    table_->log.Tell({ObjectEventKind::kSealed, infos[i], infos[i].id});
   }
   return published;
 }
 
-std::vector<ObjectRef> ObjectTable::LiveIn(const Slab& slab, size_t most,
-                                           bool with_held) {
-  std::vector<ObjectRef> live;
-  for (const uint32_t slot : slab.slots()) {
-    if (live.size() == most) break;
-    const ObjectRef& object = directory_.slots()[slot];
-    if (object == nullptr || object->slab != &slab) continue;
-    if (object->hold && !with_held) continue;
-    live.push_back(object);
-  }
-  return live;
+DroppedSegment SlabOps::CloseOpenSlab() {
+  MutexLock lock(table_->mutex);
+  return table_->slabs.Close();
 }
 
 }  // namespace vitrine::store

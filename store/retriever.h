@@ -1,0 +1,88 @@
+// Brings objects that are elsewhere back into memory.
+#ifndef VITRINE_STORE_RETRIEVER_H_
+#define VITRINE_STORE_RETRIEVER_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "schema/base/mutex.h"
+#include "store/base/requests.h"
+#include "store/segments/memory_budget.h"
+#include "store/segments/segment_dir.h"
+#include "store/table/object_table.h"
+#include "store/tiers/tier.h"
+
+namespace vitrine::store {
+
+// Fetches each object once, however many ask for it: one that asks first waits
+// for memory and has the others wait with it.  If it gives up, the next one
+// takes over.
+//
+// Thread-safe.  All that it is given must outlive it.
+class Retriever {
+ public:
+  struct Parts {
+    ObjectTable* table;
+    SegmentDir* segments;
+    MemoryBudget* budget;
+    Tier* tier;
+    // Makes room for small objects, as SmallObjects::AddRoom.
+    std::function<void(SpaceWait wait, Done<void> done)> add_room;
+    // Runs a task on a thread that may wait for the tier.
+    std::function<void(std::function<void()> task)> run;
+  };
+  explicit Retriever(Parts parts) : parts_(std::move(parts)) {}
+  Retriever(const Retriever&) = delete;
+  Retriever& operator=(const Retriever&) = delete;
+
+  // See SealedObjects::Want.  `object` is sealed.
+  void Want(const ObjectRef& object, SpaceWait wait, Done<void> done)
+      EXCLUDES(mutex_);
+
+  struct Numbers {
+    size_t waiting = 0;     // Objects that are on their way.
+    uint64_t failures = 0;  // Objects that the tier could not give.
+  };
+  Numbers Count() const EXCLUDES(mutex_);
+
+ private:
+  struct Waiter {
+    SpaceWait wait;
+    Done<void> done;
+  };
+
+  // Waits for memory on behalf of the first waiter.
+  void Start(const ObjectRef& object, SpaceWait wait) EXCLUDES(mutex_);
+  // Fetches the bytes; their memory is charged.
+  void Fetch(const ObjectRef& object, const ObjectInfo& info,
+             uint64_t charged_bytes) EXCLUDES(mutex_);
+  Result<RetiredSegment> FetchSegment(const ObjectInfo& info);
+  Status PutBack(const ObjectRef& object, const ObjectInfo& info,
+                 uint64_t charged_bytes);
+  void FetchSmall(const ObjectRef& object, const ObjectInfo& info,
+                  SpaceWait wait) EXCLUDES(mutex_);
+  // Tells all waiters.
+  void Finish(const ObjectRef& object, const Status& status) EXCLUDES(mutex_);
+  // There was no memory in the first waiter's time.  Tells it, and starts again
+  // for the next one.
+  void GiveUp(const ObjectRef& object, const Error& error) EXCLUDES(mutex_);
+  // The object's first waiter, which is removed, and the wait of the next.
+  Done<void> TakeFirst(uint64_t number, std::optional<SpaceWait>* next)
+      EXCLUDES(mutex_);
+  uint64_t ChargeOf(const ObjectInfo& info) const;
+
+  const Parts parts_;
+
+  mutable Mutex mutex_;
+  // By number, the first one first.
+  std::unordered_map<uint64_t, std::deque<Waiter>> waiters_ GUARDED_BY(mutex_);
+  uint64_t failures_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_RETRIEVER_H_

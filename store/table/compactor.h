@@ -1,0 +1,53 @@
+// Compaction: what still lives in slabs that are nearly empty moves into the
+// open one, so that their memory comes back.
+//
+// A move is an eviction that ends well: the slot is marked, the pins are looked
+// at, and what nobody has pinned gets a new place.  Between the mark and the
+// new place readers wait, for microseconds; afterwards they find the new place.
+#ifndef VITRINE_STORE_TABLE_COMPACTOR_H_
+#define VITRINE_STORE_TABLE_COMPACTOR_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "store/table/table_state.h"
+
+namespace vitrine::store {
+
+// Thread-safe.  `table` must outlive it.
+class Compactor {
+ public:
+  explicit Compactor(TableState* table) : table_(table) {}
+
+  struct Compaction {
+    size_t moved = 0;  // Objects.
+    // Nothing moved because the open slab has no room for so many bytes.
+    uint64_t needed_bytes = 0;
+    DroppedSegment dropped = {};
+  };
+  // True if moving what lives in slabs that are nearly empty would give memory
+  // back.
+  bool WantsCompaction() const EXCLUDES(table_->mutex);
+  // Moves some of it, of one slab after the other, into the open slab.  Readers
+  // keep what they have: what is pinned stays, and a slab that is given up
+  // stays whole for its users.
+  Compaction CompactBatch() EXCLUDES(table_->mutex);
+
+ private:
+  Compaction MoveOut(Slab* slab) REQUIRES(table_->mutex);
+  // Those of `objects`, all of `slab`, that go into the open slab, as they will
+  // be there; their bytes are there already.
+  Result<std::vector<ObjectInfo>> CopyOut(const Slab& slab,
+                                          std::span<const ObjectRef> objects)
+      REQUIRES(table_->mutex);
+  void MoveTo(ObjectRecord* object, const ObjectInfo& place)
+      REQUIRES(table_->mutex);
+
+  TableState* const table_;
+};
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_TABLE_COMPACTOR_H_

@@ -1,0 +1,243 @@
+#include "store/table/eviction.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace vitrine::store {
+namespace {
+
+// Victims looked at under one hold of the mutex.
+constexpr size_t kVictimsPerBatch = 32;
+constexpr size_t kSlabVictimsPerBatch = 256;
+
+}  // namespace
+
+// --- begin ---
+
+Eviction::Victim Eviction::MakeVictim(const EvictionEntry& entry) {
+  if (const ObjectRecord* const object = entry.object) {
+    return {.segment = object->number,
+            .bytes = object->cost_bytes(),
+            .objects = {table_->directory.InSlot(object->slot)}};
+  }
+  Slab* const slab = entry.slab;
+  return {.segment = slab->segment(),
+          .slab = true,
+          .bytes = slab->size_bytes(),
+          .objects = table_->LiveIn(*slab, kSlabVictimsPerBatch, false)};
+}
+
+Slab* Eviction::SlabOf(const Victim& victim) {
+  return victim.slab ? table_->slabs.Find(victim.segment) : nullptr;
+}
+
+EvictionEntry* Eviction::EntryOf(const Victim& victim) {
+  if (!victim.slab) return &victim.objects[0]->own->eviction;
+  Slab* const slab = SlabOf(victim);
+  return slab != nullptr ? &slab->eviction : nullptr;
+}
+
+Result<std::shared_ptr<SegmentFile>> Eviction::Share(const Victim& victim) {
+  if (Slab* const slab = SlabOf(victim)) return table_->residency.Share(slab);
+  return table_->residency.Share(victim.objects[0].get());
+}
+
+bool Eviction::IsOpened(const Victim& victim) {
+  const Slab* const slab = SlabOf(victim);
+  return (slab != nullptr ? slab->shared : victim.objects[0]->own->shared)
+             .use_count() > 0;
+}
+
+Eviction::Departure Eviction::Begin(uint64_t bytes, Fate fate) {
+  MutexLock lock(table_->mutex);
+  Departure departure{.fate = fate, .bytes = bytes};
+  Batch& batch = departure.so_far;
+  if (table_->evictable.size() == 0) {
+    DroppedSegment closed = table_->slabs.Close();
+    batch.dropped_bytes += closed.charged_bytes;
+    if (closed.number != 0) batch.dropped.push_back(std::move(closed));
+  }
+  batch.evictable = table_->evictable.size();
+  uint64_t chosen_bytes = 0;
+  std::vector<Victim>& victims = departure.victims;
+  table_->evictable.Visit([&](EvictionEntry* entry) REQUIRES(table_->mutex) {
+    const Victim& victim = victims.emplace_back(MakeVictim(*entry));
+    entry->leaving = true;
+    chosen_bytes += victim.bytes;
+    return !victim.slab && victims.size() < kVictimsPerBatch &&
+           chosen_bytes < bytes;
+  });
+  if (fate == Fate::kElsewhere) {
+    LeaveOutUsed(&departure);
+    for (Victim& victim : victims) PrepareCarrying(&victim);
+  }
+  return departure;
+}
+
+void Eviction::LeaveOutUsed(Departure* departure) {
+  const auto pins = FindPins(departure->victims);
+  Batch& batch = departure->so_far;
+  std::erase_if(departure->victims,
+                [&](const Victim& victim) REQUIRES(table_->mutex) {
+                  const bool opened = IsOpened(victim);
+                  if (!opened && !AnyPinned(victim.objects, pins)) return false;
+                  ++batch.examined;
+                  if (opened) ++batch.opened;
+                  table_->evictable.Touch(EntryOf(victim));
+                  return true;
+                });
+}
+
+void Eviction::PrepareCarrying(Victim* victim) {
+  for (const ObjectRef& object : victim->objects) {
+    victim->infos.push_back(object->Info());
+  }
+  auto file = Share(*victim);
+  if (file) {
+    victim->file = *std::move(file);
+  } else {
+    spdlog::error("eviction: {}", file.error().ToString());
+  }
+}
+
+// --- finish ---
+
+// What was carried in vain is not carried again: sealed bytes never change.
+void Eviction::NoteCopies(const Victim& victim, Batch* batch) {
+  if (!victim.carried) return;
+  for (const ObjectRef& object : victim.objects) {
+    if (object->state == ObjectState::kGone && !object->copied) {
+      batch->deleted.push_back(object->number);
+    }
+    object->copied = true;
+  }
+}
+
+void Eviction::FindGoing(Victim* victim, Batch* batch) {
+  victim->file.reset();
+  EvictionEntry* const entry = EntryOf(*victim);
+  if (entry == nullptr || !std::exchange(entry->leaving, false)) {
+    ++batch->examined;
+    ++batch->taken_back;
+    return;
+  }
+  const Slab* const slab = SlabOf(*victim);
+  for (const ObjectRef& object : victim->objects) {
+    // Deletion and compaction take objects out of their slab.
+    if (object->slab == slab) victim->going.push_back(object);
+  }
+}
+
+void Eviction::MarkGoing(const std::vector<Victim>& victims) {
+  for (const Victim& victim : victims) {
+    for (const ObjectRef& object : victim.going) {
+      table_->directory.index().MarkEvicting(object->slot);
+    }
+  }
+}
+
+std::unordered_set<uint64_t> Eviction::FindPins(
+    const std::vector<Victim>& victims) const {
+  std::vector<ObjectRef> objects;
+  for (const Victim& victim : victims) {
+    for (const ObjectRef& object : victim.objects) {
+      if (object->slot != kNoSlot) objects.push_back(object);
+    }
+  }
+  return table_->FindPinsOf(objects);
+}
+
+bool Eviction::AnyPinned(const std::vector<ObjectRef>& objects,
+                         const std::unordered_set<uint64_t>& pins) const {
+  return std::any_of(
+      objects.begin(), objects.end(),
+      [&](const ObjectRef& object) REQUIRES(table_->mutex) {
+        return pins.contains(table_->directory.index().PinOf(object->slot));
+      });
+}
+
+// All of it is asked for once, before the first of its objects go, since a slab
+// goes as a whole.
+bool Eviction::SlabMayGo(Slab* slab) {
+  if (slab->going) return true;
+  slab->going =
+      table_->FindPinsOf(table_->LiveIn(*slab, slab->live(), true)).empty();
+  return slab->going;
+}
+
+// The description that says so keeps its lease while the caller has it.
+std::shared_ptr<SegmentFile> Eviction::Lease(const Victim& victim,
+                                             Batch* batch) {
+  if (IsOpened(victim)) {
+    ++batch->opened;
+    return nullptr;
+  }
+  auto file = Share(victim);
+  if (!file) {
+    spdlog::error("eviction: {}", file.error().ToString());
+    return nullptr;
+  }
+  auto alone = (*file)->LeaseAlone();
+  if (alone && *alone) return *file;
+  batch->busy.push_back(victim.segment);
+  return nullptr;
+}
+
+DroppedSegment Eviction::Remove(const ObjectRef& object, Fate fate) {
+  if (fate == Fate::kElsewhere) return table_->SendElsewhere(object);
+  return table_->DropRecorded(object, ObjectEventKind::kEvicted);
+}
+
+bool Eviction::Evict(const Victim& victim,
+                     const std::unordered_set<uint64_t>& pins, Fate fate,
+                     Batch* batch) {
+  if (fate == Fate::kElsewhere && !victim.carried) return false;
+  if (AnyPinned(victim.going, pins)) return false;
+  Slab* const slab = SlabOf(victim);
+  if (slab != nullptr && !SlabMayGo(slab)) return false;
+  const auto file = Lease(victim, batch);
+  if (file == nullptr) return false;
+  if (fate == Fate::kGone) table_->log.RecordRemoved(victim.going);
+  for (const ObjectRef& object : victim.going) {
+    ++batch->evicted;
+    ++table_->evicted_objects;
+    table_->evicted_bytes += object->cost_bytes();
+    DroppedSegment dropped = Remove(object, fate);
+    batch->dropped_bytes += dropped.charged_bytes;
+    batch->dropped.push_back(std::move(dropped));
+  }
+  return !victim.going.empty();
+}
+
+void Eviction::TakeBack(const Victim& victim, bool examined) {
+  for (const ObjectRef& object : victim.going) {
+    table_->directory.index().Unmark(object->slot);
+  }
+  if (!examined) return;
+  if (Slab* const slab = SlabOf(victim)) slab->going = false;
+  if (EvictionEntry* entry = EntryOf(victim)) table_->evictable.Touch(entry);
+}
+
+Eviction::Batch Eviction::Finish(Departure departure) {
+  MutexLock lock(table_->mutex);
+  Batch batch = std::move(departure.so_far);
+  for (Victim& victim : departure.victims) {
+    NoteCopies(victim, &batch);
+    FindGoing(&victim, &batch);
+  }
+  MarkGoing(departure.victims);
+  const auto pins = FindPins(departure.victims);
+  for (const Victim& victim : departure.victims) {
+    if (victim.going.empty()) continue;
+    const bool enough = batch.dropped_bytes >= departure.bytes;
+    if (!enough) ++batch.examined;
+    if (enough || !Evict(victim, pins, departure.fate, &batch)) {
+      TakeBack(victim, !enough);
+    }
+  }
+  return batch;
+}
+
+}  // namespace vitrine::store

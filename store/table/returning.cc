@@ -1,0 +1,49 @@
+#include "store/table/returning.h"
+
+#include "store/table/object_errors.h"
+
+namespace vitrine::store {
+
+Status Returning::CheckElsewhere(const ObjectRecord& object) {
+  if (object.state == ObjectState::kGone) return Gone(object);
+  if (object.elsewhere) return Status();
+  return Error{Code::kAlreadyExists,
+               Quoted(object.id.text()) + " is in memory"};
+}
+
+Status Returning::Return(const ObjectRef& object,
+                         const RetiredSegment& segment) {
+  PendingWakes wakes;
+  MutexLock lock(table_->mutex);
+  if (Status ok = CheckElsewhere(*object); !ok) return ok;
+  if (Status ok = table_->residency.PutBack(object.get(), segment); !ok) {
+    return ok;
+  }
+  table_->Return(object, nullptr, 0, &wakes);
+  return Status();
+}
+
+Status Returning::ReturnSmall(const ObjectRef& object,
+                              std::span<const std::byte> bytes) {
+  PendingWakes wakes;
+  MutexLock lock(table_->mutex);
+  if (Status ok = CheckElsewhere(*object); !ok) return ok;
+  if (!table_->slabs.HasRoom(bytes.size())) {
+    return Error{Code::kOutOfMemory, "the open slab has no room"};
+  }
+  Slab* const slab = table_->slabs.open();
+  const uint64_t end_bytes = slab->end_bytes();
+  ObjectInfo info = object->Info();
+  info.elsewhere = false;
+  info.slab = slab->segment();
+  info.offset_bytes = slab->Place(bytes);
+  if (Status ok = table_->log.RecordMoved({&info, 1}); !ok) {
+    slab->Rewind(end_bytes);  // Nobody has been told of the place.
+    return ok;
+  }
+  table_->Return(object, slab, info.offset_bytes, &wakes);
+  table_->log.Tell({ObjectEventKind::kMoved, info, info.id});
+  return Status();
+}
+
+}  // namespace vitrine::store

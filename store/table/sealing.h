@@ -1,0 +1,30 @@
+// Sealing: how an object becomes visible and immutable.
+#ifndef VITRINE_STORE_TABLE_SEALING_H_
+#define VITRINE_STORE_TABLE_SEALING_H_
+
+#include <cstdint>
+
+#include "store/table/table_state.h"
+
+namespace vitrine::store {
+
+// Thread-safe.  `table` must outlive it.
+class Sealing {
+ public:
+  explicit Sealing(TableState* table) : table_(table) {}
+
+  // Returns the charge that became free.  kTooLarge: with its holes filled it
+  // takes more than `most_bytes`.
+  Result<int64_t> Seal(const ObjectRef& object, const ObjectId& id,
+                       uint64_t most_bytes) EXCLUDES(table_->mutex);
+
+ private:
+  Status CommitSeal(const ObjectRef& object, PendingWakes* wakes)
+      REQUIRES(table_->mutex);
+
+  TableState* const table_;
+};
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_TABLE_SEALING_H_

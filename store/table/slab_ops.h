@@ -1,0 +1,52 @@
+// Small objects, which share segments.
+#ifndef VITRINE_STORE_TABLE_SLAB_OPS_H_
+#define VITRINE_STORE_TABLE_SLAB_OPS_H_
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "store/base/requests.h"
+#include "store/segments/segment_pool.h"
+#include "store/table/table_state.h"
+
+namespace vitrine::store {
+
+// Thread-safe.  `table` must outlive it.
+class SlabOps {
+ public:
+  explicit SlabOps(TableState* table) : table_(table) {}
+
+  // Makes a segment of `size_bytes`, which are charged, the open slab: the
+  // retired one `recycled`, or a new one.  The one before is closed; it may be
+  // dropped at once.
+  Result<DroppedSegment> OpenSlab(
+      uint64_t size_bytes, const std::optional<RetiredSegment>& recycled = {})
+      EXCLUDES(table_->mutex);
+  // So that eviction may take it.
+  DroppedSegment CloseOpenSlab() EXCLUDES(table_->mutex);
+  // Gives an open slab back in which nothing lives, and in which nothing was
+  // placed since the last call.
+  DroppedSegment CloseIdleSlab() EXCLUDES(table_->mutex);
+  // See Store::PutSmall.  Returns what is to be charged besides the slab.
+  uint64_t PutSmall(const Credentials& creator,
+                    std::span<const SmallObject> objects,
+                    std::vector<Status>* results) EXCLUDES(table_->mutex);
+  // True if the open slab takes an object of `bytes`.
+  bool HasRoom(uint64_t bytes) const EXCLUDES(table_->mutex);
+
+ private:
+  ObjectRef Place(const Credentials& creator, const SmallObject& small,
+                  int64_t now_ns) REQUIRES(table_->mutex);
+  // Makes those that were placed visible, one after the other.  Returns how
+  // many before the first failure, which is told.
+  size_t CommitPlaced(const std::vector<ObjectRef>& placed, PendingWakes* wakes,
+                      Status* failure) REQUIRES(table_->mutex);
+
+  TableState* const table_;
+};
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_TABLE_SLAB_OPS_H_

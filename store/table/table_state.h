@@ -1,0 +1,105 @@
+// The object table's parts, and the steps that several operations have in
+// common, under one lock.
+//
+// Invariants of the parts together, besides their own:
+//  (1) An UNSEALED or SEALED object is in the directory; a GONE one is not.
+//  (2) A SEALED object has an index slot and a whole journal record.  Its bytes
+//      are in memory, in a segment that is read-only, or elsewhere: then it has
+//      no segment.  No object in another state has any of them.
+//  (3) The eviction queue has exactly the segments that may go: those of SEALED
+//      objects that are in memory and not held, and closed slabs in which
+//      nothing is held.
+//  (4) A segment's memory is charged from its first page on: the budget's
+//      charge is the sum over unsealed and dedicated objects, slabs, orphans.
+//  (5) A slab has a live object or is the open one.  Objects in it are SEALED.
+#ifndef VITRINE_STORE_TABLE_TABLE_STATE_H_
+#define VITRINE_STORE_TABLE_TABLE_STATE_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <unordered_set>
+#include <vector>
+
+#include "schema/base/mutex.h"
+#include "store/index/client_registry.h"
+#include "store/index/pending_wakes.h"
+#include "store/segments/dropped_segment.h"
+#include "store/segments/segment_dir.h"
+#include "store/table/change_log.h"
+#include "store/table/directory.h"
+#include "store/table/eviction_queue.h"
+#include "store/table/object_record.h"
+#include "store/table/residency.h"
+#include "store/table/slabs.h"
+
+namespace vitrine::store {
+
+// `segments` and `clients` must outlive it.
+struct TableState {
+  TableState(SegmentDir* segments, ClientRegistry* clients, IndexWriter index,
+             Journal journal, std::unique_ptr<EvictionPolicy> policy);
+
+  // Makes a sealed object visible.
+  Status Publish(const ObjectRef& object) REQUIRES(mutex);
+  // Notes the waiters of the objects that were just published, once for all.
+  void NoteWaiters(std::span<const ObjectRef> published, PendingWakes* wakes)
+      REQUIRES(mutex);
+  // Takes the object out of every part and unlinks its segment, or its slab
+  // with the last object.
+  DroppedSegment Drop(const ObjectRef& object, ObjectEventKind why)
+      REQUIRES(mutex);
+  // Drop, of an object whose removal is in the journal.
+  DroppedSegment DropRecorded(const ObjectRef& object, ObjectEventKind why)
+      REQUIRES(mutex);
+  // The bytes of a sealed object are elsewhere from now on; the slot is marked.
+  // Returns the object's segment, or its slab with the last object.
+  DroppedSegment SendElsewhere(const ObjectRef& object) REQUIRES(mutex);
+  // The bytes of an object that was elsewhere are in memory: in `slab`, or in a
+  // segment of its own.
+  void Return(const ObjectRef& object, Slab* slab, uint64_t offset_bytes,
+              PendingWakes* wakes) REQUIRES(mutex);
+
+  // A number that no object and no segment has had.
+  uint64_t NewNumber() EXCLUDES(mutex);
+  // Notes a use now.
+  void Touch(ObjectRecord* object) REQUIRES(mutex);
+  // Counts a hold that begins or ends.
+  void CountHold(const ObjectRecord& object, bool hold) REQUIRES(mutex);
+  // The pins that clients have of these sealed objects.
+  std::unordered_set<uint64_t> FindPinsOf(
+      std::span<const ObjectRef> objects) const REQUIRES(mutex);
+  // Up to `most` of the objects that live in `slab`.
+  std::vector<ObjectRef> LiveIn(const Slab& slab, size_t most, bool with_held)
+      REQUIRES(mutex);
+
+  SegmentDir* const segments;     // The kernel locks.
+  ClientRegistry* const clients;  // Locks itself.
+
+  mutable Mutex mutex;
+  Directory directory GUARDED_BY(mutex);
+  ChangeLog log GUARDED_BY(mutex);
+  EvictionQueue evictable GUARDED_BY(mutex);
+  Residency residency GUARDED_BY(mutex);
+  Slabs slabs GUARDED_BY(mutex);  // Uses the two above.
+  uint64_t next_number GUARDED_BY(mutex);
+  // Objects that were used since Upkeep::TakeUses.
+  std::vector<std::weak_ptr<ObjectRecord>> used GUARDED_BY(mutex);
+
+  uint64_t held_objects GUARDED_BY(mutex) = 0;
+  uint64_t held_bytes GUARDED_BY(mutex) = 0;
+  uint64_t evicted_objects GUARDED_BY(mutex) = 0;
+  uint64_t evicted_bytes GUARDED_BY(mutex) = 0;
+  uint64_t moved_objects GUARDED_BY(mutex) = 0;
+  uint64_t returned_objects GUARDED_BY(mutex) = 0;
+
+ private:
+  void Unpublish(ObjectRecord* object) REQUIRES(mutex);
+  // The sealed object's bytes come into memory, or leave it.
+  void EnterMemory(const ObjectRecord& object) REQUIRES(mutex);
+  void LeaveMemory(ObjectRecord* object) REQUIRES(mutex);
+};
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_TABLE_TABLE_STATE_H_

@@ -1,0 +1,73 @@
+// Operations on unsealed objects: creating, growing, writing, renaming.
+#ifndef VITRINE_STORE_TABLE_UNSEALED_OPS_H_
+#define VITRINE_STORE_TABLE_UNSEALED_OPS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "store/base/requests.h"
+#include "store/segments/segment_pool.h"
+#include "store/table/table_state.h"
+
+namespace vitrine::store {
+
+// Thread-safe.  `table` must outlive it.
+class UnsealedOps {
+ public:
+  explicit UnsealedOps(TableState* table) : table_(table) {}
+
+  // `recycled`, a retired segment, is its segment; none: a new, empty one.
+  Result<ObjectRef> Insert(const ObjectId& id, const NewObject& options,
+                           const std::optional<RetiredSegment>& recycled = {})
+      EXCLUDES(table_->mutex);
+  // kNotPermitted: sealed.  kNotFound: gone.
+  Status CheckWritable(const ObjectRef& object) const EXCLUDES(table_->mutex);
+  // Between Begin and End the object cannot be sealed.  Begin says what is
+  // charged for it.
+  Result<uint64_t> BeginChange(const ObjectRef& object) EXCLUDES(table_->mutex);
+  void EndChange(const ObjectRef& object) EXCLUDES(table_->mutex);
+  // Says that the object's charge is now at least `charged_bytes`; returns
+  // by how much it grew.  Gone objects: 0.
+  uint64_t RaiseCharge(const ObjectRef& object, uint64_t charged_bytes)
+      EXCLUDES(table_->mutex);
+  Status BeginWriting(const ObjectRef& object, WriteMode mode)
+      EXCLUDES(table_->mutex);
+  // Returns the charge that became free (negative: how much more it takes):
+  // after the last writer, memory beyond the size is given back.
+  int64_t EndWriting(const ObjectRef& object, WriteMode mode)
+      EXCLUDES(table_->mutex);
+  // Sets the size of the segment, within a change; returns the charge that
+  // became free.  While other changes are pending that is nothing: they rely on
+  // what they have charged.
+  Result<int64_t> SetSize(const ObjectRef& object, uint64_t size_bytes)
+      EXCLUDES(table_->mutex);
+  // A carried write ended at `end_bytes`: the size is at least that.
+  void NoteWritten(const ObjectRef& object, uint64_t end_bytes)
+      EXCLUDES(table_->mutex);
+  Result<UniqueFd> OpenForWriting(const ObjectRef& object)
+      EXCLUDES(table_->mutex);
+  Status SetMode(const ObjectRef& object, mode_t mode) EXCLUDES(table_->mutex);
+  Status SetOwner(const ObjectRef& object, uid_t uid, gid_t gid)
+      EXCLUDES(table_->mutex);
+  Status SetModified(const ObjectRef& object, int64_t modified_ns)
+      EXCLUDES(table_->mutex);
+  // Returns by how much the object's charge grew.
+  Result<int64_t> SetMetadata(const ObjectRef& object, const std::string& name,
+                              std::optional<std::string> value)
+      EXCLUDES(table_->mutex);
+  // `replaced` gets what had the id before.
+  Status Rename(const ObjectRef& object, const ObjectId& id, bool no_replace,
+                DroppedSegment* replaced) EXCLUDES(table_->mutex);
+  // kNotPermitted: sealed.
+  Result<DroppedSegment> Abort(const ObjectRef& object) EXCLUDES(table_->mutex);
+  Result<ObjectRef> FindUnsealed(const ObjectId& id) const
+      EXCLUDES(table_->mutex);
+
+ private:
+  TableState* const table_;
+};
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_TABLE_UNSEALED_OPS_H_

@@ -1,0 +1,39 @@
+// What the object table needs now and then, and who hears of its changes.
+#ifndef VITRINE_STORE_TABLE_UPKEEP_H_
+#define VITRINE_STORE_TABLE_UPKEEP_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "store/base/observer.h"
+#include "store/table/table_state.h"
+
+namespace vitrine::store {
+
+// Thread-safe.  `table` must outlive it.
+class Upkeep {
+ public:
+  explicit Upkeep(TableState* table) : table_(table) {}
+
+  void AddObserver(Observer* observer) EXCLUDES(table_->mutex);
+  void RemoveObserver(Observer* observer) EXCLUDES(table_->mutex);
+  std::vector<Observer*> Observers() const EXCLUDES(table_->mutex);
+
+  // From now on, segments that others may have are retired when they are
+  // dropped, not unlinked.
+  void Recycle() EXCLUDES(table_->mutex);
+  // A number for a segment that is none yet.
+  uint64_t NewNumber() EXCLUDES(table_->mutex) { return table_->NewNumber(); }
+  // Moves what clients touched to the young end.
+  void DrainTouches() EXCLUDES(table_->mutex);
+  // Objects whose recency or use count changed since the last call.
+  std::vector<ObjectInfo> TakeUses() EXCLUDES(table_->mutex);
+  void RewriteJournalIfWanted() EXCLUDES(table_->mutex);
+
+ private:
+  TableState* const table_;
+};
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_TABLE_UPKEEP_H_

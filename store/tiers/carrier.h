@@ -1,0 +1,16 @@
+// Carries the bytes of victims to a tier: the second step of an eviction.
+#ifndef VITRINE_STORE_TIERS_CARRIER_H_
+#define VITRINE_STORE_TIERS_CARRIER_H_
+
+#include "store/table/eviction.h"
+#include "store/tiers/tier.h"
+
+namespace vitrine::store {
+
+// Puts every object of the victims into `tier` and says which victims were
+// carried.  A failure is logged; the tier keeps nothing of that victim.
+void CarryTo(Tier* tier, Eviction::Departure* departure);
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_TIERS_CARRIER_H_

@@ -1,0 +1,316 @@
+// The three steps of an eviction, and what comes between them.
+#include "store/table/eviction.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "store/table/object_table.h"
+#include "tests/support/scratch_dir.h"
+
+namespace vitrine::store {
+namespace {
+
+constexpr uint64_t kPage = 4096;
+constexpr uint64_t kSlab = 64 << 10;
+
+class EvictionTest : public testing::TestWithParam<Fate> {
+ protected:
+  EvictionTest() {
+    for (const char* name : {"/segments", "/retired"}) {
+      std::filesystem::create_directory(dir_.path() + name);
+    }
+    segments_.emplace(
+        *SegmentDir::Open(dir_.path() + "/segments", dir_.path() + "/retired"));
+    std::vector<JournaledObject> none;
+    table_ = std::make_unique<ObjectTable>(
+        &*segments_, &clients_, *IndexWriter::Create(dir_.path() + "/index"),
+        *Journal::Open(dir_.path() + "/journal", &none), MakeLruPolicy());
+  }
+
+  // A sealed object of one page with a segment of its own.
+  ObjectRef Seal(const std::string& id) {
+    const auto object = *table_->unsealed().Insert(*ObjectId::FromText(id), {});
+    EXPECT_TRUE(segments_->SetSize(NumberOf(*object), kPage));
+    EXPECT_TRUE(segments_->Reserve(NumberOf(*object), 0, kPage));
+    EXPECT_TRUE(
+        table_->sealing().Seal(object, *ObjectId::FromText(id), 1 << 20));
+    return object;
+  }
+
+  // Sealed objects in one slab, which is closed.
+  std::vector<ObjectRef> PutInSlab(const std::vector<std::string>& ids) {
+    EXPECT_TRUE(table_->slabs().OpenSlab(kSlab));
+    const std::string data(100, 's');
+    std::vector<ObjectRef> objects;
+    for (const std::string& id : ids) {
+      const SmallObject small{*ObjectId::FromText(id), 0644,
+                              std::as_bytes(std::span(data))};
+      std::vector<Status> results;
+      table_->slabs().PutSmall({}, {&small, 1}, &results);
+      EXPECT_TRUE(results.size() == 1 && results[0]);
+      objects.push_back(*table_->sealed().FindSealed(small.id));
+    }
+    (void)table_->slabs().CloseOpenSlab();
+    return objects;
+  }
+
+  Eviction::Departure Begin(uint64_t bytes = kPage) {
+    return table_->eviction().Begin(bytes, GetParam());
+  }
+  // The carrier's work, of which the table only sees that it was done.
+  static void Carry(Eviction::Departure* departure) {
+    for (Eviction::Victim& victim : departure->victims) {
+      victim.carried = departure->fate == Fate::kElsewhere;
+    }
+  }
+  Eviction::Batch Finish(Eviction::Departure departure) {
+    Carry(&departure);
+    return table_->eviction().Finish(std::move(departure));
+  }
+
+  ObjectInfo Info(const ObjectRef& object) {
+    return table_->queries().Info(object);
+  }
+  bool InMemory(const ObjectRef& object) {
+    const ObjectInfo info = Info(object);
+    return info.state == ObjectState::kSealed && !info.elsewhere;
+  }
+  void ExpectWent(const ObjectRef& object) {
+    const ObjectInfo info = Info(object);
+    if (GetParam() == Fate::kGone) {
+      EXPECT_EQ(info.state, ObjectState::kGone);
+    } else {
+      EXPECT_EQ(info.state, ObjectState::kSealed);
+      EXPECT_TRUE(info.elsewhere && info.copied);
+      EXPECT_EQ(info.charged_bytes, 0u);
+    }
+  }
+
+  ScratchDir dir_;
+  std::optional<SegmentDir> segments_;
+  ClientRegistry clients_;
+  std::unique_ptr<ObjectTable> table_;
+};
+
+TEST_P(EvictionTest, TheOldestGoAsManyAsAreNeeded) {
+  const ObjectRef a = Seal("a");
+  const ObjectRef b = Seal("b");
+  const ObjectRef c = Seal("c");
+  const Eviction::Batch batch = Finish(Begin(2 * kPage));
+  EXPECT_EQ(batch.evicted, 2u);
+  EXPECT_EQ(batch.dropped_bytes, 2 * kPage);
+  ExpectWent(a);
+  ExpectWent(b);
+  EXPECT_TRUE(InMemory(c));
+}
+
+TEST_P(EvictionTest, WhatLeavesIsFoundAndReadAsEver) {
+  const ObjectRef a = Seal("a");
+  Eviction::Departure departure = Begin();
+  EXPECT_TRUE(table_->sealed().FindSealed(*ObjectId::FromText("a")));
+  EXPECT_TRUE(InMemory(a));
+  EXPECT_TRUE(table_->sealed().OpenForReading(a));
+  Finish(std::move(departure));
+  ExpectWent(a);
+}
+
+TEST_P(EvictionTest, AUseTakesBack) {
+  const ObjectRef a = Seal("a");
+  Eviction::Departure departure = Begin();
+  table_->sealed().Touch(a);
+  const Eviction::Batch batch = Finish(std::move(departure));
+  EXPECT_EQ(batch.evicted, 0u);
+  EXPECT_EQ(batch.taken_back, 1u);
+  EXPECT_TRUE(InMemory(a));
+  Finish(Begin());
+  ExpectWent(a);
+}
+
+TEST_P(EvictionTest, AHoldTakesBack) {
+  const ObjectRef a = Seal("a");
+  Eviction::Departure departure = Begin();
+  EXPECT_TRUE(table_->sealed().SetHold(a, true, {}));
+  EXPECT_EQ(Finish(std::move(departure)).evicted, 0u);
+  EXPECT_TRUE(InMemory(a));
+  EXPECT_TRUE(Begin().victims.empty());
+}
+
+TEST_P(EvictionTest, AHoldAndItsEndTakeBackToo) {
+  const ObjectRef a = Seal("a");
+  Eviction::Departure departure = Begin();
+  EXPECT_TRUE(table_->sealed().SetHold(a, true, {}));
+  EXPECT_TRUE(table_->sealed().SetHold(a, false, {}));
+  EXPECT_EQ(Finish(std::move(departure)).evicted, 0u);
+  EXPECT_TRUE(InMemory(a));
+}
+
+TEST_P(EvictionTest, WhatIsOpenStays) {
+  const ObjectRef a = Seal("a");
+  Eviction::Departure departure = Begin();
+  const auto reader = table_->sealed().OpenForReading(a);
+  ASSERT_TRUE(reader);
+  const Eviction::Batch batch = Finish(std::move(departure));
+  EXPECT_EQ(batch.evicted, 0u);
+  EXPECT_EQ(batch.busy, std::vector<uint64_t>{NumberOf(*a)});
+  EXPECT_TRUE(InMemory(a));
+}
+
+TEST_P(EvictionTest, WhatTheMountHasOpenStays) {
+  const ObjectRef a = Seal("a");
+  Eviction::Departure departure = Begin();
+  departure.victims[0].file.reset();
+  const auto reader = table_->sealed().Lend(a);
+  ASSERT_TRUE(reader);
+  const Eviction::Batch batch = Finish(std::move(departure));
+  EXPECT_EQ(batch.evicted, 0u);
+  EXPECT_EQ(batch.opened, 1u);
+  EXPECT_TRUE(InMemory(a));
+}
+
+TEST_P(EvictionTest, WhatIsDeletedMeanwhileIsToldToTheTier) {
+  const ObjectRef a = Seal("a");
+  const uint64_t number = NumberOf(*a);
+  Eviction::Departure departure = Begin();
+  EXPECT_TRUE(table_->sealed().Delete(a, {}));
+  const Eviction::Batch batch = Finish(std::move(departure));
+  EXPECT_EQ(batch.evicted, 0u);
+  EXPECT_EQ(Info(a).state, ObjectState::kGone);
+  const bool carried = GetParam() == Fate::kElsewhere;
+  EXPECT_EQ(batch.deleted,
+            carried ? std::vector<uint64_t>{number} : std::vector<uint64_t>{});
+}
+
+TEST_P(EvictionTest, ASlabGoesWithItsObjects) {
+  const auto objects = PutInSlab({"a", "b", "c"});
+  const Eviction::Batch batch = Finish(Begin());
+  EXPECT_EQ(batch.evicted, 3u);
+  for (const ObjectRef& object : objects) ExpectWent(object);
+  EXPECT_EQ(table_->queries().Count().slabs, 0u);
+  EXPECT_GE(batch.dropped_bytes, kSlab);
+}
+
+TEST_P(EvictionTest, ASlabThatIsDroppedMeanwhileIsNoVictim) {
+  const auto objects = PutInSlab({"a", "b"});
+  Eviction::Departure departure = Begin();
+  for (const ObjectRef& object : objects) {
+    EXPECT_TRUE(table_->sealed().Delete(object, {}));
+  }
+  EXPECT_EQ(table_->queries().Count().slabs, 0u);
+  EXPECT_EQ(Finish(std::move(departure)).evicted, 0u);
+}
+
+TEST_P(EvictionTest, OneOfASlabThatIsDeletedMeanwhileIsLeftOut) {
+  const auto objects = PutInSlab({"a", "b"});
+  Eviction::Departure departure = Begin();
+  EXPECT_TRUE(table_->sealed().Delete(objects[0], {}));
+  EXPECT_EQ(Finish(std::move(departure)).evicted, 1u);
+  EXPECT_EQ(Info(objects[0]).state, ObjectState::kGone);
+  ExpectWent(objects[1]);
+}
+
+TEST_P(EvictionTest, AHoldInASlabTakesAllOfItBack) {
+  const auto objects = PutInSlab({"a", "b"});
+  Eviction::Departure departure = Begin();
+  EXPECT_TRUE(table_->sealed().SetHold(objects[1], true, {}));
+  EXPECT_EQ(Finish(std::move(departure)).evicted, 0u);
+  EXPECT_TRUE(InMemory(objects[0]) && InMemory(objects[1]));
+}
+
+INSTANTIATE_TEST_SUITE_P(Fates, EvictionTest,
+                         testing::Values(Fate::kGone, Fate::kElsewhere),
+                         [](const auto& fate) {
+                           return fate.param == Fate::kGone ? "Gone"
+                                                            : "Elsewhere";
+                         });
+
+using EvictionToTierTest = EvictionTest;
+
+TEST_P(EvictionToTierTest, WhatIsInUseIsNotCarried) {
+  const ObjectRef a = Seal("a");
+  const auto reader = table_->sealed().Lend(a);
+  ASSERT_TRUE(reader);
+  const Eviction::Departure departure = Begin();
+  EXPECT_TRUE(departure.victims.empty());
+  EXPECT_EQ(departure.so_far.opened, 1u);
+}
+
+TEST_P(EvictionToTierTest, WhatCannotBeCarriedStays) {
+  const ObjectRef a = Seal("a");
+  const Eviction::Batch batch = table_->eviction().Finish(Begin());
+  EXPECT_EQ(batch.evicted, 0u);
+  EXPECT_TRUE(InMemory(a));
+  EXPECT_FALSE(Info(a).copied);
+}
+
+TEST_P(EvictionToTierTest, ItComesBackInASegmentOfItsOwn) {
+  const ObjectRef a = Seal("a");
+  Finish(Begin());
+  ExpectWent(a);
+  EXPECT_EQ(table_->queries().Count().elsewhere_objects, 1u);
+  const auto refused = table_->sealed().OpenForReading(a);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kUnavailable);
+
+  const uint64_t number = table_->upkeep().NewNumber();
+  ASSERT_TRUE(segments_->CreateRetired(number, kPage));
+  EXPECT_TRUE(table_->returning().Return(
+      a, {.number = number, .allocated_bytes = kPage, .size_bytes = kPage}));
+  EXPECT_TRUE(InMemory(a));
+  EXPECT_EQ(Info(a).charged_bytes, kPage);
+  EXPECT_TRUE(table_->sealed().OpenForReading(a));
+  EXPECT_EQ(table_->queries().Count().elsewhere_objects, 0u);
+  EXPECT_EQ(table_->queries().Count().evictable_segments, 1u);
+  Finish(Begin());
+  ExpectWent(a);
+}
+
+TEST_P(EvictionToTierTest, ASmallOneComesBackInTheOpenSlab) {
+  const auto objects = PutInSlab({"a"});
+  Finish(Begin());
+  ExpectWent(objects[0]);
+  const std::string data(100, 's');
+  const auto bytes = std::as_bytes(std::span(data));
+  const Status no_room = table_->returning().ReturnSmall(objects[0], bytes);
+  ASSERT_FALSE(no_room);
+  EXPECT_EQ(no_room.error().code, Code::kOutOfMemory);
+  EXPECT_TRUE(table_->slabs().OpenSlab(kSlab));
+  EXPECT_TRUE(table_->returning().ReturnSmall(objects[0], bytes));
+  EXPECT_TRUE(InMemory(objects[0]));
+  EXPECT_EQ(table_->queries().Count().slab_objects, 1u);
+}
+
+TEST_P(EvictionToTierTest, WhatWasDeletedDoesNotComeBack) {
+  const ObjectRef a = Seal("a");
+  Finish(Begin());
+  EXPECT_TRUE(table_->sealed().Delete(a, {}));
+  EXPECT_EQ(table_->queries().Count().elsewhere_objects, 0u);
+  const Status back = table_->returning().Return(a, {.number = 1});
+  ASSERT_FALSE(back);
+  EXPECT_EQ(back.error().code, Code::kNotFound);
+}
+
+TEST_P(EvictionToTierTest, AHeldOneComesBackHeld) {
+  const auto objects = PutInSlab({"a"});
+  Finish(Begin());
+  EXPECT_TRUE(table_->sealed().SetHold(objects[0], true, {}));
+  EXPECT_TRUE(table_->slabs().OpenSlab(kSlab));
+  const std::string data(100, 's');
+  EXPECT_TRUE(table_->returning().ReturnSmall(objects[0],
+                                              std::as_bytes(std::span(data))));
+  (void)table_->slabs().CloseOpenSlab();
+  EXPECT_TRUE(Begin().victims.empty());
+  EXPECT_TRUE(table_->sealed().SetHold(objects[0], false, {}));
+  EXPECT_EQ(table_->queries().Count().held_bytes, 0u);
+  EXPECT_EQ(Begin().victims.size(), 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Tier, EvictionToTierTest,
+                         testing::Values(Fate::kElsewhere));
+
+}  // namespace
+}  // namespace vitrine::store
