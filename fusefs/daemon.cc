@@ -39,7 +39,7 @@ Daemon::Daemon(const DaemonOptions& options)
 
 Daemon::~Daemon() {
   server_.reset();
-  if (mount_ != nullptr) store_->SetStatusSource("mount", nullptr);
+  if (mount_ != nullptr) store_->facts().SetStatusSource("mount", nullptr);
 }
 
 Status Daemon::StartMount() {
@@ -57,14 +57,14 @@ Status Daemon::StartMount() {
   if (!mount) return mount.error();
   mount_ = *std::move(mount);
   // Not through mount_: a request may be under way while it is destroyed.
-  store_->SetStatusSource(
+  store_->facts().SetStatusSource(
       "mount", [mounted = mount_.get()] { return mounted->StatusJson(); });
   return {};
 }
 
 Status Daemon::StartServer() {
   auto server = store::Server::Start(store_.get(), options_.socket_path,
-                                     SocketMode(), store_->catalog());
+                                     SocketMode(), store_->events().catalog());
   if (!server) return server.error();
   server_ = *std::move(server);
   return {};
@@ -73,8 +73,8 @@ Status Daemon::StartServer() {
 std::string Daemon::ReadyLine() const {
   std::string line = "vitrined ";
   line += Version();
-  line += " ready: " + FormatSize(store_->GetUsage().capacity_bytes) + " in " +
-          store_->DescribeMemory();
+  line += " ready: " + FormatSize(store_->facts().GetUsage().capacity_bytes) +
+          " in " + store_->facts().DescribeMemory();
   if (mount_ != nullptr) {
     line +=
         ", mount " + mount_->mount_point() + " (" + mount_->Describe() + ")";

@@ -20,8 +20,8 @@ namespace vitrine::fusefs {
 namespace {
 
 // A nameless file where segments are, to try passthrough with.
-Result<UniqueFd> OpenProbeFile(const Store& store) {
-  std::string path = store.memory_dir() + "/probe-XXXXXX";
+Result<UniqueFd> OpenProbeFile(const std::string& memory_dir) {
+  std::string path = memory_dir + "/probe-XXXXXX";
   UniqueFd fd(::mkostemp(path.data(), O_CLOEXEC));
   if (!fd.valid()) return ErrnoError("probe file " + path, errno);
   ::unlink(path.c_str());
@@ -48,7 +48,7 @@ Result<std::unique_ptr<Mount>> Mount::Start(Store* store,
                                             const MountOptions& options) {
   const auto mount_point = PrepareMountPoint(options.mount_point);
   if (!mount_point) return mount_point.error();
-  const auto probe = OpenProbeFile(*store);
+  const auto probe = OpenProbeFile(store->facts().memory_dir());
   if (!probe) return probe.error();
   auto session = FuseSession::Mount(
       MountOps(), {*mount_point, options.passthrough, probe->get()});
@@ -58,7 +58,7 @@ Result<std::unique_ptr<Mount>> Mount::Start(Store* store,
   parts->session = *std::move(session);
   parts->files = FileSystem::Make(store, parts->session.get(),
                                   parts->session->passthrough());
-  store->AddObserver(parts->files.get());
+  store->events().AddObserver(parts->files.get());
   parts->session->Serve(parts->files.get(), &parts->replies, ThreadCount(),
                         options.on_unmounted);
   return std::unique_ptr<Mount>(new Mount(std::move(parts)));
@@ -67,7 +67,7 @@ Result<std::unique_ptr<Mount>> Mount::Start(Store* store,
 Mount::~Mount() {
   // In this order: the notifier may wait for requests, which the session's
   // threads answer; parked ones end before the session does.
-  parts_->store->RemoveObserver(parts_->files.get());
+  parts_->store->events().RemoveObserver(parts_->files.get());
   parts_->files->StopNotifying();
   parts_->session->Stop();
   parts_->replies.CancelAll(ENOTCONN);

@@ -28,6 +28,7 @@ using store::SegmentFile;
 using store::SmallObject;
 using store::SpaceWait;
 using store::Store;
+using store::StoreFacts;
 using store::StoreOptions;
 using store::Switch;
 using store::WriteMode;

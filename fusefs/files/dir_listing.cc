@@ -50,12 +50,13 @@ bool ShowsObjects(uint64_t dir) {
 DirListing::Snapshot DirListing::Take() const {
   Snapshot snapshot;
   snapshot.fixed = FixedEntries(dir_);
-  if (ShowsObjects(dir_)) snapshot.objects = store_->List(StateShown(dir_));
+  if (ShowsObjects(dir_))
+    snapshot.objects = store_->objects().List(StateShown(dir_));
   return snapshot;
 }
 
 bool DirListing::Describe(const ObjectRef& object, Entry* entry) const {
-  const ObjectInfo info = store_->Info(object);
+  const ObjectInfo info = store_->objects().Info(object);
   if (info.state != StateShown(dir_)) return false;
   const bool link = dir_ == kDirectDir;
   entry->name = info.id.text();

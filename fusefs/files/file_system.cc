@@ -26,7 +26,7 @@ bool IsHugetlbfs(const std::string& dir) {
 FileSystem::FileSystem(Store* store, Kernel* kernel, bool passthrough)
     : store_(store),
       kernel_(kernel),
-      hugetlbfs_(IsHugetlbfs(store->memory_dir())),
+      hugetlbfs_(IsHugetlbfs(store->facts().memory_dir())),
       owner_{::geteuid(), ::getegid(), NowNs()},
       objects_(
           std::make_shared<OpenObjects>(store, passthrough ? kernel : nullptr)),
@@ -51,7 +51,7 @@ SpaceWait FileSystem::Wait() const {
 }
 
 Answer<struct statvfs> FileSystem::GetUsage() {
-  const Store::Usage usage = store_->GetUsage();
+  const StoreFacts::Usage usage = store_->facts().GetUsage();
   struct statvfs stats {};
   stats.f_bsize = kBlockBytes;
   stats.f_frsize = kBlockBytes;

@@ -43,7 +43,7 @@ Answer<Attributes> FileSystem::GetAttributes(uint64_t node) {
   }
   const ObjectRef object = nodes_.FindObject(node);
   if (!object) return Errno{ESTALE};
-  const ObjectInfo info = store_->Info(object);
+  const ObjectInfo info = store_->objects().Info(object);
   if (KindOf(node) == NodeKind::kObject) return OfObject(info);
   return OfDirect(info, DirectPath(object, info).size());
 }
@@ -54,7 +54,7 @@ void FileSystem::Set(uint64_t node, const SetAttributes& wanted,
   const ObjectRef object = nodes_.FindObject(node);
   if (!object || KindOf(node) != NodeKind::kObject) return done(Errno{EPERM});
   // A sealed object is as immutable as a file can be: not even root may.
-  if (store_->Info(object).state == ObjectState::kSealed) {
+  if (store_->objects().Info(object).state == ObjectState::kSealed) {
     return done(Errno{EPERM});
   }
   auto finish = [weak = weak_from_this(), node, object, wanted,
@@ -74,27 +74,29 @@ void FileSystem::Set(uint64_t node, const SetAttributes& wanted,
 
 void FileSystem::SetSize(const ObjectRef& object, uint64_t size_bytes,
                          OnAnswer<void> done) {
-  store_->Resize(object, size_bytes, Wait(),
-                 [done = std::move(done)](Status resized) { done(resized); });
+  store_->memory().Resize(
+      object, size_bytes, Wait(),
+      [done = std::move(done)](Status resized) { done(resized); });
 }
 
 Answer<void> FileSystem::SetWithoutSize(const ObjectRef& object,
                                         const SetAttributes& wanted) {
   if ((wanted.which & FUSE_SET_ATTR_MODE) != 0) {
-    const Status set = store_->SetMode(object, wanted.stat.st_mode & 0777);
+    const Status set =
+        store_->unsealed().SetMode(object, wanted.stat.st_mode & 0777);
     if (!set) return set;
   }
   if ((wanted.which & kOwner) != 0) {
-    const ObjectInfo info = store_->Info(object);
+    const ObjectInfo info = store_->objects().Info(object);
     const bool uid = (wanted.which & FUSE_SET_ATTR_UID) != 0;
     const bool gid = (wanted.which & FUSE_SET_ATTR_GID) != 0;
     const Status set =
-        store_->SetOwner(object, uid ? wanted.stat.st_uid : info.uid,
-                         gid ? wanted.stat.st_gid : info.gid);
+        store_->unsealed().SetOwner(object, uid ? wanted.stat.st_uid : info.uid,
+                                    gid ? wanted.stat.st_gid : info.gid);
     if (!set) return set;
   }
   if ((wanted.which & kModified) != 0) {
-    return store_->SetModified(object, ModifiedNs(wanted));
+    return store_->unsealed().SetModified(object, ModifiedNs(wanted));
   }
   return Answer<void>();
 }

@@ -31,25 +31,26 @@ Answer<FileSystem::Opened> FileSystem::Open(uint64_t node, int flags) {
 
 bool FileSystem::IsElsewhere(uint64_t node) const {
   const ObjectRef object = nodes_.FindObject(node);
-  return object && store_->Info(object).elsewhere;
+  return object && store_->objects().Info(object).elsewhere;
 }
 
 void FileSystem::BringBack(uint64_t node, OnAnswer<void> done) {
   const ObjectRef object = nodes_.FindObject(node);
   if (!object) return done(Errno{ESTALE});
-  store_->Want(store_->Info(object).id, Wait(),
-               [done = std::move(done)](Status back) { done(back); });
+  store_->sealed().Want(store_->objects().Info(object).id, Wait(),
+                        [done = std::move(done)](Status back) { done(back); });
 }
 
 Answer<FileSystem::Opened> FileSystem::OpenStatus(int flags) {
   if (WantsToWrite(flags)) return Errno{EPERM};
-  auto file = std::make_shared<OpenFile>(store_->StatusJson().dump(2) + "\n");
+  auto file =
+      std::make_shared<OpenFile>(store_->facts().StatusJson().dump(2) + "\n");
   return Opened{files_.Add(std::move(file)), kOpenDirectIo, 0};
 }
 
 Answer<FileSystem::Opened> FileSystem::OpenObject(const ObjectRef& object,
                                                   int flags, bool creates) {
-  const ObjectInfo info = store_->Info(object);
+  const ObjectInfo info = store_->objects().Info(object);
   const bool writes = WantsToWrite(flags);
   // ESTALE: the kernel looks the name up once more.
   if (info.state == ObjectState::kGone) return Errno{ESTALE};
@@ -62,7 +63,7 @@ Answer<FileSystem::Opened> FileSystem::OpenObject(const ObjectRef& object,
     if (gone) return Errno{ESTALE};
     return file.error();
   }
-  store_->Touch(object);
+  store_->objects().Touch(object);
   const uint32_t reply_flags = FlagsFor(**file, info, flags);
   const int32_t backing_id = (*file)->backing_id();
   return Opened{files_.Add(*std::move(file)), reply_flags, backing_id};
@@ -96,7 +97,7 @@ Answer<FileSystem::Created> FileSystem::Create(uint64_t dir,
   options.creator = who;
   options.mode = mode & 0777;
   options.through_mount = true;
-  const auto object = store_->Create(*id, options);
+  const auto object = store_->unsealed().Create(*id, options);
   if (!object) return object.error();
   auto entry = MakeEntry(dir, *object);
   auto opened = entry ? OpenObject(*object, flags, true)
@@ -104,7 +105,7 @@ Answer<FileSystem::Created> FileSystem::Create(uint64_t dir,
   if (opened) return Created{*entry, *opened};
   if (entry) nodes_.Forget(entry->ino, 1);
   // It may be gone already; that is what is wanted.
-  static_cast<void>(store_->Abort(*object));
+  static_cast<void>(store_->unsealed().Abort(*object));
   return Errno{opened.error()};
 }
 
@@ -116,7 +117,7 @@ uint64_t FileSystem::OpenWait(uint64_t node, int flags, OnAnswer<Opened> done) {
   const bool must_not_wait = (flags & O_NONBLOCK) != 0;
   // First among the waiters, then the question: a seal in between wakes.
   const uint64_t waiter = must_not_wait ? 0 : waiters_.Add(*id, wake);
-  if (store_->FindSealed(*id)) {
+  if (store_->sealed().FindSealed(*id)) {
     if (must_not_wait || waiters_.Remove(*id, waiter)) wake();
     return 0;
   }
@@ -143,7 +144,7 @@ Answer<FileSystem::ReadSource> FileSystem::Read(uint64_t handle,
     }
     return source;
   }
-  const ObjectInfo info = store_->Info(file->object());
+  const ObjectInfo info = store_->objects().Info(file->object());
   // A file on hugetlbfs is longer than its object, and so is a slab.
   const bool longer = hugetlbfs_ || info.in_slab();
   const uint64_t end = longer ? info.size_bytes : UINT64_MAX;
@@ -169,7 +170,7 @@ void FileSystem::Write(const WriteRequest& request, std::function<bool()> claim,
   if (!file || !file->writes()) return done(Errno{EBADF});
   const uint64_t offset = request.append ? file->EndOffset() : request.offset;
   auto reserved = std::make_shared<Later<Status>>();
-  store_->Reserve(
+  store_->memory().Reserve(
       file->object(), offset, request.data.size(), Wait(),
       [reserved](Status status) { reserved->Arrive(std::move(status)); });
   if (const auto status = reserved->Take()) {
@@ -198,16 +199,17 @@ void FileSystem::Allocate(uint64_t handle, int mode, uint64_t offset,
   if (size > UINT64_MAX - offset) return done(Errno{EFBIG});
   const bool keep_size = (mode & FALLOC_FL_KEEP_SIZE) != 0;
   const uint64_t end = offset + size;
-  store_->Reserve(file->object(), offset, size, Wait(),
-                  [weak = weak_from_this(), file, end, keep_size,
-                   done = std::move(done)](Status reserved) {
-                    const auto self = weak.lock();
-                    if (!self) return done(Errno{ENOTCONN});
-                    if (!reserved || keep_size || end <= file->EndOffset()) {
-                      return done(reserved);
-                    }
-                    self->SetSize(file->object(), end, done);
-                  });
+  store_->memory().Reserve(
+      file->object(), offset, size, Wait(),
+      [weak = weak_from_this(), file, end, keep_size,
+       done = std::move(done)](Status reserved) {
+        const auto self = weak.lock();
+        if (!self) return done(Errno{ENOTCONN});
+        if (!reserved || keep_size || end <= file->EndOffset()) {
+          return done(reserved);
+        }
+        self->SetSize(file->object(), end, done);
+      });
 }
 
 Answer<off_t> FileSystem::Seek(uint64_t handle, off_t offset, int whence) {
@@ -233,7 +235,8 @@ void FileSystem::Release(uint64_t handle) {
   ++killed_writers_;
   const ObjectRef object = file->object();
   file.reset();
-  static_cast<void>(store_->Abort(object));  // kNotFound: gone already.
+  static_cast<void>(
+      store_->unsealed().Abort(object));  // kNotFound: gone already.
 }
 
 }  // namespace vitrine::fusefs

@@ -40,8 +40,8 @@ fuse_entry_param EntryOf(uint64_t node, const Attributes& attributes,
 Answer<ObjectRef> FileSystem::Find(uint64_t dir, std::string_view name) {
   const auto id = ParseName(name);
   if (!id) return Errno{id.error()};
-  auto object =
-      dir == kUnsealedDir ? store_->FindUnsealed(*id) : store_->FindSealed(*id);
+  auto object = dir == kUnsealedDir ? store_->unsealed().FindUnsealed(*id)
+                                    : store_->sealed().FindSealed(*id);
   if (object) return *std::move(object);
   // Being written: there is no such name here.
   if (object.error().code == Code::kNotSealed) return Errno{ENOENT};
@@ -89,10 +89,10 @@ Answer<fuse_entry_param> FileSystem::MakeEntry(uint64_t dir,
   // First the node, then the question whether the object is still there: if it
   // goes from now on, the kernel is told (see ForgetSoon).
   const bool link = dir == kDirectDir;
-  const uint64_t number = store_->Info(object).number;
+  const uint64_t number = store_->objects().Info(object).number;
   const uint64_t node = link ? DirectNode(number) : ObjectNode(number);
   nodes_.Add(node, object);
-  const ObjectInfo info = store_->Info(object);
+  const ObjectInfo info = store_->objects().Info(object);
   const ObjectState wanted =
       dir == kUnsealedDir ? ObjectState::kUnsealed : ObjectState::kSealed;
   if (info.state != wanted) {
@@ -118,13 +118,13 @@ std::string FileSystem::DirectPath(const ObjectRef& object,
                                    const ObjectInfo& info) {
   // In a slab there is nothing to map that would begin with the object.
   return info.in_slab() ? "../sealed/" + info.id.text()
-                        : store_->SegmentPath(object);
+                        : store_->objects().SegmentPath(object);
 }
 
 Answer<std::string> FileSystem::ReadLink(uint64_t node) {
   const ObjectRef object = nodes_.FindObject(node);
   if (!object || KindOf(node) != NodeKind::kDirect) return Errno{EINVAL};
-  return DirectPath(object, store_->Info(object));
+  return DirectPath(object, store_->objects().Info(object));
 }
 
 Answer<void> FileSystem::Unlink(uint64_t dir, std::string_view name,
@@ -132,18 +132,18 @@ Answer<void> FileSystem::Unlink(uint64_t dir, std::string_view name,
   if (dir != kUnsealedDir && dir != kSealedDir) return Errno{EPERM};
   const auto object = Find(dir, name);
   if (!object) return Errno{object.error()};
-  if (dir == kUnsealedDir) return store_->Abort(*object);
+  if (dir == kUnsealedDir) return store_->unsealed().Abort(*object);
   return Delete(*object, who);
 }
 
 Answer<void> FileSystem::Delete(const ObjectRef& object,
                                 const Credentials& who) {
-  const uint64_t number = store_->Info(object).number;
+  const uint64_t number = store_->objects().Info(object).number;
   {
     MutexLock lock(deleting_mutex_);
     deleting_.insert(number);
   }
-  const Status deleted = store_->Delete(object, who);
+  const Status deleted = store_->sealed().Delete(object, who);
   MutexLock lock(deleting_mutex_);
   deleting_.erase(number);
   return deleted;
@@ -165,14 +165,15 @@ void FileSystem::Rename(uint64_t dir, std::string_view name, uint64_t new_dir,
   if (!id) return done(Errno{id.error()});
   if (seals) return Seal(*object, *id, 0, std::move(done));
   const bool no_replace = (flags & RENAME_NOREPLACE) != 0;
-  done(store_->Rename(*object, *id, no_replace));
+  done(store_->unsealed().Rename(*object, *id, no_replace));
 }
 
 void FileSystem::Seal(const ObjectRef& object, const ObjectId& id, int attempt,
                       OnAnswer<void> done) {
   // Asked before the attempt: who is released meanwhile makes it worth another.
-  const bool closing = objects_->WritersAreClosing(store_->Info(object).number);
-  const Status sealed = store_->Seal(object, id);
+  const bool closing =
+      objects_->WritersAreClosing(store_->objects().Info(object).number);
+  const Status sealed = store_->unsealed().Seal(object, id);
   const bool in_use = !sealed && sealed.error().code == Code::kInUse;
   const int attempts = closing ? kPatientSealAttempts : kSealAttempts;
   if (!in_use || attempt + 1 >= attempts) return done(sealed);

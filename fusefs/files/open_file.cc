@@ -44,7 +44,7 @@ Result<std::shared_ptr<OpenFile>> OpenFile::Open(
       new OpenFile(store, std::move(objects), object, number));
   file->opened_ = *std::move(opened);
   if (!use.writes) return file;
-  const auto mode = store->BeginWriting(object);
+  const auto mode = store->unsealed().BeginWriting(object);
   if (!mode) return mode.error();
   file->write_mode_ = *mode;
   MutexLock lock(file->mutex_);
@@ -94,7 +94,7 @@ OpenFile::~OpenFile() {
     writable_ = UniqueFd();
     closed = closed_;
   }
-  if (write_mode_) store_->EndWriting(object_, *write_mode_);
+  if (write_mode_) store_->unsealed().EndWriting(object_, *write_mode_);
   opened_.segment.reset();
   objects_->Release(number_, closed);
 }
@@ -102,7 +102,7 @@ OpenFile::~OpenFile() {
 Result<int> OpenFile::WritableFd() {
   MutexLock lock(mutex_);
   if (!writable_.valid()) {
-    auto fd = store_->OpenForWriting(object_);
+    auto fd = store_->unsealed().OpenForWriting(object_);
     if (!fd) return fd.error();
     writable_ = *std::move(fd);
   }
@@ -115,10 +115,11 @@ Status OpenFile::WriteAt(uint64_t offset_bytes,
   if (!fd) return fd.error();
   Status written = WriteAllAt(*fd, offset_bytes, data);
   if (!written && written.error().code == Code::kUnsupported) {
-    written = WriteByMapping(*fd, store_->page_bytes(), offset_bytes, data);
+    written =
+        WriteByMapping(*fd, store_->facts().page_bytes(), offset_bytes, data);
   }
   if (!written) return written;
-  store_->NoteWritten(object_, offset_bytes + data.size());
+  store_->unsealed().NoteWritten(object_, offset_bytes + data.size());
   return Status();
 }
 

@@ -52,7 +52,9 @@ class OpenFile {
   Status WriteAt(uint64_t offset_bytes, std::span<const std::byte> data)
       EXCLUDES(mutex_);
   // Where O_APPEND writes to.
-  uint64_t EndOffset() const { return store_->Info(object_).size_bytes; }
+  uint64_t EndOffset() const {
+    return store_->objects().Info(object_).size_bytes;
+  }
 
   // A process has closed it, because a signal killed it or of its own will.
   void NoteClosed(bool by_killed) EXCLUDES(mutex_);

@@ -17,9 +17,9 @@ Result<OpenObjects::Opened> OpenObjects::Acquire(const ObjectRef& object,
       return it->second.opened;
     }
   }
-  auto segment = store_->Share(object);
+  auto segment = store_->objects().Share(object);
   if (!segment) return segment.error();
-  const bool in_slab = store_->Info(object).in_slab();
+  const bool in_slab = store_->objects().Info(object).in_slab();
   MutexLock lock(mutex_);
   Entry& entry = entries_[number];
   if (entry.opens++ == 0) {

@@ -39,9 +39,10 @@ const char* StateName(ObjectState state) {
 // No value: there is no such attribute, or it is not known.
 std::optional<std::string> Compute(Store* store, const ObjectRef& object,
                                    std::string_view name) {
-  if (name == "vitrine.in-use") return store->InUse(object) ? "1" : "0";
+  if (name == "vitrine.in-use")
+    return store->objects().InUse(object) ? "1" : "0";
   if (name == "vitrine.tier") return "memory";
-  const ObjectInfo info = store->Info(object);
+  const ObjectInfo info = store->objects().Info(object);
   if (name == "vitrine.state") return StateName(info.state);
   if (name == "vitrine.size") return std::to_string(info.size_bytes);
   if (name == "vitrine.use-count") return std::to_string(info.use_count);
@@ -53,7 +54,7 @@ std::optional<std::string> Compute(Store* store, const ObjectRef& object,
 Answer<void> SetHold(Store* store, const ObjectRef& object,
                      std::string_view value, const Credentials& who) {
   if (value != "0" && value != "1") return Errno{EINVAL};
-  return store->SetHold(object, value == "1", who);
+  return store->sealed().SetHold(object, value == "1", who);
 }
 
 // What CheckMetadata refuses is too large, or badly named.
@@ -79,10 +80,11 @@ Answer<void> SetXattr(Store* store, const ObjectRef& object,
   if (user->starts_with(kOwnPrefix)) return Errno{EPERM};
   if (user->size() > kMaxMetadataNameBytes) return Errno{ERANGE};
   const std::string key(*user);
-  const bool exists = store->GetMetadata(object)->contains(key);
+  const bool exists = store->objects().GetMetadata(object)->contains(key);
   if ((flags & XATTR_CREATE) != 0 && exists) return Errno{EEXIST};
   if ((flags & XATTR_REPLACE) != 0 && !exists) return Errno{ENODATA};
-  return MetadataAnswer(store->SetMetadata(object, key, std::string(value)));
+  return MetadataAnswer(
+      store->unsealed().SetMetadata(object, key, std::string(value)));
 }
 
 Answer<void> RemoveXattr(Store* store, const ObjectRef& object,
@@ -92,9 +94,12 @@ Answer<void> RemoveXattr(Store* store, const ObjectRef& object,
   if (*user == kHold) return SetHold(store, object, "0", who);
   if (user->starts_with(kOwnPrefix)) return Errno{EPERM};
   const std::string key(*user);
-  if (store->Info(object).state == ObjectState::kSealed) return Errno{EPERM};
-  if (!store->GetMetadata(object)->contains(key)) return Errno{ENODATA};
-  return MetadataAnswer(store->SetMetadata(object, key, std::nullopt));
+  if (store->objects().Info(object).state == ObjectState::kSealed)
+    return Errno{EPERM};
+  if (!store->objects().GetMetadata(object)->contains(key))
+    return Errno{ENODATA};
+  return MetadataAnswer(
+      store->unsealed().SetMetadata(object, key, std::nullopt));
 }
 
 Answer<std::string> GetXattr(Store* store, const ObjectRef& object,
@@ -106,7 +111,7 @@ Answer<std::string> GetXattr(Store* store, const ObjectRef& object,
     if (!value) return Errno{ENODATA};
     return *std::move(value);
   }
-  const auto metadata = store->GetMetadata(object);
+  const auto metadata = store->objects().GetMetadata(object);
   const auto it = metadata->find(std::string(*user));
   if (it == metadata->end()) return Errno{ENODATA};
   return it->second;
@@ -117,7 +122,7 @@ Answer<std::string> ListXattr(Store* store, const ObjectRef& object) {
   const auto append = [&names](std::string_view name) {
     names.append(kUserPrefix).append(name).push_back('\0');
   };
-  const auto metadata = store->GetMetadata(object);
+  const auto metadata = store->objects().GetMetadata(object);
   for (const auto& [name, value] : *metadata) append(name);
   for (const std::string_view name : kComputed) append(name);
   return names;

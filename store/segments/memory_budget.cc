@@ -19,6 +19,10 @@ uint64_t SaturatingSubtract(uint64_t a, uint64_t b) {
   return a > b ? a - b : 0;
 }
 
+Error ShuttingDown() {
+  return Error{Code::kUnavailable, "the store is shutting down"};
+}
+
 }  // namespace
 
 MemoryBudget::~MemoryBudget() { Close(); }
@@ -27,11 +31,10 @@ void MemoryBudget::Close() {
   std::list<Waiter> waiters;
   {
     MutexLock lock(mutex_);
+    closed_ = true;
     waiters.swap(waiters_);
   }
-  for (Waiter& waiter : waiters) {
-    waiter.done(Error{Code::kUnavailable, "the store is shutting down"});
-  }
+  for (Waiter& waiter : waiters) waiter.done(ShuttingDown());
 }
 
 bool MemoryBudget::TryCharge(uint64_t bytes) {
@@ -90,6 +93,8 @@ void MemoryBudget::Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
     if (waiters_.empty() && FitsLocked(bytes)) {
       used_bytes_ += bytes;
       short_now = !short_before && ShortageLocked() > 0;
+    } else if (closed_) {
+      outcome = ShuttingDown();
     } else if (wait.deadline <= std::chrono::steady_clock::now()) {
       outcome = OutOfMemoryLocked(bytes);
     } else {

@@ -35,7 +35,7 @@ class MemoryBudget {
   MemoryBudget& operator=(const MemoryBudget&) = delete;
   // Those who still wait get kUnavailable.
   ~MemoryBudget();
-  // Ends all waits: kUnavailable.
+  // Ends all waits, and the later ones at once: kUnavailable.
   void Close() EXCLUDES(mutex_);
 
   // Charges now, or not at all.
@@ -127,6 +127,7 @@ class MemoryBudget {
   // make.
   uint64_t owed_bytes_ GUARDED_BY(mutex_) = 0;
   std::list<Waiter> waiters_ GUARDED_BY(mutex_);
+  bool closed_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace vitrine::store

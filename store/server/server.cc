@@ -62,8 +62,8 @@ class Server::Impl final : public Observer {
 
 Status Server::Impl::Start() {
   if (Status started = core_.Start(); !started) return started;
-  store_->AddObserver(this);
-  store_->SetStatusSource("server", [this] { return StatusJson(); });
+  store_->events().AddObserver(this);
+  store_->facts().SetStatusSource("server", [this] { return StatusJson(); });
   try {
     thread_ = std::thread([this] {
       SetUpThread("vitrine-server", ThreadPriority::kNormal);
@@ -79,8 +79,8 @@ Status Server::Impl::Start() {
 // What the store still owes us comes to the loop, or learns there that nobody
 // is at home.
 void Server::Impl::Stop() {
-  store_->SetStatusSource("server", nullptr);
-  store_->RemoveObserver(this);
+  store_->facts().SetStatusSource("server", nullptr);
+  store_->events().RemoveObserver(this);
   loop_->Stop();
   if (thread_.joinable()) thread_.join();
   core_.CloseAll();
@@ -112,7 +112,8 @@ nlohmann::json Server::Impl::StatusJson() const {
           {"connections", stats_.connections.load()},
           {"sessions", stats_.sessions.load()},
           {"subscriptions", stats_.subscriptions.load()},
-          {"waits", stats_.waits.load() + store_->clients().CountWaiters()},
+          {"waits",
+           stats_.waits.load() + store_->events().clients().CountWaiters()},
           {"requests", std::move(requests)},
           {"accepted", stats_.accepted.load()},
           {"refused", stats_.refused.load()},

@@ -34,9 +34,9 @@ uint8_t CodeByte(const Status& status) {
 Status DeleteOne(Store* store, const Result<ObjectId>& id,
                  const Credentials& who) {
   if (!id) return id.error();
-  const auto object = store->FindSealed(*id);
+  const auto object = store->sealed().FindSealed(*id);
   if (!object) return object.error();
-  return store->Delete(*object, who);
+  return store->sealed().Delete(*object, who);
 }
 
 // Leaves of `listed` what fits a page; true: that is not all.
@@ -59,8 +59,8 @@ Message NextPage(Store* store, Listing* listing, size_t limit) {
     ++listing->next;
   }
   const size_t count = std::min(limit, objects.size() - listing->next);
-  auto listed =
-      store->Describe(objects.subspan(listing->next, count), listing->state);
+  auto listed = store->objects().Describe(objects.subspan(listing->next, count),
+                                          listing->state);
   if (CutToPage(&listed)) {
     listing->after = listed.back().info.number;
     return ListMessage(listed, listing->after, false);
@@ -136,7 +136,7 @@ void RequestHandler::List(Connection* connection,
   }
   parts_.workers->Run([this, store = parts_.store, listing, limit, goes_on,
                        peer = connection->id()] {
-    if (!goes_on) listing->objects = store->List(listing->state);
+    if (!goes_on) listing->objects = store->objects().List(listing->state);
     const Message page = NextPage(store, listing.get(), limit);
     parts_.loop->Post([this, peer, listing, page] {
       Connection* const asker = parts_.connections->Find(peer);
@@ -164,7 +164,8 @@ void RequestHandler::Delete(Connection* connection,
       codes.push_back(CodeByte(DeleteOne(store, id, who)));
     }
     // Whoever has the answer finds the names gone everywhere.
-    store->AfterObservers([this, loop, peer, codes = std::move(codes)] {
+    store->events().AfterObservers([this, loop, peer,
+                                    codes = std::move(codes)] {
       loop->Post([this, peer, codes] { Reply(peer, DeleteMessage(codes)); });
     });
   });
@@ -175,17 +176,18 @@ void RequestHandler::Evict(Connection* connection, uint64_t bytes) {
     if (!evicted) return void(ReplyFailure(peer, evicted.error()));
     ReplyAfterObservers(peer, EvictMessage(*evicted));
   };
-  parts_.store->Evict(bytes, [loop = parts_.loop, finish = std::move(finish)](
-                                 Result<uint64_t> evicted) {
-    loop->Post([finish, evicted] { finish(evicted); });
-  });
+  parts_.store->sealed().Evict(
+      bytes, [loop = parts_.loop,
+              finish = std::move(finish)](Result<uint64_t> evicted) {
+        loop->Post([finish, evicted] { finish(evicted); });
+      });
 }
 
 // On a worker, as all that asks the observers: workers end before they do.
 void RequestHandler::ReplyAfterObservers(uint64_t connection, Message message) {
   parts_.workers->Run([this, connection, message = std::move(message),
                        loop = parts_.loop, store = parts_.store] {
-    store->AfterObservers([this, connection, message, loop] {
+    store->events().AfterObservers([this, connection, message, loop] {
       loop->Post([this, connection, message] { Reply(connection, message); });
     });
   });
@@ -193,7 +195,7 @@ void RequestHandler::ReplyAfterObservers(uint64_t connection, Message message) {
 
 void RequestHandler::GetStatus(Connection* connection) {
   parts_.workers->Run([this, store = parts_.store, peer = connection->id()] {
-    const std::string text = StatusText(store->StatusJson());
+    const std::string text = StatusText(store->facts().StatusJson());
     parts_.loop->Post([this, peer, text] { Reply(peer, StatusMessage(text)); });
   });
 }

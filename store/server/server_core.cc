@@ -146,7 +146,7 @@ void ServerCore::Close(uint64_t id) {
         requests_.Abandon(*connection->creating, connection->peer());
       }
       if (connection->wants_room != nullptr) {
-        parts_.store->EndWaitsForRoom(connection->wants_room.get());
+        parts_.store->small().EndWaitsForRoom(connection->wants_room.get());
       }
       if (ClientSession* const session = sessions_.Find(connection->session)) {
         session->calls.erase(id);
@@ -209,9 +209,9 @@ void ServerCore::OnHello(Connection* connection, const protocol::Hello& hello) {
 
 void ServerCore::OpenSession(Connection* connection,
                              const protocol::Hello& hello) {
-  auto index = parts_.store->OpenIndex();
+  auto index = parts_.store->facts().OpenIndex();
   if (!index) return Refuse(connection, index.error());
-  auto segment_dir = parts_.store->OpenSegmentDir();
+  auto segment_dir = parts_.store->facts().OpenSegmentDir();
   if (!segment_dir) return Refuse(connection, segment_dir.error());
   const uint64_t id = connection->id();
   auto opened = sessions_.Open(
@@ -283,10 +283,10 @@ void ServerCore::Recall(uint64_t connection,
 Message ServerCore::Welcome(std::string token) const {
   return HelloMessage(
       {.token = std::move(token),
-       .memory_dir = parts_.store->memory_dir(),
-       .page_bytes = parts_.store->page_bytes(),
-       .state_dir = parts_.store->state_dir(),
-       .small_object_bytes = parts_.store->small_object_bytes()});
+       .memory_dir = parts_.store->facts().memory_dir(),
+       .page_bytes = parts_.store->facts().page_bytes(),
+       .state_dir = parts_.store->facts().state_dir(),
+       .small_object_bytes = parts_.store->small().small_object_bytes()});
 }
 
 }  // namespace vitrine::store::server

@@ -75,18 +75,18 @@ Status Write(int fd, const std::string& data, uint64_t page_bytes) {
 Status WriteAndSeal(Store* store, const ObjectRef& object,
                     const std::string& data) {
   {
-    const auto fd = store->OpenForWriting(object);
+    const auto fd = store->unsealed().OpenForWriting(object);
     if (!fd) return fd.error();
-    Status written = Write(fd->get(), data, store->page_bytes());
+    Status written = Write(fd->get(), data, store->facts().page_bytes());
     if (!written) return written;
   }  // Closed: nobody may have it open for writing at the seal.
-  return store->Seal(object, store->Info(object).id);
+  return store->unsealed().Seal(object, store->objects().Info(object).id);
 }
 
 // An object that others sealed or aborted meanwhile is none of ours to abort.
 void AbortUnsealed(Store* store, const ObjectRef& object) {
-  if (store->Info(object).state != ObjectState::kUnsealed) return;
-  if (const Status aborted = store->Abort(object); !aborted) {
+  if (store->objects().Info(object).state != ObjectState::kUnsealed) return;
+  if (const Status aborted = store->unsealed().Abort(object); !aborted) {
     spdlog::info("abort: {}", aborted.error().ToString());
   }
 }
@@ -184,12 +184,12 @@ void RequestHandler::FinishCreate(uint64_t connection, uint64_t session,
   if (owner == nullptr || parts_.connections->Find(connection) == nullptr) {
     return Discard(std::move(*created));
   }
-  auto fd = parts_.store->OpenForWriting(*created);
+  auto fd = parts_.store->unsealed().OpenForWriting(*created);
   if (!fd) {
     Discard(std::move(*created));
     return void(ReplyFailure(connection, fd.error()));
   }
-  const ObjectInfo info = parts_.store->Info(*created);
+  const ObjectInfo info = parts_.store->objects().Info(*created);
   std::vector<UniqueFd> fds;
   fds.push_back(std::move(*fd));
   if (!Reply(connection, CreateMessage(info.number, info.recycled),
@@ -210,7 +210,7 @@ void RequestHandler::Put(Connection* connection, const protocol::Put& request) {
     return void(ReplyFailure(connection->id(),
                              Error{Code::kTooLarge, "too much for one Put"}));
   }
-  const uint64_t small_bytes = parts_.store->small_object_bytes();
+  const uint64_t small_bytes = parts_.store->small().small_object_bytes();
   if (small_bytes > 0 && size_bytes <= small_bytes &&
       options->metadata.empty() && (options->mode & 0004) != 0) {
     return PutSmall(std::make_shared<const SmallPut>(
@@ -250,7 +250,7 @@ void RequestHandler::PutSmall(const std::shared_ptr<const SmallPut>& put) {
   const SmallObject object{put->id, put->mode,
                            std::as_bytes(std::span(put->data))};
   std::vector<Status> results;
-  parts_.store->PutSmall(put->creator, {&object, 1}, &results);
+  parts_.store->small().PutSmall(put->creator, {&object, 1}, &results);
   if (!results.empty() && results[0]) {
     return void(Reply(put->connection, PutMessage()));
   }
@@ -265,7 +265,7 @@ void RequestHandler::PutSmall(const std::shared_ptr<const SmallPut>& put) {
       ReplyFailure(put->connection, room.error());
     });
   };
-  parts_.store->AddRoom(put->wait, std::move(done), put.get());
+  parts_.store->small().AddRoom(put->wait, std::move(done), put.get());
 }
 
 void RequestHandler::OpenRing(Connection* connection) {
@@ -305,12 +305,13 @@ void RequestHandler::CreateSized(Connection* connection, const ObjectId& id,
     if (!taken && created) AbortUnsealed(store, *created);
   };
   if (size_bytes <= kQuickBytes) {
-    return store->CreateSized(id, size_bytes, options, wait, std::move(done));
+    return store->memory().CreateSized(id, size_bytes, options, wait,
+                                       std::move(done));
   }
   parts_.workers->Run([this, store, pending, size_bytes, wait,
                        options = std::move(options), done = std::move(done),
                        peer = connection->id()] {
-    store->CreateSized(pending->id, size_bytes, options, wait, done);
+    store->memory().CreateSized(pending->id, size_bytes, options, wait, done);
     // The peer may have gone before there was anything to abandon.
     parts_.loop->Post([this, pending, peer, who = options.creator] {
       if (parts_.connections->Find(peer) == nullptr) Abandon(*pending, who);
@@ -321,10 +322,10 @@ void RequestHandler::CreateSized(Connection* connection, const ObjectId& id,
 void RequestHandler::Abandon(const PendingCreate& pending,
                              const Credentials& peer) {
   if (pending.finished) return;
-  auto object = parts_.store->FindUnsealed(pending.id);
+  auto object = parts_.store->unsealed().FindUnsealed(pending.id);
   if (!object) return;
   // Somebody may have aborted it and made another.
-  const ObjectInfo info = parts_.store->Info(*object);
+  const ObjectInfo info = parts_.store->objects().Info(*object);
   if (info.creator_pid == peer.pid && info.uid == peer.uid) {
     Discard(std::move(*object));
   }
@@ -335,11 +336,11 @@ void RequestHandler::Abandon(const PendingCreate& pending,
 void RequestHandler::Seal(Connection* connection, uint64_t number) {
   auto object = FindCreated(*connection, number);
   if (!object) return void(ReplyFailure(connection->id(), object.error()));
-  const ObjectInfo info = parts_.store->Info(*object);
+  const ObjectInfo info = parts_.store->objects().Info(*object);
   RunSized(
       info.size_bytes,
       [store = parts_.store, object = *object, id = info.id] {
-        return store->Seal(object, id);
+        return store->unsealed().Seal(object, id);
       },
       [this, peer = connection->id(), session = connection->session, number,
        object = *object](const Status& sealed) {
@@ -358,7 +359,7 @@ void RequestHandler::FinishSeal(uint64_t connection, uint64_t session,
   Error error = sealed.error();
   if (error.code != Code::kInUse) {
     Forget(session, number);
-    if (parts_.store->Info(object).state == ObjectState::kGone) {
+    if (parts_.store->objects().Info(object).state == ObjectState::kGone) {
       error.code = Code::kGone;
     }
     Discard(object);
@@ -371,8 +372,10 @@ void RequestHandler::Abort(Connection* connection, uint64_t number) {
   if (!object) return void(ReplyFailure(connection->id(), object.error()));
   Forget(connection->session, number);
   RunSized(
-      parts_.store->Info(*object).size_bytes,
-      [store = parts_.store, object = *object] { return store->Abort(object); },
+      parts_.store->objects().Info(*object).size_bytes,
+      [store = parts_.store, object = *object] {
+        return store->unsealed().Abort(object);
+      },
       [this, peer = connection->id()](const Status& aborted) {
         ReplyStatus(peer, aborted);
       });
@@ -382,9 +385,9 @@ void RequestHandler::SealByName(Connection* connection, const ObjectId& id) {
   auto object = FindOwned(id, connection->peer());
   if (!object) return void(ReplyFailure(connection->id(), object.error()));
   RunSized(
-      parts_.store->Info(*object).size_bytes,
+      parts_.store->objects().Info(*object).size_bytes,
       [store = parts_.store, object = *object, id] {
-        return store->Seal(object, id);
+        return store->unsealed().Seal(object, id);
       },
       [this, peer = connection->id()](const Status& sealed) {
         ReplyStatus(peer, sealed);
@@ -395,8 +398,10 @@ void RequestHandler::AbortByName(Connection* connection, const ObjectId& id) {
   auto object = FindOwned(id, connection->peer());
   if (!object) return void(ReplyFailure(connection->id(), object.error()));
   RunSized(
-      parts_.store->Info(*object).size_bytes,
-      [store = parts_.store, object = *object] { return store->Abort(object); },
+      parts_.store->objects().Info(*object).size_bytes,
+      [store = parts_.store, object = *object] {
+        return store->unsealed().Abort(object);
+      },
       [this, peer = connection->id()](const Status& aborted) {
         ReplyStatus(peer, aborted);
       });
@@ -410,22 +415,23 @@ void RequestHandler::Open(Connection* connection, const ObjectId& id) {
 
 void RequestHandler::OpenFor(uint64_t connection, const Credentials& who,
                              const ObjectId& id) {
-  const auto object = parts_.store->FindSealed(id);
+  const auto object = parts_.store->sealed().FindSealed(id);
   if (!object) return void(ReplyFailure(connection, object.error()));
-  ObjectInfo info = parts_.store->Info(*object);
+  ObjectInfo info = parts_.store->objects().Info(*object);
   if (!MayRead(info, who)) {
     return void(ReplyFailure(connection, MayNotRead(id)));
   }
-  auto fd = parts_.store->OpenForReading(*object);
+  auto fd = parts_.store->objects().OpenForReading(*object);
   // It may have moved meanwhile, and never moves back.
   for (uint64_t before = 0; before != info.segment();) {
     before = info.segment();
-    info = parts_.store->Info(*object);
-    if (before != info.segment()) fd = parts_.store->OpenForReading(*object);
+    info = parts_.store->objects().Info(*object);
+    if (before != info.segment())
+      fd = parts_.store->objects().OpenForReading(*object);
   }
   if (!fd && info.elsewhere) return OpenOnceInMemory(connection, who, id);
   if (!fd) return void(ReplyFailure(connection, fd.error()));
-  parts_.store->Touch(*object);
+  parts_.store->objects().Touch(*object);
   std::vector<UniqueFd> fds;
   fds.push_back(std::move(*fd));
   Reply(connection, OpenMessage(info), std::move(fds));
@@ -434,7 +440,7 @@ void RequestHandler::OpenFor(uint64_t connection, const Credentials& who,
 void RequestHandler::OpenOnceInMemory(uint64_t connection,
                                       const Credentials& who,
                                       const ObjectId& id) {
-  parts_.store->Want(
+  parts_.store->sealed().Want(
       id, {.fail_when_stuck = true},
       [this, connection, who, id, loop = parts_.loop](Result<void> here) {
         loop->Post([this, connection, who, id, here] {
@@ -445,21 +451,22 @@ void RequestHandler::OpenOnceInMemory(uint64_t connection,
 }
 
 void RequestHandler::Stat(Connection* connection, const ObjectId& id) {
-  auto object = parts_.store->FindSealed(id);
-  if (!object) object = parts_.store->FindUnsealed(id);
+  auto object = parts_.store->sealed().FindSealed(id);
+  if (!object) object = parts_.store->unsealed().FindUnsealed(id);
   if (!object) return void(ReplyFailure(connection->id(), object.error()));
-  const bool in_use = parts_.store->InUse(*object);
-  Reply(connection->id(), StatMessage(parts_.store->Info(*object), in_use));
+  const bool in_use = parts_.store->objects().InUse(*object);
+  Reply(connection->id(),
+        StatMessage(parts_.store->objects().Info(*object), in_use));
 }
 
 void RequestHandler::GetMetadata(Connection* connection, const ObjectId& id) {
-  auto object = parts_.store->FindSealed(id);
-  if (!object) object = parts_.store->FindUnsealed(id);
+  auto object = parts_.store->sealed().FindSealed(id);
+  if (!object) object = parts_.store->unsealed().FindUnsealed(id);
   if (!object) return void(ReplyFailure(connection->id(), object.error()));
-  if (!MayRead(parts_.store->Info(*object), connection->peer())) {
+  if (!MayRead(parts_.store->objects().Info(*object), connection->peer())) {
     return void(ReplyFailure(connection->id(), MayNotRead(id)));
   }
-  const auto metadata = parts_.store->GetMetadata(*object);
+  const auto metadata = parts_.store->objects().GetMetadata(*object);
   Reply(connection->id(),
         MetadataMessage(metadata == nullptr ? Metadata() : *metadata));
 }
@@ -468,7 +475,7 @@ void RequestHandler::Want(Connection* connection,
                           const protocol::Want& request) {
   const auto id = ObjectId::FromText(request.id()->string_view());
   if (!id) return void(ReplyFailure(connection->id(), id.error()));
-  parts_.store->Want(
+  parts_.store->sealed().Want(
       *id, {.deadline = DeadlineAfter(request.timeout_ms())},
       [this, peer = connection->id(), loop = parts_.loop](Result<void> here) {
         loop->Post([this, peer, here] { ReplyStatus(peer, here); });
@@ -479,10 +486,11 @@ void RequestHandler::SetHold(Connection* connection,
                              const protocol::SetHold& request) {
   auto id = ObjectId::FromText(request.id()->string_view());
   if (!id) return void(ReplyFailure(connection->id(), id.error()));
-  auto object = parts_.store->FindSealed(*id);
+  auto object = parts_.store->sealed().FindSealed(*id);
   if (!object) return void(ReplyFailure(connection->id(), object.error()));
-  ReplyStatus(connection->id(), parts_.store->SetHold(*object, request.hold(),
-                                                      connection->peer()));
+  ReplyStatus(connection->id(),
+              parts_.store->sealed().SetHold(*object, request.hold(),
+                                             connection->peer()));
 }
 
 // --- helpers ---
@@ -508,9 +516,9 @@ void RequestHandler::RunSized(uint64_t size_bytes, std::function<Status()> work,
 
 Result<ObjectRef> RequestHandler::FindOwned(const ObjectId& id,
                                             const Credentials& who) {
-  auto object = parts_.store->FindUnsealed(id);
+  auto object = parts_.store->unsealed().FindUnsealed(id);
   if (!object) return object;
-  if (!IsOwner(parts_.store->Info(*object), who)) {
+  if (!IsOwner(parts_.store->objects().Info(*object), who)) {
     return Error{Code::kNotPermitted, id.text() + " is somebody else's"};
   }
   return object;

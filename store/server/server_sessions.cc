@@ -39,10 +39,10 @@ Result<SessionTable::Opened> SessionTable::Open(const Connection& connection,
   if (!token) return token.error();
   const std::string clean_name = CleanName(name);
   const Credentials& peer = connection.peer();
-  auto added = store_->clients().Add({.name = clean_name,
-                                      .pid = peer.pid,
-                                      .uid = peer.uid,
-                                      .recall = std::move(recall)});
+  auto added = store_->events().clients().Add({.name = clean_name,
+                                               .pid = peer.pid,
+                                               .uid = peer.uid,
+                                               .recall = std::move(recall)});
   if (!added) return added.error();
   auto session = std::make_unique<ClientSession>();
   session->id = added->client;
@@ -80,7 +80,7 @@ std::unique_ptr<ClientSession> SessionTable::Close(uint64_t id) {
   auto node = sessions_.extract(id);
   if (node.empty()) return nullptr;
   tokens_.erase(node.mapped()->token);
-  store_->clients().Remove(id);
+  store_->events().clients().Remove(id);
   if (catalog_ != nullptr) catalog_->ClientDisconnected(id);
   return std::move(node.mapped());
 }

@@ -41,7 +41,7 @@ void SubscriptionTable::Add(uint64_t connection, bool want_existing) {
   subscription.wants_done = true;
   // Events are queued from now on, so nothing falls between them and the list.
   workers_->Run([this, connection] {
-    auto existing = store_->List(ObjectState::kSealed);
+    auto existing = store_->objects().List(ObjectState::kSealed);
     loop_->Post([this, connection, existing = std::move(existing)]() mutable {
       const auto found = subscriptions_.find(connection);
       if (found == subscriptions_.end()) return;
@@ -124,7 +124,7 @@ Message SubscriptionTable::NextExisting(Subscription* subscription) {
   std::vector<ObjectRef>& existing = subscription->existing;
   while (subscription->next_existing < existing.size()) {
     const ObjectRef object = std::move(existing[subscription->next_existing++]);
-    const ObjectInfo info = store_->Info(object);
+    const ObjectInfo info = store_->objects().Info(object);
     if (info.state != ObjectState::kSealed) continue;
     return EventMessage(EventKind::kSealed, info, info.sealed_ns);
   }

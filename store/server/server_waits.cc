@@ -64,8 +64,9 @@ bool WaitTable::IsOver(const Wait& wait) const {
 WaitTable::State WaitTable::Look(const ObjectId& id, bool want_gone) {
   // First those being created: an object that is sealed between the two
   // questions is then found by one of them.
-  const bool created = want_gone && store_->FindUnsealed(id).has_value();
-  if (store_->FindSealed(id)) return State::kSealed;
+  const bool created =
+      want_gone && store_->unsealed().FindUnsealed(id).has_value();
+  if (store_->sealed().FindSealed(id)) return State::kSealed;
   return want_gone && !created ? State::kGone : State::kPending;
 }
 

@@ -80,10 +80,10 @@ Submissions::~Submissions() {
 Result<Submissions::Ends> Submissions::Open(uint64_t session,
                                             Credentials creator,
                                             std::function<void()> on_nonsense) {
-  if (store_->small_object_bytes() == 0) {
+  if (store_->small().small_object_bytes() == 0) {
     return Error{Code::kUnsupported, "this store takes no small objects"};
   }
-  auto made = RingReader::Make(store_->small_object_bytes());
+  auto made = RingReader::Make(store_->small().small_object_bytes());
   if (!made) return made.error();
   auto bell = MakeBell();
   if (!bell) return bell.error();
@@ -200,7 +200,7 @@ bool Submissions::Drain(const RingRef& ring) {
 
 void Submissions::Forget(const RingRef& ring) {
   ring->forgotten = true;
-  if (ring->waits_for_room) store_->EndWaitsForRoom(ring.get());
+  if (ring->waits_for_room) store_->small().EndWaitsForRoom(ring.get());
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, ring->bell.get(), nullptr);
   MutexLock lock(mutex_);
   std::erase_if(rings_,
@@ -222,7 +222,7 @@ void Submissions::Put(const RingRef& ring) {
       objects.push_back(*record.object);
     }
     std::vector<Status> answers;
-    store_->PutSmall(ring->creator, objects, &answers);
+    store_->small().PutSmall(ring->creator, objects, &answers);
     const bool full = answers.size() < objects.size();
     AnswerFirst(ring.get(), answers);
     if (full) WaitForRoom(ring);
@@ -259,7 +259,7 @@ void Submissions::WaitForRoom(const RingRef& ring) {
     }
     inbox->Ring();
   };
-  store_->AddRoom(wait, std::move(done), ring.get());
+  store_->small().AddRoom(wait, std::move(done), ring.get());
 }
 
 // A ring that comes later tells by its bell.

@@ -1,6 +1,5 @@
 #include "store/tiers/carrier.h"
 
-#include <spdlog/spdlog.h>
 #include <sys/mman.h>
 
 #include "schema/base/mapping.h"
@@ -30,18 +29,19 @@ Status CarryObjects(Tier* tier, const Eviction::Victim& victim) {
 
 }  // namespace
 
-void CarryTo(Tier* tier, Eviction::Departure* departure) {
+Status CarryTo(Tier* tier, Eviction::Departure* departure) {
+  Status first;
   for (Eviction::Victim& victim : departure->victims) {
     if (victim.file == nullptr) continue;
     const Status carried = CarryObjects(tier, victim);
     victim.carried = carried.has_value();
     if (victim.carried) continue;
-    spdlog::error("carrying segment {} to the tier: {}", victim.segment,
-                  carried.error().ToString());
+    if (first) first = carried;
     for (const ObjectInfo& info : victim.infos) {
       if (!info.copied) tier->Forget(info.number);
     }
   }
+  return first;
 }
 
 }  // namespace vitrine::store

@@ -7,9 +7,10 @@
 
 namespace vitrine::store {
 
-// Puts every object of the victims into `tier` and says which victims were
-// carried.  A failure is logged; the tier keeps nothing of that victim.
-void CarryTo(Tier* tier, Eviction::Departure* departure);
+// Puts every object of the victims into `tier` and notes which victims were
+// carried.  Of a victim that was not, the tier keeps nothing.  Returns the
+// first failure.
+Status CarryTo(Tier* tier, Eviction::Departure* departure);
 
 }  // namespace vitrine::store
 

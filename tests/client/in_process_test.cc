@@ -44,15 +44,15 @@ TEST_F(InProcessTest, WhatTheClientPutsTheStoreHas) {
   const std::string text(100'000, 'x');
   ASSERT_TRUE(client->Put(id, std::as_bytes(std::span(text))));
 
-  const Result<store::ObjectRef> found = store_->FindSealed(id);
+  const Result<store::ObjectRef> found = store_->sealed().FindSealed(id);
   ASSERT_TRUE(found) << found.error().ToString();
-  EXPECT_EQ(store_->Info(*found).size_bytes, text.size());
-  EXPECT_FALSE(store_->InUse(*found));
+  EXPECT_EQ(store_->objects().Info(*found).size_bytes, text.size());
+  EXPECT_FALSE(store_->objects().InUse(*found));
 
   const Result<Object> object = client->Get(id);
   ASSERT_TRUE(object) << object.error().ToString();
   EXPECT_EQ(std::memcmp(object->bytes().data(), text.data(), text.size()), 0);
-  EXPECT_TRUE(store_->InUse(*found));
+  EXPECT_TRUE(store_->objects().InUse(*found));
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ class CacheTest : public BothModes {
   // Waits until the kernel has been told all that happened.
   void Settle() {
     auto told = std::make_shared<std::promise<void>>();
-    store_->AfterObservers([told] { told->set_value(); });
+    store_->events().AfterObservers([told] { told->set_value(); });
     told->get_future().wait();
   }
   uint64_t Notified() {
@@ -25,9 +25,10 @@ class CacheTest : public BothModes {
   }
   void PutNatively(const std::string& id) {
     NewObject options;
-    const auto object = store_->Create(*ObjectId::FromText(id), options);
+    const auto object =
+        store_->unsealed().Create(*ObjectId::FromText(id), options);
     ASSERT_TRUE(object) << object.error().ToString();
-    ASSERT_TRUE(store_->Seal(*object, *ObjectId::FromText(id)));
+    ASSERT_TRUE(store_->unsealed().Seal(*object, *ObjectId::FromText(id)));
   }
 };
 
@@ -74,7 +75,7 @@ TEST_P(CacheTest, NamesGoWhenTheStoreDeletes) {
   struct stat info;
   ASSERT_EQ(::stat(Sealed("a").c_str(), &info), 0);
   ASSERT_EQ(::lstat(Direct("a").c_str(), &info), 0);
-  ASSERT_TRUE(store_->Delete(FindSealed("a"), Credentials{}));
+  ASSERT_TRUE(store_->sealed().Delete(FindSealed("a"), Credentials{}));
   Settle();
   EXPECT_EQ(ErrnoOf(::stat(Sealed("a").c_str(), &info)), ENOENT);
   EXPECT_EQ(ErrnoOf(::lstat(Direct("a").c_str(), &info)), ENOENT);
@@ -87,7 +88,8 @@ TEST_P(CacheTest, NamesGoWhenTheStoreEvicts) {
   // RELEASE comes a moment after close.
   ASSERT_TRUE(Eventually([this] {
     auto evicted = std::make_shared<std::promise<void>>();
-    store_->Evict(1, [evicted](Result<uint64_t>) { evicted->set_value(); });
+    store_->sealed().Evict(
+        1, [evicted](Result<uint64_t>) { evicted->set_value(); });
     evicted->get_future().wait();
     return !FindSealed("a");
   }));
@@ -101,7 +103,7 @@ TEST_P(CacheTest, OpenDescriptorSeesThatItsObjectIsDeleted) {
   struct stat info;
   ASSERT_EQ(::fstat(fd.get(), &info), 0);
   EXPECT_EQ(info.st_nlink, 1u);
-  ASSERT_TRUE(store_->Delete(FindSealed("a"), Credentials{}));
+  ASSERT_TRUE(store_->sealed().Delete(FindSealed("a"), Credentials{}));
   Settle();
   ASSERT_EQ(::fstat(fd.get(), &info), 0);
   EXPECT_EQ(info.st_nlink, 0u);
@@ -114,7 +116,7 @@ TEST_P(CacheTest, NamesThatWereNeverLookedUpCostNothing) {
   for (int i = 0; i < 100; ++i) PutNatively("n" + std::to_string(i));
   for (int i = 0; i < 100; ++i) {
     const std::string id = "n" + std::to_string(i);
-    ASSERT_TRUE(store_->Delete(FindSealed(id), Credentials{}));
+    ASSERT_TRUE(store_->sealed().Delete(FindSealed(id), Credentials{}));
   }
   Settle();
   EXPECT_EQ(Notified(), 0u);
@@ -126,7 +128,7 @@ TEST_P(CacheTest, NewObjectUnderAnOldNameIsSeen) {
     const std::string bytes = Pattern(1000, static_cast<unsigned>(i));
     Put("a", bytes);
     ASSERT_TRUE(HasBytes(Sealed("a"), bytes));
-    ASSERT_TRUE(store_->Delete(FindSealed("a"), Credentials{}));
+    ASSERT_TRUE(store_->sealed().Delete(FindSealed("a"), Credentials{}));
     Settle();
   }
 }
@@ -144,7 +146,7 @@ TEST_P(CacheTest, NoNameOutlivesItsObjectWhenLookupsRace) {
   int stale = 0;
   for (int i = 0; i < 300; ++i) {
     PutNatively("a");
-    EXPECT_TRUE(store_->Delete(FindSealed("a"), Credentials{}));
+    EXPECT_TRUE(store_->sealed().Delete(FindSealed("a"), Credentials{}));
     Settle();
     struct stat info;
     if (::stat(Sealed("a").c_str(), &info) == 0) ++stale;
@@ -179,8 +181,8 @@ TEST_P(CacheTest, ListingsAreStableWhileObjectsComeAndGo) {
     seen.insert(entry->d_name);
     if (++read == 500) {
       for (int i = 0; i < kObjects; i += 3) {
-        ASSERT_TRUE(
-            store_->Delete(FindSealed("n" + std::to_string(i)), Credentials{}));
+        ASSERT_TRUE(store_->sealed().Delete(FindSealed("n" + std::to_string(i)),
+                                            Credentials{}));
       }
       PutNatively("late");
     }

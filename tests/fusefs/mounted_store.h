@@ -227,11 +227,11 @@ class MountedStore : public ::testing::Test {
   }
 
   ObjectRef FindSealed(const std::string& id) {
-    auto found = store_->FindSealed(*ObjectId::FromText(id));
+    auto found = store_->sealed().FindSealed(*ObjectId::FromText(id));
     return found ? *found : nullptr;
   }
   ObjectRef FindUnsealed(const std::string& id) {
-    auto found = store_->FindUnsealed(*ObjectId::FromText(id));
+    auto found = store_->unsealed().FindUnsealed(*ObjectId::FromText(id));
     return found ? *found : nullptr;
   }
 

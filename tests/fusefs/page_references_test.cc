@@ -18,30 +18,30 @@ class PageReferencesTest : public BothModes {
   // As native clients do.
   void PutNatively(const std::string& id, char byte, size_t size = kBytes) {
     store::Answer<ObjectRef> created;
-    store_->CreateSized(*ObjectId::FromText(id), size, {.mode = 0644}, {},
-                        created.callback());
+    store_->memory().CreateSized(*ObjectId::FromText(id), size, {.mode = 0644},
+                                 {}, created.callback());
     const auto object = created.Get();
     ASSERT_TRUE(object) << object.error().ToString();
     {
-      const auto fd = store_->OpenForWriting(*object);
+      const auto fd = store_->unsealed().OpenForWriting(*object);
       ASSERT_TRUE(fd) << fd.error().ToString();
       const std::string bytes(size, byte);
       ASSERT_EQ(::pwrite(fd->get(), bytes.data(), size, 0),
                 static_cast<ssize_t>(size));
     }
-    ASSERT_TRUE(store_->Seal(*object, *ObjectId::FromText(id)));
+    ASSERT_TRUE(store_->unsealed().Seal(*object, *ObjectId::FromText(id)));
   }
 
   // Deletes `id`, and waits until its memory is there for others.
   void Delete(const std::string& id) {
     const ObjectRef object = FindSealed(id);
     ASSERT_TRUE(object);
-    ASSERT_TRUE(store_->Delete(object, {}));
-    ASSERT_TRUE(
-        Eventually([this] { return store_->GetUsage().used_bytes == 0; }));
+    ASSERT_TRUE(store_->sealed().Delete(object, {}));
+    ASSERT_TRUE(Eventually(
+        [this] { return store_->facts().GetUsage().used_bytes == 0; }));
   }
 
-  uint64_t Reused() { return store_->StatusJson()["pool"]["reused"]; }
+  uint64_t Reused() { return store_->facts().StatusJson()["pool"]["reused"]; }
 
   static std::string Receive(int fd) {
     std::string bytes(kSentBytes, '\0');
@@ -104,10 +104,10 @@ TEST_P(PageReferencesTest, SlabsAreReadByCopy) {
   const SmallObject object{*ObjectId::FromText("a"), 0644,
                            std::as_bytes(std::span(bytes))};
   store::Answer<void> room;
-  store_->AddRoom({}, room.callback());
+  store_->small().AddRoom({}, room.callback());
   ASSERT_TRUE(room.Get());
   std::vector<Status> results;
-  store_->PutSmall({}, {&object, 1}, &results);
+  store_->small().PutSmall({}, {&object, 1}, &results);
   ASSERT_EQ(results.size(), 1u);
   ASSERT_TRUE(results[0]);
   int ends[2];
@@ -121,7 +121,7 @@ TEST_P(PageReferencesTest, SlabsAreReadByCopy) {
     ASSERT_EQ(::splice(file.get(), nullptr, in.get(), nullptr, kSentBytes, 0),
               static_cast<ssize_t>(kSentBytes));
     // The slab itself is overwritten under the reader.
-    const ObjectInfo info = store_->Info(found);
+    const ObjectInfo info = store_->objects().Info(found);
     const std::string path =
         memory_dir_.path() + "/segments/" + store::SegmentName(info.segment());
     const UniqueFd slab(::open(path.c_str(), O_RDWR | O_CLOEXEC));

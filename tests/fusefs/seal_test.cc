@@ -132,16 +132,19 @@ TEST_P(SealTest, FollowsARunOfWritersThatHaveJustClosed) {
 TEST_P(SealTest, IsSeenAtOnceWhenANativeClientDoesIt) {
   ASSERT_EQ(ErrnoOf(::open(Sealed("a").c_str(), O_RDONLY)), ENOENT);
   NewObject options;
-  const auto object = store_->Create(*ObjectId::FromText("a"), options);
+  const auto object =
+      store_->unsealed().Create(*ObjectId::FromText("a"), options);
   ASSERT_TRUE(object);
   {
-    const auto fd = store_->OpenForWriting(*object);
+    const auto fd = store_->unsealed().OpenForWriting(*object);
     ASSERT_TRUE(fd);
     ASSERT_EQ(::write(fd->get(), "native", 6), 6);
   }
   EXPECT_EQ(ReadFile(Unsealed("a")), "native");
   ASSERT_TRUE(Eventually([&] {
-    return store_->Seal(*object, *ObjectId::FromText("a")).has_value();
+    return store_->unsealed()
+        .Seal(*object, *ObjectId::FromText("a"))
+        .has_value();
   }));
   EXPECT_EQ(ReadFile(Sealed("a")), "native");
   EXPECT_EQ(ErrnoOf(::open(Unsealed("a").c_str(), O_RDONLY)), ENOENT);

@@ -16,12 +16,13 @@ class SmallObjectsMountTest : public BothModes {
     const SmallObject object{*ObjectId::FromText(id), 0644,
                              std::as_bytes(std::span(bytes))};
     std::vector<Status> results;
-    store_->PutSmall({}, {&object, 1}, &results);
+    store_->small().PutSmall({}, {&object, 1}, &results);
     if (results.empty()) {
       std::promise<Status> room;
-      store_->AddRoom({}, [&room](Status added) { room.set_value(added); });
+      store_->small().AddRoom({},
+                              [&room](Status added) { room.set_value(added); });
       ASSERT_TRUE(room.get_future().get());
-      store_->PutSmall({}, {&object, 1}, &results);
+      store_->small().PutSmall({}, {&object, 1}, &results);
     }
     ASSERT_EQ(results.size(), 1u);
     ASSERT_TRUE(results[0]) << results[0].error().ToString();

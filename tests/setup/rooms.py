@@ -27,8 +27,14 @@ ALLOWED = {
     "store/catalog": "schema schema/base store/base",
     "store/table": "schema schema/base store/base store/segments store/index"
                    " store/journal",
-    "store": "schema schema/base store/base store/host store/segments"
-             " store/index store/journal store/catalog store/table",
+    "store/tiers": "schema schema/base store/base store/segments store/table",
+    "store/keepers": "schema schema/base store/base store/catalog store/index"
+                     " store/segments store/table store/tiers",
+    "store/roles": "schema schema/base store/base store/host store/catalog"
+                   " store/index store/segments store/table store/keepers"
+                   " store/tiers",
+    "store": "schema schema/base store/base store/index store/journal"
+             " store/table store/roles",
     "store/server": "schema schema/base store store/base store/index"
                     " store/catalog",
     "fusefs/base": "store store/base",

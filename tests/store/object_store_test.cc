@@ -60,7 +60,8 @@ class ObjectStoreTest : public testing::Test {
   Result<ObjectRef> TryCreate(const std::string& id, uint64_t size_bytes,
                               SpaceWait wait) {
     Answer<ObjectRef> answer;
-    store_->CreateSized(Id(id), size_bytes, {}, wait, answer.callback());
+    store_->memory().CreateSized(Id(id), size_bytes, {}, wait,
+                                 answer.callback());
     return answer.Get();
   }
 
@@ -73,20 +74,20 @@ class ObjectStoreTest : public testing::Test {
   ObjectRef CreateSealed(const std::string& id, uint64_t size_bytes) {
     ObjectRef object = Create(id, size_bytes);
     Write(object, id);
-    const Status sealed = store_->Seal(object, Id(id));
+    const Status sealed = store_->unsealed().Seal(object, Id(id));
     EXPECT_TRUE(sealed) << sealed.error().ToString();
     return object;
   }
 
   void Write(const ObjectRef& object, const std::string& text) {
-    auto fd = store_->OpenForWriting(object);
+    auto fd = store_->unsealed().OpenForWriting(object);
     ASSERT_TRUE(fd);
     ASSERT_EQ(::pwrite(fd->get(), text.data(), text.size(), 0),
               static_cast<ssize_t>(text.size()));
   }
 
   std::string Read(const ObjectRef& object, size_t size_bytes) {
-    auto fd = store_->OpenForReading(object);
+    auto fd = store_->objects().OpenForReading(object);
     if (!fd) return fd.error().ToString();
     std::string text(size_bytes, '\0');
     EXPECT_EQ(::pread(fd->get(), text.data(), size_bytes, 0),
@@ -94,7 +95,7 @@ class ObjectStoreTest : public testing::Test {
     return text;
   }
 
-  uint64_t used_bytes() { return store_->GetUsage().used_bytes; }
+  uint64_t used_bytes() { return store_->facts().GetUsage().used_bytes; }
 
   // Orphans are looked after in the background.
   void ExpectUsedSoon(uint64_t bytes) {
@@ -114,7 +115,7 @@ TEST_F(ObjectStoreTest, MoreThanTheCapacityIsTooLarge) {
   ASSERT_FALSE(object);
   EXPECT_EQ(object.error().code, Code::kTooLarge);
   EXPECT_EQ(used_bytes(), 0u);
-  EXPECT_FALSE(store_->FindUnsealed(Id("big")));
+  EXPECT_FALSE(store_->unsealed().FindUnsealed(Id("big")));
 }
 
 TEST_F(ObjectStoreTest, FullOfUnsealedObjectsSaysWhoUsesWhat) {
@@ -125,7 +126,7 @@ TEST_F(ObjectStoreTest, FullOfUnsealedObjectsSaysWhoUsesWhat) {
   EXPECT_NE(second.error().message.find("unsealed take 66060288 bytes"),
             std::string::npos)
       << second.error().message;
-  EXPECT_TRUE(store_->Abort(first));
+  EXPECT_TRUE(store_->unsealed().Abort(first));
   ExpectUsedSoon(0);
   EXPECT_TRUE(TryCreate("second", 2 * kMiB, NoWait()));
 }
@@ -133,18 +134,19 @@ TEST_F(ObjectStoreTest, FullOfUnsealedObjectsSaysWhoUsesWhat) {
 TEST_F(ObjectStoreTest, GrowingBeyondTheCapacityIsTooLargeAndNeverWaits) {
   const ObjectRef object = Create("x", kCapacity / 2);
   Answer<void> answer;
-  store_->Resize(object, kCapacity + 1, {}, answer.callback());
+  store_->memory().Resize(object, kCapacity + 1, {}, answer.callback());
   EXPECT_EQ(answer.Get().error().code, Code::kTooLarge);
-  EXPECT_EQ(store_->Info(object).size_bytes, kCapacity / 2);
-  EXPECT_TRUE(store_->Seal(object, Id("x")));
+  EXPECT_EQ(store_->objects().Info(object).size_bytes, kCapacity / 2);
+  EXPECT_TRUE(store_->unsealed().Seal(object, Id("x")));
 }
 
 TEST_F(ObjectStoreTest, ACreateThatWaitsIsServedWhenSpaceComes) {
   const ObjectRef first = Create("first", kCapacity - kMiB);
   Answer<ObjectRef> answer;
-  store_->CreateSized(Id("second"), 2 * kMiB, {},
-                      WaitFor(std::chrono::seconds(20)), answer.callback());
-  EXPECT_TRUE(store_->Abort(first));
+  store_->memory().CreateSized(Id("second"), 2 * kMiB, {},
+                               WaitFor(std::chrono::seconds(20)),
+                               answer.callback());
+  EXPECT_TRUE(store_->unsealed().Abort(first));
   EXPECT_TRUE(answer.Get());
 }
 
@@ -159,110 +161,118 @@ TEST_F(ObjectStoreTest, AWaitEndsAtItsDeadline) {
 TEST_F(ObjectStoreTest, WhoAsksToBeToldIsToldThatNothingCanBeEvicted) {
   const ObjectRef first = Create("first", kCapacity - kMiB);
   Answer<ObjectRef> answer;
-  store_->CreateSized(Id("second"), 2 * kMiB, {}, {.fail_when_stuck = true},
-                      answer.callback());
+  store_->memory().CreateSized(Id("second"), 2 * kMiB, {},
+                               {.fail_when_stuck = true}, answer.callback());
   EXPECT_EQ(answer.Get().error().code, Code::kOutOfMemory);
 }
 
 TEST_F(ObjectStoreTest, AWriterMakesSealFailUntilItIsGone) {
   const ObjectRef object = Create("x", 4096);
   {
-    auto fd = store_->OpenForWriting(object);
+    auto fd = store_->unsealed().OpenForWriting(object);
     ASSERT_TRUE(fd);
-    EXPECT_EQ(store_->Seal(object, Id("x")).error().code, Code::kInUse);
+    EXPECT_EQ(store_->unsealed().Seal(object, Id("x")).error().code,
+              Code::kInUse);
     auto mapping = Mapping::Map(fd->get(), 4096, PROT_READ | PROT_WRITE);
     ASSERT_TRUE(mapping);
     *fd = UniqueFd();
-    EXPECT_EQ(store_->Seal(object, Id("x")).error().code, Code::kInUse);
+    EXPECT_EQ(store_->unsealed().Seal(object, Id("x")).error().code,
+              Code::kInUse);
   }
-  EXPECT_TRUE(store_->Seal(object, Id("x")));
+  EXPECT_TRUE(store_->unsealed().Seal(object, Id("x")));
 }
 
 TEST_F(ObjectStoreTest, ASealedObjectNeverChanges) {
   const ObjectRef object = CreateSealed("x", 4096);
-  EXPECT_EQ(store_->OpenForWriting(object).error().code, Code::kNotPermitted);
-  EXPECT_EQ(store_->BeginWriting(object).error().code, Code::kNotPermitted);
-  EXPECT_EQ(store_->SetMode(object, 0777).error().code, Code::kNotPermitted);
-  EXPECT_EQ(store_->SetMetadata(object, "a", "b").error().code,
+  EXPECT_EQ(store_->unsealed().OpenForWriting(object).error().code,
             Code::kNotPermitted);
-  EXPECT_EQ(store_->Seal(object, Id("y")).error().code, Code::kNotPermitted);
-  EXPECT_EQ(store_->Abort(object).error().code, Code::kNotPermitted);
-  EXPECT_EQ(store_->Rename(object, Id("y"), false).error().code,
+  EXPECT_EQ(store_->unsealed().BeginWriting(object).error().code,
+            Code::kNotPermitted);
+  EXPECT_EQ(store_->unsealed().SetMode(object, 0777).error().code,
+            Code::kNotPermitted);
+  EXPECT_EQ(store_->unsealed().SetMetadata(object, "a", "b").error().code,
+            Code::kNotPermitted);
+  EXPECT_EQ(store_->unsealed().Seal(object, Id("y")).error().code,
+            Code::kNotPermitted);
+  EXPECT_EQ(store_->unsealed().Abort(object).error().code, Code::kNotPermitted);
+  EXPECT_EQ(store_->unsealed().Rename(object, Id("y"), false).error().code,
             Code::kNotPermitted);
   Answer<void> answer;
-  store_->Resize(object, 1, NoWait(), answer.callback());
+  store_->memory().Resize(object, 1, NoWait(), answer.callback());
   EXPECT_EQ(answer.Get().error().code, Code::kNotPermitted);
   struct stat status;
-  ASSERT_EQ(::stat(store_->SegmentPath(object).c_str(), &status), 0);
+  ASSERT_EQ(::stat(store_->objects().SegmentPath(object).c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777, 0444u);
 }
 
 TEST_F(ObjectStoreTest, AnIdIsTakenOnceWhetherSealedOrNot) {
   const ObjectRef object = Create("x", 1);
   EXPECT_EQ(TryCreate("x", 1, NoWait()).error().code, Code::kAlreadyExists);
-  EXPECT_TRUE(store_->Seal(object, Id("y")));
+  EXPECT_TRUE(store_->unsealed().Seal(object, Id("y")));
   const ObjectRef other = Create("x", 1);
-  EXPECT_EQ(store_->Seal(other, Id("y")).error().code, Code::kAlreadyExists);
+  EXPECT_EQ(store_->unsealed().Seal(other, Id("y")).error().code,
+            Code::kAlreadyExists);
   EXPECT_EQ(TryCreate("y", 1, NoWait()).error().code, Code::kAlreadyExists);
-  EXPECT_EQ(store_->FindSealed(Id("x")).error().code, Code::kNotSealed);
+  EXPECT_EQ(store_->sealed().FindSealed(Id("x")).error().code,
+            Code::kNotSealed);
 }
 
 TEST_F(ObjectStoreTest, RenameReplacesAnUnsealedObjectUnlessForbidden) {
   const ObjectRef a = Create("a", kMiB);
   const ObjectRef b = Create("b", kMiB);
-  EXPECT_EQ(store_->Rename(a, Id("b"), true).error().code,
+  EXPECT_EQ(store_->unsealed().Rename(a, Id("b"), true).error().code,
             Code::kAlreadyExists);
-  EXPECT_TRUE(store_->Rename(a, Id("b"), false));
-  EXPECT_EQ(store_->Info(b).state, ObjectState::kGone);
-  EXPECT_EQ(*store_->FindUnsealed(Id("b")), a);
+  EXPECT_TRUE(store_->unsealed().Rename(a, Id("b"), false));
+  EXPECT_EQ(store_->objects().Info(b).state, ObjectState::kGone);
+  EXPECT_EQ(*store_->unsealed().FindUnsealed(Id("b")), a);
   ExpectUsedSoon(kMiB);
 }
 
 TEST_F(ObjectStoreTest, EvictionTakesTheLeastRecentlyUsedFirst) {
   for (int i = 0; i < 6; ++i) CreateSealed(std::to_string(i), 10 * kMiB);
-  store_->Touch(*store_->FindSealed(Id("0")));
+  store_->objects().Touch(*store_->sealed().FindSealed(Id("0")));
   CreateSealed("new", 10 * kMiB);
-  EXPECT_TRUE(store_->FindSealed(Id("0")));
-  EXPECT_FALSE(store_->FindSealed(Id("1")));
-  EXPECT_TRUE(store_->FindSealed(Id("5")));
+  EXPECT_TRUE(store_->sealed().FindSealed(Id("0")));
+  EXPECT_FALSE(store_->sealed().FindSealed(Id("1")));
+  EXPECT_TRUE(store_->sealed().FindSealed(Id("5")));
 }
 
 TEST_F(ObjectStoreTest, EvictionSparesWhatIsMappedSharedOrHeld) {
   const ObjectRef mapped = CreateSealed("mapped", 10 * kMiB);
-  auto fd = store_->OpenForReading(mapped);
+  auto fd = store_->objects().OpenForReading(mapped);
   ASSERT_TRUE(fd);
   auto mapping = Mapping::Map(fd->get(), 10 * kMiB, PROT_READ);
   *fd = UniqueFd();
   const ObjectRef shared = CreateSealed("shared", 10 * kMiB);
-  auto file = store_->Share(shared);
+  auto file = store_->objects().Share(shared);
   const ObjectRef held = CreateSealed("held", 10 * kMiB);
-  EXPECT_TRUE(store_->SetHold(held, true, {}));
+  EXPECT_TRUE(store_->sealed().SetHold(held, true, {}));
   CreateSealed("free", 10 * kMiB);
 
   Answer<uint64_t> evicted;
-  store_->Evict(kCapacity, evicted.callback());
+  store_->sealed().Evict(kCapacity, evicted.callback());
   EXPECT_EQ(*evicted.Get(), 10 * kMiB);
-  EXPECT_FALSE(store_->FindSealed(Id("free")));
-  EXPECT_TRUE(store_->InUse(mapped));
+  EXPECT_FALSE(store_->sealed().FindSealed(Id("free")));
+  EXPECT_TRUE(store_->objects().InUse(mapped));
   EXPECT_EQ(std::memcmp(mapping->data(), "mapped", 6), 0);
 
   mapping = Mapping();
   *file = nullptr;
-  EXPECT_TRUE(store_->SetHold(held, false, {}));
+  EXPECT_TRUE(store_->sealed().SetHold(held, false, {}));
   Answer<uint64_t> rest;
-  store_->Evict(kCapacity, rest.callback());
+  store_->sealed().Evict(kCapacity, rest.callback());
   EXPECT_EQ(*rest.Get(), 30 * kMiB);
   EXPECT_EQ(used_bytes(), 0u);
 }
 
 TEST_F(ObjectStoreTest, DeletedMemoryCountsUntilItsLastUserIsGone) {
   const ObjectRef object = CreateSealed("x", kMiB);
-  auto fd = store_->OpenForReading(object);
+  auto fd = store_->objects().OpenForReading(object);
   ASSERT_TRUE(fd);
-  EXPECT_TRUE(store_->Delete(object, {}));
-  EXPECT_FALSE(store_->FindSealed(Id("x")));
+  EXPECT_TRUE(store_->sealed().Delete(object, {}));
+  EXPECT_FALSE(store_->sealed().FindSealed(Id("x")));
   EXPECT_EQ(used_bytes(), kMiB);
-  EXPECT_EQ(store_->StatusJson()["objects"]["deleted_in_use"], 1);
+  EXPECT_EQ(store_->facts().StatusJson()["objects"]["deleted_in_use"], 1);
   *fd = UniqueFd();
   ExpectUsedSoon(0);
 }
@@ -270,29 +280,32 @@ TEST_F(ObjectStoreTest, DeletedMemoryCountsUntilItsLastUserIsGone) {
 TEST_F(ObjectStoreTest, MemoryThatAWriterTookUnaskedIsCharged) {
   const ObjectRef object = Create("x", 4096);
   EXPECT_EQ(used_bytes(), 4096u);
-  auto fd = store_->OpenForWriting(object);
+  auto fd = store_->unsealed().OpenForWriting(object);
   ASSERT_TRUE(fd);
   ASSERT_EQ(::fallocate(fd->get(), 0, 0, kMiB), 0);
   ExpectUsedSoon(kMiB);
   *fd = UniqueFd();
-  EXPECT_TRUE(store_->Abort(object));
+  EXPECT_TRUE(store_->unsealed().Abort(object));
   ExpectUsedSoon(0);
 }
 
 TEST_F(ObjectStoreTest, OnlyTheOwnerAndRootDeleteAndHold) {
   Answer<ObjectRef> answer;
-  store_->CreateSized(Id("x"), 1, {.creator = {.uid = 1000, .gid = 1000}},
-                      NoWait(), answer.callback());
+  store_->memory().CreateSized(Id("x"), 1,
+                               {.creator = {.uid = 1000, .gid = 1000}},
+                               NoWait(), answer.callback());
   const ObjectRef object = *answer.Get();
-  ASSERT_TRUE(store_->Seal(object, Id("x")));
+  ASSERT_TRUE(store_->unsealed().Seal(object, Id("x")));
   const Credentials stranger{.uid = 1001};
   const Credentials owner{.uid = 1000};
-  EXPECT_EQ(store_->Delete(object, stranger).error().code, Code::kNotPermitted);
-  EXPECT_EQ(store_->SetHold(object, true, stranger).error().code,
+  EXPECT_EQ(store_->sealed().Delete(object, stranger).error().code,
             Code::kNotPermitted);
-  EXPECT_TRUE(store_->SetHold(object, true, owner));
-  EXPECT_TRUE(store_->Delete(object, owner));
-  EXPECT_EQ(store_->Delete(object, owner).error().code, Code::kNotFound);
+  EXPECT_EQ(store_->sealed().SetHold(object, true, stranger).error().code,
+            Code::kNotPermitted);
+  EXPECT_TRUE(store_->sealed().SetHold(object, true, owner));
+  EXPECT_TRUE(store_->sealed().Delete(object, owner));
+  EXPECT_EQ(store_->sealed().Delete(object, owner).error().code,
+            Code::kNotFound);
 }
 
 TEST_F(ObjectStoreTest, ASecondStoreOnTheSameStateIsRefused) {
@@ -311,58 +324,65 @@ TEST_F(ObjectStoreTest, ACleanStopGivesAllMemoryBack) {
 
 TEST_F(ObjectStoreTest, AZeroByteObjectIsAnObject) {
   const ObjectRef object = Create("empty", 0);
-  EXPECT_TRUE(store_->Seal(object, Id("empty")));
-  EXPECT_EQ(store_->Info(object).size_bytes, 0u);
+  EXPECT_TRUE(store_->unsealed().Seal(object, Id("empty")));
+  EXPECT_EQ(store_->objects().Info(object).size_bytes, 0u);
   EXPECT_EQ(used_bytes(), 0u);
 }
 
 TEST_F(ObjectStoreTest, ShrinkingGivesMemoryBack) {
   const ObjectRef object = Create("x", 8 * kMiB);
   Answer<void> answer;
-  store_->Resize(object, kMiB, NoWait(), answer.callback());
+  store_->memory().Resize(object, kMiB, NoWait(), answer.callback());
   EXPECT_TRUE(answer.Get());
   EXPECT_EQ(used_bytes(), kMiB);
-  EXPECT_TRUE(store_->Seal(object, Id("x")));
-  EXPECT_EQ(store_->Info(object).size_bytes, kMiB);
+  EXPECT_TRUE(store_->unsealed().Seal(object, Id("x")));
+  EXPECT_EQ(store_->objects().Info(object).size_bytes, kMiB);
 }
 
 TEST_F(ObjectStoreTest, WhatWasReservedBeyondTheEndIsGivenBackAtSeal) {
-  auto created = store_->Create(Id("x"), {});
+  auto created = store_->unsealed().Create(Id("x"), {});
   ASSERT_TRUE(created);
   Answer<void> answer;
-  store_->Reserve(*created, 0, 8 * kMiB, NoWait(), answer.callback());
+  store_->memory().Reserve(*created, 0, 8 * kMiB, NoWait(), answer.callback());
   ASSERT_TRUE(answer.Get());
   EXPECT_EQ(used_bytes(), 8 * kMiB);
   Write(*created, "hello");
-  ASSERT_TRUE(store_->Seal(*created, Id("x")));
+  ASSERT_TRUE(store_->unsealed().Seal(*created, Id("x")));
   EXPECT_EQ(used_bytes(), 4096u);
   EXPECT_EQ(Read(*created, 5), "hello");
 }
 
 TEST_F(ObjectStoreTest, MetadataIsKeptAndBounded) {
-  auto object = store_->Create(Id("x"), {.metadata = {{"kind", "weights"}}});
+  auto object =
+      store_->unsealed().Create(Id("x"), {.metadata = {{"kind", "weights"}}});
   ASSERT_TRUE(object);
-  EXPECT_TRUE(store_->SetMetadata(*object, "shape", "3x4"));
-  EXPECT_TRUE(store_->SetMetadata(*object, "kind", std::nullopt));
-  EXPECT_EQ(store_->SetMetadata(*object, "kind", std::nullopt).error().code,
+  EXPECT_TRUE(store_->unsealed().SetMetadata(*object, "shape", "3x4"));
+  EXPECT_TRUE(store_->unsealed().SetMetadata(*object, "kind", std::nullopt));
+  EXPECT_EQ(store_->unsealed()
+                .SetMetadata(*object, "kind", std::nullopt)
+                .error()
+                .code,
             Code::kNotFound);
-  EXPECT_FALSE(store_->SetMetadata(*object, "vitrine.x", "1"));
-  EXPECT_FALSE(store_->SetMetadata(*object, "big", std::string(1 << 20, 'x')));
-  EXPECT_EQ(*store_->GetMetadata(*object), (Metadata{{"shape", "3x4"}}));
+  EXPECT_FALSE(store_->unsealed().SetMetadata(*object, "vitrine.x", "1"));
+  EXPECT_FALSE(store_->unsealed().SetMetadata(*object, "big",
+                                              std::string(1 << 20, 'x')));
+  EXPECT_EQ(*store_->objects().GetMetadata(*object),
+            (Metadata{{"shape", "3x4"}}));
 }
 
 TEST_F(ObjectStoreTest, MuchMetadataIsChargedUntilItsObjectGoes) {
   const Metadata much = {{"notes", std::string(30'000, 'x')}};
-  auto object = store_->Create(Id("x"), {.metadata = much});
+  auto object = store_->unsealed().Create(Id("x"), {.metadata = much});
   ASSERT_TRUE(object);
   EXPECT_GE(used_bytes(), 30'000u);
-  EXPECT_TRUE(store_->SetMetadata(*object, "notes", "few"));
+  EXPECT_TRUE(store_->unsealed().SetMetadata(*object, "notes", "few"));
   EXPECT_EQ(used_bytes(), 0u);
-  EXPECT_TRUE(store_->SetMetadata(*object, "notes", much.at("notes")));
-  ASSERT_TRUE(store_->Seal(*object, Id("x")));
+  EXPECT_TRUE(
+      store_->unsealed().SetMetadata(*object, "notes", much.at("notes")));
+  ASSERT_TRUE(store_->unsealed().Seal(*object, Id("x")));
   EXPECT_GE(used_bytes(), 30'000u);
   Answer<uint64_t> evicted;
-  store_->Evict(1, evicted.callback());
+  store_->sealed().Evict(1, evicted.callback());
   EXPECT_GE(*evicted.Get(), 30'000u);
   ExpectUsedSoon(0);
 }
@@ -371,7 +391,9 @@ TEST_F(ObjectStoreTest, MetadataAloneDoesNotOutgrowTheCapacity) {
   const Metadata much = {{"notes", std::string(32'000, 'x')}};
   size_t made = 0;
   for (; made < 2000; ++made) {
-    if (!store_->Create(Id(std::to_string(made)), {.metadata = much})) break;
+    if (!store_->unsealed().Create(Id(std::to_string(made)),
+                                   {.metadata = much}))
+      break;
   }
   EXPECT_LT(made, 2000u);
   EXPECT_LE(used_bytes(), kCapacity);
@@ -385,14 +407,14 @@ TEST_F(ObjectStoreTest, AKilledStoreLosesNothingThatWasSealed) {
     Restart();
     CreateSealed("plain", kMiB);
     const ObjectRef held = CreateSealed("held", 2 * kMiB);
-    (void)store_->SetHold(held, true, {});
-    auto labelled =
-        store_->Create(Id("labelled"), {.creator = {.uid = 7, .gid = 8},
-                                        .mode = 0640,
-                                        .metadata = {{"kind", "weights"}}});
+    (void)store_->sealed().SetHold(held, true, {});
+    auto labelled = store_->unsealed().Create(
+        Id("labelled"), {.creator = {.uid = 7, .gid = 8},
+                         .mode = 0640,
+                         .metadata = {{"kind", "weights"}}});
     Write(*labelled, "labelled");
-    (void)store_->Seal(*labelled, Id("labelled"));
-    (void)store_->Delete(CreateSealed("deleted", kMiB), {});
+    (void)store_->unsealed().Seal(*labelled, Id("labelled"));
+    (void)store_->sealed().Delete(CreateSealed("deleted", kMiB), {});
     Create("half", kMiB);
     ::raise(SIGKILL);
   }
@@ -401,20 +423,22 @@ TEST_F(ObjectStoreTest, AKilledStoreLosesNothingThatWasSealed) {
   ASSERT_TRUE(WIFSIGNALED(status));
 
   Restart();
-  EXPECT_EQ(store_->List(ObjectState::kSealed).size(), 3u);
-  EXPECT_TRUE(store_->List(ObjectState::kUnsealed).empty());
+  EXPECT_EQ(store_->objects().List(ObjectState::kSealed).size(), 3u);
+  EXPECT_TRUE(store_->objects().List(ObjectState::kUnsealed).empty());
   EXPECT_EQ(used_bytes(), 3 * kMiB + 4096);
-  EXPECT_EQ(Read(*store_->FindSealed(Id("plain")), 5), "plain");
-  EXPECT_TRUE(store_->Info(*store_->FindSealed(Id("held"))).hold);
-  const ObjectRef labelled = *store_->FindSealed(Id("labelled"));
-  const ObjectInfo info = store_->Info(labelled);
+  EXPECT_EQ(Read(*store_->sealed().FindSealed(Id("plain")), 5), "plain");
+  EXPECT_TRUE(
+      store_->objects().Info(*store_->sealed().FindSealed(Id("held"))).hold);
+  const ObjectRef labelled = *store_->sealed().FindSealed(Id("labelled"));
+  const ObjectInfo info = store_->objects().Info(labelled);
   EXPECT_EQ(info.uid, 7u);
   EXPECT_EQ(info.gid, 8u);
   EXPECT_EQ(info.mode, 0640u);
   EXPECT_EQ(info.size_bytes, 8u);
-  EXPECT_EQ(*store_->GetMetadata(labelled), (Metadata{{"kind", "weights"}}));
+  EXPECT_EQ(*store_->objects().GetMetadata(labelled),
+            (Metadata{{"kind", "weights"}}));
   const ObjectRef next = CreateSealed("next", kMiB);
-  EXPECT_GT(store_->Info(next).number, info.number);
+  EXPECT_GT(store_->objects().Info(next).number, info.number);
 }
 
 TEST_F(ObjectStoreTest, ASegmentThatSomebodyRemovedIsNotRestored) {
@@ -423,14 +447,14 @@ TEST_F(ObjectStoreTest, ASegmentThatSomebodyRemovedIsNotRestored) {
   std::filesystem::copy(dir_ + "/memory", dir_ + "/copy",
                         std::filesystem::copy_options::recursive |
                             std::filesystem::copy_options::copy_symlinks);
-  const std::string removed = store_->SegmentPath(object);
+  const std::string removed = store_->objects().SegmentPath(object);
   store_.reset();
   std::filesystem::remove(dir_ + "/memory");
   std::filesystem::rename(dir_ + "/copy", dir_ + "/memory");
   ASSERT_TRUE(std::filesystem::remove(removed));
   Restart();
-  EXPECT_FALSE(store_->FindSealed(Id("x")));
-  EXPECT_EQ(Read(*store_->FindSealed(Id("y")), 1), "y");
+  EXPECT_FALSE(store_->sealed().FindSealed(Id("x")));
+  EXPECT_EQ(Read(*store_->sealed().FindSealed(Id("y")), 1), "y");
 }
 
 TEST_F(ObjectStoreTest, ManyThreadsOnASmallStoreLoseNothing) {
@@ -440,7 +464,7 @@ TEST_F(ObjectStoreTest, ManyThreadsOnASmallStoreLoseNothing) {
       for (int i = 0; i < 50; ++i) {
         const std::string id = std::to_string(t) + "-" + std::to_string(i);
         const ObjectRef object = CreateSealed(id, 3 * kMiB);
-        auto fd = store_->OpenForReading(object);
+        auto fd = store_->objects().OpenForReading(object);
         if (!fd) continue;  // Evicted already.
         std::string text(id.size(), '\0');
         EXPECT_EQ(::pread(fd->get(), text.data(), text.size(), 0),
@@ -452,7 +476,7 @@ TEST_F(ObjectStoreTest, ManyThreadsOnASmallStoreLoseNothing) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_LE(used_bytes(), kCapacity);
   Answer<uint64_t> evicted;
-  store_->Evict(kCapacity, evicted.callback());
+  store_->sealed().Evict(kCapacity, evicted.callback());
   EXPECT_TRUE(evicted.Get());
   ExpectUsedSoon(0);
 }
@@ -460,48 +484,49 @@ TEST_F(ObjectStoreTest, ManyThreadsOnASmallStoreLoseNothing) {
 // What is charged for a change under way must not be given back by another.
 TEST_F(ObjectStoreTest, ShrinkingWhileAReservationWaitsKeepsTheBooks) {
   const ObjectRef held = CreateSealed("held", 40 * kMiB);
-  ASSERT_TRUE(store_->SetHold(held, true, {}));
+  ASSERT_TRUE(store_->sealed().SetHold(held, true, {}));
   const ObjectRef object = Create("a", 20 * kMiB);
   Answer<void> reserved;
-  store_->Reserve(object, 0, 40 * kMiB, WaitFor(std::chrono::seconds(10)),
-                  reserved.callback());
+  store_->memory().Reserve(object, 0, 40 * kMiB,
+                           WaitFor(std::chrono::seconds(10)),
+                           reserved.callback());
   Answer<void> shrunk;
-  store_->Resize(object, kMiB, NoWait(), shrunk.callback());
+  store_->memory().Resize(object, kMiB, NoWait(), shrunk.callback());
   ASSERT_TRUE(shrunk.Get());
-  ASSERT_TRUE(store_->Delete(held, {}));
+  ASSERT_TRUE(store_->sealed().Delete(held, {}));
   ASSERT_TRUE(reserved.Get());
   EXPECT_EQ(used_bytes(), 40 * kMiB);
-  ASSERT_TRUE(store_->Seal(object, Id("a")));
+  ASSERT_TRUE(store_->unsealed().Seal(object, Id("a")));
   ExpectUsedSoon(kMiB);
 }
 
 TEST_F(ObjectStoreTest, HolesAreFilledAtTheSeal) {
-  const auto object = store_->Create(Id("a"), {});
+  const auto object = store_->unsealed().Create(Id("a"), {});
   ASSERT_TRUE(object);
   {
-    auto fd = store_->OpenForWriting(*object);
+    auto fd = store_->unsealed().OpenForWriting(*object);
     ASSERT_TRUE(fd);
     ASSERT_EQ(::pwrite(fd->get(), "z", 1, 8 * kMiB - 1), 1);
   }
-  ASSERT_TRUE(store_->Seal(*object, Id("a")));
+  ASSERT_TRUE(store_->unsealed().Seal(*object, Id("a")));
   EXPECT_EQ(used_bytes(), 8 * kMiB);
   struct stat info;
-  ASSERT_EQ(::stat(store_->SegmentPath(*object).c_str(), &info), 0);
+  ASSERT_EQ(::stat(store_->objects().SegmentPath(*object).c_str(), &info), 0);
   EXPECT_EQ(static_cast<uint64_t>(info.st_blocks) * 512, 8 * kMiB);
 }
 
 TEST_F(ObjectStoreTest, HolesBeyondTheCapacityAreNotSealed) {
-  const auto object = store_->Create(Id("a"), {});
+  const auto object = store_->unsealed().Create(Id("a"), {});
   ASSERT_TRUE(object);
   {
-    auto fd = store_->OpenForWriting(*object);
+    auto fd = store_->unsealed().OpenForWriting(*object);
     ASSERT_TRUE(fd);
     ASSERT_EQ(::pwrite(fd->get(), "z", 1, 2 * kCapacity), 1);
   }
-  const Status sealed = store_->Seal(*object, Id("a"));
+  const Status sealed = store_->unsealed().Seal(*object, Id("a"));
   ASSERT_FALSE(sealed);
   EXPECT_EQ(sealed.error().code, Code::kTooLarge);
-  ASSERT_TRUE(store_->Abort(*object));
+  ASSERT_TRUE(store_->unsealed().Abort(*object));
   ExpectUsedSoon(0);
 }
 
@@ -509,7 +534,7 @@ TEST_F(ObjectStoreTest, HolesBeyondTheCapacityAreNotSealed) {
 
 class RecyclingTest : public ObjectStoreTest {
  protected:
-  nlohmann::json Pool() { return store_->StatusJson()["pool"]; }
+  nlohmann::json Pool() { return store_->facts().StatusJson()["pool"]; }
   uint64_t PoolBytes() { return Pool()["bytes"]; }
   uint64_t Reused() { return Pool()["reused"]; }
 
@@ -519,7 +544,7 @@ class RecyclingTest : public ObjectStoreTest {
   void CreateAndDeleteBeside(const std::string& id, uint64_t size_bytes,
                              uint64_t others_bytes) {
     const ObjectRef object = CreateSealed(id, size_bytes);
-    ASSERT_TRUE(store_->Delete(object, {}));
+    ASSERT_TRUE(store_->sealed().Delete(object, {}));
     ExpectUsedSoon(others_bytes);
   }
 };
@@ -527,12 +552,12 @@ class RecyclingTest : public ObjectStoreTest {
 TEST_F(RecyclingTest, ADeletedObjectsMemoryIsForTheNext) {
   CreateAndDelete("x", 4 * kMiB);
   EXPECT_EQ(PoolBytes(), 4 * kMiB);
-  EXPECT_EQ(store_->StatusJson()["free_bytes"], kCapacity);
+  EXPECT_EQ(store_->facts().StatusJson()["free_bytes"], kCapacity);
   const ObjectRef next = CreateSealed("y", 4 * kMiB);
   EXPECT_EQ(Reused(), 1u);
   EXPECT_EQ(PoolBytes(), 0u);
   EXPECT_EQ(used_bytes(), 4 * kMiB);
-  EXPECT_EQ(store_->Info(next).size_bytes, 4 * kMiB);
+  EXPECT_EQ(store_->objects().Info(next).size_bytes, 4 * kMiB);
   EXPECT_EQ(Read(next, 1), "y");
 }
 
@@ -550,40 +575,41 @@ TEST_F(RecyclingTest, ItMayGrowAndShrink) {
   EXPECT_EQ(Reused(), 1u);
   EXPECT_EQ(Read(larger, 6 * kMiB + 5).size(), 6 * kMiB + 5);
   EXPECT_EQ(used_bytes(), 6 * kMiB + 4096);
-  ASSERT_TRUE(store_->Delete(larger, {}));
+  ASSERT_TRUE(store_->sealed().Delete(larger, {}));
   ExpectUsedSoon(0);
   const ObjectRef smaller = CreateSealed("smaller", 3 * kMiB + 5);
   EXPECT_EQ(Reused(), 2u);
   EXPECT_EQ(Read(smaller, 3 * kMiB + 5).size(), 3 * kMiB + 5);
-  EXPECT_EQ(store_->Info(smaller).size_bytes, 3 * kMiB + 5);
+  EXPECT_EQ(store_->objects().Info(smaller).size_bytes, 3 * kMiB + 5);
   EXPECT_EQ(used_bytes(), 3 * kMiB + 4096);
 }
 
 TEST_F(RecyclingTest, OnlyWhatHasNoNewPagesIsCalledRecycled) {
-  EXPECT_FALSE(store_->Info(Create("new", kMiB)).recycled);
+  EXPECT_FALSE(store_->objects().Info(Create("new", kMiB)).recycled);
   CreateAndDeleteBeside("x", 4 * kMiB, kMiB);
   const ObjectRef smaller = Create("smaller", 3 * kMiB);
   EXPECT_EQ(Reused(), 1u);
-  EXPECT_TRUE(store_->Info(smaller).recycled);
+  EXPECT_TRUE(store_->objects().Info(smaller).recycled);
   CreateAndDeleteBeside("y", 4 * kMiB, 4 * kMiB);
   const ObjectRef larger = Create("larger", 6 * kMiB);
   EXPECT_EQ(Reused(), 2u);
-  EXPECT_FALSE(store_->Info(larger).recycled);
+  EXPECT_FALSE(store_->objects().Info(larger).recycled);
 }
 
 TEST_F(RecyclingTest, WhatWasNeverSealedIsNotRecycled) {
   const ObjectRef object = Create("x", kMiB);
-  ASSERT_TRUE(store_->Abort(object));
+  ASSERT_TRUE(store_->unsealed().Abort(object));
   ExpectUsedSoon(0);
   EXPECT_EQ(PoolBytes(), 0u);
 }
 
 TEST_F(RecyclingTest, AnObjectOfUnknownSizeReadsAsZeros) {
   CreateAndDelete("x", kMiB);
-  const auto object = store_->Create(Id("y"), {.through_mount = true});
+  const auto object =
+      store_->unsealed().Create(Id("y"), {.through_mount = true});
   ASSERT_TRUE(object);
   Answer<void> resized;
-  store_->Resize(*object, kMiB, NoWait(), resized.callback());
+  store_->memory().Resize(*object, kMiB, NoWait(), resized.callback());
   ASSERT_TRUE(resized.Get());
   EXPECT_EQ(Reused(), 0u);
   EXPECT_EQ(Read(*object, kMiB), std::string(kMiB, '\0'));
@@ -592,8 +618,8 @@ TEST_F(RecyclingTest, AnObjectOfUnknownSizeReadsAsZeros) {
 TEST_F(RecyclingTest, AnotherModeGetsNewMemory) {
   CreateAndDelete("x", kMiB);
   Answer<ObjectRef> created;
-  store_->CreateSized(Id("y"), kMiB, {.mode = 0600}, NoWait(),
-                      created.callback());
+  store_->memory().CreateSized(Id("y"), kMiB, {.mode = 0600}, NoWait(),
+                               created.callback());
   const auto object = created.Get();
   ASSERT_TRUE(object);
   EXPECT_EQ(Reused(), 0u);
@@ -604,12 +630,12 @@ TEST_F(RecyclingTest, WhoeverHasItMappedKeepsWhatItWas) {
   const ObjectRef object = CreateSealed("x", kMiB);
   Result<Mapping> mapping = Error{Code::kNotFound, ""};
   {
-    auto fd = store_->OpenForReading(object);
+    auto fd = store_->objects().OpenForReading(object);
     ASSERT_TRUE(fd);
     mapping = Mapping::Map(fd->get(), kMiB, PROT_READ);
   }
   ASSERT_TRUE(mapping);
-  ASSERT_TRUE(store_->Delete(object, {}));
+  ASSERT_TRUE(store_->sealed().Delete(object, {}));
   CreateSealed("y", kMiB);
   EXPECT_EQ(Reused(), 0u);
   EXPECT_EQ(mapping->data()[0], std::byte{'x'});
@@ -633,8 +659,8 @@ TEST_F(RecyclingTest, WhatTheStoresUserHasOpenIsChargedUntilHeClosesIt) {
 
 TEST_F(RecyclingTest, WhoseNameWasToldIsNotRecycled) {
   const ObjectRef object = CreateSealed("x", kMiB);
-  EXPECT_FALSE(store_->SegmentPath(object).empty());
-  ASSERT_TRUE(store_->Delete(object, {}));
+  EXPECT_FALSE(store_->objects().SegmentPath(object).empty());
+  ASSERT_TRUE(store_->sealed().Delete(object, {}));
   ExpectUsedSoon(0);
   EXPECT_EQ(PoolBytes(), 0u);
 }
@@ -645,7 +671,7 @@ TEST_F(RecyclingTest, ThePoolGoesBeforeAnObjectIsEvicted) {
   CreateSealed("stays", 40 * kMiB);
   EXPECT_TRUE(TryCreate("y", 20 * kMiB, NoWait()));
   EXPECT_EQ(PoolBytes(), 0u);
-  EXPECT_TRUE(store_->FindSealed(Id("stays")));
+  EXPECT_TRUE(store_->sealed().FindSealed(Id("stays")));
 }
 
 TEST_F(RecyclingTest, AnIdTakenMeanwhileCostsNothing) {

@@ -31,10 +31,10 @@ class Answer {
 
 // All bytes of the sealed object `id`, or what went wrong.
 inline std::string ReadSealed(Store* store, const std::string& id) {
-  const auto object = store->FindSealed(*ObjectId::FromText(id));
+  const auto object = store->sealed().FindSealed(*ObjectId::FromText(id));
   if (!object) return object.error().ToString();
-  const ObjectInfo info = store->Info(*object);
-  auto file = store->Share(*object);
+  const ObjectInfo info = store->objects().Info(*object);
+  auto file = store->objects().Share(*object);
   if (!file) return file.error().ToString();
   std::string data(info.size_bytes, '\0');
   auto read = (*file)->ReadAt(info.offset_bytes,

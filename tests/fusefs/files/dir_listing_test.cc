@@ -33,9 +33,9 @@ TEST_F(DirListingTest, ListingsShowThemAll) {
   if (!StartMounted(Switch::kAuto, uint64_t{1} << 30)) GTEST_SKIP() << skip_;
   for (int i = 0; i < kObjects; ++i) {
     const ObjectId id = *ObjectId::FromText("object-" + std::to_string(i));
-    const auto object = store_->Create(id, NewObject{});
+    const auto object = store_->unsealed().Create(id, NewObject{});
     ASSERT_TRUE(object) << object.error().ToString();
-    ASSERT_TRUE(store_->Seal(*object, id));
+    ASSERT_TRUE(store_->unsealed().Seal(*object, id));
   }
   EXPECT_EQ(Count(Root() + "/sealed", false), kObjects);
   EXPECT_EQ(Count(Root() + "/sealed", true), kObjects);
@@ -44,8 +44,8 @@ TEST_F(DirListingTest, ListingsShowThemAll) {
   // What the listing looked up is known, and goes when the objects go.
   const auto known = mount_->StatusJson()["known_nodes"].get<int>();
   EXPECT_LE(known, kObjects);
-  for (const ObjectRef& object : store_->List(ObjectState::kSealed)) {
-    ASSERT_TRUE(store_->Delete(object, Credentials{}));
+  for (const ObjectRef& object : store_->objects().List(ObjectState::kSealed)) {
+    ASSERT_TRUE(store_->sealed().Delete(object, Credentials{}));
   }
   EXPECT_TRUE(
       Eventually([this] { return mount_->StatusJson()["known_nodes"] == 0; }));

@@ -74,7 +74,7 @@ TEST_P(XattrTest, MetadataIsKeptByTheSealAndThenImmutable) {
   EXPECT_EQ(Get(Sealed("a"), "user.empty"), "");
   EXPECT_EQ(Set(Sealed("a"), "user.kind", "2"), EPERM);
   EXPECT_EQ(ErrnoOf(::removexattr(Sealed("a").c_str(), "user.kind")), EPERM);
-  EXPECT_EQ(store_->GetMetadata(FindSealed("a"))->at("kind"), odd);
+  EXPECT_EQ(store_->objects().GetMetadata(FindSealed("a"))->at("kind"), odd);
   EXPECT_NE(List(Sealed("a")).find("user.kind "), std::string::npos);
 }
 
@@ -101,10 +101,10 @@ TEST_P(XattrTest, HoldIsSetAndDroppedOnSealedObjects) {
   Put("a", "x");
   EXPECT_EQ(Get(Sealed("a"), "user.vitrine.hold"), "0");
   EXPECT_EQ(Set(Sealed("a"), "user.vitrine.hold", "1"), 0);
-  EXPECT_TRUE(store_->Info(FindSealed("a")).hold);
+  EXPECT_TRUE(store_->objects().Info(FindSealed("a")).hold);
   EXPECT_EQ(Get(Sealed("a"), "user.vitrine.hold"), "1");
   EXPECT_EQ(::removexattr(Sealed("a").c_str(), "user.vitrine.hold"), 0);
-  EXPECT_FALSE(store_->Info(FindSealed("a")).hold);
+  EXPECT_FALSE(store_->objects().Info(FindSealed("a")).hold);
 }
 
 TEST_P(XattrTest, DirectoriesHaveNone) {

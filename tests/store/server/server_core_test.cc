@@ -264,14 +264,14 @@ TEST_F(ServerCoreTest, SessionThatDiesTakesItsObjectsAndCallsWithIt) {
         CreateRequest("half-" + std::to_string(i), i * 10'000)));
   }
   ASSERT_TRUE(peers->call.Ask<protocol::PutReplyT>(PutRequest("whole", "x")));
-  EXPECT_EQ(store_->List(ObjectState::kUnsealed).size(), 50U);
+  EXPECT_EQ(store_->objects().List(ObjectState::kUnsealed).size(), 50U);
   peers->session.Close();
   EXPECT_TRUE(Eventually(
-      [this] { return store_->List(ObjectState::kUnsealed).empty(); },
+      [this] { return store_->objects().List(ObjectState::kUnsealed).empty(); },
       std::chrono::seconds(1)));
   EXPECT_TRUE(peers->call.IsClosed());
-  EXPECT_TRUE(store_->FindSealed(Id("whole")));
-  EXPECT_TRUE(store_->clients().StatusJson().empty());
+  EXPECT_TRUE(store_->sealed().FindSealed(Id("whole")));
+  EXPECT_TRUE(store_->events().clients().StatusJson().empty());
 }
 
 TEST_F(ServerCoreTest, ClientThatDiedIsGoneThoughAChildHasItsConnections) {
@@ -298,7 +298,7 @@ TEST_F(ServerCoreTest, ClientThatDiedIsGoneThoughAChildHasItsConnections) {
   EXPECT_TRUE(Eventually([this] { return Stat("sessions") == 0; },
                          std::chrono::seconds(1)));
   EXPECT_TRUE(Eventually(
-      [this] { return store_->List(ObjectState::kUnsealed).empty(); },
+      [this] { return store_->objects().List(ObjectState::kUnsealed).empty(); },
       std::chrono::seconds(1)));
   ::kill(grandchild, SIGKILL);
 }
@@ -324,8 +324,9 @@ TEST_F(ServerCoreTest, CallsThatDieWithRequestsPendingLeaveNothing) {
   protocol::AbortT abort;
   abort.number = hog->number;
   ASSERT_TRUE(peers->call.Ask<protocol::DoneT>(std::move(abort)));
-  EXPECT_TRUE(Eventually(
-      [this] { return store_->List(ObjectState::kUnsealed).empty(); }));
+  EXPECT_TRUE(Eventually([this] {
+    return store_->objects().List(ObjectState::kUnsealed).empty();
+  }));
 }
 
 // There is no space all the while: we keep the memory open.
@@ -346,11 +347,14 @@ TEST_F(ServerCoreTest, CreateThatWaitsForSpaceGoesWithItsPeer) {
     protocol::CreateT create = CreateRequest("late", size);
     create.timeout_ms = -1;
     ASSERT_TRUE(call.Send(std::move(create)));
-    ASSERT_TRUE(Eventually(
-        [this] { return store_->FindUnsealed(Id("late")).has_value(); }));
+    ASSERT_TRUE(Eventually([this] {
+      return store_->unsealed().FindUnsealed(Id("late")).has_value();
+    }));
     call.Close();
     EXPECT_TRUE(Eventually(
-        [this] { return !store_->FindUnsealed(Id("late")).has_value(); },
+        [this] {
+          return !store_->unsealed().FindUnsealed(Id("late")).has_value();
+        },
         std::chrono::seconds(1)));
   }
 }
@@ -364,10 +368,11 @@ TEST_F(ServerCoreTest, CreateThatWaitsForSpaceEndsWithTheServer) {
   protocol::CreateT create = CreateRequest("late", 2 << 20);
   create.timeout_ms = -1;
   ASSERT_TRUE(call.Send(std::move(create)));
-  ASSERT_TRUE(Eventually(
-      [this] { return store_->FindUnsealed(Id("late")).has_value(); }));
+  ASSERT_TRUE(Eventually([this] {
+    return store_->unsealed().FindUnsealed(Id("late")).has_value();
+  }));
   server_.reset();
-  EXPECT_TRUE(store_->List(ObjectState::kUnsealed).empty());
+  EXPECT_TRUE(store_->objects().List(ObjectState::kUnsealed).empty());
   EXPECT_TRUE(call.IsClosed());
 }
 
@@ -381,7 +386,7 @@ TEST_F(ServerCoreTest, ServerThatEndsClosesEverybody) {
   EXPECT_TRUE(peers->call.IsClosed());
   EXPECT_TRUE(events.IsClosed());
   EXPECT_FALSE(std::filesystem::exists(path_));
-  EXPECT_FALSE(store_->StatusJson().contains("server"));
+  EXPECT_FALSE(store_->facts().StatusJson().contains("server"));
 }
 
 TEST_F(ServerCoreTest, RecallReachesTheSessionAndAStalledOneIsBounded) {
@@ -396,13 +401,13 @@ TEST_F(ServerCoreTest, RecallReachesTheSessionAndAStalledOneIsBounded) {
     ASSERT_TRUE(page);
     reinterpret_cast<ClientPage*>(page->data())->kept_mappings = 1;
   }
-  store_->clients().Recall({1, 2, 3});
+  store_->events().clients().Recall({1, 2, 3});
   const auto recall = peers->session.ReceiveA<protocol::RecallT>();
   ASSERT_TRUE(recall);
   EXPECT_EQ(recall->segments, (std::vector<uint64_t>{1, 2, 3}));
   const std::vector<uint64_t> many(100'000, 7);
   for (int i = 0; i < 20; ++i) {
-    store_->clients().Recall(many);
+    store_->events().clients().Recall(many);
     size_t received = 0;
     while (received < many.size()) {
       const auto more = peers->session.ReceiveA<protocol::RecallT>();

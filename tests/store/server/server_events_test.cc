@@ -72,16 +72,16 @@ class LoopFallsBehindTest : public ServerFixture, public Observer {
   void SealMoreThanMayBeQueued() {
     waits_before_ = server_->StatusJson().at("requests").at("Wait");
     std::promise<Status> room;
-    store_->AddRoom({}, [&](Status status) { room.set_value(status); });
+    store_->small().AddRoom({}, [&](Status status) { room.set_value(status); });
     ASSERT_TRUE(room.get_future().get());
     std::vector<SmallObject> objects;
     for (size_t i = 0; i < kObjects; ++i) {
       objects.push_back({Id("object-" + std::to_string(i)), 0644, {}});
     }
-    store_->AddObserver(this);
+    store_->events().AddObserver(this);
     std::vector<Status> results;
-    store_->PutSmall({}, objects, &results);
-    store_->RemoveObserver(this);
+    store_->small().PutSmall({}, objects, &results);
+    store_->events().RemoveObserver(this);
     ASSERT_EQ(results.size(), kObjects);
     EXPECT_TRUE(blocker_->ReceiveA<protocol::WaitReplyT>());
   }

@@ -170,7 +170,7 @@ class ServerFixture : public testing::Test {
   void TearDown() override {
     if (server_ == nullptr) return;
     server_.reset();
-    EXPECT_TRUE(store_->List(ObjectState::kUnsealed).empty());
+    EXPECT_TRUE(store_->objects().List(ObjectState::kUnsealed).empty());
     EXPECT_TRUE(
         Eventually([this] { return CountDescriptors() <= descriptors_; }));
   }
@@ -236,7 +236,7 @@ class ServerFixture : public testing::Test {
   ObjectRef CreateDirectly(const std::string& id, uid_t uid = 0) {
     NewObject options;
     options.creator.uid = uid;
-    auto object = store_->Create(Id(id), options);
+    auto object = store_->unsealed().Create(Id(id), options);
     EXPECT_TRUE(object);
     return object ? *object : nullptr;
   }
@@ -245,9 +245,9 @@ class ServerFixture : public testing::Test {
     NewObject options;
     options.creator.uid = uid;
     options.mode = mode;
-    auto object = store_->Create(Id(id), options);
+    auto object = store_->unsealed().Create(Id(id), options);
     EXPECT_TRUE(object);
-    EXPECT_TRUE(store_->Seal(*object, Id(id)));
+    EXPECT_TRUE(store_->unsealed().Seal(*object, Id(id)));
     return *object;
   }
 

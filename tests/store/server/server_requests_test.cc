@@ -93,7 +93,7 @@ TEST_F(RequestHandlerTest, CreateRefusesBadIdsAndBadMetadata) {
     twice.metadata.back()->name = "same";
   }
   EXPECT_EQ(call().AskForFailure(std::move(twice)), Code::kInvalidArgument);
-  EXPECT_TRUE(store_->List(ObjectState::kUnsealed).empty());
+  EXPECT_TRUE(store_->objects().List(ObjectState::kUnsealed).empty());
 }
 
 TEST_F(RequestHandlerTest, CreateBeyondTheCapacityIsTooLarge) {
@@ -161,7 +161,8 @@ TEST_F(RequestHandlerTest, CreateSaysWhetherThePagesAreThere) {
   call().fds.clear();
   ASSERT_TRUE(
       call().Ask<protocol::DoneT>(Numbered<protocol::SealT>(made->number)));
-  ASSERT_TRUE(store_->Delete(*store_->FindSealed(Id("a")), {}));
+  ASSERT_TRUE(
+      store_->sealed().Delete(*store_->sealed().FindSealed(Id("a")), {}));
   const auto again =
       call().Ask<protocol::CreateReplyT>(CreateRequest("b", 1 << 20));
   ASSERT_TRUE(again);
@@ -177,14 +178,15 @@ TEST_F(RequestHandlerTest, ForgedNumbersSealAndAbortNothing) {
       others->call.Ask<protocol::CreateReplyT>(CreateRequest("theirs", 10));
   ASSERT_TRUE(other);
   for (const uint64_t number :
-       {uint64_t{0}, UINT64_MAX, store_->Info(foreign).number, other->number}) {
+       {uint64_t{0}, UINT64_MAX, store_->objects().Info(foreign).number,
+        other->number}) {
     EXPECT_EQ(call().AskForFailure(Numbered<protocol::SealT>(number)),
               Code::kNotFound);
     EXPECT_EQ(call().AskForFailure(Numbered<protocol::AbortT>(number)),
               Code::kNotFound);
   }
-  EXPECT_TRUE(store_->FindUnsealed(Id("theirs")));
-  ASSERT_TRUE(store_->Abort(foreign));
+  EXPECT_TRUE(store_->unsealed().FindUnsealed(Id("theirs")));
+  ASSERT_TRUE(store_->unsealed().Abort(foreign));
 }
 
 TEST_F(RequestHandlerTest, SealWhileHeldWritableFailsAndMayBeTriedAgain) {
@@ -193,14 +195,15 @@ TEST_F(RequestHandlerTest, SealWhileHeldWritableFailsAndMayBeTriedAgain) {
             Code::kInUse);
   call().fds.clear();
   EXPECT_TRUE(call().Ask<protocol::DoneT>(Numbered<protocol::SealT>(number)));
-  EXPECT_TRUE(store_->FindSealed(Id("a")));
+  EXPECT_TRUE(store_->sealed().FindSealed(Id("a")));
   EXPECT_EQ(call().AskForFailure(Numbered<protocol::SealT>(number)),
             Code::kNotFound);
 }
 
 TEST_F(RequestHandlerTest, SealOfWhatSomebodyElseAbortedIsGone) {
   const uint64_t number = Create("a", 10);
-  ASSERT_TRUE(store_->Abort(*store_->FindUnsealed(Id("a"))));
+  ASSERT_TRUE(
+      store_->unsealed().Abort(*store_->unsealed().FindUnsealed(Id("a"))));
   EXPECT_EQ(call().AskForFailure(Numbered<protocol::SealT>(number)),
             Code::kGone);
 }
@@ -210,7 +213,7 @@ TEST_F(RequestHandlerTest, AbortTwiceIsNotFound) {
   EXPECT_TRUE(call().Ask<protocol::DoneT>(Numbered<protocol::AbortT>(number)));
   EXPECT_EQ(call().AskForFailure(Numbered<protocol::AbortT>(number)),
             Code::kNotFound);
-  EXPECT_FALSE(store_->FindUnsealed(Id("a")));
+  EXPECT_FALSE(store_->unsealed().FindUnsealed(Id("a")));
 }
 
 TEST_F(RequestHandlerTest, LargeObjectIsSealedToo) {
@@ -244,10 +247,10 @@ TEST_F(RequestHandlerTest, ByNameOnlyTheOwnerSealsAndAborts) {
            user->call.Ask<protocol::DoneT>(
                Named<protocol::AbortByNameT>("theirs-too"));
   }));
-  EXPECT_TRUE(store_->FindSealed(Id("theirs")));
+  EXPECT_TRUE(store_->sealed().FindSealed(Id("theirs")));
   EXPECT_TRUE(
       call().Ask<protocol::DoneT>(Named<protocol::AbortByNameT>("roots")));
-  EXPECT_TRUE(store_->List(ObjectState::kUnsealed).empty());
+  EXPECT_TRUE(store_->objects().List(ObjectState::kUnsealed).empty());
 }
 
 // --- put ---
@@ -255,7 +258,7 @@ TEST_F(RequestHandlerTest, ByNameOnlyTheOwnerSealsAndAborts) {
 TEST_F(RequestHandlerTest, PutThatIsTooLongForAMessageIsRefused) {
   EXPECT_FALSE(Put("a", std::string(kMaxInlinePutBytes + 1, 'x')));
   EXPECT_EQ(call().failure, Code::kTooLarge);
-  EXPECT_FALSE(store_->FindUnsealed(Id("a")));
+  EXPECT_FALSE(store_->unsealed().FindUnsealed(Id("a")));
 }
 
 TEST_F(RequestHandlerTest, PutOfAnySizeIsReadBack) {
@@ -336,14 +339,14 @@ TEST_F(RequestHandlerTest, MetadataComesBackAsItWent) {
 
 TEST_F(RequestHandlerTest, AnswerThatFitsNoMessageIsAnError) {
   NewObject options;
-  const ObjectRef object = *store_->Create(Id("a"), options);
+  const ObjectRef object = *store_->unsealed().Create(Id("a"), options);
   for (int i = 0; i < 8000; ++i) {
-    ASSERT_TRUE(store_->SetMetadata(object, std::to_string(i), ""));
+    ASSERT_TRUE(store_->unsealed().SetMetadata(object, std::to_string(i), ""));
   }
   EXPECT_EQ(call().AskForFailure(Named<protocol::GetMetadataT>("a")),
             Code::kTooLarge);
   EXPECT_TRUE(Put("b", "still here"));
-  ASSERT_TRUE(store_->Abort(object));
+  ASSERT_TRUE(store_->unsealed().Abort(object));
 }
 
 TEST_F(RequestHandlerTest, WhatIsInMemoryIsWantedForNothing) {
@@ -414,7 +417,7 @@ TEST_F(RequestHandlerTest, ListGoesOnWhereItStoppedWhateverHappensMeanwhile) {
     request.after = page->next_after;
     if (objects.size() == kCount) {  // After the first page.
       ASSERT_FALSE(done);
-      ASSERT_TRUE(store_->Delete(objects.back(), {}));
+      ASSERT_TRUE(store_->sealed().Delete(objects.back(), {}));
       objects.pop_back();
     }
   }
@@ -424,7 +427,8 @@ TEST_F(RequestHandlerTest, ListGoesOnWhereItStoppedWhateverHappensMeanwhile) {
 TEST_F(RequestHandlerTest, ListFromAnywhereAndInAnyStepsIsTheSame) {
   std::vector<uint64_t> numbers;
   for (int i = 0; i < 20; ++i) {
-    numbers.push_back(store_->Info(SealDirectly(std::to_string(i))).number);
+    numbers.push_back(
+        store_->objects().Info(SealDirectly(std::to_string(i))).number);
   }
   Create("unsealed", 10);
   protocol::ListT request;
@@ -459,7 +463,7 @@ TEST_F(RequestHandlerTest, EvictSaysHowMuchWent) {
   const auto reply = call().Ask<protocol::EvictReplyT>(std::move(all));
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->bytes, 8192U);
-  EXPECT_FALSE(store_->FindSealed(Id("a")));
+  EXPECT_FALSE(store_->sealed().FindSealed(Id("a")));
 }
 
 TEST_F(RequestHandlerTest, StatusKnowsTheServerAndAlwaysFits) {
@@ -468,11 +472,11 @@ TEST_F(RequestHandlerTest, StatusKnowsTheServerAndAlwaysFits) {
   auto status = nlohmann::json::parse(reply->json);
   EXPECT_EQ(status.at("server").at("sessions"), 1);
   EXPECT_EQ(status.at("server").at("requests").at("GetStatus"), 1);
-  store_->SetStatusSource("big", [] {
+  store_->facts().SetStatusSource("big", [] {
     return nlohmann::json(std::string(kMaxMessageBytes, 'x') + "\xff");
   });
   reply = call().Ask<protocol::StatusReplyT>(protocol::GetStatusT());
-  store_->SetStatusSource("big", nullptr);
+  store_->facts().SetStatusSource("big", nullptr);
   ASSERT_TRUE(reply);
   status = nlohmann::json::parse(reply->json);
   EXPECT_TRUE(status.contains("server"));
@@ -502,7 +506,7 @@ TEST_F(RequestHandlerTest, ManyPeersAtOnceGetTheirOwnAnswers) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_TRUE(store_->List(ObjectState::kSealed).empty());
+  EXPECT_TRUE(store_->objects().List(ObjectState::kSealed).empty());
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ TEST_F(SubscriptionTableTest, SubscriberThatDoesNotReadIsToldOfItsLossOnce) {
     ASSERT_LT(sealed, 2 * most);
     const ObjectRef object = SealDirectly("e-" + std::to_string(sealed++));
     EXPECT_EQ(Next(attentive.get()), "kSealed e-" + std::to_string(sealed - 1));
-    ASSERT_TRUE(store_->Delete(object, {}));
+    ASSERT_TRUE(store_->sealed().Delete(object, {}));
     EXPECT_EQ(Next(attentive.get()),
               "kDeleted e-" + std::to_string(sealed - 1));
   }
@@ -76,9 +76,10 @@ TEST_F(SubscriptionTableTest, LateSubscriberGetsWhatExistsThenWhatHappens) {
   EXPECT_EQ(Next(peer.get()), "kExistingDone ");
   const ObjectRef object = SealDirectly("c");
   EXPECT_EQ(Next(peer.get()), "kSealed c");
-  ASSERT_TRUE(store_->Delete(object, {}));
+  ASSERT_TRUE(store_->sealed().Delete(object, {}));
   EXPECT_EQ(Next(peer.get()), "kDeleted c");
-  ASSERT_TRUE(store_->Abort(*store_->FindUnsealed(Id("unsealed"))));
+  ASSERT_TRUE(store_->unsealed().Abort(
+      *store_->unsealed().FindUnsealed(Id("unsealed"))));
 }
 
 TEST_F(SubscriptionTableTest, WithoutExistingOnesOnlyWhatHappens) {

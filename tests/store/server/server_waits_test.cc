@@ -71,7 +71,7 @@ TEST_F(WaitTableTest, AbortEndsThoseWhoAskedForThatAndNoOthers) {
   ASSERT_TRUE(patient->call.Send(WaitRequest({"a"}, -1)));
   ASSERT_TRUE(call().Send(UntilGone({"a"})));
   ASSERT_TRUE(Eventually([this] { return Stat("waits") == 2; }));
-  ASSERT_TRUE(store_->Abort(object));
+  ASSERT_TRUE(store_->unsealed().Abort(object));
   EXPECT_EQ(EndWait(), States{State::kGone});
   EXPECT_EQ(Stat("waits"), 1U);
   SealDirectly("a");
@@ -92,16 +92,16 @@ TEST_F(WaitTableTest, DeathOfTheCreatorEndsTheWait) {
 TEST_F(WaitTableTest, NewNameMeansThatTheOldOneIsGone) {
   const ObjectRef object = CreateDirectly("a");
   StartWait(UntilGone({"a"}));
-  ASSERT_TRUE(store_->Rename(object, Id("b"), true));
+  ASSERT_TRUE(store_->unsealed().Rename(object, Id("b"), true));
   EXPECT_EQ(EndWait(), States{State::kGone});
   StartWait(UntilGone({"b"}));
-  ASSERT_TRUE(store_->Seal(object, Id("c")));
+  ASSERT_TRUE(store_->unsealed().Seal(object, Id("c")));
   EXPECT_EQ(EndWait(), States{State::kGone});
 }
 
 TEST_F(WaitTableTest, DeletedAfterTheSealStillCountsAsSealed) {
   StartWait(WaitRequest({"a", "b"}, -1));
-  ASSERT_TRUE(store_->Delete(SealDirectly("a"), {}));
+  ASSERT_TRUE(store_->sealed().Delete(SealDirectly("a"), {}));
   SealDirectly("b");
   EXPECT_EQ(EndWait(), (States{State::kSealed, State::kSealed}));
 }
@@ -155,7 +155,8 @@ TEST_F(WaitTableTest, NoSealIsMissed) {
     for (int i = 0; i < kRounds; ++i) {
       const ObjectRef object = CreateDirectly("race-" + std::to_string(i));
       next = i + 1;
-      ASSERT_TRUE(store_->Seal(object, Id("race-" + std::to_string(i))));
+      ASSERT_TRUE(
+          store_->unsealed().Seal(object, Id("race-" + std::to_string(i))));
     }
   });
   for (int i = 0; i < kRounds; ++i) {

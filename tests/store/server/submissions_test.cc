@@ -124,7 +124,7 @@ class SubmissionsTest : public testing::Test {
   // Puts and holds as much as fits; returns the last answer.
   int64_t FillWithHeld(RawRing* ring, int64_t timeout_ms,
                        std::vector<std::string>* held) {
-    const std::string data(store_->small_object_bytes(), 'x');
+    const std::string data(store_->small().small_object_bytes(), 'x');
     for (int i = 0; i < 5000; ++i) {
       const std::string id = std::to_string(i);
       ring->Append(id, data, 0644, timeout_ms);
@@ -132,8 +132,9 @@ class SubmissionsTest : public testing::Test {
       const int64_t answer = ring->LastAnswer();
       if (answer != kRecordSealed) return answer;
       // It may be evicted before it is held: nothing else can be.
-      const auto object = store_->FindSealed(*ObjectId::FromText(id));
-      if (object && store_->SetHold(*object, true, {})) held->push_back(id);
+      const auto object = store_->sealed().FindSealed(*ObjectId::FromText(id));
+      if (object && store_->sealed().SetHold(*object, true, {}))
+        held->push_back(id);
     }
     return kRecordSealed;
   }
@@ -154,8 +155,8 @@ TEST_F(SubmissionsTest, WhatIsSubmittedIsSealedAndAnswered) {
   EXPECT_EQ(ring.Put("empty", ""), kRecordSealed);
   EXPECT_EQ(Read("a"), "bytes");
   EXPECT_EQ(Read("empty"), "");
-  const ObjectInfo info =
-      store_->Info(*store_->FindSealed(*ObjectId::FromText("a")));
+  const ObjectInfo info = store_->objects().Info(
+      *store_->sealed().FindSealed(*ObjectId::FromText("a")));
   EXPECT_EQ(info.uid, 7u);
   EXPECT_EQ(info.gid, 8u);
   EXPECT_EQ(info.mode, 0644u);
@@ -176,7 +177,8 @@ TEST_F(SubmissionsTest, BadRecordsAreRefusedOneByOne) {
   EXPECT_EQ(ring.Put("..", "x"), Failed(Code::kInvalidArgument));
   EXPECT_EQ(ring.Put("private", "x", 0600), Failed(Code::kInvalidArgument));
   EXPECT_EQ(ring.Put("setuid", "x", 04644), Failed(Code::kInvalidArgument));
-  EXPECT_EQ(ring.Put("big", std::string(store_->small_object_bytes() + 1, 'x')),
+  EXPECT_EQ(ring.Put("big", std::string(
+                                store_->small().small_object_bytes() + 1, 'x')),
             Failed(Code::kTooLarge));
   EXPECT_EQ(ring.Put("b", "still served"), kRecordSealed);
   EXPECT_EQ(nonsense_, 0);
@@ -184,7 +186,7 @@ TEST_F(SubmissionsTest, BadRecordsAreRefusedOneByOne) {
 
 TEST_F(SubmissionsTest, TheRingGoesRoundManyTimes) {
   RawRing ring = Open(1);
-  const uint64_t largest = store_->small_object_bytes();
+  const uint64_t largest = store_->small().small_object_bytes();
   for (int i = 0; i < 400; ++i) {
     const std::string id = std::to_string(i);
     const std::string data(static_cast<size_t>(i) * 7919 % largest,
@@ -223,7 +225,8 @@ TEST_F(SubmissionsTest, ImpossibleRecordsEndTheRingAndNothingElse) {
     })) << i;
     EXPECT_EQ(good.Put("good-" + std::to_string(i), "x"), kRecordSealed);
   }
-  EXPECT_EQ(store_->List(ObjectState::kSealed).size(), impossible.size());
+  EXPECT_EQ(store_->objects().List(ObjectState::kSealed).size(),
+            impossible.size());
 }
 
 TEST_F(SubmissionsTest, ImpossibleEndsEndTheRing) {
@@ -271,7 +274,7 @@ TEST_F(SubmissionsTest, WhatADeadClientSubmittedIsSealedAndItsRingGoes) {
   ring.Append("never submitted", "x");
   submissions_->Close(1);
   EXPECT_TRUE(Eventually([&] { return submissions_->Count().rings == 0; }));
-  EXPECT_EQ(store_->List(ObjectState::kSealed).size(), 100u);
+  EXPECT_EQ(store_->objects().List(ObjectState::kSealed).size(), 100u);
   RawRing again = Open(1);
   EXPECT_EQ(again.Put("b", "x"), kRecordSealed);
 }
@@ -308,18 +311,18 @@ TEST_F(SubmissionsTest, ADeadClientWaitsForNoRoom) {
   RawRing ring = Open(1);
   std::vector<std::string> held;
   EXPECT_EQ(FillWithHeld(&ring, 0, &held), Failed(Code::kOutOfMemory));
-  const std::string data(store_->small_object_bytes(), 'x');
+  const std::string data(store_->small().small_object_bytes(), 'x');
   RawRing dying = Open(2);
   dying.Append("never", data, 0644, -1);
   dying.Submit();
   EXPECT_TRUE(Eventually([&] {
-    return store_->StatusJson()["memory"]["waiters"].get<int>() == 1;
+    return store_->facts().StatusJson()["memory"]["waiters"].get<int>() == 1;
   }));
   submissions_->Close(2);
   EXPECT_TRUE(Eventually([&] {
-    return store_->StatusJson()["memory"]["waiters"].get<int>() == 0;
+    return store_->facts().StatusJson()["memory"]["waiters"].get<int>() == 0;
   }));
-  EXPECT_FALSE(store_->FindSealed(*ObjectId::FromText("never")));
+  EXPECT_FALSE(store_->sealed().FindSealed(*ObjectId::FromText("never")));
 }
 
 TEST_F(SubmissionsTest, AClosedRingIsForgottenHoweverMuchIsWrittenToIt) {
@@ -370,7 +373,7 @@ TEST_F(SubmissionsTest, ManyRingsAtOnce) {
   }
   for (std::thread& client : clients) client.join();
   EXPECT_EQ(wrong, 0);
-  EXPECT_EQ(store_->List(ObjectState::kSealed).size(), 4000u);
+  EXPECT_EQ(store_->objects().List(ObjectState::kSealed).size(), 4000u);
   EXPECT_EQ(submissions_->Count().sealed, 4000u);
 }
 

@@ -24,8 +24,8 @@ class CompactionTest : public SmallObjects {
   void DeleteMost() {
     for (int i = 0; i < kObjects; ++i) {
       if (i % kKeptOneIn == 0) continue;
-      EXPECT_TRUE(
-          store_->Delete(*store_->FindSealed(Id(std::to_string(i))), {}));
+      EXPECT_TRUE(store_->sealed().Delete(
+          *store_->sealed().FindSealed(Id(std::to_string(i))), {}));
     }
   }
 
@@ -61,26 +61,26 @@ TEST_F(CompactionTest, WhatLivesMovesTogetherAndTheRestComesBack) {
 
 TEST_F(CompactionTest, WhoeverReadsOneThroughTheMountGoesOnWhereItWas) {
   PutAll();
-  const ObjectRef object = *store_->FindSealed(Id("10"));
-  auto shared = store_->Share(object);
+  const ObjectRef object = *store_->sealed().FindSealed(Id("10"));
+  auto shared = store_->objects().Share(object);
   ASSERT_TRUE(shared);
-  const uint64_t segment = store_->Info(object).segment();
+  const uint64_t segment = store_->objects().Info(object).segment();
   DeleteMost();
   WaitUntilStill();
-  EXPECT_EQ(store_->Info(object).segment(), segment);
+  EXPECT_EQ(store_->objects().Info(object).segment(), segment);
   *shared = nullptr;
   NewSlab();  // One with room.
   WaitUntilStill();
-  EXPECT_NE(store_->Info(object).segment(), segment);
+  EXPECT_NE(store_->objects().Info(object).segment(), segment);
   ExpectTheRest();
 }
 
 TEST_F(CompactionTest, ADescriptorOfTheOldSlabReadsTheOldBytes) {
   PutAll();
-  const ObjectRef object = *store_->FindSealed(Id("10"));
-  auto fd = store_->OpenForReading(object);
+  const ObjectRef object = *store_->sealed().FindSealed(Id("10"));
+  auto fd = store_->objects().OpenForReading(object);
   ASSERT_TRUE(fd);
-  const uint64_t offset = store_->Info(object).offset_bytes;
+  const uint64_t offset = store_->objects().Info(object).offset_bytes;
   DeleteMost();
   WaitUntilStill();
   ASSERT_GT(moved(), 0u);
@@ -96,15 +96,17 @@ TEST_F(CompactionTest, ADescriptorOfTheOldSlabReadsTheOldBytes) {
 
 TEST_F(CompactionTest, WhatIsHeldStaysHeld) {
   PutAll();
-  ASSERT_TRUE(store_->SetHold(*store_->FindSealed(Id("10")), true, {}));
+  ASSERT_TRUE(store_->sealed().SetHold(*store_->sealed().FindSealed(Id("10")),
+                                       true, {}));
   DeleteMost();
   WaitUntilStill();
   ASSERT_GT(moved(), 0u);
   ASSERT_TRUE(Evict(kCapacity));
   EXPECT_EQ(Read("10"), Content(10));
-  ASSERT_TRUE(store_->SetHold(*store_->FindSealed(Id("10")), false, {}));
+  ASSERT_TRUE(store_->sealed().SetHold(*store_->sealed().FindSealed(Id("10")),
+                                       false, {}));
   ASSERT_TRUE(Evict(kCapacity));
-  EXPECT_FALSE(store_->FindSealed(Id("10")));
+  EXPECT_FALSE(store_->sealed().FindSealed(Id("10")));
   ExpectUsedSoon(0);
 }
 
@@ -113,7 +115,7 @@ TEST_F(CompactionTest, ALoneSparseSlabIsNotMovedIntoANewOne) {
   NewSlab();
   Put("b", "b");
   ASSERT_TRUE(Evict(1));  // The slab of `a`, the older one; `b` is in the open.
-  EXPECT_FALSE(store_->FindSealed(Id("a")));
+  EXPECT_FALSE(store_->sealed().FindSealed(Id("a")));
   WaitUntilStill();
   EXPECT_EQ(moved(), 0u);
   EXPECT_EQ(Read("b"), "b");

@@ -67,8 +67,9 @@ class SmallObjects : public testing::Test {
 
   Status AddRoom(std::chrono::milliseconds patience) {
     Answer<void> answer;
-    store_->AddRoom({.deadline = std::chrono::steady_clock::now() + patience},
-                    answer.callback());
+    store_->small().AddRoom(
+        {.deadline = std::chrono::steady_clock::now() + patience},
+        answer.callback());
     return answer.Get();
   }
 
@@ -77,7 +78,7 @@ class SmallObjects : public testing::Test {
     const SmallObject object{Id(id), 0644, std::as_bytes(std::span(data))};
     for (;;) {
       std::vector<Status> results;
-      store_->PutSmall({}, {&object, 1}, &results);
+      store_->small().PutSmall({}, {&object, 1}, &results);
       if (!results.empty()) return results[0];
       if (Status room = AddRoom(patience); !room) return room;
     }
@@ -97,7 +98,8 @@ class SmallObjects : public testing::Test {
       Put(fillers.back(), std::string(kSlabBytes / 8, 'f'));
     }
     for (const std::string& filler : fillers) {
-      EXPECT_TRUE(store_->Delete(*store_->FindSealed(Id(filler)), {}));
+      EXPECT_TRUE(store_->sealed().Delete(
+          *store_->sealed().FindSealed(Id(filler)), {}));
     }
   }
 
@@ -107,12 +109,12 @@ class SmallObjects : public testing::Test {
 
   Result<uint64_t> Evict(uint64_t bytes) {
     Answer<uint64_t> answer;
-    store_->Evict(bytes, answer.callback());
+    store_->sealed().Evict(bytes, answer.callback());
     return answer.Get();
   }
 
-  uint64_t used_bytes() { return store_->GetUsage().used_bytes; }
-  nlohmann::json slabs() { return store_->StatusJson().at("slabs"); }
+  uint64_t used_bytes() { return store_->facts().GetUsage().used_bytes; }
+  nlohmann::json slabs() { return store_->facts().StatusJson().at("slabs"); }
   uint64_t slab_count() { return slabs().at("count").get<uint64_t>(); }
 
   void ExpectUsedSoon(uint64_t bytes) {

@@ -29,18 +29,18 @@ TEST_F(SmallObjectsTest, WithoutRoomNothingIsPut) {
   const std::string data = "data";
   const SmallObject object{Id("a"), 0644, std::as_bytes(std::span(data))};
   std::vector<Status> results;
-  store_->PutSmall({}, {&object, 1}, &results);
+  store_->small().PutSmall({}, {&object, 1}, &results);
   EXPECT_TRUE(results.empty());
-  EXPECT_FALSE(store_->FindSealed(Id("a")));
+  EXPECT_FALSE(store_->sealed().FindSealed(Id("a")));
 }
 
 TEST_F(SmallObjectsTest, AnIdIsPutOnce) {
   Put("a", "first");
   EXPECT_EQ(TryPut("a", "second").error().code, Code::kAlreadyExists);
-  ASSERT_TRUE(store_->Create(Id("unsealed"), {}));
+  ASSERT_TRUE(store_->unsealed().Create(Id("unsealed"), {}));
   EXPECT_EQ(TryPut("unsealed", "x").error().code, Code::kAlreadyExists);
   EXPECT_EQ(Read("a"), "first");
-  EXPECT_FALSE(store_->Create(Id("a"), {}));
+  EXPECT_FALSE(store_->unsealed().Create(Id("a"), {}));
 }
 
 TEST_F(SmallObjectsTest, AnIdIsPutOnceWithinABatch) {
@@ -51,7 +51,7 @@ TEST_F(SmallObjectsTest, AnIdIsPutOnceWithinABatch) {
                                             {Id("a"), 0644, bytes.last(1)},
                                             {Id("b"), 0644, bytes}};
   std::vector<Status> results;
-  store_->PutSmall({}, objects, &results);
+  store_->small().PutSmall({}, objects, &results);
   ASSERT_EQ(results.size(), 3u);
   EXPECT_TRUE(results[0]);
   EXPECT_EQ(results[1].error().code, Code::kAlreadyExists);
@@ -70,16 +70,17 @@ TEST_F(SmallObjectsTest, ManyShareASegmentAndEachHasItsBytes) {
   EXPECT_EQ(slabs().at("objects"), 1000);
   EXPECT_LE(slab_count(), 3u);
   EXPECT_EQ(used_bytes(), slab_count() * kSlabBytes + 1000 * kOverhead);
-  EXPECT_EQ(store_->List(ObjectState::kSealed).size(), 1000u);
+  EXPECT_EQ(store_->objects().List(ObjectState::kSealed).size(), 1000u);
 }
 
 TEST_F(SmallObjectsTest, TheSegmentIsReadableAndNobodyCanWriteIt) {
   Put("a", "bytes");
-  const ObjectRef object = *store_->FindSealed(Id("a"));
+  const ObjectRef object = *store_->sealed().FindSealed(Id("a"));
   struct stat info;
-  ASSERT_EQ(::stat(store_->SegmentPath(object).c_str(), &info), 0);
+  ASSERT_EQ(::stat(store_->objects().SegmentPath(object).c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0444u);
-  EXPECT_EQ(store_->OpenForWriting(object).error().code, Code::kNotPermitted);
+  EXPECT_EQ(store_->unsealed().OpenForWriting(object).error().code,
+            Code::kNotPermitted);
 }
 
 TEST_F(SmallObjectsTest, ASlabGoesWithItsLastObject) {
@@ -88,7 +89,8 @@ TEST_F(SmallObjectsTest, ASlabGoesWithItsLastObject) {
   ASSERT_EQ(slab_count(), 3u);
   for (int i = 0; i < 16; ++i) {
     EXPECT_EQ(slab_count(), 3u);
-    EXPECT_TRUE(store_->Delete(*store_->FindSealed(Id(std::to_string(i))), {}));
+    EXPECT_TRUE(store_->sealed().Delete(
+        *store_->sealed().FindSealed(Id(std::to_string(i))), {}));
   }
   EXPECT_EQ(slab_count(), 2u);
   ExpectUsedSoon(2 * kSlabBytes + 17 * kOverhead);
@@ -98,7 +100,8 @@ TEST_F(SmallObjectsTest, ASlabGoesWithItsLastObject) {
 TEST_F(SmallObjectsTest, AnEmptyOpenSlabIsGivenBackWhenIdle) {
   Put("a", "x");
   EXPECT_EQ(used_bytes(), kSlabBytes + kOverhead);
-  ASSERT_TRUE(store_->Delete(*store_->FindSealed(Id("a")), {}));
+  ASSERT_TRUE(
+      store_->sealed().Delete(*store_->sealed().FindSealed(Id("a")), {}));
   ExpectUsedSoon(0);
   Put("b", "y");
   EXPECT_EQ(Read("b"), "y");
@@ -106,14 +109,14 @@ TEST_F(SmallObjectsTest, AnEmptyOpenSlabIsGivenBackWhenIdle) {
 
 TEST_F(SmallObjectsTest, WhoeverHasADeadSlabMappedReadsOn) {
   Put("a", "still here");
-  const ObjectRef object = *store_->FindSealed(Id("a"));
-  auto fd = store_->OpenForReading(object);
+  const ObjectRef object = *store_->sealed().FindSealed(Id("a"));
+  auto fd = store_->objects().OpenForReading(object);
   ASSERT_TRUE(fd);
   auto mapping = Mapping::Map(fd->get(), kSlabBytes, PROT_READ);
   ASSERT_TRUE(mapping);
   *fd = UniqueFd();
-  const uint64_t offset = store_->Info(object).offset_bytes;
-  ASSERT_TRUE(store_->Delete(object, {}));
+  const uint64_t offset = store_->objects().Info(object).offset_bytes;
+  ASSERT_TRUE(store_->sealed().Delete(object, {}));
   NewSlab();
   Put("b", "other bytes");
   EXPECT_EQ(std::string(reinterpret_cast<char*>(mapping->data() + offset), 10),
@@ -126,10 +129,10 @@ TEST_F(SmallObjectsTest, WhoeverHasADeadSlabMappedReadsOn) {
 TEST_F(SmallObjectsTest, WhoeverHasItOpenKnowsItsBoundsAfterItsDeletion) {
   Put("a", "first");
   Put("b", "second");
-  const ObjectRef object = *store_->FindSealed(Id("b"));
-  const ObjectInfo before = store_->Info(object);
-  ASSERT_TRUE(store_->Delete(object, {}));
-  const ObjectInfo after = store_->Info(object);
+  const ObjectRef object = *store_->sealed().FindSealed(Id("b"));
+  const ObjectInfo before = store_->objects().Info(object);
+  ASSERT_TRUE(store_->sealed().Delete(object, {}));
+  const ObjectInfo after = store_->objects().Info(object);
   EXPECT_TRUE(after.in_slab());
   EXPECT_EQ(after.offset_bytes, before.offset_bytes);
   EXPECT_EQ(after.size_bytes, before.size_bytes);
@@ -139,7 +142,7 @@ TEST_F(SmallObjectsTest, MoreThanFitsEvictsTheOldest) {
   const std::string data(1000, 'x');
   const int count = static_cast<int>(2 * kCapacity / 1024);
   for (int i = 0; i < count; ++i) Put(std::to_string(i), data);
-  EXPECT_FALSE(store_->FindSealed(Id("0")));
+  EXPECT_FALSE(store_->sealed().FindSealed(Id("0")));
   EXPECT_EQ(Read(std::to_string(count - 1)), data);
   EXPECT_LE(used_bytes(), kCapacity);
 }
@@ -149,7 +152,7 @@ TEST_F(SmallObjectsTest, EvictionTakesTheOpenSlabLast) {
   const auto freed = Evict(1);
   ASSERT_TRUE(freed);
   EXPECT_EQ(*freed, kSlabBytes + kOverhead);
-  EXPECT_FALSE(store_->FindSealed(Id("a")));
+  EXPECT_FALSE(store_->sealed().FindSealed(Id("a")));
   ExpectUsedSoon(0);
   Put("b", "new");
   EXPECT_EQ(Read("b"), "new");
@@ -157,14 +160,17 @@ TEST_F(SmallObjectsTest, EvictionTakesTheOpenSlabLast) {
 
 TEST_F(SmallObjectsTest, HeldAndPinnedAndMappedOnesStay) {
   Put("held", "held");
-  ASSERT_TRUE(store_->SetHold(*store_->FindSealed(Id("held")), true, {}));
+  ASSERT_TRUE(store_->sealed().SetHold(*store_->sealed().FindSealed(Id("held")),
+                                       true, {}));
   NewSlab();
   Put("mapped", "mapped");
-  auto fd = store_->OpenForReading(*store_->FindSealed(Id("mapped")));
+  auto fd = store_->objects().OpenForReading(
+      *store_->sealed().FindSealed(Id("mapped")));
   ASSERT_TRUE(fd);
   NewSlab();
   Put("open", "open");
-  auto shared = store_->Share(*store_->FindSealed(Id("open")));
+  auto shared =
+      store_->objects().Share(*store_->sealed().FindSealed(Id("open")));
   NewSlab();
   Put("free", "free");
   const auto freed = Evict(kCapacity);
@@ -172,13 +178,14 @@ TEST_F(SmallObjectsTest, HeldAndPinnedAndMappedOnesStay) {
   EXPECT_EQ(Read("held"), "held");
   EXPECT_EQ(Read("mapped"), "mapped");
   EXPECT_EQ(Read("open"), "open");
-  EXPECT_TRUE(store_->InUse(*store_->FindSealed(Id("open"))));
+  EXPECT_TRUE(
+      store_->objects().InUse(*store_->sealed().FindSealed(Id("open"))));
   *shared = nullptr;
   *fd = UniqueFd();
   EXPECT_TRUE(Evict(kCapacity));
   EXPECT_EQ(Read("held"), "held");
-  EXPECT_FALSE(store_->FindSealed(Id("open")));
-  EXPECT_FALSE(store_->FindSealed(Id("mapped")));
+  EXPECT_FALSE(store_->sealed().FindSealed(Id("open")));
+  EXPECT_FALSE(store_->sealed().FindSealed(Id("mapped")));
 }
 
 // It has twice the slabs, and the pool has those of before.
@@ -191,10 +198,11 @@ TEST_F(SmallObjectsTest, ALargerStoreDoesNotTakeTheSlabsOfASmallerOne) {
   options_.capacity_bytes = 2 * kCapacity;
   Restart();
   for (const std::string& id : ids) {
-    ASSERT_TRUE(store_->Delete(*store_->FindSealed(Id(id)), {}));
+    ASSERT_TRUE(
+        store_->sealed().Delete(*store_->sealed().FindSealed(Id(id)), {}));
   }
   ExpectUsedSoon(0);
-  ASSERT_GT(store_->StatusJson()["pool"]["bytes"], 0u);
+  ASSERT_GT(store_->facts().StatusJson()["pool"]["bytes"], 0u);
   for (const std::string& id : ids) {
     const std::string bytes(kSlabBytes / 4, 'b');
     Put(id, bytes);
@@ -214,14 +222,15 @@ TEST_F(SmallObjectsTest, RoomThatIsNotThereIsWaitedFor) {
       break;
     }
     // It may be evicted before it is held: nothing else can be.
-    const auto object = store_->FindSealed(Id(id));
-    if (object && store_->SetHold(*object, true, {})) held.push_back(*object);
+    const auto object = store_->sealed().FindSealed(Id(id));
+    if (object && store_->sealed().SetHold(*object, true, {}))
+      held.push_back(*object);
   }
   EXPECT_GT(held.size(), 900u);
   std::thread releaser([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     for (const ObjectRef& object : held) {
-      EXPECT_TRUE(store_->SetHold(object, false, {}));
+      EXPECT_TRUE(store_->sealed().SetHold(object, false, {}));
     }
   });
   Put("late", "late");
@@ -234,9 +243,11 @@ TEST_F(SmallObjectsTest, AKilledStoreLosesNone) {
       Put(std::to_string(i), std::string(static_cast<size_t>(i), 'x'));
     }
     for (int i = 0; i < 100; ++i) {
-      (void)store_->Delete(*store_->FindSealed(Id(std::to_string(2 * i))), {});
+      (void)store_->sealed().Delete(
+          *store_->sealed().FindSealed(Id(std::to_string(2 * i))), {});
     }
-    (void)store_->SetHold(*store_->FindSealed(Id("299")), true, {});
+    (void)store_->sealed().SetHold(*store_->sealed().FindSealed(Id("299")),
+                                   true, {});
   }));
   Restart();
   EXPECT_EQ(slabs().at("objects"), 200);
@@ -247,9 +258,10 @@ TEST_F(SmallObjectsTest, AKilledStoreLosesNone) {
     if (!deleted) {
       EXPECT_EQ(Read(id), std::string(static_cast<size_t>(i), 'x')) << i;
     }
-    EXPECT_EQ(store_->FindSealed(Id(id)).has_value(), !deleted) << i;
+    EXPECT_EQ(store_->sealed().FindSealed(Id(id)).has_value(), !deleted) << i;
   }
-  EXPECT_TRUE(store_->Info(*store_->FindSealed(Id("299"))).hold);
+  EXPECT_TRUE(
+      store_->objects().Info(*store_->sealed().FindSealed(Id("299"))).hold);
   Put("new", "new");
   EXPECT_EQ(Read("new"), "new");
 }
@@ -257,7 +269,7 @@ TEST_F(SmallObjectsTest, AKilledStoreLosesNone) {
 TEST_F(SmallObjectsTest, AStrictStoreTakesNone) {
   options_.strict = true;
   Restart();
-  EXPECT_EQ(store_->small_object_bytes(), 0u);
+  EXPECT_EQ(store_->small().small_object_bytes(), 0u);
   EXPECT_EQ(AddRoom(std::chrono::seconds(1)).error().code, Code::kUnsupported);
 }
 

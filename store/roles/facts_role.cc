@@ -1,32 +1,33 @@
-// What `status` shows of the store.
+#include "store/roles/facts_role.h"
 
 #include <unistd.h>
 #include <vitrine/version.h>
 
-#include "store/object_store.h"
+#include <algorithm>
+#include <chrono>
 
 namespace vitrine::store {
 
 using nlohmann::json;
 
-Store::Usage ObjectStore::GetUsage() {
-  const MemoryBudget::Numbers budget = budget_->Get();
-  const auto [sealed, unsealed] = table_->queries().CountObjects();
+StoreFacts::Usage FactsRole::GetUsage() {
+  const MemoryBudget::Numbers budget = parts_->budget->Get();
+  const auto [sealed, unsealed] = parts_->table->queries().CountObjects();
   return {.capacity_bytes = budget.capacity_bytes,
           .used_bytes = budget.used_bytes,
           .sealed_objects = sealed,
           .unsealed_objects = unsealed};
 }
 
-json ObjectStore::MemoryJson() const {
-  const MemoryBudget::Numbers budget = budget_->Get();
-  const WriterWatch::Numbers watch = watch_->Count();
-  return {{"directory", place_->memory_dir()},
-          {"kind", place_->Describe()},
-          {"huge_pages", place_->huge_pages()},
-          {"numa", segments_.numa_policy().Describe()},
-          {"page_bytes", segments_.page_bytes()},
-          {"overshoot_bytes", place_->overshoot_bytes()},
+json FactsRole::MemoryJson() const {
+  const MemoryBudget::Numbers budget = parts_->budget->Get();
+  const WriterWatch::Numbers watch = parts_->watch->Count();
+  return {{"directory", parts_->place->memory_dir()},
+          {"kind", parts_->place->Describe()},
+          {"huge_pages", parts_->place->huge_pages()},
+          {"numa", parts_->segments.numa_policy().Describe()},
+          {"page_bytes", parts_->segments.page_bytes()},
+          {"overshoot_bytes", parts_->place->overshoot_bytes()},
           {"low_water_bytes", budget.low_water_bytes},
           {"waiters", budget.waiters},
           {"waiting_bytes", budget.waiting_bytes},
@@ -34,16 +35,16 @@ json ObjectStore::MemoryJson() const {
           {"writers_outran_evictor", watch.outran}};
 }
 
-json ObjectStore::PoolJson() const {
-  const SegmentPool::Numbers pool = pool_->Count();
+json FactsRole::PoolJson() const {
+  const SegmentPool::Numbers pool = parts_->pool->Count();
   return {{"segments", pool.segments},       {"bytes", pool.bytes},
           {"limit_bytes", pool.limit_bytes}, {"reused", pool.reused},
           {"missed", pool.missed},           {"prepared", pool.prepared}};
 }
 
-json ObjectStore::EvictionJson() const {
-  const TableQueries::Numbers table = table_->queries().Count();
-  const Evictor::Numbers evictor = evictor_->Count();
+json FactsRole::EvictionJson() const {
+  const TableQueries::Numbers table = parts_->table->queries().Count();
+  const Evictor::Numbers evictor = parts_->evictor->Count();
   return {{"policy", "lru"},
           {"evictable_segments", table.evictable_segments},
           {"evicted_objects", table.evicted_objects},
@@ -54,11 +55,11 @@ json ObjectStore::EvictionJson() const {
           {"stuck", evictor.stuck}};
 }
 
-json ObjectStore::StatusJson() {
-  const MemoryBudget::Numbers budget = budget_->Get();
-  const TableQueries::Numbers table = table_->queries().Count();
-  const Orphans::Numbers orphans = orphans_->Count();
-  const auto uptime = std::chrono::steady_clock::now() - started_;
+json FactsRole::StatusJson() {
+  const MemoryBudget::Numbers budget = parts_->budget->Get();
+  const TableQueries::Numbers table = parts_->table->queries().Count();
+  const Orphans::Numbers orphans = parts_->orphans->Count();
+  const auto uptime = std::chrono::steady_clock::now() - parts_->started;
   const uint64_t free = budget.capacity_bytes -
                         std::min(budget.capacity_bytes, budget.used_bytes);
   json status = {
@@ -66,7 +67,7 @@ json ObjectStore::StatusJson() {
       {"pid", ::getpid()},
       {"uptime_s",
        std::chrono::duration_cast<std::chrono::seconds>(uptime).count()},
-      {"state_dir", options_.state_dir},
+      {"state_dir", parts_->options.state_dir},
       {"capacity_bytes", budget.capacity_bytes},
       {"used_bytes", budget.used_bytes},
       {"free_bytes", free},
@@ -84,22 +85,22 @@ json ObjectStore::StatusJson() {
         {"bytes", table.slab_bytes},
         {"objects", table.slab_objects},
         {"moved_objects", table.moved_objects},
-        {"most_object_bytes", small_object_bytes()}}},
+        {"most_object_bytes", small_->small_object_bytes()}}},
       {"memory", MemoryJson()},
       {"pool", PoolJson()},
       {"eviction", EvictionJson()},
       {"index_bytes", table.index_bytes},
       {"journal_bytes", table.journal_bytes},
-      {"dedicated_threshold_bytes", options_.dedicated_threshold_bytes},
-      {"clients", clients_.StatusJson()},
-      {"catalog", catalog_->StatusJson()}};
+      {"dedicated_threshold_bytes", parts_->options.dedicated_threshold_bytes},
+      {"clients", parts_->clients.StatusJson()},
+      {"catalog", parts_->catalog->StatusJson()}};
   MutexLock lock(sources_mutex_);
   for (const auto& [name, source] : sources_) status[name] = source();
   return status;
 }
 
-void ObjectStore::SetStatusSource(const std::string& name,
-                                  std::function<json()> source) {
+void FactsRole::SetStatusSource(const std::string& name,
+                                std::function<json()> source) {
   MutexLock lock(sources_mutex_);
   if (source) {
     sources_[name] = std::move(source);

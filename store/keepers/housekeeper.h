@@ -1,6 +1,6 @@
 // Chores that nobody waits for.
-#ifndef VITRINE_STORE_HOUSEKEEPER_H_
-#define VITRINE_STORE_HOUSEKEEPER_H_
+#ifndef VITRINE_STORE_KEEPERS_HOUSEKEEPER_H_
+#define VITRINE_STORE_KEEPERS_HOUSEKEEPER_H_
 
 #include <functional>
 #include <list>
@@ -65,4 +65,4 @@ class Housekeeper {
 
 }  // namespace vitrine::store
 
-#endif  // VITRINE_STORE_HOUSEKEEPER_H_
+#endif  // VITRINE_STORE_KEEPERS_HOUSEKEEPER_H_

@@ -1,4 +1,6 @@
-#include "store/evictor.h"
+#include "store/keepers/evictor.h"
+
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
@@ -104,11 +106,22 @@ Eviction::Batch Evictor::EvictBatch(uint64_t bytes) {
     return eviction.Finish(eviction.Begin(bytes, Fate::kGone));
   }
   Eviction::Departure departure = eviction.Begin(bytes, Fate::kElsewhere);
-  CarryTo(tier_, &departure);
+  NoteCarried(CarryTo(tier_, &departure));
   table_->upkeep().DrainTouches();
   Eviction::Batch batch = eviction.Finish(std::move(departure));
   for (const uint64_t number : batch.deleted) tier_->Forget(number);
   return batch;
+}
+
+// Once, until it works again: a full disk fails for every victim.
+void Evictor::NoteCarried(const Status& carried) {
+  const bool failed_before = std::exchange(tier_fails_, !carried);
+  if (!carried && !failed_before) {
+    spdlog::error("eviction: nothing goes to the tier: {}",
+                  carried.error().ToString());
+  }
+  MutexLock lock(mutex_);
+  if (!carried) ++numbers_.carry_failures;
 }
 
 void Evictor::EvictOnce(uint64_t bytes) {

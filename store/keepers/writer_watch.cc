@@ -1,4 +1,4 @@
-#include "store/writer_watch.h"
+#include "store/keepers/writer_watch.h"
 
 #include <algorithm>
 #include <chrono>

@@ -1,6 +1,6 @@
 // Brings objects that are elsewhere back into memory.
-#ifndef VITRINE_STORE_RETRIEVER_H_
-#define VITRINE_STORE_RETRIEVER_H_
+#ifndef VITRINE_STORE_KEEPERS_RETRIEVER_H_
+#define VITRINE_STORE_KEEPERS_RETRIEVER_H_
 
 #include <cstdint>
 #include <deque>
@@ -85,4 +85,4 @@ class Retriever {
 
 }  // namespace vitrine::store
 
-#endif  // VITRINE_STORE_RETRIEVER_H_
+#endif  // VITRINE_STORE_KEEPERS_RETRIEVER_H_

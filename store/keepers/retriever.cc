@@ -1,4 +1,4 @@
-#include "store/retriever.h"
+#include "store/keepers/retriever.h"
 
 #include <spdlog/spdlog.h>
 #include <sys/mman.h>

@@ -1,5 +1,5 @@
 // A store with a tier: what is evicted is elsewhere, and comes back.
-#include "store/retriever.h"
+#include "store/keepers/retriever.h"
 
 #include <gtest/gtest.h>
 
@@ -39,22 +39,23 @@ class RetrieverTest : public SmallObjects {
   // A sealed object with a segment of its own.
   ObjectRef PutLarge(const std::string& id, uint64_t size = kMiB) {
     Answer<ObjectRef> created;
-    store_->CreateSized(Id(id), size, {}, For(seconds(20)), created.callback());
+    store_->memory().CreateSized(Id(id), size, {}, For(seconds(20)),
+                                 created.callback());
     auto object = created.Get();
     EXPECT_TRUE(object) << object.error().ToString();
     {
-      const auto fd = store_->OpenForWriting(*object);
+      const auto fd = store_->unsealed().OpenForWriting(*object);
       const std::string bytes = Bytes(id, size);
       EXPECT_EQ(::pwrite(fd->get(), bytes.data(), size, 0),
                 static_cast<ssize_t>(size));
     }
-    EXPECT_TRUE(store_->Seal(*object, Id(id)));
+    EXPECT_TRUE(store_->unsealed().Seal(*object, Id(id)));
     return *object;
   }
 
   Status Want(const std::string& id, milliseconds patience = seconds(20)) {
     Answer<void> answer;
-    store_->Want(Id(id), For(patience), answer.callback());
+    store_->sealed().Want(Id(id), For(patience), answer.callback());
     return answer.Get();
   }
 
@@ -62,17 +63,17 @@ class RetrieverTest : public SmallObjects {
   std::string ReadWanted(const std::string& id) {
     for (;;) {
       if (Status here = Want(id); !here) return here.error().ToString();
-      const auto object = store_->FindSealed(Id(id));
+      const auto object = store_->sealed().FindSealed(Id(id));
       if (!object) return object.error().ToString();
-      if (const auto file = store_->Share(*object)) return Read(id);
+      if (const auto file = store_->objects().Share(*object)) return Read(id);
     }
   }
 
   bool IsElsewhere(const ObjectRef& object) {
-    return store_->Info(object).elsewhere;
+    return store_->objects().Info(object).elsewhere;
   }
   void SendElsewhere(const ObjectRef& object) {
-    EXPECT_TRUE(Evict(store_->Info(object).size_bytes));
+    EXPECT_TRUE(Evict(store_->objects().Info(object).size_bytes));
     ASSERT_TRUE(IsElsewhere(object));
   }
 
@@ -96,7 +97,7 @@ TEST_F(RetrieverTest, MoreThanFitsIsKeptAndComesBack) {
               Bytes(id, sizes[static_cast<size_t>(i) % sizes.size()]));
   }
   EXPECT_GT(tier_->gets(), 0);
-  EXPECT_EQ(store_->GetUsage().sealed_objects, 30u);
+  EXPECT_EQ(store_->facts().GetUsage().sealed_objects, 30u);
 }
 
 TEST_F(RetrieverTest, WhatIsInMemoryAsksNoTier) {
@@ -118,7 +119,7 @@ TEST_F(RetrieverTest, ManyWhoWantItFetchItOnce) {
   });
   std::vector<Answer<void>> answers(10);
   for (auto& answer : answers) {
-    store_->Want(Id("a"), For(seconds(20)), answer.callback());
+    store_->sealed().Want(Id("a"), For(seconds(20)), answer.callback());
   }
   all_asked.set_value();
   for (auto& answer : answers) EXPECT_TRUE(answer.Get());
@@ -138,7 +139,7 @@ TEST_F(RetrieverTest, WhatWasCarriedOnceIsNotCarriedAgain) {
 TEST_F(RetrieverTest, WhatIsDeletedElsewhereIsForgotten) {
   const ObjectRef a = PutLarge("a");
   SendElsewhere(a);
-  EXPECT_TRUE(store_->Delete(a, {}));
+  EXPECT_TRUE(store_->sealed().Delete(a, {}));
   EXPECT_FALSE(Want("a"));
   for (int i = 0; i < 500 && tier_->kept() > 0; ++i) {
     std::this_thread::sleep_for(milliseconds(10));
@@ -150,7 +151,8 @@ TEST_F(RetrieverTest, WhatIsDeletedElsewhereIsForgotten) {
 TEST_F(RetrieverTest, WhatIsDeletedOnItsWayBackStaysDeleted) {
   const ObjectRef a = PutLarge("a");
   SendElsewhere(a);
-  tier_->OnGet([&](const ObjectInfo&) { return store_->Delete(a, {}); });
+  tier_->OnGet(
+      [&](const ObjectInfo&) { return store_->sealed().Delete(a, {}); });
   const Status want = Want("a");
   ASSERT_FALSE(want);
   EXPECT_EQ(want.error().code, Code::kNotFound);
@@ -159,7 +161,8 @@ TEST_F(RetrieverTest, WhatIsDeletedOnItsWayBackStaysDeleted) {
 
 TEST_F(RetrieverTest, WhatIsDeletedOnItsWayOutIsForgotten) {
   const ObjectRef a = PutLarge("a");
-  tier_->OnPut([&](const ObjectInfo&) { return store_->Delete(a, {}); });
+  tier_->OnPut(
+      [&](const ObjectInfo&) { return store_->sealed().Delete(a, {}); });
   EXPECT_TRUE(Evict(kMiB));
   EXPECT_EQ(tier_->kept(), 0u);
   EXPECT_EQ(tier_->puts(), 1);
@@ -180,7 +183,7 @@ TEST_F(RetrieverTest, WhatIsOpenedOnItsWayOutStays) {
   const ObjectRef a = PutLarge("a");
   UniqueFd reader;
   tier_->OnPut([&](const ObjectInfo&) {
-    reader = *store_->OpenForReading(a);
+    reader = *store_->objects().OpenForReading(a);
     return Status();
   });
   EXPECT_EQ(*Evict(1), 0u);
@@ -193,8 +196,8 @@ TEST_F(RetrieverTest, AFullTierLosesNothing) {
   });
   for (int i = 0; i < 7; ++i) PutLarge("o" + std::to_string(i));
   Answer<ObjectRef> refused;
-  store_->CreateSized(Id("more"), 2 * kMiB, {}, For(milliseconds(100)),
-                      refused.callback());
+  store_->memory().CreateSized(Id("more"), 2 * kMiB, {}, For(milliseconds(100)),
+                               refused.callback());
   const auto answer = refused.Get();
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, Code::kOutOfMemory);
@@ -224,18 +227,18 @@ TEST_F(RetrieverTest, OneWithoutTimeFailsAloneWhenThereIsNoMemory) {
   std::vector<ObjectRef> held;
   for (int i = 0; i < 7; ++i) {
     held.push_back(PutLarge("held" + std::to_string(i)));
-    EXPECT_TRUE(store_->SetHold(held.back(), true, {}));
+    EXPECT_TRUE(store_->sealed().SetHold(held.back(), true, {}));
   }
   Answer<void> hasty;
   Answer<void> patient;
-  store_->Want(Id("a"), For(milliseconds(50)), hasty.callback());
-  store_->Want(Id("a"), For(seconds(20)), patient.callback());
+  store_->sealed().Want(Id("a"), For(milliseconds(50)), hasty.callback());
+  store_->sealed().Want(Id("a"), For(seconds(20)), patient.callback());
   const auto failed = hasty.Get();
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, Code::kOutOfMemory);
   EXPECT_TRUE(IsElsewhere(a));
-  EXPECT_TRUE(store_->Delete(held[0], {}));
-  EXPECT_TRUE(store_->Delete(held[1], {}));
+  EXPECT_TRUE(store_->sealed().Delete(held[0], {}));
+  EXPECT_TRUE(store_->sealed().Delete(held[1], {}));
   EXPECT_TRUE(patient.Get());
   EXPECT_EQ(Read("a"), Bytes("a", 2 * kMiB));
 }
@@ -244,12 +247,12 @@ TEST_F(RetrieverTest, ThoseWhoWaitHearOfTheEnd) {
   const ObjectRef a = PutLarge("a", 2 * kMiB);
   SendElsewhere(a);
   for (int i = 0; i < 7; ++i) {
-    EXPECT_TRUE(
-        store_->SetHold(PutLarge("held" + std::to_string(i)), true, {}));
+    EXPECT_TRUE(store_->sealed().SetHold(PutLarge("held" + std::to_string(i)),
+                                         true, {}));
   }
   std::vector<Answer<void>> answers(1000);
   for (auto& answer : answers) {
-    store_->Want(Id("a"), {}, answer.callback());
+    store_->sealed().Want(Id("a"), {}, answer.callback());
   }
   store_.reset();
   for (auto& answer : answers) EXPECT_FALSE(answer.Get());
@@ -287,7 +290,8 @@ TEST_F(RetrieverTest, NothingIsLostOrMixedUpUnderLoad) {
   }
   for (std::thread& reader : readers) reader.join();
   EXPECT_EQ(wrong, 0);
-  EXPECT_EQ(store_->GetUsage().sealed_objects, static_cast<uint64_t>(kObjects));
+  EXPECT_EQ(store_->facts().GetUsage().sealed_objects,
+            static_cast<uint64_t>(kObjects));
 }
 
 }  // namespace

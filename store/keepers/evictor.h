@@ -1,6 +1,6 @@
 // The background evictor: makes space before anyone needs it.
-#ifndef VITRINE_STORE_EVICTOR_H_
-#define VITRINE_STORE_EVICTOR_H_
+#ifndef VITRINE_STORE_KEEPERS_EVICTOR_H_
+#define VITRINE_STORE_KEEPERS_EVICTOR_H_
 
 #include <cstdint>
 #include <list>
@@ -32,10 +32,11 @@ class Evictor {
 
   struct Numbers {
     uint64_t batches = 0;
-    uint64_t busy = 0;        // Victims that somebody had open or mapped.
-    uint64_t recalls = 0;     // Clients asked to unmap what they only kept.
-    uint64_t stuck = 0;       // Shortages that no eviction could end.
-    uint64_t taken_back = 0;  // Victims that were wanted meanwhile.
+    uint64_t busy = 0;            // Victims that somebody had open or mapped.
+    uint64_t recalls = 0;         // Clients asked to unmap what they only kept.
+    uint64_t stuck = 0;           // Shortages that no eviction could end.
+    uint64_t taken_back = 0;      // Victims that were wanted meanwhile.
+    uint64_t carry_failures = 0;  // Batches that the tier did not take whole.
   };
   Numbers Count() const EXCLUDES(mutex_);
 
@@ -53,7 +54,8 @@ class Evictor {
   uint64_t Target() const EXCLUDES(mutex_);
   void EvictOnce(uint64_t bytes) EXCLUDES(mutex_);
   // The three steps; see Eviction.
-  Eviction::Batch EvictBatch(uint64_t bytes);
+  Eviction::Batch EvictBatch(uint64_t bytes) EXCLUDES(mutex_);
+  void NoteCarried(const Status& carried) EXCLUDES(mutex_);
   void NoProgress(const Eviction::Batch& batch) EXCLUDES(mutex_);
   void GiveUp() EXCLUDES(mutex_);
   void CreditRequests(uint64_t freed) EXCLUDES(mutex_);
@@ -68,6 +70,7 @@ class Evictor {
   // Of the thread alone.
   size_t examined_in_vain_ = 0;
   int rounds_in_vain_ = 0;
+  bool tier_fails_ = false;
 
   mutable Mutex mutex_;
   CondVar changed_;
@@ -82,4 +85,4 @@ class Evictor {
 
 }  // namespace vitrine::store
 
-#endif  // VITRINE_STORE_EVICTOR_H_
+#endif  // VITRINE_STORE_KEEPERS_EVICTOR_H_

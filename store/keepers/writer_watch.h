@@ -1,8 +1,8 @@
 // Watches writers whose writes the store cannot see (design: "Writers the
 // store cannot see"): charges what they take, and reserves huge pages ahead of
 // them, so that a file that grows by write(2) gets huge pages as well.
-#ifndef VITRINE_STORE_WRITER_WATCH_H_
-#define VITRINE_STORE_WRITER_WATCH_H_
+#ifndef VITRINE_STORE_KEEPERS_WRITER_WATCH_H_
+#define VITRINE_STORE_KEEPERS_WRITER_WATCH_H_
 
 #include <cstdint>
 #include <list>
@@ -69,4 +69,4 @@ class WriterWatch {
 
 }  // namespace vitrine::store
 
-#endif  // VITRINE_STORE_WRITER_WATCH_H_
+#endif  // VITRINE_STORE_KEEPERS_WRITER_WATCH_H_

@@ -1,4 +1,4 @@
-#include "store/housekeeper.h"
+#include "store/keepers/housekeeper.h"
 
 #include <algorithm>
 #include <chrono>

@@ -1,0 +1,116 @@
+#include "store/roles/slab_role.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace vitrine::store {
+namespace {
+
+// A slab is a huge page where the store is large enough.
+constexpr uint64_t kMostSlabBytes = 2 << 20;
+constexpr uint64_t kLeastSlabBytes = 64 << 10;
+constexpr uint64_t kLeastSlabs = 64;
+// Sparse slabs of which nothing could be moved, until the next round.
+constexpr int kCompactionsInVain = 8;
+// Each moves a quarter of a megabyte: the housekeeper has other work, too.
+constexpr int kCompactionsPerRound = 256;
+
+}  // namespace
+
+void SlabRole::SetUp() {
+  const uint64_t page_bytes = parts_->segments.page_bytes();
+  slab_bytes_ = std::clamp(parts_->budget->capacity_bytes() / kLeastSlabs,
+                           kLeastSlabBytes, kMostSlabBytes);
+  slab_bytes_ = std::max(slab_bytes_ - slab_bytes_ % page_bytes, page_bytes);
+  // Where pages are larger than slabs should be, files of their own are better.
+  if (parts_->options.strict || slab_bytes_ > kMostSlabBytes ||
+      slab_bytes_ > parts_->budget->capacity_bytes() / 4) {
+    return;
+  }
+  const uint64_t below_threshold =
+      parts_->options.dedicated_threshold_bytes -
+      std::min<uint64_t>(parts_->options.dedicated_threshold_bytes, 1);
+  small_object_bytes_ = std::min(below_threshold, slab_bytes_ / 8);
+}
+
+void SlabRole::PutSmall(const Credentials& creator,
+                        std::span<const SmallObject> objects,
+                        std::vector<Status>* results) {
+  // It is taken already; the evictor makes up for it.
+  parts_->budget->ForceCharge(
+      parts_->table->slabs().PutSmall(creator, objects, results));
+}
+
+// Several may have waited for room at once.
+Status SlabRole::OpenSlab(const std::optional<RetiredSegment>& recycled,
+                          uint64_t needed_bytes) {
+  if (parts_->table->slabs().HasRoom(needed_bytes)) {
+    GiveUpSlab(recycled);
+    return Status();
+  }
+  auto before = parts_->table->slabs().OpenSlab(slab_bytes_, recycled);
+  if (!before) {
+    GiveUpSlab(recycled);
+    return before.error();
+  }
+  parts_->orphans->Add(*std::move(before));
+  return Status();
+}
+
+Status SlabRole::AddSlab(const std::optional<RetiredSegment>& recycled) {
+  Status opened = OpenSlab(recycled, small_object_bytes_);
+  if (opened && parts_->pool->enabled())
+    parts_->housekeeper->PrepareSlab(slab_bytes_);
+  return opened;
+}
+
+void SlabRole::GiveUpSlab(const std::optional<RetiredSegment>& recycled) {
+  if (recycled)
+    return parts_->pool->Put(Audience::OfSlabs(slab_bytes_), *recycled);
+  parts_->budget->Uncharge(slab_bytes_);
+}
+
+std::optional<RetiredSegment> SlabRole::TakeSlab() {
+  return parts_->pool->Take(Audience::OfSlabs(slab_bytes_), slab_bytes_);
+}
+
+void SlabRole::CompactSlabs() {
+  int in_vain = 0;
+  for (int i = 0;
+       i < kCompactionsPerRound && parts_->table->compactor().WantsCompaction();
+       ++i) {
+    if (in_vain == kCompactionsInVain) return;
+    Compactor::Compaction done = parts_->table->compactor().CompactBatch();
+    parts_->orphans->Add(std::move(done.dropped));
+    if (done.moved > 0) continue;
+    ++in_vain;
+    // What an earlier store took may be larger than any slab of this one.
+    if (done.needed_bytes == 0 || done.needed_bytes > slab_bytes_) continue;
+    const auto recycled = TakeSlab();
+    if (!recycled && !parts_->budget->TryCharge(slab_bytes_)) return;
+    if (!OpenSlab(recycled, done.needed_bytes)) return;
+  }
+}
+
+void SlabRole::AddRoom(SpaceWait wait, Done<void> done, const void* whose) {
+  if (small_object_bytes_ == 0) {
+    return done(Error{Code::kUnsupported, "this store has no slabs"});
+  }
+  const auto recycled = TakeSlab();
+  if (recycled || parts_->budget->TryCharge(slab_bytes_)) {
+    return done(AddSlab(recycled));
+  }
+  parts_->budget->Charge(
+      slab_bytes_, wait,
+      [this, done = std::move(done)](Status granted) {
+        if (!granted) return done(parts_->Explain(granted.error()));
+        parts_->workers->Run([this, done] { done(AddSlab(std::nullopt)); });
+      },
+      whose);
+}
+
+void SlabRole::EndWaitsForRoom(const void* whose) {
+  parts_->budget->EndWaitsOf(whose);
+}
+
+}  // namespace vitrine::store

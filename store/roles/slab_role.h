@@ -1,0 +1,49 @@
+// See SmallPuts.
+#ifndef VITRINE_STORE_ROLES_SLAB_ROLE_H_
+#define VITRINE_STORE_ROLES_SLAB_ROLE_H_
+
+#include <optional>
+
+#include "store/base/roles.h"
+#include "store/roles/store_parts.h"
+
+namespace vitrine::store {
+
+// `parts` must outlive it.
+class SlabRole final : public SmallPuts {
+ public:
+  explicit SlabRole(StoreParts* parts) : parts_(parts) {}
+
+  // Once there is a budget.
+  void SetUp();
+  // Gives back what slabs that are nearly empty take.
+  void CompactSlabs();
+
+  uint64_t small_object_bytes() const override { return small_object_bytes_; }
+  void PutSmall(const Credentials& creator,
+                std::span<const SmallObject> objects,
+                std::vector<Status>* results) override;
+  void AddRoom(SpaceWait wait, Done<void> done,
+               const void* whose = nullptr) override;
+  void EndWaitsForRoom(const void* whose) override;
+
+ private:
+  // A slab with room for `needed_bytes`, unless there is one.  `recycled`: the
+  // segment to use; none: its memory is charged.
+  Status OpenSlab(const std::optional<RetiredSegment>& recycled,
+                  uint64_t needed_bytes);
+  // One of the pool, if there is any.
+  std::optional<RetiredSegment> TakeSlab();
+  void GiveUpSlab(const std::optional<RetiredSegment>& recycled);
+  // Makes room, and the slab after that ready.
+  Status AddSlab(const std::optional<RetiredSegment>& recycled);
+
+  uint64_t slab_bytes_ = 0;
+  uint64_t small_object_bytes_ = 0;
+
+  StoreParts* const parts_;
+};
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_ROLES_SLAB_ROLE_H_
