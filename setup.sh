@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # From a fresh Debian to a running store.  `./setup.sh help` says how.
 #
-# Works as root, or as a user who may use sudo; idempotent; no network but
-# apt.  What `run` makes outside the build directory stands below "Places",
-# and `stop` removes all of it.
+# Works as root, or as a user who may use sudo.  Idempotent.  Uses no network
+# but apt.  All files that `run` makes outside the build directory are listed
+# below "Places"; `stop` removes them.
 set -euo pipefail
 
 root_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 build_dir=$root_dir/build
 bin_dir=$build_dir/bin
 
-# Places.  All that `run` makes is here; `stop` removes it.
+# Places.  All files that `run` makes are here; `stop` removes them.
 if [[ $EUID -eq 0 ]]; then
   demo_dir=/var/lib/vitrine-demo
   mount_dir=${VITRINE_MOUNT:-/mnt/vitrine}
@@ -78,7 +78,7 @@ install_packages() {
     return
   fi
   say "Installing with apt: ${missing[*]}"
-  # Package lists that are there may do; fresh ones are fetched if they do not.
+  # Tries the present package lists first, and fetches new ones if they fail.
   apt_get install -y --no-install-recommends "${missing[@]}" 2> /dev/null || {
     note "fetching the package lists first"
     apt_get update
@@ -94,8 +94,8 @@ configure_and_build() {
   mkdir -p "$build_dir"
   local log=$build_dir/configure.log werror=OFF
   [[ ${CI:-} != true ]] || werror=ON
-  # Most of the time goes into reading the libraries' headers: sources that are
-  # compiled together read them once.
+  # Most of the time goes into parsing the libraries' headers.  Sources that are
+  # compiled together parse them once.
   cmake -S "$root_dir" -B "$build_dir" -G Ninja \
     -DCMAKE_BUILD_TYPE=RelWithDebInfo -DVITRINE_BUILD_TESTS="$1" \
     -DVITRINE_BUILD_BENCHMARKS="$2" \
@@ -113,7 +113,7 @@ do_build() {
   note "programs: build/bin/   library: build/lib/"
 }
 
-# As udev does on a Debian that has booted: everybody may use FUSE.
+# Lets every user use FUSE, as udev does on a booted Debian.
 open_fuse_device() {
   if ! is_root; then
     return
@@ -154,14 +154,14 @@ do_test() {
 do_bench() {
   install_packages "${build_packages[@]}" "${bench_packages[@]}"
   open_fuse_device
-  # In the place of this shell: a signal to it is one to the benchmarks.
+  # Replaces this shell, so that its signals reach the benchmarks.
   exec "$root_dir/benchmarks/run" "$@"
 }
 
 # --- The store --------------------------------------------------------------
 
-# Prints the pid of the store that `run` started, if it lives.  "Ours" is told
-# by the program: pids are used again.
+# Prints the pid of the store that `run` started, if it lives.  The program's path
+# is checked, because pids are reused.
 store_pid() {
   local pid exe
   pid=$(cat "$pid_file" 2> /dev/null) || return 1
@@ -170,14 +170,14 @@ store_pid() {
   echo "$pid"
 }
 
-# True if the running store is the program as it is built now.
+# True if the running store is the program of the current build.
 store_is_current() {
   local pid
   pid=$(store_pid) && [[ $(readlink "/proc/$pid/exe") == \
     "$bin_dir/vitrined" ]]
 }
 
-# Mount points below which, or on which, `$1` is; by type, the last first.
+# Prints the mount points at or below `$1`, the last first.
 mounts_at() {
   awk -v place="$1" '
     $5 == place || index($5, place "/") == 1 { points[++n] = $5 }
@@ -206,7 +206,7 @@ make_demo_dir() {
   [[ -z $missing ]] || echo "$missing" >> "$made_file"
 }
 
-# Sets `mount_options` and `mount_shown`: what the store is to be mounted on.
+# Sets `mount_options` and `mount_shown`: the store's mount point.
 choose_mount() {
   mount_options=(--mount "$mount_dir")
   mount_shown=$mount_dir
@@ -259,7 +259,7 @@ start_store() {
   cat "$log_file"
 }
 
-# vitrine_is_ready SECONDS: waits so long, but not for a store that has died.
+# vitrine_is_ready SECONDS: waits at most that long, and only while the store lives.
 vitrine_is_ready() {
   local end=$((SECONDS + $1))
   until timeout 5 "$bin_dir/vitrine" status --wait --timeout 500ms \
@@ -302,7 +302,7 @@ print_places() {
   note "./setup.sh stop"
 }
 
-# Ends the process, and takes away what a killed one left.
+# Ends the store, and removes the files that a killed store left.
 end_store() {
   local pid point places=("$mount_dir")
   [[ ! -f $places_file ]] || mapfile -t places < "$places_file"
@@ -325,11 +325,11 @@ end_store() {
   mounts_at "$state_dir" | while IFS= read -r point; do
     umount -l "$point"
   done
-  # Without an own tmpfs the memory is a private directory here.
+  # Without a tmpfs of its own, the store's memory is a private directory here.
   if [[ ${places[2]:-} == /dev/shm/vitrine-* ]]; then
     rm -rf "${places[2]}"
   fi
-  # A socket where nobody answers is what a killed store left.
+  # A socket on which no store answers was left by a killed store.
   if [[ -S ${places[1]:-} ]] &&
     ! "$bin_dir/vitrine" --socket "${places[1]}" status > /dev/null 2>&1; then
     rm -f "${places[1]}" "${places[1]}.lock"

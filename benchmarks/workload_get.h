@@ -48,7 +48,7 @@ void GetOrDie(P& peer, const typename P::Id& id) {
   Keep(P::View(held).data());
 }
 
-// Gets of `ids` in turn, each of which was got once before; returns the time
+// Gets `ids` in turn, after one get of each before the clock; returns the time
 // of each.
 template <GetPeer P>
 std::vector<double> TimeGets(const Settings& settings, P& peer,

@@ -1,4 +1,4 @@
-// The public class: a client that was moved from has nothing behind it.
+// The public class.  A client that was moved from has no ClientImpl.
 #include <vitrine/client.h>
 
 #include <utility>

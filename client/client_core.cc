@@ -119,8 +119,8 @@ ClientCore::Attempt ClientCore::TryGet(const ObjectId& id) {
   }
   Pinning pinning = Pinning::kPin;
   if (outcome == Outcome::kNoPin) {
-    // A mapping alone will do: the store drops nothing that the kernel says
-    // is mapped.
+    // A mapping alone is enough: the store drops no segment that is mapped,
+    // as it asks the kernel.
     pinning = Pinning::kMappingOnly;
     outcome = HoldIn(mine, id, pinning, &entry, object.get());
   }
@@ -162,7 +162,8 @@ ClientCore::Outcome ClientCore::HoldIn(size_t number, const ObjectId& id,
   return Outcome::kGot;
 }
 
-// Maps what is not mapped yet, and fills `object` in, which is held.
+// Maps the segment if it is not mapped yet, and fills in `object`, which is
+// held.
 ClientCore::Attempt ClientCore::Finish(const IndexReader::Entry& entry,
                                        const ObjectId& id, Pinning pinning,
                                        std::shared_ptr<MappedObject> object) {

@@ -1,10 +1,10 @@
-// What a client and the objects it got share: the stripes, and which session
-// is the current one.  Lives as long as the client or any of its objects.
+// The state that a client and the objects it got share: the stripes, and the
+// current session.  Lives as long as the client or any of its objects.
 //
 // Lock order: the fork registry's mutex, `mutex_`, a SegmentCache's mutex, a
-// stripe's lock.  A CallPool's mutex is taken with none of these held, and so
-// are, in this order, a SessionRing's mutex, a RingWriter's two, and that of
-// the PutFailures.
+// stripe's lock.  A CallPool's mutex is taken with none of these held.  The
+// same holds for a SessionRing's mutex, a RingWriter's two and that of the
+// PutFailures, which are taken in this order.
 #ifndef VITRINE_CLIENT_CLIENT_CORE_H_
 #define VITRINE_CLIENT_CLIENT_CORE_H_
 
@@ -28,7 +28,7 @@
 
 namespace vitrine {
 
-// The current session, in use: it does not go away before this does.
+// A reference to the current session, which it keeps alive.
 class HeldSession {
  public:
   HeldSession() = default;  // There is none.
@@ -71,11 +71,11 @@ class ClientCore : private ForkListener {
   Result<std::shared_ptr<Session>> Current() EXCLUDES(mutex_);
   // The same without contention, for hot paths.  None: Current says why.
   HeldSession Hold();
-  // Makes it the current one; there is none.
+  // Makes `session` the current one.  There must be none.
   void Publish(const std::shared_ptr<Session>& session) EXCLUDES(mutex_);
-  // Takes the current one out of use.  `why` is what calls say from now on.
+  // Takes the current session out of use.  From now on calls fail with `why`.
   void Retire(const std::string& why) EXCLUDES(mutex_);
-  // Changes what calls say while there is no session.
+  // Changes the error message of calls while there is no session.
   void SetWhy(const std::string& why) EXCLUDES(mutex_);
 
   PutFailures& put_failures() { return put_failures_; }
@@ -88,9 +88,9 @@ class ClientCore : private ForkListener {
     kGot,
     kAbsent,     // Not sealed at this moment.
     kElsewhere,  // Sealed, but not in memory.
-    kBusy,       // The store is at work on it: ask again in a moment.
+    kBusy,       // The store is changing it: ask again in a moment.
     kFailed,
-    // The steps within say these; TryGet and TryFind do not.
+    // Only of the inner steps; TryGet and TryFind do not return these.
     kNoPin,
     kDisconnected,
     kCorrupt,
@@ -100,8 +100,8 @@ class ClientCore : private ForkListener {
     std::shared_ptr<MappedObject> object;  // Of TryGet, if kGot.
     Error error{};                         // If kFailed.
   };
-  // One attempt to get a sealed object.  Of a resident one that is mapped
-  // already it takes no system call.
+  // One attempt to get a sealed object.  A get of a resident object that is
+  // mapped already takes no system call.
   Attempt TryGet(const ObjectId& id);
   // See IndexReader::Prefetch.
   void Prefetch(std::span<const std::string_view> ids);

@@ -8,13 +8,14 @@
 namespace vitrine {
 namespace {
 
-// If the process's own cannot be read, nobody else may see its objects.
+// Used if the process's umask cannot be read: only its user may read its
+// objects.
 constexpr mode_t kStrictUmask = 077;
 
-// Cannot overflow when it is added to the time.
+// Added to the time, this cannot overflow.
 constexpr std::chrono::microseconds kLongestSpin = std::chrono::hours(1);
 
-// umask(2) would change it for a moment, for all threads.
+// Not by umask(2), which would change the umask of all threads for a moment.
 mode_t ReadUmask() {
   std::ifstream status("/proc/self/status");
   std::string word;

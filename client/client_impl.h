@@ -1,5 +1,5 @@
-// What is behind vitrine::Client: each method of the public class in terms of
-// the index, the store's answers, and waiting.
+// The implementation of vitrine::Client: each method of the public class by
+// means of the index, requests to the store, and waits.
 #ifndef VITRINE_CLIENT_CLIENT_IMPL_H_
 #define VITRINE_CLIENT_CLIENT_IMPL_H_
 
@@ -42,13 +42,12 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
   // The object if it is sealed now; empty: it is not.  If it is elsewhere,
   // waits until it is back or `deadline` has passed: kTimeout.
   Result<std::optional<Object>> GetNow(const ObjectId& id, Deadline deadline);
-  // Returns when `id` may be sealed, or at the deadline.
   // Has the store bring an object that is elsewhere into memory.  kTimeout: not
-  // until `deadline`.  OK if it is gone.
+  // until `deadline`.  OK if the object is gone.
   Status Want(const ObjectId& id, Deadline deadline);
   Status AwaitSeal(const ObjectId& id, Deadline deadline);
-  // Some thread waits in the store until `need` of `ids` (at most
-  // kMaxIdsPerRequest) are sealed, and says what it saw.
+  // Waits in the store until `need` of `ids` (at most kMaxIdsPerRequest) are
+  // sealed; returns the state of each.
   Result<std::vector<protocol::WaitState>> WaitInStore(
       std::vector<std::string> ids, size_t need, Deadline deadline,
       bool stop_when_gone);
@@ -89,11 +88,11 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
   Result<unsigned> ModeOf(const CreateOptions& options) const;
   Result<NewObject> Reserve(const ObjectId& id, uint64_t size_bytes,
                             const CreateOptions& options);
-  // `by_ring` for what may go through the ring; else PutDirectly.
+  // By `by_ring` if the object may go through the ring; else by PutDirectly.
   Status PutBy(Status (RingWriter::*by_ring)(const SmallPut&),
                const ObjectId& id, std::span<const std::byte> bytes,
                const CreateOptions& options);
-  // The ring for such an object; null: it goes another way.
+  // The ring for such an object; null: it must not go through a ring.
   Result<RingWriter*> RingFor(const HeldSession& session, size_t size_bytes,
                               const CreateOptions& options, unsigned mode);
   Status PutDirectly(const ObjectId& id, std::span<const std::byte> bytes,

@@ -9,11 +9,11 @@ namespace {
 
 using Outcome = ClientCore::Outcome;
 
-// The store is at work on an object for microseconds, unless it died in the
-// middle (then the session ends) or was stopped.
+// A slot is busy for microseconds, unless the store died meanwhile (then the
+// session ends) or was stopped.
 constexpr std::chrono::seconds kBusyPatience{5};
 
-// Repeats `attempt` while the store is at work on the object.
+// Repeats `attempt` while the object's slot is busy.
 template <typename Function>
 ClientCore::Attempt UntilNotBusy(const Function& attempt) {
   ClientCore::Attempt result = attempt();
@@ -43,7 +43,7 @@ Error NotThere(const ObjectId& id, Timeout timeout) {
 Result<std::optional<Object>> ClientImpl::GetNow(const ObjectId& id,
                                                  Deadline deadline) {
   auto attempt = UntilNotBusy([&] { return core_->TryGet(id); });
-  // It may go again before it is found in the index.
+  // The object may be evicted again before it is found in the index.
   while (attempt.outcome == Outcome::kElsewhere) {
     if (Status ok = Want(id, deadline); !ok) return ok.error();
     attempt = UntilNotBusy([&] { return core_->TryGet(id); });
@@ -78,13 +78,13 @@ Result<Object> ClientImpl::Get(const ObjectId& id, Timeout timeout) {
     if (RemainingMs(deadline) == 0) return NotThere(id, timeout);
     auto waited = AwaitSeal(id, deadline);
     if (!waited) return waited.error();
-    // It may be evicted or deleted again before it is found in the index.
+    // The object may go again before it is found in the index.
     backoff.Pause();
   }
 }
 
-// The one message of a get: the store answers when the object is in memory, or
-// says why it cannot be.
+// The only message of a get.  The store answers when the object is in memory,
+// or says why it cannot come.
 Status ClientImpl::Want(const ObjectId& id, Deadline deadline) {
   auto session = core_->Current();
   if (!session) return session.error();

@@ -11,8 +11,7 @@
 namespace vitrine {
 namespace {
 
-// How often the store is asked whether an object is gone, of which no event
-// tells.
+// How often to ask the store whether an object is gone: no event tells that.
 constexpr std::chrono::milliseconds kGoneInterval{100};
 
 }  // namespace
@@ -48,7 +47,7 @@ Result<std::vector<std::optional<Object>>> ManyGetter::Run() {
     looked = Look();
     if (!looked) return looked.error();
     if (!*more) break;
-    // What the store had sealed may be gone again; do not ask it in a loop.
+    // The sealed objects may be gone again; do not ask in a busy loop.
     if (found_ == before) backoff.Pause();
   }
   std::vector<std::optional<Object>> results;
@@ -101,7 +100,7 @@ Result<bool> ManyGetter::WaitForMore() {
   return WaitForEvents();
 }
 
-// For the first chunk of what is missing.
+// Waits for the first chunk of the missing ids.
 Result<bool> ManyGetter::WaitForChunk(size_t need, Deadline deadline) {
   auto states = client_->WaitInStore(MissingIds(0, kMaxIdsPerRequest), need,
                                      deadline, options_.stop_when_gone);
@@ -114,7 +113,7 @@ Result<bool> ManyGetter::WaitForChunk(size_t need, Deadline deadline) {
 Result<bool> ManyGetter::WaitForEvents() {
   auto events = client_->Subscribe(EventsFrom::kNow);
   if (!events) return events.error();
-  // What was sealed before the subscription began.
+  // Finds the objects that were sealed before the subscription began.
   auto looked = Look();
   if (!looked) return looked.error();
   while (StillNeeded() > 0 && !IsTimeUp()) {
@@ -128,7 +127,8 @@ Result<bool> ManyGetter::WaitForEvents() {
   return true;
 }
 
-// For as long as kGoneInterval, if somebody has to be asked then.
+// At most for kGoneInterval if the store has to be asked for objects that are
+// gone.
 Result<bool> ManyGetter::FollowEvents(Subscription* events) {
   const Deadline pause = options_.stop_when_gone
                              ? std::min(deadline_, Clock::now() + kGoneInterval)

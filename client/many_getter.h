@@ -13,13 +13,12 @@
 
 namespace vitrine {
 
-// One call of GetMany.  What is resident is got without a message.  Then it
-// waits, in one of three ways:
-//   few are missing          one Wait;
-//   many, all are wanted     a Wait for each of their chunks, one after
-//   another; many, some are wanted    for the events of the store, because no
-//   Wait knows
-//                            of more than a chunk.
+// One call of GetMany.  Gets resident objects without a message.  Then waits
+// for the missing ones, in one of three ways:
+//   few are missing                  one Wait;
+//   many, all of them are wanted     a Wait for each chunk, one after another;
+//   many, some of them are wanted    for the store's events, because a Wait
+//                                    takes no more than a chunk.
 // For one thread.
 class ManyGetter {
  public:
@@ -34,18 +33,19 @@ class ManyGetter {
     std::optional<Object> object;
   };
 
-  // Looks for what is missing in the index.
+  // Looks for the missing objects in the index.
   Status Look();
   void PrefetchFrom(size_t first);
-  // Waits for more; returns also when only some of it came.  False: it is time
-  // to return what there is.
+  // Waits for more objects; may return when only some of them came.  False:
+  // GetMany has to return now.
   Result<bool> WaitForMore();
   Result<bool> WaitForChunk(size_t need, Deadline deadline);
   Result<bool> WaitForEvents();
-  // Next says how it ended; looks again after what may be of interest.
+  // Waits for events, and looks again after those that may concern a missing
+  // object.  Returns as WaitForMore does.
   Result<bool> FollowEvents(Subscription* events);
   Status LookAt(const ObjectId& id);
-  // True if the store says that nobody creates one of the missing any more.
+  // True if the store says that no client creates one of the missing any more.
   Result<bool> IsOneGone();
 
   size_t StillNeeded() const { return need_ > found_ ? need_ - found_ : 0; }

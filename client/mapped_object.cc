@@ -46,9 +46,9 @@ Result<Metadata> MappedObject::LazyMetadata::Get() {
   return metadata;
 }
 
-// The store knows ids, and the id may have gone to another object.  Numbers
-// are never reused, so if it belongs to this one after the answer, it did so
-// all the time.
+// Requests name ids, and the id may belong to another object by now.  Numbers
+// are never reused: if the id belongs to this object's number after the answer,
+// it did so all the time.
 Result<Metadata> MappedObject::LazyMetadata::Ask() {
   auto session = core_->Current();
   if (!session) return session.error();

@@ -1,4 +1,4 @@
-// What an Object stands for: a pin, and a reference to a mapped segment.
+// The state of an Object: a pin, and a reference to a mapped segment.
 #ifndef VITRINE_CLIENT_MAPPED_OBJECT_H_
 #define VITRINE_CLIENT_MAPPED_OBJECT_H_
 
@@ -20,9 +20,9 @@ namespace vitrine {
 class ClientCore;
 class Session;
 
-// Gives everything back when it is destroyed, on any thread.  bytes() and
-// GetMetadata() may be called by many threads; the rest is for ClientCore,
-// before it gives the object away.
+// Gives pin and reference back when it is destroyed, on any thread.  bytes()
+// and GetMetadata() may be called by many threads; the other methods are for
+// ClientCore, before it returns the object.
 class MappedObject {
  public:
   MappedObject() = default;
@@ -33,8 +33,8 @@ class MappedObject {
   std::span<const std::byte> bytes() const { return bytes_; }
   Result<Metadata> GetMetadata();
 
-  // From now on it counts as in hand: the caller has counted it in `stripe`.
-  // It has `pin` and a reference to `segment`, if any.
+  // Takes over `pin` and a reference to `segment`, if any.  The caller has
+  // counted the object as in hand in `stripe`.
   void Hold(Session* session, size_t stripe, int pin, LocalSegment* segment) {
     session_ = session;
     segment_ = segment;
@@ -42,9 +42,9 @@ class MappedObject {
     pin_ = static_cast<int16_t>(pin);
   }
   void SetSegment(LocalSegment* segment) { segment_ = segment; }
-  // Its bytes within the segment.  kCorruption: they are not.
+  // Sets its bytes.  kCorruption: they are not within the segment.
   Status SetBytes(uint64_t offset, uint64_t size_bytes);
-  // There is metadata to be asked for.
+  // The object has metadata, to be asked for at the first GetMetadata.
   void SetHasMetadata(ClientCore* core, const std::string& id,
                       uint64_t number) {
     metadata_ = std::make_unique<LazyMetadata>(core, id, number);

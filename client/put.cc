@@ -54,7 +54,7 @@ Result<std::vector<FailedPut>> ClientImpl::Flush(Timeout timeout) {
   auto own = core_->CheckFork();
   if (!own) return own.error();
   const HeldSession session = core_->Hold();
-  // Without a session nothing is on its way: its ring ended before it.
+  // Without a session no put is under way: the ring ended before the session.
   if (session.get() != nullptr) {
     auto flushed = session->ring().Flush(DeadlineAfter(timeout));
     if (!flushed) return flushed.error();
@@ -120,8 +120,8 @@ Status ClientImpl::Fill(const NewObject& object,
                         std::span<const std::byte> bytes) const {
   Writer::State& state = *object.state;
   if (!object.recycled || bytes.size() < kLeastLargeCopyBytes) {
-    // Into new pages, write(2) rather than a mapping: the kernel fills new
-    // pages without clearing them first and without a fault for each.
+    // New pages are filled by write(2) rather than by a mapping: the kernel
+    // does so without clearing them first and without a fault for each.
     auto written = WriteAllAt(object.fd.get(), 0, bytes);
     if (written || written.error().code != Code::kUnsupported) return written;
   }

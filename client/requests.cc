@@ -1,4 +1,4 @@
-// What is but a question to the store.
+// Methods that are one request to the store.
 #include <algorithm>
 #include <utility>
 
@@ -9,14 +9,14 @@ namespace vitrine {
 namespace {
 
 constexpr uint32_t kListPage = 1024;
-// The store may have to write what it evicts somewhere.
+// The store may have to write evicted objects to another tier.
 constexpr std::chrono::minutes kEvictPatience{60};
 
 Error CorruptReply(const char* what) {
   return Error{Code::kCorruption, std::string("the store sent ") + what};
 }
 
-// Adds a page of objects; says whether it was the last one.
+// Adds a page of objects.  True: it was the last one.
 Result<bool> TakePage(const protocol::ListReply& reply, uint64_t* after,
                       std::vector<ObjectStat>* objects) {
   if (reply.objects() != nullptr) {
@@ -100,7 +100,7 @@ Status ClientImpl::DeleteSome(std::span<const ObjectId> ids,
   for (const ObjectId& id : ids) {
     request.ids.push_back(id.text());
     IndexReader::Entry entry;
-    // With an offset it is one of many in a segment that is needed again.
+    // An object at an offset is one of many in a segment that is still needed.
     if (core_->TryFind(id, &entry).outcome == ClientCore::Outcome::kGot &&
         entry.offset == 0) {
       segments.push_back(entry.segment);
@@ -119,7 +119,7 @@ Status ClientImpl::DeleteSome(std::span<const ObjectId> ids,
         code == 0 ? Status()
                   : Status(Error{ToCode(code), "'" + ids[i].text() + "'"}));
   }
-  // The memory goes with the last mapping.
+  // The memory is freed with the last mapping.
   (*session)->segments().Drop(segments);
   return {};
 }

@@ -171,8 +171,8 @@ Result<PrivateFd> Session::OpenSegment(const IndexReader::Entry& entry,
   }
   auto fd = OpenByName(entry);
   if (!fd && fd.error().code == Code::kInterrupted) return fd;
-  // While the open was under way the segment may have become another object's;
-  // from here on the store sees that somebody has it.
+  // During the open the segment may have become another object's.  From here on
+  // the store sees that a process has it open.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (!index_.StillTrue(entry)) return LookAgain();
   return fd ? std::move(fd) : AskForDescriptor(entry, id);
@@ -181,7 +181,7 @@ Result<PrivateFd> Session::OpenSegment(const IndexReader::Entry& entry,
 Result<PrivateFd> Session::OpenByName(const IndexReader::Entry& entry) {
   char name[kSegmentNameChars + 1];
   WriteSegmentName(entry.segment, name);
-  // Not held up by the store's lease: no fork may come in between.
+  // The open does not wait for the store's lease, so the fork delay is short.
   const ForkDelay delay;
   UniqueFd fd(::openat(segment_dir_.get(), name,
                        O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
@@ -197,7 +197,7 @@ Result<PrivateFd> Session::AskForDescriptor(const IndexReader::Entry& entry,
     const bool gone = answer.error().code == Code::kNotFound;
     return gone ? LookAgain() : answer.error();
   }
-  // Deleted and made anew in between.
+  // The object was deleted, and the id made anew, in between.
   if ((*answer)->segment() != entry.segment) return LookAgain();
   if (answer->fds.size() != 1)
     return CorruptStore("the store sent no descriptor");

@@ -1,5 +1,5 @@
-// What a client has of one run of the store: from Hello until the store, or
-// the client, goes away.
+// A client's share in one run of the store: from Hello until the store, or the
+// client, goes away.
 //
 //   opened --ClientCore::Publish--> current --ClientCore::Retire--> retired
 //
@@ -33,8 +33,8 @@ class ClientCore;
 // the mapped segments.  Thread-safe.
 class Session {
  public:
-  // Connects to `path`.  Waits for answers until `deadline`, and no longer
-  // than until `cancel_fd` is readable.  kUnavailable: no store is there.
+  // Connects to `path`.  Waits for answers until `deadline` or until
+  // `cancel_fd` is readable.  kUnavailable: no store is there.
   static Result<std::shared_ptr<Session>> Open(std::shared_ptr<ClientCore> core,
                                                const std::string& path,
                                                const std::string& name,
@@ -51,31 +51,32 @@ class Session {
   SessionStripe& stripe(size_t number) { return *stripes_[number]; }
   SegmentCache& segments() { return *segments_; }
   SessionRing& ring() { return *ring_; }
-  // Objects of at most so many bytes may go through the ring.
+  // The greatest size of an object that may go through the ring.
   uint64_t small_object_bytes() const { return small_object_bytes_; }
   const std::string& path() const { return path_; }
   const std::string& state_dir() const { return state_dir_; }
 
-  // Maps the segment of `entry`, which belongs to `id`.  kInterrupted: it is
-  // not what the index says any more, look again.  kPermissionDenied.
+  // Maps the segment of `entry`, which belongs to `id`.  kInterrupted: the
+  // index has changed, look again.  kPermissionDenied.
   Result<Mapping> MapSegment(const IndexReader::Entry& entry,
                              const std::string& id);
   // Maps an unsealed object's segment for writing; children do not get it.
   Result<Mapping> MapForWriting(const PrivateFd& fd, uint64_t size_bytes) const;
 
-  // Serves the store until it hangs up, says nonsense, or `cancel_fd` becomes
-  // readable.  For one thread.
+  // Serves Recalls until the store hangs up or sends nonsense, or `cancel_fd`
+  // becomes readable.  For one thread.
   Error Serve(int cancel_fd);
   // Makes Serve return.
   void Break() { life_line_->Shutdown(); }
 
-  // Fails the puts that the store has not answered.  Before it stops being the
-  // current session, so that whoever sees that finds them failed.
+  // Fails the puts that the store has not answered.  Call it while the session
+  // is still the current one: a thread that sees no session must find these
+  // puts failed.
   void EndRing(const std::string& why) { ring_->End(why); }
 
   // Gives back what an object had.
   void Release(size_t stripe, int pin, LocalSegment* segment);
-  // The ways out.  ClientCore has taken it out of all stripes before.
+  // Ends the session.  ClientCore has taken it out of all stripes before.
   void Retire();
 
   // For ClientCore's ForkListener, with all stripes locked.
@@ -100,7 +101,7 @@ class Session {
   Result<PrivateFd> AskForDescriptor(const IndexReader::Entry& entry,
                                      const std::string& id);
   uint64_t RoundToPages(uint64_t size_bytes) const;
-  // Until it is done, the object counts as in hand: that keeps this alive.
+  // The object counts as in hand until the end, which keeps this alive.
   void ReleaseAndUnmap(size_t stripe, uint64_t segment);
 
   const std::shared_ptr<ClientCore> core_;
@@ -116,7 +117,7 @@ class Session {
   std::unique_ptr<IndexWaits> waits_;
   std::unique_ptr<SegmentCache> segments_;
   std::unique_ptr<CallPool> calls_;
-  std::unique_ptr<SessionRing> ring_;  // After the pool it asks through.
+  std::unique_ptr<SessionRing> ring_;  // After the pool, which it uses.
 };
 
 }  // namespace vitrine

@@ -14,10 +14,10 @@ namespace vitrine {
 namespace {
 
 constexpr int kRetryMs = 100;
-// A store that accepts a connection says its welcome within this time.
+// A store that accepts a connection sends its HelloReply within this time.
 constexpr std::chrono::seconds kWelcomeTimeout{5};
 
-// Worth trying again, or is it the same the next time?
+// True: another attempt would fail in the same way.
 bool IsFinal(Code code) {
   return code == Code::kVersionMismatch || code == Code::kInvalidArgument ||
          code == Code::kInterrupted;
@@ -27,8 +27,8 @@ bool IsFinal(Code code) {
 
 SessionKeeper::~SessionKeeper() {
   if (core_->IsForked()) {
-    // The thread is the parent's: there is nothing to join, and nothing that
-    // destroying the handle could do right.
+    // The thread is the parent's: it cannot be joined, and the handle cannot be
+    // destroyed.
     (void)thread_.release();
   } else if (thread_ != nullptr) {
     ::eventfd_write(stop_.get(), 1);  // The counter is far from full.
@@ -96,7 +96,7 @@ void SessionKeeper::Run() {
     if (why.code == Code::kInterrupted) return;
     core_->Retire("the store at " + session->path() +
                   " went away: " + why.message);
-    // A store that hangs up at once is not asked all the time.
+    // Do not ask a store that hangs up at once without a pause.
     if (IsStopped(PollTimeoutMs(not_before))) return;
     session = Reconnect(std::string(session->path()));
   }

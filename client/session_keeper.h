@@ -1,4 +1,4 @@
-// Keeps a client connected: one thread that serves the store's wishes and,
+// Keeps a client connected: one thread that serves the store's Recalls and,
 // when the store goes away, tries to connect again until it is back.
 #ifndef VITRINE_CLIENT_SESSION_KEEPER_H_
 #define VITRINE_CLIENT_SESSION_KEEPER_H_
@@ -27,8 +27,8 @@ class SessionKeeper {
   // Retires the session.  In a forked child there is no thread to wait for.
   ~SessionKeeper();
 
-  // Connects to the first of `paths` that answers and starts the thread.
-  // kUnavailable: none did until `deadline`.  kVersionMismatch.
+  // Connects to the first of `paths` that answers, and starts the thread.
+  // kUnavailable: none answered until `deadline`.  kVersionMismatch.
   Status Start(const std::vector<std::string>& paths, Deadline deadline);
 
  private:
@@ -36,13 +36,13 @@ class SessionKeeper {
       const std::vector<std::string>& paths, Deadline deadline);
   Status StartThread();
   void Run();
-  // Null: it is time to stop.
+  // Null: the client is closing.
   std::shared_ptr<Session> Reconnect(const std::string& path);
   bool IsStopped(int wait_ms) const;
 
   const std::shared_ptr<ClientCore> core_;
   const std::string name_;
-  PrivateFd stop_;  // An eventfd: readable once it is time to stop.
+  PrivateFd stop_;  // An eventfd: readable once the client is closing.
   std::shared_ptr<Session> first_session_;
   std::unique_ptr<std::thread> thread_;
 };

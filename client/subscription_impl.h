@@ -12,7 +12,7 @@
 
 namespace vitrine {
 
-// A connection on which only the store speaks.  One thread at a time.
+// A connection of role kEvents.  One thread at a time.
 class SubscriptionImpl {
  public:
   static Result<std::unique_ptr<SubscriptionImpl>> Open(const std::string& path,

@@ -18,8 +18,8 @@ constexpr std::chrono::milliseconds kForkPatience{500};
 
 Writer::State::~State() {
   if (IsForked()) {
-    // The mapping was not inherited (MADV_DONTFORK), and its addresses may
-    // belong to something else by now.
+    // A child does not inherit the mapping (MADV_DONTFORK); its addresses may
+    // be in other use by now.
     (void)mapping_.release();
     return;
   }
@@ -52,8 +52,8 @@ Result<std::shared_ptr<Session>> Writer::State::CurrentSession() const {
   return current;
 }
 
-// A child that another thread forks has a copy of the descriptor until its
-// fork handler has run, which this process cannot see.
+// A child that another thread forks has a copy of the descriptor until its fork
+// handler has run.  This process cannot see when that is.
 Status Writer::State::Seal() {
   auto sealed = SealOnce();
   if (forks_before_ == ForksBegun()) return sealed;
@@ -70,7 +70,7 @@ Status Writer::State::Seal() {
 Status Writer::State::SealOnce() {
   auto usable = CheckUse();
   if (!usable) return usable;
-  mapping_ = Mapping();  // The store asks the kernel whether anybody has one.
+  mapping_ = Mapping();  // A seal fails while any writable mapping exists.
   ended_ = true;
   auto session = CurrentSession();
   if (!session) return session.error();
@@ -158,7 +158,7 @@ Result<ClientImpl::NewObject> ClientImpl::Reserve(
   auto answer = (*session)->calls().Ask<protocol::CreateReply>(
       std::move(request), DeadlineAfter(options.timeout));
   if (!answer) return answer.error();
-  // From here on, whatever goes wrong aborts it.
+  // From here on every failure aborts the object.
   NewObject object{
       std::make_unique<Writer::State>(weak_from_this(), *session,
                                       (*answer)->number(), forks_before),

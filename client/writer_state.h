@@ -14,7 +14,7 @@
 
 namespace vitrine {
 
-// An object being filled, as its writer sees it.  One thread at a time.
+// The state of a Writer: an object being filled.  One thread at a time.
 struct Writer::State {
  public:
   State(std::weak_ptr<ClientImpl> owner, std::weak_ptr<Session> in_session,
@@ -29,7 +29,7 @@ struct Writer::State {
   // Aborts it unless it has ended.
   ~State();
 
-  // Maps its segment, of which `fd` is a writable descriptor.
+  // Maps the segment behind the writable descriptor `fd`.
   Status Map(const PrivateFd& fd, uint64_t size_bytes);
   std::span<std::byte> bytes() const;
   Status Seal();
@@ -37,7 +37,7 @@ struct Writer::State {
 
  private:
   bool IsForked() const { return fork_generation_ != ForkGeneration(); }
-  // The session in which it was created, if that is still the current one.
+  // The session that created the object, if it is still the current one.
   Result<std::shared_ptr<Session>> CurrentSession() const;
   Status CheckUse() const;
   Status SealOnce();
@@ -45,7 +45,7 @@ struct Writer::State {
   std::weak_ptr<ClientImpl> client_;
   std::weak_ptr<Session> session_;
   uint64_t number_;
-  uint64_t forks_before_;  // ForksBegun before there was a descriptor.
+  uint64_t forks_before_;  // ForksBegun before the descriptor was there.
   Mapping mapping_;
   uint64_t size_bytes_ = 0;
   uint64_t fork_generation_;

@@ -1,4 +1,4 @@
-# How every target of the project is compiled, and short words for making one.
+# The compile options of all targets, and functions that define targets.
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -14,7 +14,7 @@ if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
 endif()
 
-# Designated initializers leave out what has its default.
+# Designated initializers may leave out members that have defaults.
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion
                     -Wno-missing-field-initializers)
 if(VITRINE_WERROR)
@@ -28,7 +28,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   add_compile_options(-Wthread-safety -Wthread-safety-beta)
 endif()
 if(VITRINE_SANITIZE STREQUAL "address")
-  # vptr: its look at the memory needs descriptors, which some tests take away.
+  # No vptr check: it needs descriptors, which some tests use up.
   add_compile_options(-fsanitize=address,undefined -fno-sanitize=vptr
                       -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)

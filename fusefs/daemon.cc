@@ -12,9 +12,9 @@
 namespace vitrine::fusefs {
 namespace {
 
-// Root serves all users; the store checks what each may do.  The memory that
-// others fill would count for the user who runs the store, so only root's is
-// for all.
+// A store of root's serves all users and checks the rights of each.  Memory
+// that others fill counts for the user who runs the store, so a store of an
+// ordinary user serves only that user.
 mode_t SocketMode() { return ::geteuid() == 0 ? 0666 : 0600; }
 
 }  // namespace
@@ -56,7 +56,7 @@ Status Daemon::StartMount() {
                              }});
   if (!mount) return mount.error();
   mount_ = *std::move(mount);
-  // Not through mount_: a request may be under way while it is destroyed.
+  // Not through mount_: a status request may run while mount_ is destroyed.
   store_->facts().SetStatusSource(
       "mount", [mounted = mount_.get()] { return mounted->StatusJson(); });
   return {};

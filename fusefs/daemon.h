@@ -25,7 +25,7 @@ class Daemon {
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
-  // What it got and why: one line.
+  // Memory, mount, socket and state that the store got, and why: one line.
   std::string ReadyLine() const;
 
  private:

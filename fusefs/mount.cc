@@ -19,7 +19,7 @@
 namespace vitrine::fusefs {
 namespace {
 
-// A nameless file where segments are, to try passthrough with.
+// An unnamed file in the memory directory, to try passthrough with.
 Result<UniqueFd> OpenProbeFile(const std::string& memory_dir) {
   std::string path = memory_dir + "/probe-XXXXXX";
   UniqueFd fd(::mkostemp(path.data(), O_CLOEXEC));
@@ -65,8 +65,8 @@ Result<std::unique_ptr<Mount>> Mount::Start(Store* store,
 }
 
 Mount::~Mount() {
-  // In this order: the notifier may wait for requests, which the session's
-  // threads answer; parked ones end before the session does.
+  // The order matters: the notifier may wait for requests, which the session's
+  // threads answer.  Parked requests end before the session is destroyed.
   parts_->store->events().RemoveObserver(parts_->files.get());
   parts_->files->StopNotifying();
   parts_->session->Stop();

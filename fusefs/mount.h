@@ -1,10 +1,10 @@
 // The mount: the store's objects as files.  Start here.
 //
-// mount.h         the mount as a whole, for vitrined
-// session.h       the connection to the kernel, passthrough, threads
-// ops.h           libfuse's callbacks
-// deferred_reply.h  requests that are answered later
-// file_system.h   what each request means
+// mount.h                  the mount as a whole, for vitrined
+// ops.h                    libfuse's callbacks
+// kernel/fuse_session.h    the connection to the kernel, passthrough, threads
+// kernel/deferred_reply.h  requests that are answered later
+// files/file_system.h      the meaning of each request
 #ifndef VITRINE_FUSEFS_MOUNT_H_
 #define VITRINE_FUSEFS_MOUNT_H_
 
@@ -22,18 +22,18 @@ namespace vitrine::fusefs {
 struct MountOptions {
   std::string mount_point;  // An existing directory.
   Switch passthrough = Switch::kAuto;
-  // Called once, on a thread of the mount, when somebody else unmounts it; must
-  // not destroy the Mount.
+  // Called once, on a thread of the mount, when another process unmounts it.
+  // Must not destroy the Mount.
   std::function<void()> on_unmounted;
 };
 
 // One mounted store.  Owns the mount and its threads.  Thread-safe.
 class Mount {
  public:
-  // Replaces what a killed store left mounted there.  kUnavailable: something
-  // is mounted there, FUSE cannot be had, or `passthrough` is kOn and cannot
-  // be.  kNotFound, kInvalidArgument, kPermissionDenied: the directory.
-  // `store` must outlive the Mount.
+  // Replaces a dead mount that a killed store left there.  kUnavailable: a live
+  // file system is mounted there, FUSE is not available, or `passthrough` is
+  // kOn and not available.  kNotFound, kInvalidArgument, kPermissionDenied: see
+  // PrepareMountPoint.  `store` must outlive the Mount.
   static Result<std::unique_ptr<Mount>> Start(Store* store,
                                               const MountOptions& options);
   // Unmounts (lazily) and joins all threads.
@@ -42,10 +42,10 @@ class Mount {
   Mount& operator=(const Mount&) = delete;
 
   bool passthrough() const;
-  // In which mode, and why: for the line that says that the store is ready.
+  // The mode, and the reason for it: for Daemon::ReadyLine.
   std::string Describe() const;
   const std::string& mount_point() const;
-  // Requests by kind, modes, what is open, bytes carried.
+  // Requests by kind, mode, open objects, bytes that were copied.
   nlohmann::json StatusJson() const;
 
  private:

@@ -44,7 +44,7 @@ void ReplyStatus(fuse_req_t req, const Answer<T>& answer) {
   fuse_reply_err(req, answer.error());
 }
 
-// The kernel did not take the answer: what it would have held is let go.
+// If the kernel did not take the answer, releases what the answer referred to.
 void ReplyEntry(fuse_req_t req, FileSystem& files,
                 const Answer<fuse_entry_param>& entry) {
   if (!entry) return ReplyStatus(req, entry);
@@ -112,8 +112,8 @@ void ReplyXattr(fuse_req_t req, size_t size,
 }
 
 void InitOp(void*, fuse_conn_info* connection) noexcept {
-  // O_TRUNC comes as a SETATTR, which can wait for memory; flock and lockf are
-  // the kernel's business.
+  // O_TRUNC then comes as a SETATTR, which can wait for memory.  The kernel
+  // handles flock and lockf itself.
   connection->want &= ~static_cast<unsigned int>(
       FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS);
   connection->want |=
@@ -179,9 +179,8 @@ void ReplyReadlink(fuse_req_t req, FileSystem& files, fuse_ino_t node) {
 void ReadlinkOp(fuse_req_t req, fuse_ino_t node) noexcept {
   FileSystem& files = Files(req, Kind::kReadlink);
   if (!files.IsElsewhere(node)) return ReplyReadlink(req, files, node);
-  OnceInMemory(req, files, node, [&files, node](fuse_req_t r) {
-    ReplyReadlink(r, files, node);
-  });
+  OnceInMemory(req, files, node,
+               [&files, node](fuse_req_t r) { ReplyReadlink(r, files, node); });
 }
 
 void UnlinkOp(fuse_req_t req, fuse_ino_t dir, const char* name) noexcept {
@@ -197,8 +196,8 @@ void RenameOp(fuse_req_t req, fuse_ino_t dir, const char* name,
       dir, name, new_dir, new_name, flags, [reply](Answer<void> answer) {
         reply->Answer([answer](fuse_req_t r) { ReplyStatus(r, answer); });
       });
-  // Not interruptible: a seal must not happen after it was said to have
-  // failed.  It is short anyway.
+  // Not interruptible: a seal must not happen after EINTR was returned.  The
+  // wait is short anyway.
   reply->Park(false, nullptr);
 }
 
@@ -243,8 +242,8 @@ void OpenOp(fuse_req_t req, fuse_ino_t node, fuse_file_info* file) noexcept {
   const int flags = file->flags;
   if (!files.IsWait(node)) return OpenObject(req, files, node, flags);
   const auto reply = Defer(req);
-  const uint64_t waiter = files.OpenWait(
-      node, flags, [reply](Answer<FileSystem::Opened> answer) {
+  const uint64_t waiter =
+      files.OpenWait(node, flags, [reply](Answer<FileSystem::Opened> answer) {
         reply->Answer([answer](fuse_req_t r) { ReplyStatus(r, answer); });
       });
   reply->Park(true, [&files, node, waiter] { files.CancelWait(node, waiter); });
@@ -293,7 +292,7 @@ void ReadOp(fuse_req_t req, fuse_ino_t, size_t size, off_t offset,
       static_cast<fuse_buf_flags>(FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK);
   buffers.buf[0].fd = source->segment->fd();
   buffers.buf[0].pos = static_cast<off_t>(source->offset);
-  // Never SPLICE_MOVE: it would take the pages away from the segment.
+  // No SPLICE_MOVE: it would take the pages away from the segment.
   fuse_reply_data(req, &buffers, static_cast<fuse_buf_copy_flags>(0));
 }
 
@@ -325,7 +324,7 @@ void ReleaseOp(fuse_req_t req, fuse_ino_t, fuse_file_info* file) noexcept {
   fuse_reply_err(req, 0);
 }
 
-// Memory is as durable as it gets.
+// There is nothing to write back: objects are in memory only.
 void FsyncOp(fuse_req_t req, fuse_ino_t, int, fuse_file_info*) noexcept {
   Files(req, Kind::kFsync);
   fuse_reply_err(req, 0);

@@ -5,8 +5,8 @@
 
 namespace vitrine::fusefs {
 
-// What libfuse calls: unpacks each request, hands it to the FileSystem of the
-// FuseSession that is the session's user data, and packs the answer.  No logic.
+// libfuse's callbacks.  Each unpacks a request, calls the FileSystem of the
+// FuseSession (libfuse's user data), and packs the answer.  They have no logic.
 const fuse_lowlevel_ops& MountOps();
 
 }  // namespace vitrine::fusefs

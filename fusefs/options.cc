@@ -25,7 +25,7 @@ namespace po = boost::program_options;
 
 constexpr unsigned kHelpColumns = 80;
 constexpr const char* kDefaultLogLevel = "warning";
-// With the short forms that spdlog knows as well.
+// Including the short forms that spdlog knows.
 constexpr std::array<const char*, 9> kLogLevels = {
     "trace", "debug", "info",     "warning", "warn",
     "error", "err",   "critical", "off"};
@@ -111,7 +111,7 @@ po::options_description GeneralGroup() {
   return group;
 }
 
-// What may stand in the file as well.
+// The options that the configuration file may have as well.
 po::options_description FileOptions() {
   po::options_description options;
   options.add(StoreGroup()).add(FrontEndGroup()).add(LogGroup());
@@ -135,7 +135,7 @@ Error Invalid(const std::string& message) {
   return {Code::kInvalidArgument, line};
 }
 
-// Boost throws; nothing of it gets out of here.
+// Turns Boost's exceptions into Errors.
 Result<po::variables_map> ReadArguments(
     const std::vector<std::string>& arguments) {
   po::options_description all;
@@ -161,7 +161,7 @@ Result<po::variables_map> ReadArguments(
 Status ReadConfig(const std::string& path, po::variables_map* values) {
   std::ifstream file(path);
   std::error_code failure;
-  // A directory can be opened, and reads as an empty file.
+  // A directory can be opened, too, and reads as an empty file.
   if (!file || fs::is_directory(path, failure)) {
     return Invalid("config " + path + ": cannot be read");
   }

@@ -1,4 +1,4 @@
-// What `vitrined` is told: the command line, and the file that --config names.
+// The options of `vitrined`: the command line, and the file of --config.
 #ifndef VITRINE_FUSEFS_OPTIONS_H_
 #define VITRINE_FUSEFS_OPTIONS_H_
 
@@ -19,8 +19,8 @@ struct DaemonOptions {
   std::string log_level;  // One that spdlog knows.
 };
 
-// What to do: print `text` and end, if it is not empty (--help, --version);
-// else run with `options`.
+// The parsed command line.  If `text` is not empty (--help, --version), print
+// it and end; else run with `options`.
 struct CommandLine {
   std::string text;
   DaemonOptions options;

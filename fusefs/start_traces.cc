@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 constexpr const char* kCatalogFiles[] = {"catalog.db-wal", "catalog.db-shm",
                                          "catalog.db"};
 
-// True only if nothing at all is there; a dead mount is something.
+// True only if there is no file at `path`; a dead mount counts as one.
 bool IsMissing(const std::string& path) {
   struct stat status {};
   return ::lstat(path.c_str(), &status) != 0 && errno == ENOENT;
@@ -47,7 +47,7 @@ StartTraces::StartTraces(const DaemonOptions& options)
       missing_dirs_.push_back(std::move(dir));
     }
   }
-  // Deeper ones first, whoever wanted them.
+  // Deeper directories first.
   std::stable_sort(missing_dirs_.begin(), missing_dirs_.end(),
                    [](const std::string& a, const std::string& b) {
                      return a.size() > b.size();
@@ -57,7 +57,7 @@ StartTraces::StartTraces(const DaemonOptions& options)
 StartTraces::~StartTraces() {
   if (!keep_catalog_) RemoveCatalog();
   for (const std::string& dir : missing_dirs_) {
-    ::rmdir(dir.c_str());  // Stays if somebody put something there.
+    ::rmdir(dir.c_str());  // Stays if it is not empty.
   }
 }
 
@@ -68,8 +68,8 @@ Status StartTraces::MakeMountDir() const {
 
 void StartTraces::RemoveCatalog() const {
   if (IsMissing(state_dir_)) return;
-  // Without the lock it would be the catalog of another store, which is why
-  // this start failed.
+  // Without the lock the catalog would be that of another store, because of
+  // which this start failed.
   const Result<store::LockFile> lock = store::LockFile::Acquire(state_dir_);
   if (!lock) return;
   for (const char* name : kCatalogFiles) {

@@ -1,5 +1,4 @@
-// What a start makes in the file system that no part of the store takes back
-// by itself.
+// Files that a start makes and that no part of the store removes by itself.
 #ifndef VITRINE_FUSEFS_START_TRACES_H_
 #define VITRINE_FUSEFS_START_TRACES_H_
 
@@ -13,9 +12,9 @@
 namespace vitrine::fusefs {
 
 // Remembers which directories were missing before the start: those of the
-// state, of the socket and of the mount.  Destroying it removes them again
-// where they are empty, and the catalog as well if the start failed and there
-// was none before.  Make it before, and destroy it after, everything else.
+// state, of the socket and of the mount.  Its destructor removes them again if
+// they are empty.  If the start failed, it also removes a catalog that was not
+// there before.  Construct it before everything else, and destroy it last.
 class StartTraces {
  public:
   explicit StartTraces(const DaemonOptions& options);
@@ -23,7 +22,7 @@ class StartTraces {
   StartTraces& operator=(const StartTraces&) = delete;
   ~StartTraces();
 
-  // Makes the directory to mount on, if it is missing and its parent is there.
+  // Makes the mount point if it is missing and its parent exists.
   Status MakeMountDir() const;
   // The start has succeeded: the catalog stays.
   void Keep() { keep_catalog_ = true; }

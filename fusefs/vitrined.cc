@@ -37,15 +37,15 @@ void SetUpLog(const std::string& level) {
   spdlog::set_default_logger(std::move(log));
 }
 
-// A shell that was told `nohup` has SIGHUP ignored, and it stays so.
+// A process that nohup(1) started has SIGHUP ignored, and it stays so.
 bool IsIgnored(int signal) {
   struct sigaction action {};
   return ::sigaction(signal, nullptr, &action) == 0 &&
          action.sa_handler == SIG_IGN;
 }
 
-// What ends the store.  Blocked in all threads, so that only WaitForEnd sees
-// it, and a second one during the end does no harm.
+// The signals that end the store.  They are blocked in all threads, so that
+// only WaitForEnd sees them, and a second one during the end does no harm.
 sigset_t BlockSignals() {
   sigset_t ending;
   ::sigemptyset(&ending);
@@ -53,8 +53,8 @@ sigset_t BlockSignals() {
   ::sigaddset(&ending, SIGINT);
   if (!IsIgnored(SIGHUP)) ::sigaddset(&ending, SIGHUP);
   ::pthread_sigmask(SIG_BLOCK, &ending, nullptr);
-  // A client that hangs up must not end us; nor must SIGIO, by which the kernel
-  // says that somebody waits for a lease to go.
+  // A client that hangs up must not end the store.  Nor must SIGIO, by which
+  // the kernel says that a process waits for a lease.
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGIO, SIG_IGN);
   return ending;
@@ -66,8 +66,8 @@ int WaitForEnd(const sigset_t& ending) {
   return signal;
 }
 
-// Descriptors 0 to 2 must not become segments or sockets, into which whoever
-// writes to standard error would then write.
+// Opens descriptors 0 to 2 if they are closed.  Otherwise a segment or a socket
+// would get such a number, and output to standard error would go there.
 void OpenStandardStreams() {
   int fd = 0;
   do {
@@ -76,7 +76,7 @@ void OpenStandardStreams() {
   if (fd >= 0) ::close(fd);
 }
 
-// One for each client, reader and open file.
+// The store needs a descriptor for each client, reader and open file.
 void RaiseDescriptorLimit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -93,7 +93,7 @@ void RaiseDescriptorLimit() {
 int Run(const DaemonOptions& options) {
   OpenStandardStreams();
   SetUpLog(options.log_level);
-  // Modes that must be wider are set where the file is made.
+  // Wider modes are set where a file is made.
   ::umask(022);
   const sigset_t ending = BlockSignals();
   RaiseDescriptorLimit();

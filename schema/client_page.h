@@ -1,9 +1,9 @@
-// A client's own page: what one client says to the store without a message.
+// A client's own page: what one client tells the store without a message.
 //
-// One file a client, made by the store, mapped writable by that client and by
-// the store.  The store trusts none of it: every value is bounded before use,
-// and the worst a broken client can do is to keep objects from being evicted
-// and to make the store wake where nobody waits.
+// One file for each client, made by the store, mapped writable by that client
+// and by the store.  The store trusts none of it: every value is bounded before
+// use.  The worst that a broken client can do is to keep objects from being
+// evicted and to cause needless wake-ups.
 // When the client dies, the store drops the page, hence its pins.
 #ifndef VITRINE_SCHEMA_CLIENT_PAGE_H_
 #define VITRINE_SCHEMA_CLIENT_PAGE_H_
@@ -27,7 +27,8 @@ constexpr uint64_t MakePin(uint32_t slot, uint64_t generation) {
 }
 
 // The bit in ClientPage::awaited_buckets that stands for a bucket of the index.
-// Buckets share bits: one that is set in vain costs a needless system call.
+// Buckets share bits; a bit set for another bucket costs a needless system
+// call.
 constexpr uint64_t AwaitedBit(uint32_t bucket) {
   return uint64_t{1} << (bucket % 64);
 }
@@ -36,7 +37,7 @@ struct alignas(64) PageStripe {
   // Pins at and beyond this number have never been used: a hint for the
   // store's scan, which bounds it by kPinsPerStripe.
   std::atomic<uint32_t> pins_high_water;
-  // Touches ever noted; the ring keeps the last kTouchesPerStripe of them.
+  // Number of all touches; the ring keeps the last kTouchesPerStripe of them.
   std::atomic<uint32_t> touch_count;
   alignas(64) std::array<std::atomic<uint64_t>, kPinsPerStripe> pins;
   // Slot numbers that this client got, for recency.  Lossy.
@@ -44,12 +45,12 @@ struct alignas(64) PageStripe {
 };
 
 struct ClientPage {
-  // How many mappings the client keeps only for next time; the store asks for
-  // them back (protocol: Recall) when they stand in the way of an eviction.
+  // How many mappings the client keeps that no object in hand needs.  The store
+  // recalls them (protocol: Recall) when they prevent an eviction.
   alignas(64) std::atomic<uint32_t> kept_mappings;
   // Threads that wait on the index, for the store's status.
   std::atomic<uint32_t> waiters;
-  // The AwaitedBits of the buckets on which they wait (see index_layout.h).
+  // The AwaitedBits of the buckets on which threads wait (index_layout.h).
   std::atomic<uint64_t> awaited_buckets;
   std::array<PageStripe, kPageStripes> stripes;
 };

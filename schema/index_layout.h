@@ -1,4 +1,4 @@
-// The index: a hash table in shared memory that clients read without asking.
+// The index: a hash table in shared memory that clients read without a message.
 //
 // The file is written by the store alone and mapped read-only by clients.
 //
@@ -15,7 +15,7 @@
 //      memory, the state is kElsewhere: it is not gone.
 //  (2) A slot's fields other than `word` and `next` change only while the slot
 //      is in no chain and its word's state is kFree; `segment` and `offset`
-//      also while the state is kEvicting and nobody has the slot pinned (the
+//      also while the state is kEvicting and no client has the slot pinned (the
 //      object moves), or kElsewhere (it returns).
 //  (3) A slot's generation grows each time the slot is published, or moved, and
 //      when its object returns.
@@ -31,10 +31,10 @@
 //   2. look at every client's pins; pinned: slot.word = (generation, kSealed).
 //   3. not pinned: unlink from the chain, slot.word = (generation, kFree); or,
 //      if the bytes are kept elsewhere, slot.word = (generation, kElsewhere).
-// Return: as a publication, the bucket's version is odd while segment, offset
-// and then slot.word = (generation + 1, kSealed) are written.
-// A reader that meets kElsewhere tells the store that it wants the object.
-// A reader that meets kEvicting waits for the outcome.  These are hazard
+// Return: as in a publication, the bucket's version is odd while segment,
+// offset and then slot.word = (generation + 1, kSealed) are written.
+// A reader that meets kElsewhere sends the store a Want for the object.
+// A reader that meets kEvicting waits for the outcome.  Pins are hazard
 // pointers (Michael, 2004) across processes.
 //
 // Waiter, for an id that is not there:
@@ -42,22 +42,23 @@
 //   2. steps 1 and 2 of the reader; found, or busy: no wait.
 //   3. sleep on the bucket's version, a futex, as long as it is v; go to 2.
 // Publisher: after the bucket's version has changed, full fence; if the bit is
-// set in anybody's page, wake all who sleep on the version.
-// No wake-up is lost.  Of the two fences one comes first.  If it is the
-// waiter's, the publisher reads the bit and wakes: a waiter that sleeps by then
-// is woken, and one that does not finds in the kernel, which compares under the
-// lock that the waker takes, that the version is not v any more.  If it is the
-// publisher's, step 2 sees the new version, and with it the object.
-// One index serves a store for its whole life, so nobody waits on an old one.
+// set in any client's page, wake all threads that sleep on the version.
+// No wake-up is lost, because one of the two fences comes first:
+//   - The waiter's fence: the publisher reads the bit and wakes.  A waiter that
+//     sleeps by then is woken.  A waiter that is not asleep yet does not fall
+//     asleep: futex(2) compares the version with v under the lock that the
+//     waker takes, and it is not v any more.
+//   - The publisher's fence: step 2 sees the new version, hence the object.
+// One index serves a store for its whole life, so no waiter has an old one.
 //
 // Memory order.  The store writes `head`, `next` and a slot's fields with
-// release; a reader loads them with acquire (or relaxed, with an acquire fence
-// before step 4), so that whoever saw something new cannot see the old word or
+// release.  A reader loads them with acquire (or relaxed, with an acquire fence
+// before step 4), so a reader that saw a new value does not see the old word or
 // version after it.  The full fences: the store's store of kEvicting and its
-// loads of pins and of pins_high_water are seq_cst.  The reader either makes
-// its stores of pins_high_water and of the pin, and the load of the word in
-// step 4, seq_cst, too (preferred: ThreadSanitizer understands it, and the
-// cost is that of the fence), or puts atomic_thread_fence(seq_cst) between
+// loads of pins and of pins_high_water are seq_cst.  The reader has two ways.
+// It makes its stores of pins_high_water and of the pin, and the load of the
+// word in step 4, seq_cst (preferred: ThreadSanitizer understands it, and it
+// costs what the fence costs).  Or it puts atomic_thread_fence(seq_cst) between
 // them.  A pin is dropped with release, after the last use of the bytes.
 #ifndef VITRINE_SCHEMA_INDEX_LAYOUT_H_
 #define VITRINE_SCHEMA_INDEX_LAYOUT_H_
@@ -119,8 +120,8 @@ struct IndexBucket {
   std::atomic<uint32_t> head;  // Slot number or kNoSlot.
 };
 
-// Set in IndexSlot::flags: every user may read the object, so its segment may
-// be opened by name; else ask the store for a descriptor.
+// Set in IndexSlot::flags: every user may read the object, so a client may open
+// its segment by name.  Else the client asks the store for a descriptor.
 inline constexpr uint32_t kSlotReadableByAll = 1;
 // Set in IndexSlot::flags: the object has metadata; ask the store for it.
 inline constexpr uint32_t kSlotHasMetadata = 2;

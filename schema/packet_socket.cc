@@ -59,7 +59,7 @@ Error TooLong() {
   return Error{Code::kCorruption, "a packet that is too long"};
 }
 
-// The packet's size; empty: nothing is there.
+// The packet's size; empty: no packet is there.
 Result<std::optional<size_t>> Receive(int socket, msghdr* message,
                                       PacketWait wait) {
   ssize_t size = 0;
@@ -70,8 +70,8 @@ Result<std::optional<size_t>> Receive(int socket, msghdr* message,
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
       return std::optional<size_t>();
     }
-    // The peer closed it without reading all that was sent; what it said
-    // before is still queued, behind this error.
+    // The peer closed the connection without reading all that was sent.  Its
+    // own packets are still queued behind this error.
     if (errno == ECONNRESET && !std::exchange(reset, true)) continue;
     if (errno == ECONNRESET) return PeerClosed();
     return ErrnoError("recvmsg", errno);
@@ -79,7 +79,7 @@ Result<std::optional<size_t>> Receive(int socket, msghdr* message,
   return std::optional<size_t>(static_cast<size_t>(size));
 }
 
-// How a failed connect(2) is told: what a client can do about it matters.
+// The error of a failed connect(2), by what a client can do about it.
 Error ConnectError(const std::string& path, int errno_value) {
   Error error = ErrnoError("connect to " + path, errno_value);
   if (errno_value == ENOENT || errno_value == ECONNREFUSED ||
@@ -121,8 +121,8 @@ Result<UniqueFd> ConnectPacketSocket(const std::string& path,
   UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return ErrnoError("socket", errno);
   EnlargeSendBuffer(fd.get());
-  // connect(2) waits for room in the backlog as long as a send may; a zero
-  // would mean for ever.
+  // The send timeout also bounds how long connect(2) waits for room in the
+  // backlog; zero would mean for ever.
   SetSendTimeout(fd.get(), std::max(timeout, std::chrono::milliseconds(1)));
   while (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address),
                    sizeof(*address)) != 0) {
@@ -134,7 +134,7 @@ Result<UniqueFd> ConnectPacketSocket(const std::string& path,
 
 void EnlargeSendBuffer(int socket) {
   const int size_bytes = 2 * static_cast<int>(kMaxMessageBytes);
-  // The kernel takes what its limit allows, which by default is enough.
+  // The kernel caps the size at its limit, which by default is enough.
   ::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &size_bytes, sizeof(size_bytes));
 }
 

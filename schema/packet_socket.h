@@ -30,7 +30,7 @@ Result<sockaddr_un> MakeSocketAddress(const std::string& path);
 
 // A blocking, close-on-exec socket that is connected to the store at `path`.
 // `timeout` bounds the wait for a store whose backlog is full.  kUnavailable:
-// nobody listens there.  kPermissionDenied: the path's mode bits.
+// no store listens there.  kPermissionDenied: the path's mode bits.
 Result<UniqueFd> ConnectPacketSocket(const std::string& path,
                                      std::chrono::milliseconds timeout);
 
@@ -38,8 +38,8 @@ Result<UniqueFd> ConnectPacketSocket(const std::string& path,
 // ConnectPacketSocket has done so.
 void EnlargeSendBuffer(int socket);
 
-// Sends `bytes` (not empty) with duplicates of `fds` as one packet; whole or
-// not at all.  False: would have to wait (kDontWait, or the socket is
+// Sends `bytes` (not empty) with duplicates of `fds` as one packet, whole or
+// not at all.  False: the call would block (kDontWait, or the socket is
 // non-blocking).  kDisconnected: the peer is gone.
 Result<bool> SendPacket(int socket, std::span<const uint8_t> bytes,
                         std::span<const int> fds, PacketWait wait);
@@ -50,15 +50,16 @@ struct Packet {
 };
 
 // Receives one packet into `buffer`, which is aligned to 8 bytes for the sake
-// of FlatBuffers.  Empty: nothing is there (kDontWait, or the socket is
-// non-blocking).  kDisconnected: the peer closed it.  kCorruption: the packet
-// or its descriptors were too many; it is lost, and descriptors are closed.
+// of FlatBuffers.  Empty: no packet is there (kDontWait, or the socket is
+// non-blocking).  kDisconnected: the peer closed the connection.  kCorruption:
+// the packet was too long or had too many descriptors; it is lost, and its
+// descriptors are closed.
 Result<std::optional<Packet>> ReceivePacket(int socket,
                                             std::span<uint8_t> buffer,
                                             PacketWait wait);
 
-// The same, but descriptors beside the packet are dropped without ever being
-// ours: closing one that a stranger made may block.
+// The same, but the kernel drops descriptors beside the packet, and this
+// process never has them: closing one that a stranger made may block.
 Result<std::optional<std::span<const uint8_t>>> ReceiveBytes(
     int socket, std::span<uint8_t> buffer, PacketWait wait);
 

@@ -1,14 +1,14 @@
 // A client's submission ring: how it creates and seals small objects without a
 // message.
 //
-// The client writes whole records, bytes and all; the store looks at every
-// ring, copies each object into a slab of its own, makes it visible and
-// answers.  What a client does to its ring afterwards changes no object.
+// The client writes whole records with the objects' bytes.  The store reads
+// every ring, copies each object into one of the store's slabs, makes it
+// visible and answers.  Later changes of the ring change no object.
 //
-// One file a client, made by the store (protocol: OpenRing), of a size that
-// cannot change, mapped writable by that client and by the store.  The store
-// copies what it reads before it checks it and keeps its own counts, so a
-// client that writes nonsense fools nobody but itself.
+// One file for each client, made by the store (protocol: OpenRing), of a size
+// that cannot change, mapped writable by that client and by the store.  The
+// store copies a record before it checks it, and keeps counts of its own, so a
+// client that writes nonsense harms only itself.
 //
 // Positions count bytes ever written and are offsets into `bytes` modulo
 // kRingBytes.  A record starts at a multiple of kRecordAlignment and does not
@@ -21,10 +21,11 @@
 //           that is no filler; answered = n + 1 (release); full fence;
 //           waiters?  FUTEX_WAKE on answered.
 //
-// A record's bytes and its place in `results` are the client's again once it
-// is answered (acquire) and the answer was collected; at most kRingResults
-// records are without that.  Whoever waits for the n-th record waits on
-// `answered`, a futex shared between processes, after incrementing `waiters`.
+// The client may reuse a record's bytes and its place in `results` once the
+// record is answered (acquire) and the client has collected the answer.  At
+// most kRingResults records are not collected.  A thread that waits for the
+// n-th record increments `waiters` and waits on `answered`, a futex shared
+// between processes.
 //
 // Before the store sleeps it sets store_sleeps (sequentially consistent) and
 // looks at `submitted` once more.
@@ -46,12 +47,12 @@ inline constexpr uint64_t kRecordAlignment = 64;
 inline constexpr uint32_t kRecordSealed = 1;
 inline constexpr uint32_t kRecordFailed = 0x100;
 
-// Behind it: the id, then the data, then nothing up to the alignment.
+// The id follows it, then the data, then padding up to the alignment.
 struct RecordHeader {
   uint32_t record_bytes;  // All of it, with padding.
   uint32_t data_bytes;
   uint32_t mode;       // Permission bits, umask applied; others may read.
-  uint32_t id_bytes;   // 0: a filler, of which only record_bytes counts.
+  uint32_t id_bytes;   // 0: a filler; only its record_bytes is used.
   int64_t timeout_ms;  // How long to wait for space.  -1: no limit.
 };
 

@@ -1,4 +1,4 @@
-"""The budget of the design: ratios of figures of one run."""
+"""The performance budget: ratios of figures of one run."""
 import statistics
 
 

@@ -1,4 +1,4 @@
-"""Namespaces of our own, so that nothing is left behind however a run ends.
+"""Namespaces for a run, so that it leaves nothing behind however it ends.
 
 The measuring process is the first of a PID namespace and lives in a mount
 namespace: when it dies, the kernel ends all that it started and takes away all

@@ -118,7 +118,7 @@ class Vitrine:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             catalog = self.status()["catalog"]
-            # Whoever asks is a client, of which a row is written.
+            # The request makes a client, whose row is written.
             if catalog["pending"] < 10 and not catalog["degraded"]:
                 return
             time.sleep(0.2)

@@ -16,11 +16,11 @@ using Deadline = Clock::time_point;
 
 inline constexpr Deadline kNoDeadline = Deadline::max();
 
-// Timeouts beyond this are as good as none, and cannot overflow the clock.
+// Longer timeouts are cut to this, which cannot overflow the clock.
 inline constexpr int64_t kLongestTimeoutMs = int64_t{1000} * 1000 * 1000 * 1000;
 
-// A store that is alive answers within this time, beyond what the request
-// allows it to wait; one that does not counts as gone.
+// A live store answers within this time after the request's own timeout.  A
+// store that does not counts as gone.
 inline constexpr std::chrono::seconds kAnswerGrace{60};
 
 inline Deadline DeadlineAfter(int64_t timeout_ms) {
@@ -28,7 +28,7 @@ inline Deadline DeadlineAfter(int64_t timeout_ms) {
   return Clock::now() + std::chrono::milliseconds(timeout_ms);
 }
 
-// As the protocol says it: -1 for never.
+// In the protocol's form: -1 for kNever.
 inline int64_t ProtocolMs(Timeout timeout) {
   return timeout == kNever ? -1 : std::max<int64_t>(timeout.count(), 0);
 }
@@ -52,7 +52,7 @@ inline int PollTimeoutMs(Deadline deadline) {
                                             std::numeric_limits<int>::max()));
 }
 
-// Until when an answer is waited for, if the store may take until `deadline`.
+// The deadline of an answer, if the store may take until `deadline`.
 inline Deadline AnswerDeadline(Deadline deadline) {
   return deadline == kNoDeadline
              ? kNoDeadline

@@ -19,8 +19,8 @@ namespace {
 std::atomic<uint64_t> fork_generation{0};
 std::atomic<uint64_t> forks_begun{0};
 
-// Everything that has to hear of forks.  There is one for each process, as
-// there is one list of fork handlers; it is never destroyed.
+// Listeners and descriptors that forks concern.  There is one registry for each
+// process, as there is one list of fork handlers; it is never destroyed.
 class ForkRegistry {
  public:
   static ForkRegistry& Get() {
@@ -40,7 +40,7 @@ class ForkRegistry {
     MutexLock lock(mutex_);
     fds_.push_back(fd);
   }
-  // Closes it, too, so that no fork comes in between.
+  // Also closes it under the lock, so that no fork comes in between.
   void Remove(UniqueFd fd) EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     const auto found = std::find(fds_.begin(), fds_.end(), fd.get());
@@ -88,7 +88,7 @@ class ForkRegistry {
   void ReplaceDescriptors() NO_THREAD_SAFETY_ANALYSIS {
     if (fds_.empty()) return;
     UniqueFd dud(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!dud.valid()) {  // No number is free: one of theirs will be.
+    if (!dud.valid()) {  // No number is free: closing one of theirs frees one.
       ::close(fds_.front());
       dud = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     }

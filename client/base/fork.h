@@ -8,7 +8,7 @@
 //      objects look in use,
 //  (3) mappings that were only kept for next time are gone, for the same
 //      reason; those of objects in hand stay.
-// Handlers of pthread_atfork, registered at the first use, see to it.
+// Handlers of pthread_atfork, registered at the first use, do this.
 #ifndef VITRINE_CLIENT_BASE_FORK_H_
 #define VITRINE_CLIENT_BASE_FORK_H_
 
@@ -18,15 +18,16 @@
 
 namespace vitrine {
 
-// How many forks made this process since the library was loaded.
+// The number of forks between the process that loaded the library and this one.
 uint64_t ForkGeneration();
 
 // How many children this process has forked, or is just forking.
 uint64_t ForksBegun();
 
-// Is told of forks.  BeforeFork takes all locks that guard what a child goes
-// on using, so that the child finds it whole; the other two give them back.
-// Its calls come with the registry locked: it must not register anything.
+// Is told of forks.  BeforeFork takes all locks of data that a child goes on
+// using, so that the child finds the data consistent; the other two methods
+// give the locks back.  The methods are called with the registry locked: they
+// must not register anything.
 class ForkListener {
  public:
   virtual ~ForkListener() = default;
@@ -47,8 +48,8 @@ class ForkRegistration {
   ForkListener* const listener_;
 };
 
-// Owns a descriptor that is replaced in forked children by one that is good
-// for nothing.  Its number stays taken there, because its owner will close it.
+// Owns a descriptor that is replaced in forked children by an unused eventfd.
+// The number stays taken there, because its owner will close it.
 class PrivateFd {
  public:
   PrivateFd() = default;
@@ -65,8 +66,8 @@ class PrivateFd {
   UniqueFd fd_;
 };
 
-// No fork happens while one of these lives.  For the few instructions during
-// which a descriptor or a mapping exists that a child must not get.
+// Delays forks while it lives: for the few instructions during which there is a
+// descriptor or a mapping that a child must not get.
 class ForkDelay {
  public:
   ForkDelay();

@@ -16,13 +16,14 @@
 namespace vitrine {
 namespace {
 
-// A thread that copies less costs more than it gains.
+// A thread for a smaller copy costs more than it gains.
 constexpr size_t kLeastThreadBytes = size_t{32} << 20;
 constexpr size_t kMostThreads = 16;
 constexpr size_t kLineBytes = 64;
 
 #ifdef __SSE2__
-// A whole line at a time, so that it leaves the write-combining buffer at once.
+// Stores a whole cache line, so that it leaves the write-combining buffer at
+// once.
 void StreamLine(std::byte* to, const std::byte* from) {
   auto* const target = reinterpret_cast<__m128i*>(to);
   const auto* const source = reinterpret_cast<const __m128i*>(from);

@@ -8,10 +8,10 @@
 //   new, write(2)         0.70     0.82      0.77
 //   new, streamed         0.53     0.67      0.60
 //
-// Streaming stores do not read what they overwrite; new pages are better
-// filled by write(2), which need not clear them first.  Below some 8 MiB caches
-// make write(2) the fastest.  A second thread gained a fifth at 1 GiB on an
-// idle machine, and lost at 16 MiB.
+// Streaming stores do not read the memory that they overwrite.  New pages are
+// better filled by write(2), which need not clear them first.  Below some 8 MiB
+// write(2) is the fastest, because of the caches.  A second thread gained a
+// fifth at 1 GiB on an idle machine, and lost at 16 MiB.
 #ifndef VITRINE_CLIENT_BASE_LARGE_COPY_H_
 #define VITRINE_CLIENT_BASE_LARGE_COPY_H_
 
@@ -20,7 +20,7 @@
 
 namespace vitrine {
 
-// Smaller copies gain nothing by what this file does.
+// Smaller copies gain nothing from CopyLarge.
 inline constexpr size_t kLeastLargeCopyBytes = size_t{8} << 20;
 
 // Copies `from` to `to`, which is as large and does not overlap it, by up to

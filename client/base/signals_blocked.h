@@ -5,8 +5,8 @@
 
 namespace vitrine {
 
-// While it lives, threads that are started have all signals blocked, so that
-// they reach none of the application's handlers.
+// Threads that are started while it lives have all signals blocked, so that
+// none of the application's handlers runs on them.
 class AllSignalsBlocked {
  public:
   AllSignalsBlocked() {

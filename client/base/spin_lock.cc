@@ -31,7 +31,7 @@ void Backoff::Pause() {
     ::sched_yield();
     return;
   }
-  // A thread of low priority may be the one that is waited for.
+  // Sleeps, because the lock's holder may be a thread of lower priority.
   std::this_thread::sleep_for(
       kFirstSleep * std::min(rounds_ - kSpins - kYields, kLongestSleepFactor));
 }

@@ -7,9 +7,10 @@
 
 namespace vitrine {
 
-// A lock for a few instructions that is almost never contended: taking it
-// costs one locked instruction, giving it back none.  Never held across a
-// system call, so a waiter that does not get it soon lets others run.
+// A lock for a few instructions that is almost never contended.  Taking it
+// costs one locked instruction, giving it back none.  It is never held across a
+// system call, so a waiter that does not get it soon yields: its holder was
+// preempted.
 class CAPABILITY("mutex") SpinLock {
  public:
   void Lock() ACQUIRE() {
@@ -36,7 +37,7 @@ class SCOPED_CAPABILITY SpinLockHolder {
   SpinLock& lock_;
 };
 
-// For the body of a loop that looks at memory again and again.
+// The processor's pause instruction, for the body of a loop that polls memory.
 void SpinOnce();
 
 // Waits a little, longer each time it is called in a row.

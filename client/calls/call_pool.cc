@@ -57,7 +57,7 @@ void CallPool::GiveBack(std::unique_ptr<Connection> connection) {
 }
 
 void CallPool::Close() {
-  // Some thread of the parent may have had the lock.
+  // A thread of the parent may have held the lock at the fork.
   if (fork_generation_ != ForkGeneration()) return;
   MutexLock lock(mutex_);
   closed_ = true;
@@ -68,7 +68,7 @@ void CallPool::Close() {
 Error CallPool::Explain(const Connection& connection, Error error) {
   if (!connection.IsBroken()) return error;  // The store said so.
   if (error.code == Code::kCorruption) on_nonsense_();
-  // A call that was given up on says nothing about the object.
+  // A call that timed out says nothing about the object.
   if (error.code != Code::kTimeout) return error;
   return Disconnected("the store does not answer");
 }

@@ -13,15 +13,15 @@
 
 namespace vitrine {
 
-// The call connections of one session.  Each call under way has one for
-// itself, so that a blocked one delays no other.  Thread-safe.  Must outlive
-// the answers it gave.
+// The call connections of one session.  Each call under way has a connection of
+// its own, so that a blocked call delays no other.  Thread-safe.  Must outlive
+// the answers that it gave.
 class CallPool {
  public:
-  // As many idle connections are kept.
+  // More idle connections are closed.
   static constexpr size_t kMaxIdle = 8;
 
-  // Gives the connection back.
+  // Gives the connection back when it is destroyed.
   class Borrowed {
    public:
     Borrowed() = default;
@@ -60,7 +60,7 @@ class CallPool {
         fork_generation_(ForkGeneration()) {}
 
   // Sends `body` and returns the answer, which is a `Table`.  The store may
-  // take until `deadline`, and a little longer.
+  // take until `deadline` plus kAnswerGrace.
   template <typename Table, typename Body>
   Result<Answer<Table>> Ask(Body body, Deadline deadline = Clock::now());
 

@@ -14,7 +14,7 @@
 namespace vitrine {
 namespace {
 
-// How long a store with a full backlog is waited for, each time.
+// The longest wait for a store with a full backlog, in each attempt.
 constexpr std::chrono::milliseconds kConnectTimeout{100};
 constexpr size_t kBufferWords = kMaxMessageBytes / sizeof(uint64_t);
 
@@ -22,8 +22,8 @@ Error CorruptAnswer(const char* what) {
   return Error{Code::kCorruption, std::string("the store sent ") + what};
 }
 
-// A call that waits longer than its deadline, or with a store that makes no
-// sense, leaves an answer behind that nobody must take for another's.
+// True if an answer may still come after the error: the next call would take
+// that answer for its own.
 bool EndsConversation(Code code) {
   return code == Code::kTimeout || code == Code::kDisconnected ||
          code == Code::kCorruption || code == Code::kInterrupted ||
@@ -131,7 +131,7 @@ Result<Connection::Message> Connection::Ask(const protocol::RequestT& request,
 }
 
 void Connection::Shutdown() {
-  // In a forked child it would be the parent's conversation.
+  // In a forked child this would end the parent's connection.
   if (fork_generation_ != ForkGeneration()) return;
   ::shutdown(fd_.get(), SHUT_RDWR);
 }

@@ -1,4 +1,4 @@
-// One connection to the store, and what is said on it.
+// One connection to the store, and the messages on it.
 #ifndef VITRINE_CLIENT_CALLS_CONNECTION_H_
 #define VITRINE_CLIENT_CALLS_CONNECTION_H_
 
@@ -15,36 +15,35 @@
 
 namespace vitrine {
 
-// Owns a socket and a buffer for what comes.  One thread at a time, except
-// that any thread may call Shutdown.
+// Owns a socket and a receive buffer.  One thread at a time, except that any
+// thread may call Shutdown.
 class Connection {
  public:
-  // What the store said.  `response` is verified, and stays valid until the
+  // A message of the store.  `response` is verified, and stays valid until the
   // next Receive.
   struct Message {
     const protocol::Response* response = nullptr;
     std::vector<PrivateFd> fds;
   };
 
-  // Connects, but says nothing yet.  kUnavailable: nobody listens at `path`.
+  // Connects, but sends nothing yet.  kUnavailable: no store listens at `path`.
   static Result<std::unique_ptr<Connection>> Open(const std::string& path);
 
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   Status Send(const protocol::RequestT& request);
-  // kTimeout: nothing came until `deadline`.  kInterrupted: `cancel_fd` became
-  // readable.  kCorruption: what came makes no sense.
+  // kTimeout: no message came until `deadline`.  kInterrupted: `cancel_fd`
+  // became readable.  kCorruption: the message makes no sense.
   Result<Message> Receive(Deadline deadline, int cancel_fd = -1);
-  // Send and Receive.  What the store refuses becomes an Error.  The
-  // connection is of no use after kTimeout, kDisconnected and kCorruption
-  // (IsBroken).
+  // Send and Receive.  A Failure of the store becomes an Error.  The connection
+  // is broken (IsBroken) after kTimeout, kDisconnected and kCorruption.
   Result<Message> Ask(const protocol::RequestT& request, Deadline deadline,
                       int cancel_fd = -1);
 
-  // Ends the conversation: whoever waits for an answer gets kDisconnected.
+  // Ends the connection: a thread that waits for an answer gets kDisconnected.
   void Shutdown();
-  // The other end is not in step any more.
+  // Requests and answers are no longer in step.
   bool IsBroken() const { return broken_; }
   void MarkBroken() { broken_ = true; }
   int fd() const { return fd_.get(); }

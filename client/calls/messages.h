@@ -1,4 +1,4 @@
-// Between the tables of the control protocol and the types of the library.
+// Converts tables of the control protocol to types of the library.
 #ifndef VITRINE_CLIENT_CALLS_MESSAGES_H_
 #define VITRINE_CLIENT_CALLS_MESSAGES_H_
 
@@ -15,7 +15,7 @@ namespace vitrine {
 std::vector<std::unique_ptr<protocol::MetadataEntryT>> PackMetadata(
     const Metadata& metadata);
 
-// kCorruption: what the store says is no such thing.
+// kCorruption: the reply is no valid metadata.
 Result<Metadata> UnpackMetadata(const protocol::GetMetadataReply& reply);
 Result<ObjectStat> UnpackStat(const protocol::ObjectInfo& info);
 Result<Event> UnpackEvent(const protocol::Event& event);

@@ -16,7 +16,7 @@ Error CorruptIndex(const std::string& what) {
   return Error{Code::kCorruption, "the index of the store: " + what};
 }
 
-// True if `count` things of `size_bytes` fit at `offset` into `file_bytes`.
+// True if `count` elements of `size_bytes` fit at `offset` into `file_bytes`.
 bool Fits(uint64_t offset, uint64_t count, uint64_t size_bytes,
           uint64_t file_bytes) {
   return offset >= sizeof(IndexHeader) && offset <= file_bytes &&
@@ -96,7 +96,7 @@ IndexReader::Outcome IndexReader::Find(std::string_view id,
       Walk(key, bucket.head.load(std::memory_order_acquire), entry);
   std::atomic_thread_fence(std::memory_order_acquire);
   if (bucket.version.load(std::memory_order_relaxed) != entry->bucket_version) {
-    return Outcome::kBusy;  // What was read may be half old and half new.
+    return Outcome::kBusy;  // The copy may be half old and half new.
   }
   return outcome;
 }

@@ -13,15 +13,15 @@
 
 namespace vitrine {
 
-// Owns a read-only mapping of the index.  Thread-safe: it only reads, and
-// whatever it reads is checked before it is used.
+// Owns a read-only mapping of the index.  Thread-safe: it only reads, and it
+// checks every value before use.
 class IndexReader {
  public:
-  // Maps `fd`.  kCorruption: no index, or one that contradicts its own size.
+  // Maps `fd`.  kCorruption: the file is no index, or contradicts its own size.
   // kVersionMismatch: an index of another version.
   static Result<IndexReader> Open(int fd);
 
-  // A copy of a slot, and what shows whether it is still true.
+  // A copy of a slot, and the data to check whether the copy is still true.
   struct Entry {
     uint32_t slot;
     uint32_t bucket;
@@ -35,12 +35,12 @@ class IndexReader {
   enum class Outcome : uint8_t {
     kFound,
     kAbsent,  // Neither sealed nor on its way out, at this moment.
-    // Sealed, but not in memory: the store is to be asked for it.
+    // Sealed, but not in memory: ask the store for it (Want).
     kElsewhere,
-    kBusy,     // The store is at work on it: ask again in a moment.
+    kBusy,     // The store is changing it: ask again in a moment.
     kCorrupt,  // The chain makes no sense.
   };
-  // Steps 1 and 2 of the reader.  `*entry` is set if it says kFound.
+  // Steps 1 and 2 of the reader.  Sets `*entry` if it returns kFound.
   Outcome Find(std::string_view id, Entry* entry) const;
 
   // The bucket of `id`.
@@ -50,8 +50,9 @@ class IndexReader {
     return buckets_[bucket].version;
   }
 
-  // Brings what Find will read of these into the cache, all at once: among
-  // millions each would be a miss of its own.  At most kMostPrefetched.
+  // Brings the cache lines that Find will read for `ids` into the cache, all at
+  // once; among millions of objects each would be a miss of its own.  At most
+  // kMostPrefetched ids.
   void Prefetch(std::span<const std::string_view> ids) const;
   static constexpr size_t kMostPrefetched = 32;
 

@@ -11,7 +11,7 @@ constexpr int kSpinsPerLook = 16;
 
 }  // namespace
 
-// While it lives, the store wakes who sleeps on the bucket.
+// While it lives, the store wakes threads that sleep on the bucket.
 class IndexWaits::Announcement {
  public:
   Announcement(IndexWaits* waits, uint32_t bucket)

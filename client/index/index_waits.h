@@ -1,6 +1,6 @@
-// How threads wait for an object to come into the index, asking nobody: they
-// sleep on the version of its bucket, and the store wakes them when it has
-// changed the chain (index_layout.h: Waiter).
+// Waits for an object to come into the index, without a message: a thread
+// sleeps on the version of the object's bucket, and the store wakes it when the
+// chain has changed (index_layout.h: Waiter).
 #ifndef VITRINE_CLIENT_INDEX_INDEX_WAITS_H_
 #define VITRINE_CLIENT_INDEX_INDEX_WAITS_H_
 
@@ -18,8 +18,7 @@
 namespace vitrine {
 
 // The waits of one session.  Thread-safe.  The index and the page must outlive
-// it.  Of no use in a forked child, in which none of the parent's waits go on:
-// the page, in which they are announced, is the parent's.
+// it.  Must not be used in a forked child, as the page is the parent's.
 class IndexWaits {
  public:
   IndexWaits(const IndexReader* index, ClientPage* page)
@@ -35,7 +34,7 @@ class IndexWaits {
   // Spins for up to `spin`, then sleeps.
   Outcome Await(std::string_view id, std::chrono::nanoseconds spin,
                 Deadline deadline);
-  // The store is gone and wakes nobody any more: ends all waits.
+  // Ends all waits: the store is gone and wakes no thread any more.
   void End();
 
  private:

@@ -6,8 +6,8 @@
 namespace vitrine {
 namespace {
 
-// So that a client with very many objects in hand does not look at all of
-// them each time it maps one more.
+// Bounds the work for a client with very many objects in hand: each new mapping
+// must not look at all of them.
 constexpr int kTrimSteps = 64;
 
 }  // namespace
@@ -140,8 +140,8 @@ size_t SegmentCache::size() const {
   return segments_.size();
 }
 
-// An upper bound: which of them are in hand changes with every get.  The store
-// asks in vain at worst.
+// Writes an upper bound, because every get changes which mappings are in use.
+// At worst the store sends a needless Recall.
 void SegmentCache::Publish() {
   if (kept_ == nullptr) return;
   kept_->store(static_cast<uint32_t>(segments_.size()),

@@ -1,15 +1,15 @@
 // The segments that one session has mapped.
 //
 // A mapping outlives the objects that needed it, because mapping anew costs a
-// thousand times more than finding it.  At most kMaxKeptMappings are kept so,
-// the store can have them back (Recall), and forked children drop them.
+// thousand times more than finding it.  At most kMaxKeptMappings are kept in
+// this way.  The store can recall them (Recall), and forked children drop them.
 //
-// A kept mapping is never stale: it is found by the number that the index
-// says, numbers are never reused, and segments of sealed objects never change.
+// A kept mapping is never stale: it is found by the number in the index,
+// numbers are never reused, and segments of sealed objects never change.
 //
-// Two levels, so that threads share nothing on the way to a mapping they have:
-// each stripe has a table of the segments it uses (SessionStripe); this class
-// knows them all, and which stripes have each.
+// There are two levels, so that threads share no data on the way to an existing
+// mapping.  Each stripe has a table of the segments that it uses
+// (SessionStripe).  This class has all segments, and which stripes use each.
 #ifndef VITRINE_CLIENT_INDEX_SEGMENT_CACHE_H_
 #define VITRINE_CLIENT_INDEX_SEGMENT_CACHE_H_
 
@@ -36,7 +36,7 @@ class SegmentCache {
  public:
   static constexpr size_t kMaxKeptMappings = 1024;
 
-  // `kept` is told how many mappings may be dropped if the store asks.
+  // Writes to `kept` how many mappings may be dropped if the store asks.
   SegmentCache(const SessionStripes* stripes, std::atomic<uint32_t>* kept)
       : stripes_(stripes), kept_(kept) {}
 
@@ -47,7 +47,7 @@ class SegmentCache {
       EXCLUDES(mutex_);
 
   // Unmaps those of `numbers` that no object in hand needs.  The others become
-  // `recalled`: whoever gives the last reference back drops them again.
+  // `recalled`: the thread that drops the last reference calls Drop again.
   void Drop(std::span<const uint64_t> numbers) EXCLUDES(mutex_);
   void DropAll() EXCLUDES(mutex_);
   size_t size() const EXCLUDES(mutex_);
@@ -71,7 +71,7 @@ class SegmentCache {
   // True if no stripe needs it any more; then no stripe's table has it.
   bool Detach(uint64_t number, Segment& segment, Mercy mercy) REQUIRES(mutex_);
   bool DetachFrom(SessionStripe& stripe, uint64_t number, Mercy mercy);
-  // Takes it out; the caller unmaps it when nothing is locked.
+  // Removes it; the caller unmaps it without a lock.
   Mapping Take(Segments::iterator segment) REQUIRES(mutex_);
   std::vector<Mapping> Trim() REQUIRES(mutex_);
   size_t ObjectsInHand() const;
@@ -82,7 +82,7 @@ class SegmentCache {
 
   mutable Mutex mutex_;
   Segments segments_ GUARDED_BY(mutex_);
-  std::list<uint64_t> order_ GUARDED_BY(mutex_);  // The next to go first.
+  std::list<uint64_t> order_ GUARDED_BY(mutex_);  // The next victim first.
 };
 
 }  // namespace vitrine

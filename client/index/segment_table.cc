@@ -58,8 +58,8 @@ void SegmentTable::Remove(uint64_t number) {
   while (places_[hole]->number != number) hole = Next(hole);
   places_[hole].reset();
   --size_;
-  // Whatever was pushed past the hole by a collision moves back, so that a
-  // find may stop at the first empty place.
+  // Entries that a collision pushed past the hole move back, so that a find may
+  // stop at the first empty place.
   for (size_t place = Next(hole); places_[place] != nullptr;
        place = Next(place)) {
     const size_t mask = places_.size() - 1;

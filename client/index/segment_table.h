@@ -15,11 +15,11 @@ struct LocalSegment {
   size_t size_bytes;
   uint32_t references;  // Of objects in hand, through this stripe.
   bool used;            // Since it was last considered for unmapping.
-  bool recalled;        // To be unmapped once nothing in hand needs it.
+  bool recalled;        // To be unmapped once no object in hand needs it.
 };
 
-// Segment numbers to LocalSegments, which do not move while they are in it.
-// An open hash table: a find is one multiplication and, mostly, one probe.
+// Segment numbers to LocalSegments, whose addresses are stable.  An open hash
+// table: a find is one multiplication and, mostly, one probe.
 // Not thread-safe.
 class SegmentTable {
  public:
@@ -29,7 +29,7 @@ class SegmentTable {
   LocalSegment* Find(uint64_t number) const;
   // `segment.number` is not in it yet.
   LocalSegment* Add(const LocalSegment& segment);
-  // It is in it.
+  // `number` must be in the table.
   void Remove(uint64_t number);
   size_t size() const { return size_; }
 

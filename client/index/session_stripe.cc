@@ -18,7 +18,7 @@ int SessionStripe::Pin(uint32_t slot, uint64_t generation) {
     pin = free_pins_.back();
     free_pins_.pop_back();
   } else if (pin < kPinsPerStripe) {
-    // Before the pin itself: the store looks no further than this.
+    // Before the pin itself: the store's scan ends here.
     page_->pins_high_water.store(++pins_high_water_, std::memory_order_relaxed);
   } else {
     return kNoPin;

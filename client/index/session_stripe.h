@@ -1,9 +1,10 @@
-// One stripe of a session: what threads that share it take and give back.
+// One stripe of a session: the pins, touches and segments of the threads that
+// share it.
 //
-// A client has kPageStripes stripes.  Each thread uses one, so that as long as
-// there are no more threads than stripes nobody waits for anybody.  A stripe's
-// lock guards the stripe of the current session and those of former sessions
-// of which objects are still in hand.
+// A client has kPageStripes stripes.  Each thread uses one, so threads do not
+// wait for each other as long as there are no more threads than stripes.  A
+// stripe's lock guards the stripe of the current session, and the stripes of
+// former sessions that still have objects in hand.
 //
 // Invariants:
 //  (1) A pin's number is in `free_pins_`, or held by exactly one object, or
@@ -54,8 +55,8 @@ class SessionStripe {
   // Tells the compiler that the caller has locked it under another name.
   void AssertLocked() const VITRINE_TSA(assert_capability(owner_->lock)) {}
 
-  // Pins the slot; the pin's number, or kNoPin: all are taken.  It holds if the
-  // index still says the same afterwards.
+  // Pins the slot.  Returns the pin's number, or kNoPin: all are taken.  The
+  // pin holds if the index has not changed afterwards (reader's step 4).
   int Pin(uint32_t slot, uint64_t generation) REQUIRES(owner_->lock);
   void Unpin(int pin) REQUIRES(owner_->lock);
   void Touch(uint32_t slot) REQUIRES(owner_->lock);
@@ -65,9 +66,10 @@ class SessionStripe {
   // In a forked child: the page is the parent's.
   void ForgetPage() REQUIRES(owner_->lock) { page_ = nullptr; }
 
-  // Objects in hand got through this stripe; they keep the session alive.
+  // Number of objects in hand that were got through this stripe.  They keep the
+  // session alive.
   uint32_t in_hand GUARDED_BY(owner_->lock) = 0;
-  // The session, until it is retired and nothing is in hand.
+  // The session, until it is retired and no object is in hand.
   std::shared_ptr<Session> keep_alive GUARDED_BY(owner_->lock);
   // The session is no longer the client's current one, or this is a child.
   bool retired GUARDED_BY(owner_->lock) = false;

@@ -13,15 +13,15 @@
 namespace vitrine {
 
 // The pipelined puts of one client that failed and that no flush has taken
-// yet.  Its size is bounded: beyond it, failures are only counted, and told by
-// one entry, the last, that bears the id of the first of them.  Thread-safe;
-// no other lock is taken within.
+// yet.  Its size is bounded: more failures are only counted.  One entry, the
+// last, stands for them; its id is that of the first of them.  Thread-safe; no
+// other lock is taken within.
 class PutFailures {
  public:
   static constexpr size_t kMaxKept = 10000;
 
   void Add(FailedPut failed) EXCLUDES(mutex_);
-  // All since the last time.
+  // All failures since the last Take.
   std::vector<FailedPut> Take() EXCLUDES(mutex_);
 
  private:

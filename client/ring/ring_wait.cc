@@ -11,22 +11,22 @@
 namespace vitrine {
 namespace {
 
-// A waiter that the store forgets to wake, or that goes to sleep just when the
-// session ends, looks again after this time.
+// A waiter looks again after this time: the store may fail to wake it, or the
+// session may end just when it goes to sleep.
 constexpr std::chrono::milliseconds kLongestSleep{100};
-// Who waits for more records than this takes naps meanwhile, so that the store
-// need not wake it after each batch.
+// A wait for more records than this takes naps, so that the store need not wake
+// the thread after each batch.
 constexpr uint64_t kManyRecords = 64;
 constexpr std::chrono::microseconds kNap{50};
 
 constexpr uint32_t kShortestSpinNs = 1000;
 constexpr uint32_t kLongestSpinNs = 10000;
 constexpr int kSpinsPerLook = 16;
-// One wait in so many spins for the longest time: a store that answers sooner
-// than it did is noticed again.
+// One wait in this many spins for the longest time, to notice a store that has
+// become faster.
 constexpr uint32_t kWaitsPerProbe = 32;
 
-// The only processor is better left to the store.
+// No spinning with one processor: the store needs it.
 uint32_t FirstSpinNs() {
   return std::thread::hardware_concurrency() > 1 ? kLongestSpinNs : 0;
 }
@@ -77,7 +77,7 @@ bool RingWriter::IsAnswered(uint32_t seen) const {
          is_over_.load(std::memory_order_acquire);
 }
 
-// Longer the next time if it was worth it, else shorter.
+// The next spin is longer if this one succeeded, else shorter.
 bool RingWriter::SpinForAnswer(uint32_t seen) {
   const uint32_t usual_ns = spin_ns_.load(std::memory_order_relaxed);
   if (usual_ns == 0 && shortest_spin_.count() == 0) return IsAnswered(seen);
@@ -111,7 +111,7 @@ void RingWriter::SleepForAnswer(uint32_t seen, Deadline deadline) {
   ring_->waiters.fetch_add(1, std::memory_order_seq_cst);
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (!IsAnswered(seen)) {
-    // However it ends, the caller looks again.
+    // The caller looks again, whatever ended the sleep.
     SleepOnFutex({&ring_->answered, seen}, time);
   }
   ring_->waiters.fetch_sub(1, std::memory_order_seq_cst);

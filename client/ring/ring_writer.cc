@@ -30,7 +30,7 @@ Status CheckRing(int fd) {
   return {};
 }
 
-// Ringing must neither wait nor raise SIGPIPE.
+// A write to the bell must neither block nor raise SIGPIPE.
 Status CheckBell(int fd) {
   struct stat info = {};
   if (::fstat(fd, &info) != 0) return ErrnoError("fstat the bell", errno);
@@ -59,7 +59,7 @@ Error WouldWait() {
                "records before it may wait for longer than it may"};
 }
 
-// So that no limit is the longest.
+// Makes "no limit" the greatest value.
 int64_t Comparable(int64_t timeout_ms) {
   return timeout_ms < 0 ? std::numeric_limits<int64_t>::max() : timeout_ms;
 }
@@ -70,7 +70,7 @@ bool MakesSense(uint32_t answer) {
   return answer == kRecordSealed || IsFailure(answer);
 }
 
-// What an answer that makes sense says about `id`.
+// Converts a valid answer about `id`.
 Status ToStatus(uint32_t answer, const ObjectId& id) {
   if (answer == kRecordSealed) return {};
   const Code code = ToCode(static_cast<uint8_t>(answer & 0xff));
@@ -108,7 +108,7 @@ Result<std::unique_ptr<RingWriter>> RingWriter::Open(
 }
 
 RingWriter::~RingWriter() {
-  // It was not inherited, and its addresses may belong to something else.
+  // A child does not inherit the mapping; its addresses may be in other use.
   if (fork_generation_ != ForkGeneration()) (void)mapping_.release();
 }
 
@@ -138,7 +138,7 @@ Status RingWriter::Flush(Deadline deadline) {
 }
 
 void RingWriter::End(const std::string& why) {
-  // Some thread of the parent may have had the lock.
+  // A thread of the parent may have held the lock at the fork.
   if (fork_generation_ != ForkGeneration()) return;
   MutexLock lock(mutex_);
   if (over_.has_value()) return;
@@ -184,7 +184,7 @@ Result<uint64_t> RingWriter::AppendInTurn(const SmallPut& put, Waiter* waiter) {
         RingBell(end);
         return end;
       }
-      // Half of it at once: to sleep for each record would be slow.
+      // Waits for half of the records: a sleep for each would be slow.
       count = collected_ + std::max<uint64_t>((appended_ - collected_) / 2, 1);
     }
     auto awaited = AwaitCollected(count, kNoDeadline);
@@ -240,7 +240,7 @@ uint64_t RingWriter::Write(const SmallPut& put, uint64_t record_bytes,
   return appended_;
 }
 
-// It becomes visible together with the record behind it.
+// The filler becomes visible together with the record behind it.
 void RingWriter::WriteFiller(uint64_t bytes) {
   const RecordHeader header{static_cast<uint32_t>(bytes), 0, 0, 0, 0};
   std::memcpy(ring_->bytes.data() + submitted_ % kRingBytes, &header,
@@ -248,9 +248,9 @@ void RingWriter::WriteFiller(uint64_t bytes) {
   submitted_ += bytes;
 }
 
-// Once for each sleep: as long as the record that it was rung for is not
-// answered, it need not be rung again, for between that answer and its next
-// sleep the store looks at `submitted`, after what the fence below orders.
+// Rings once for each sleep of the store.  While the record that was rung for
+// is not answered, another ring is needless: between that answer and its next
+// sleep, the store reads `submitted`, which the fence below orders.
 void RingWriter::RingBell(uint64_t count) {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (ring_->store_sleeps.load(std::memory_order_relaxed) == 0) return;
@@ -259,10 +259,10 @@ void RingWriter::RingBell(uint64_t count) {
   if (missing == 0 || missing > kRingResults) return;  // It is answered.
   if (rung_for_.load(std::memory_order_acquire) > count - missing) return;
   const uint64_t one = 1;
-  // EAGAIN: it rings already.  If the store is gone the session ends.
+  // EAGAIN: the bell rings already.  If the store is gone, the session ends.
   while (::write(bell_.get(), &one, sizeof(one)) < 0 && errno == EINTR) {
   }
-  // Not before: another thread may count on it.
+  // Only after the write: another thread may rely on rung_for_.
   rung_for_.store(count, std::memory_order_release);
 }
 
@@ -295,7 +295,7 @@ bool RingWriter::CollectOne() {
   return true;
 }
 
-// Empty: somebody has written over it.
+// Empty: the record was overwritten by another process.
 std::optional<ObjectId> RingWriter::IdOf(const Record& record) const {
   std::array<char, ObjectId::kMaxBytes> text;
   std::memcpy(
@@ -307,7 +307,8 @@ std::optional<ObjectId> RingWriter::IdOf(const Record& record) const {
   return std::move(*id);
 }
 
-// All that were not collected fail; whoever waits will see that it is over.
+// Fails all records that were not collected.  Threads that wait see that the
+// ring is over.
 void RingWriter::Finish(const Error& error) {
   over_ = error;
   for (; collected_ != appended_; ++collected_) {

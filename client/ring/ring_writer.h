@@ -2,20 +2,20 @@
 // small objects, waited for or pipelined, without a message.
 //
 //   appended --the store--> answered --Collect--> collected
-//                    (the ring ends: all that are left fail)
+//                    (the ring ends: all records that are left fail)
 //
 // Invariants:
-//  (1) Records are collected in the order in which they were appended, and
-//      each exactly once: its answer goes to the put that waits for it, or, if
-//      it was pipelined and failed, to the PutFailures.
-//  (2) The room and the place in `results` of a record that is not collected
+//  (1) Records are collected in the order in which they were appended, each
+//      exactly once.  A record's answer goes to the put that waits for it.  The
+//      failure of a pipelined record goes to the PutFailures.
+//  (2) The bytes and the place in `results` of a record that is not collected
 //      are not written again.
-//  (3) Of what the store could have written, only `answered`, `results` and
-//      the ids of pipelined records are read, each checked.  What makes no
-//      sense ends the ring.
+//  (3) Of the ring's memory, only `answered`, `results` and the ids of
+//      pipelined records are read, and each value is checked, because the store
+//      could have written it.  A value that makes no sense ends the ring.
 //  (4) The store answers in the order of the ring, so a record waits as long as
-//      those before it may.  Hence none goes behind one that may wait longer
-//      for space than itself.
+//      those before it may.  Hence no record is appended behind one that may
+//      wait longer for space.
 //  (5) A forked child touches neither the ring (it is not even mapped there)
 //      nor the bell.
 #ifndef VITRINE_CLIENT_RING_RING_WRITER_H_
@@ -61,7 +61,7 @@ class RingWriter {
       kRingBytes / 2 - sizeof(RecordHeader) - ObjectId::kMaxBytes -
       kRecordAlignment;
 
-  // Maps the ring.  kCorruption: it is none, or the bell is none.
+  // Maps the ring.  kCorruption: `ring` is no ring, or `bell` no eventfd.
   // A wait for an answer spins for at least `spin` before it sleeps.
   // `on_nonsense` is called, on any thread, when the store's answers make no
   // sense; it must not wait.
@@ -73,20 +73,20 @@ class RingWriter {
   RingWriter& operator=(const RingWriter&) = delete;
   ~RingWriter();
 
-  // Both say kWouldWaitTooLong, and have done nothing, if (4) forbids it: then
-  // the put has to go another way.
+  // Put and PutLater return kWouldWaitTooLong, and have done nothing, if
+  // invariant (4) forbids the put.  Then it has to go by message.
   static constexpr Code kWouldWaitTooLong = Code::kUnsupported;
 
   // Returns when the store has answered.  kDisconnected: the ring ended first;
   // then the object may be sealed or not.
   Status Put(const SmallPut& put) EXCLUDES(mutex_);
-  // Returns when it is in the ring, which has to have room.
+  // Returns when the record is in the ring; waits for room.
   Status PutLater(const SmallPut& put) EXCLUDES(mutex_);
   // Returns when all that was appended before is collected.  kTimeout.
   Status Flush(Deadline deadline) EXCLUDES(mutex_);
 
-  // The session ended: what is not answered fails with kDisconnected, as does
-  // every later call.  Does nothing in a forked child.
+  // The session ended: puts that are not answered fail with kDisconnected, as
+  // does every later call.  Does nothing in a forked child.
   void End(const std::string& why) EXCLUDES(mutex_);
 
  private:
@@ -95,7 +95,8 @@ class RingWriter {
   struct Waiter {
     std::optional<uint32_t> answer;  // Empty: the ring ended.
   };
-  // What was appended and is not collected, as only this process knows it.
+  // A record that is appended and not collected.  Private to this process, so
+  // the store cannot change it.
   struct Record {
     uint64_t position;
     uint64_t end;
@@ -117,10 +118,10 @@ class RingWriter {
   uint64_t Write(const SmallPut& put, uint64_t record_bytes, Waiter* waiter)
       REQUIRES(mutex_);
   void WriteFiller(uint64_t bytes) REQUIRES(mutex_);
-  // The first `count` records were submitted: wakes the store if it sleeps.
+  // Wakes the store, if it sleeps, for the first `count` records.
   void RingBell(uint64_t count);
 
-  // Takes the answers that are there.
+  // Takes all answers that have come.
   void Collect() REQUIRES(mutex_);
   bool CollectOne() REQUIRES(mutex_);
   void Finish(const Error& error) REQUIRES(mutex_);
@@ -150,18 +151,18 @@ class RingWriter {
   std::atomic<uint32_t> waits_{0};
   std::atomic<uint32_t> spin_ns_;  // How long a wait spins before it sleeps.
 
-  // Held by the one that waits for room, so that small records of others do
-  // not take it away from a large one for ever.
+  // Held by the put that waits for room, so that small records of others do not
+  // take the room away from a large one for ever.
   Mutex turn_ ACQUIRED_BEFORE(mutex_);
 
   Mutex mutex_;
-  bool crowded_ GUARDED_BY(mutex_) = false;  // Somebody waits for room.
+  bool crowded_ GUARDED_BY(mutex_) = false;  // A put waits for room.
   std::optional<Error> over_ GUARDED_BY(mutex_);
   uint64_t submitted_ GUARDED_BY(mutex_) = 0;  // Bytes, fillers and all.
   uint64_t reusable_ GUARDED_BY(mutex_) = 0;   // Bytes that were collected.
   uint64_t appended_ GUARDED_BY(mutex_) = 0;   // Records.
   uint64_t collected_ GUARDED_BY(mutex_) = 0;  // Records.
-  // The longest that one which is not collected may wait for space.
+  // The longest timeout of the records that are not collected.
   int64_t longest_timeout_ms_ GUARDED_BY(mutex_) = 0;
   std::array<Record, kRingResults> records_ GUARDED_BY(mutex_);
 };

@@ -8,8 +8,8 @@
 namespace vitrine {
 namespace {
 
-// kAlreadyExists: the store gave it before, and it was lost (it could not be
-// mapped).  Nobody must take that for an answer about an object.
+// kAlreadyExists: the store gave the ring before, but it could not be mapped.
+// No caller may take that code for an answer about an object.
 bool MeansNone(Code code) {
   return code == Code::kUnsupported || code == Code::kAlreadyExists;
 }
@@ -26,8 +26,8 @@ SessionRing::SessionRing(CallPool* calls, PutFailures* failures,
       fork_generation_(ForkGeneration()) {}
 
 Result<RingWriter*> SessionRing::Open() {
-  // Not a condition variable: one that a parent's thread waits on could not be
-  // destroyed in a forked child.
+  // Polls, because a condition variable on which a thread of the parent waits
+  // could not be destroyed in a forked child.
   Backoff backoff;
   while (true) {
     if (RingWriter* const ring = ring_.load(std::memory_order_acquire)) {
@@ -67,13 +67,13 @@ Result<std::unique_ptr<RingWriter>> SessionRing::Ask() {
   return ring;
 }
 
-// What the session became meanwhile, and what the answer makes of it.
+// Combines the store's answer with the state that the session has by now.
 Result<RingWriter*> SessionRing::Settle(
     Result<std::unique_ptr<RingWriter>> answer) {
   MutexLock lock(mutex_);
   const bool ended = state_ == State::kEnded;
   if (!answer) {
-    // It may have ended because of this very answer.
+    // The session may have ended because of this very answer.
     const bool refused = MeansNone(answer.error().code);
     if (!ended) state_ = refused ? State::kRefused : State::kUnopened;
     if (refused) return static_cast<RingWriter*>(nullptr);

@@ -18,23 +18,23 @@
 
 namespace vitrine {
 
-// The submission ring of one session: asked for at the first use, and never
-// again once the store has given or refused it.  Thread-safe.  The CallPool and
-// the PutFailures must outlive it.
+// The submission ring of one session.  Asks the store for it at the first use,
+// and never again once the store has given or refused it.  Thread-safe.  The
+// CallPool and the PutFailures must outlive it.
 class SessionRing {
  public:
-  // `on_nonsense`, `spin`: as RingWriter has them.
+  // `on_nonsense`, `spin`: see RingWriter::Open.
   SessionRing(CallPool* calls, PutFailures* failures,
               std::function<void()> on_nonsense,
               std::chrono::nanoseconds spin = {});
 
-  // Null: this store has none.  It stays valid as long as this lives.
+  // Null: this store has no rings.  The ring is valid as long as this lives.
   Result<RingWriter*> Get() EXCLUDES(mutex_) {
     RingWriter* const ring = ring_.load(std::memory_order_acquire);
     return ring != nullptr ? ring : Open();
   }
 
-  // Waits for what was put through it.  kTimeout.
+  // Waits for all puts through the ring.  kTimeout.
   Status Flush(Deadline deadline) {
     RingWriter* const ring = ring_.load(std::memory_order_acquire);
     return ring != nullptr ? ring->Flush(deadline) : Status();
@@ -47,7 +47,7 @@ class SessionRing {
   enum class State : uint8_t { kUnopened, kOpening, kOpen, kRefused, kEnded };
 
   Result<RingWriter*> Open() EXCLUDES(mutex_);
-  // What it was.  If it says kUnopened, the caller is to open it.
+  // The state before.  If it is kUnopened, the caller has to open the ring.
   State Begin() EXCLUDES(mutex_);
   Result<std::unique_ptr<RingWriter>> Ask();
   Result<RingWriter*> Settle(Result<std::unique_ptr<RingWriter>> answer)

@@ -10,7 +10,7 @@ namespace vitrine::tools {
 namespace {
 
 void Complain(const std::string& text) {
-  // What was printed before stands before the complaint.
+  // Earlier output comes before the error message.
   std::fflush(stdout);
   std::fprintf(stderr, "vitrine: %s\n", text.c_str());
 }
@@ -134,12 +134,12 @@ CLI::Option* AddWords(CLI::App* command, const std::string& name,
 
 CLI::Option* AddRepeated(CLI::App* command, const std::string& name,
                          const std::string& help) {
-  // Or it would swallow the words that follow.
+  // Otherwise the option would take the words that follow.
   return AddWords(command, name, help)->allow_extra_args(false);
 }
 
 std::vector<std::string> Words(const CLI::Option* option) {
-  // Not a bound variable: that is empty for the one word "{}".
+  // A bound variable would be empty for the one word "{}".
   std::vector<std::string> words;
   for (const std::string& word : option->results()) {
     words.push_back(Unprotect(word));

@@ -1,5 +1,5 @@
-// What every subcommand of `vitrine` needs: the global options, the exit
-// codes, a connection, and one way to say what went wrong.
+// Shared code of all subcommands of `vitrine`: the global options, the exit
+// codes, a connection, and one way to report errors.
 #ifndef VITRINE_CLIENT_TOOLS_COMMAND_H_
 #define VITRINE_CLIENT_TOOLS_COMMAND_H_
 
@@ -34,16 +34,16 @@ struct CommandLine {
 // Writes "vitrine: <what>: <error>" to stderr and returns the exit code that
 // fits.  `what` is shown printable.
 int Fail(std::string_view what, const Error& error);
-// The same in words of one's own.
+// The same with a text instead of an Error.
 int FailWith(std::string_view what, std::string_view why);
 // The same for a mistake on the command line.
 int FailUsage(std::string_view what, std::string_view why);
 
-// The words that people read: only the code's name where nothing is to be
-// added ("not found").
+// The text for people: only the code's name where there is nothing to add
+// ("not found").
 std::string Explain(const Error& error);
 
-// Connects, or says why not and sets `*exit_code`.
+// Connects, or reports the error and sets `*exit_code`.
 std::optional<Client> Connect(const CommandLine& line, Timeout timeout,
                               int* exit_code);
 
@@ -52,15 +52,15 @@ std::optional<Client> Connect(const CommandLine& line, Timeout timeout,
 int ForEachId(const std::string& verb, const std::vector<std::string>& names,
               const std::function<Status(const ObjectId&)>& action);
 
-// The ids of `names`; says which are none and sets `*exit_code`, which keeps
-// its value otherwise.
+// The ids of `names`.  Reports names that are no valid ids and then sets
+// `*exit_code`, which keeps its value otherwise.
 std::vector<ObjectId> ParseIds(const std::string& verb,
                                const std::vector<std::string>& names,
                                int* exit_code);
 
-// CLI11 takes "[a,b]" for a list of two words, where that is a good id or a
-// pattern to us.  So all words are protected before it parses them, and what
-// comes out of it is unprotected by AddText and Words.
+// CLI11 takes "[a,b]" for a list of two words, but it is also a valid id and a
+// valid pattern.  So all words are protected before CLI11 parses them; AddText
+// and Words remove the protection.
 std::vector<std::string> ProtectWords(int argc, const char* const* argv);
 
 // Adds an option or a positional argument that is one word.
@@ -81,8 +81,8 @@ CLI::Option* AddTimeout(CLI::App* command, Timeout* timeout,
 
 // Writes to stdout.  Failures show at FinishOutput.
 void Print(std::string_view text);
-// Flushes stdout.  Returns `exit_code`, or kExitFailed after saying why if not
-// everything could be written.
+// Flushes stdout.  Returns `exit_code`.  If not everything could be written,
+// reports that and returns kExitFailed.
 int FinishOutput(int exit_code);
 
 // One for each subcommand (or family of them).

@@ -27,7 +27,7 @@ Finding Failed(std::string check, std::string detail, std::string remedy) {
           std::move(remedy)};
 }
 
-// What the kernel said when asked, else what its version says.
+// By the probe if there was one, else by the kernel's version.
 bool KernelHasPassthrough(const MachineFacts& facts) {
   return facts.passthrough.value_or(
       KernelIsAtLeast(facts.kernel_release, 6, 9));

@@ -1,4 +1,4 @@
-// What `vitrine doctor` concludes from what it found.
+// The conclusions of `vitrine doctor` from the facts that it found.
 #ifndef VITRINE_CLIENT_TOOLS_DIAGNOSIS_H_
 #define VITRINE_CLIENT_TOOLS_DIAGNOSIS_H_
 
@@ -22,7 +22,8 @@ struct Finding {
   std::string remedy;  // What to do; may be empty.
 };
 
-// What a store that this user starts here gives (design: "Privileges").
+// What a store gives if this user starts it on this machine (README.md: "What
+// you get where").
 enum class Tier : uint8_t {
   kNone,         // It cannot work.
   kNoMount,      // Native clients only.

@@ -34,8 +34,8 @@ int Follow(Subscription& subscription, const EventsOptions& options) {
     auto event = subscription.Next(options.timeout);
     if (!event) return Fail("events", event.error());
     Print(EventLine(*event, options.json));
-    // Whoever reads the other end of a pipe wants it now; and if nobody does
-    // any more, that is the end.
+    // The reader of a pipe wants each event at once.  If it is gone, the
+    // command ends.
     if (std::fflush(stdout) != 0) break;
   }
   return kExitOk;

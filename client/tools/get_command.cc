@@ -45,7 +45,7 @@ Status WriteToFile(const std::string& path, const ObjectId& id,
   const Status status = WriteAndSay(
       fd.get(), bytes, [&](uint64_t done) { progress.Update(done); });
   if (!status) return status;
-  // Some file systems say only at the end that they are full.
+  // Some file systems report only at close(2) that they are full.
   if (::close(fd.release()) != 0) return ErrnoError("close " + path, errno);
   return {};
 }
@@ -61,7 +61,7 @@ Status WriteToStandardOutput(const ObjectId& id,
                      [&](uint64_t done) { progress.Update(done); });
 }
 
-// Says more than "not found" of an object that is still being written.
+// Replaces "not found" for an object that is still being written.
 Error WhyNot(Client& client, const ObjectId& id, Error error) {
   if (error.code != Code::kNotFound) return error;
   const auto stat = client.Stat(id);
@@ -75,7 +75,7 @@ int RunGet(const CommandLine& line, const GetOptions& options) {
   if (ids.empty()) return exit_code;
   auto client = Connect(line, kPoll, &exit_code);
   if (!client) return exit_code;
-  // The object first: a failure leaves the output file as it was.
+  // Gets the object first, so that a failure leaves the output file as it was.
   auto object = client->Get(ids[0], options.timeout);
   if (!object) {
     return Fail("get " + options.id, WhyNot(*client, ids[0], object.error()));

@@ -1,4 +1,4 @@
-// How `vitrine` shows its help.
+// The help texts of `vitrine`.
 #ifndef VITRINE_CLIENT_TOOLS_HELP_H_
 #define VITRINE_CLIENT_TOOLS_HELP_H_
 
@@ -7,8 +7,8 @@
 
 namespace vitrine::tools {
 
-// As CLI11's own, but the list of subcommands has one line for each, and no
-// line has more than 80 columns.
+// CLI11's formatter, but with one line for each subcommand in the list, and no
+// line of more than 80 columns.
 class HelpFormatter : public CLI::Formatter {
  public:
   HelpFormatter();

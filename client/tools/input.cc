@@ -36,7 +36,7 @@ Result<Input> Input::Inspect(UniqueFd fd) {
   Input input(std::move(fd));
   if (!S_ISREG(info.st_mode)) return input;
   input.mode_ = info.st_mode & 0777;
-  // Files of /proc say 0 and have content all the same.
+  // Files of /proc report a size of 0 although they have content.
   if (info.st_size == 0) return input;
   const off_t offset = ::lseek(input.fd_.get(), 0, SEEK_CUR);
   if (offset < 0) return ErrnoError("lseek", errno);

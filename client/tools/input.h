@@ -1,4 +1,4 @@
-// Where `vitrine put` takes bytes from: files, pipes, devices.
+// The input of `vitrine put`: files, pipes, devices.
 #ifndef VITRINE_CLIENT_TOOLS_INPUT_H_
 #define VITRINE_CLIENT_TOOLS_INPUT_H_
 
@@ -26,7 +26,7 @@ class Input {
   static Result<Input> OpenFile(const std::string& path);
   static Result<Input> StandardInput();
 
-  // What is left to read, if that is known beforehand.
+  // Bytes left to read, if that is known beforehand.
   std::optional<uint64_t> size_bytes() const { return size_bytes_; }
   // Permission bits of a regular file; else 0666.
   unsigned mode() const { return mode_; }

@@ -1,6 +1,6 @@
-// How `vitrine` says things in JSON.  Ids and metadata may be any bytes, JSON
-// is UTF-8: what is not UTF-8 is shown with U+FFFD in the place of bad bytes,
-// and exactly under a key with `_hex`.
+// The JSON output of `vitrine`.  Ids and metadata may be any bytes, but JSON is
+// UTF-8.  A value that is not UTF-8 is shown with U+FFFD in the place of bad
+// bytes, and exactly under a key with `_hex`.
 #ifndef VITRINE_CLIENT_TOOLS_JSON_TEXT_H_
 #define VITRINE_CLIENT_TOOLS_JSON_TEXT_H_
 

@@ -45,8 +45,8 @@ Result<std::vector<ObjectStat>> Fetch(Client& client,
   return stats;
 }
 
-// Keeps what matches one of the patterns; complains of those that match
-// nothing.
+// Keeps objects that match one of the patterns.  Reports patterns that match
+// none.
 int Filter(const std::vector<std::string>& patterns,
            std::vector<ObjectStat>* stats) {
   if (patterns.empty()) return kExitOk;
@@ -86,7 +86,7 @@ void Sort(const ListOptions& options, std::vector<ObjectStat>* stats) {
   if (options.reverse) std::reverse(stats->begin(), stats->end());
 }
 
-// Scripts get the bytes as they are, people what their terminal can take.
+// Scripts get the exact bytes, people a text that is safe on a terminal.
 std::string NameFor(const ObjectId& id, bool terminal) {
   return terminal ? Printable(id.text()) : id.text();
 }
@@ -143,7 +143,7 @@ void AddListCommand(CLI::App* app, CommandLine* line) {
                           "\n"
                           "The sealed ones, one a line, by name.  Example:\n"
                           "  vitrine ls -l 'model-*'");
-  // -h is taken, as in ls.
+  // -h means human-readable sizes, as in ls.
   command->set_help_flag("--help", "Print this help and exit");
   options->patterns =
       AddWords(command, "PATTERN", "Only those (as in a shell: *, ?, [a-z])");

@@ -1,4 +1,4 @@
-// A bar on stderr for transfers that take a person's patience.
+// A progress bar on stderr for long transfers.
 #ifndef VITRINE_CLIENT_TOOLS_PROGRESS_H_
 #define VITRINE_CLIENT_TOOLS_PROGRESS_H_
 

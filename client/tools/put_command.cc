@@ -37,7 +37,7 @@ Result<Metadata> ParseMetadata(const std::vector<std::string>& entries) {
   return metadata;
 }
 
-// The name under which `path` is put when nobody says.
+// The default id for `path`.
 std::string BaseName(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   return path.substr(path.rfind('/') + 1);
@@ -137,7 +137,7 @@ int RunPut(const CommandLine& line, const PutOptions& options) {
     auto mode = ParseMode(options.mode_text);
     if (!mode) return FailUsage("put --mode", mode.error().message);
     create.mode = *mode;
-    // A mode that was asked for by number is meant as it stands.
+    // The umask does not apply to a mode that was given as a number.
     ::umask(0);
   }
   int exit_code = kExitOk;

@@ -43,7 +43,7 @@ Status StatOne(Client& client, const ObjectId& id,
   auto stat = client.Stat(id);
   if (!stat) return stat.error();
   auto metadata = client.GetMetadata(id);
-  // Whoever may not read the object may still see that it is there.
+  // A user who may not read the object may still see that it is there.
   const bool denied =
       !metadata && metadata.error().code == Code::kPermissionDenied;
   if (!metadata && !denied) return metadata.error();

@@ -47,13 +47,13 @@ std::string Label(const std::string& key, const Json& siblings) {
   return Printable(key);
 }
 
-// Of no interest to people in a hurry.
+// Values that are left out without --verbose.
 bool IsNothing(const Json& value) {
   return value.is_null() || value == Json(0) || value == Json("") ||
          (value.is_structured() && value.empty());
 }
 
-// One row for each value, whatever there is: new keys need no new code.
+// One row for each value, without a list of keys: new keys need no new code.
 void AddRows(const Json& json, const std::string& indent, bool verbose,
              Table* table) {
   for (const auto& [key, value] : json.items()) {

@@ -1,4 +1,4 @@
-// The vitrine command: what a shell user does with a store.
+// The vitrine command: a store's operations for the shell.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>

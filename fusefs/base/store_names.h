@@ -1,4 +1,4 @@
-// The store's types that the mount speaks of, by their short names.
+// Short names for the store's types that the mount uses.
 #ifndef VITRINE_FUSEFS_BASE_STORE_NAMES_H_
 #define VITRINE_FUSEFS_BASE_STORE_NAMES_H_
 

@@ -1,4 +1,4 @@
-// What a request of the mount is answered with: a value, or an errno.
+// The answer to a request of the mount: a value, or an errno.
 #ifndef VITRINE_FUSEFS_FILES_ANSWER_H_
 #define VITRINE_FUSEFS_FILES_ANSWER_H_
 
@@ -11,10 +11,10 @@
 
 namespace vitrine::fusefs {
 
-// The errno that the mount answers `error` with: the only such table.
+// The errno for `error`.  This is the only such table.
 int ToErrno(const Error& error);
 
-// An errno that is to be answered.
+// An errno as an answer.
 struct Errno {
   int value;
 };

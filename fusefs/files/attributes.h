@@ -1,4 +1,4 @@
-// What stat(2) says of what is under the mount.
+// The results of stat(2) under the mount.
 #ifndef VITRINE_FUSEFS_FILES_ATTRIBUTES_H_
 #define VITRINE_FUSEFS_FILES_ATTRIBUTES_H_
 
@@ -10,8 +10,8 @@
 
 namespace vitrine::fusefs {
 
-// Practically for ever: what is sealed does not change, and what goes is
-// announced to the kernel.
+// Practically for ever: a sealed object does not change, and the kernel is told
+// when it goes.
 inline constexpr double kForeverSeconds = 1e9;
 
 struct Attributes {
@@ -19,7 +19,7 @@ struct Attributes {
   double valid_seconds = 0;
 };
 
-// Who owns what is no object, and when the store was mounted.
+// The owner of nodes that are no objects, and the time of the mount.
 struct FixedOwner {
   uid_t uid = 0;
   gid_t gid = 0;
@@ -27,9 +27,9 @@ struct FixedOwner {
 };
 
 Attributes OfObject(const ObjectInfo& info);
-// One of the fixed nodes; `changed_ns`: when something came or went.
+// Of a fixed node.  `changed_ns`: the last time when an object came or went.
 Attributes OfFixed(uint64_t node, const FixedOwner& owner, int64_t changed_ns);
-// The link to a sealed object's segment, whose path has `path_bytes`.
+// Of the link to a sealed object's segment, whose path has `path_bytes`.
 Attributes OfDirect(const ObjectInfo& info, size_t path_bytes);
 Attributes OfWait(uint64_t node, const FixedOwner& owner);
 

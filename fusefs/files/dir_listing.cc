@@ -34,7 +34,7 @@ std::vector<Entry> FixedEntries(uint64_t dir) {
   return entries;
 }
 
-// Which objects a directory shows; wait/ has what can be waited for.
+// The state of the objects that a directory shows; wait/ shows the unsealed.
 ObjectState StateShown(uint64_t dir) {
   return dir == kUnsealedDir || dir == kWaitDir ? ObjectState::kUnsealed
                                                 : ObjectState::kSealed;

@@ -13,10 +13,10 @@
 
 namespace vitrine::fusefs {
 
-// One open directory.  Its first read takes a snapshot of what is there, and
-// reading from the start again takes a new one, so that offsets stay what they
-// are however much comes and goes meanwhile.  What has gone since is left out.
-// Thread-safe.  The store must outlive it.
+// One open directory.  Its first read takes a snapshot, and each read from the
+// start takes a new one.  Offsets therefore stay valid while objects come and
+// go.  Objects that have gone since the snapshot are left out.  Thread-safe.
+// The store must outlive it.
 class DirListing {
  public:
   DirListing(Store* store, uint64_t dir) : store_(store), dir_(dir) {}
@@ -26,10 +26,10 @@ class DirListing {
     uint64_t node = 0;
     mode_t type = 0;    // S_IFREG and the like.
     ObjectRef object;   // Null: one of the fixed entries.
-    uint64_t next = 0;  // The offset that reading goes on at.
+    uint64_t next = 0;  // The offset of the next entry.
   };
 
-  // Calls `visit` with the entries from `offset` on, until it says false.
+  // Calls `visit` with the entries from `offset` on, until it returns false.
   void Read(uint64_t offset, const std::function<bool(const Entry&)>& visit)
       EXCLUDES(mutex_);
 
@@ -40,7 +40,7 @@ class DirListing {
   };
 
   Snapshot Take() const;
-  // False: it has gone.
+  // False: the object has gone.
   bool Describe(const ObjectRef& object, Entry* entry) const;
 
   Store* const store_;

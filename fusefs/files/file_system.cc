@@ -83,12 +83,12 @@ void FileSystem::OnEvent(const ObjectEvent& event) {
     case ObjectEventKind::kRenamed:
     case ObjectEventKind::kHoldChanged:
     case ObjectEventKind::kMoved:
-      break;  // The kernel keeps nothing that these change.
+      break;  // These change nothing that the kernel caches.
   }
 }
 
-// A look-up that is being answered right now either finds the object gone, or
-// has added the node before this asks for it (see MakeEntry).
+// A look-up that is being answered now either finds the object gone, or has
+// added the node before this method asks for it (see MakeEntry).
 void FileSystem::ForgetSoon(const ObjectInfo& info) {
   const uint64_t node = ObjectNode(info.number);
   bool node_known = nodes_.Knows(node);
@@ -109,7 +109,7 @@ void FileSystem::ForgetSoon(const ObjectInfo& info) {
 }
 
 void FileSystem::AfterPending(std::function<void()> done) {
-  // Stopped: nothing is pending.
+  // If the notifier is stopped, no notification is pending.
   if (!notifier_.Run(done)) done();
 }
 

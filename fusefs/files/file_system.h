@@ -4,15 +4,15 @@
 //   sealed/ID     immutable              direct/ID  link to the memory itself
 //   .vitrine/status
 //
-// Knows nothing of how requests arrive and are answered (ops.cc), so that it
-// can be tested without a mount.
+// How requests arrive and are answered is in ops.cc, so this can be tested
+// without a mount.
 //
 // Invariants:
-//  (1) What a request cannot do at once it does later through a callback: no
-//      method waits for space, for a seal, or for another request.
+//  (1) No method waits for space, for a seal, or for another request.  If a
+//      request has to wait, a callback answers it later.
 //  (2) No lock is held while a callback runs or the store is called.
-//  (3) A name that the kernel may keep for ever is announced to it when its
-//      object goes; names that it never looked up cost nothing.
+//  (3) The kernel may cache a name for ever, so it is told when the name's
+//      object goes.  Names that it never looked up cost nothing.
 #ifndef VITRINE_FUSEFS_FILES_FILE_SYSTEM_H_
 #define VITRINE_FUSEFS_FILES_FILE_SYSTEM_H_
 
@@ -54,10 +54,10 @@ class FileSystem : public Observer,
                                           bool passthrough);
   ~FileSystem() override = default;
 
-  // The store calls no more.  Ends the notifications, which may wait for
-  // requests: these are still being answered.
+  // Call it when the store makes no more calls, and while requests are still
+  // answered: ends the notifications, which may wait for requests.
   void StopNotifying() { notifier_.Stop(); }
-  // Ends all opens.  No request is under way or follows.
+  // Ends all opens.  Call it when no request is under way or will follow.
   void Shutdown();
 
   // --- names ---
@@ -65,7 +65,7 @@ class FileSystem : public Observer,
   void Forget(uint64_t node, uint64_t lookups);
   Answer<void> Unlink(uint64_t dir, std::string_view name,
                       const Credentials& who);
-  // Moves, or seals: a seal waits a moment for a writer that is just closing.
+  // Renames or seals.  A seal waits a moment for a writer that is just closing.
   void Rename(uint64_t dir, std::string_view name, uint64_t new_dir,
               std::string_view new_name, unsigned int flags,
               OnAnswer<void> done);
@@ -100,10 +100,10 @@ class FileSystem : public Observer,
   void BringBack(uint64_t node, OnAnswer<void> done);
   Answer<Created> Create(uint64_t dir, std::string_view name, mode_t mode,
                          int flags, const Credentials& who);
-  // Opens a node under wait/: answers with ESTALE once its id is sealed, upon
-  // which the kernel looks it up again and finds the sealed object.  (It does
+  // Opens a node under wait/.  Answers with ESTALE once its id is sealed: then
+  // the kernel looks it up again and finds the sealed object.  (The kernel does
   // so once: a caller sees ESTALE if the object goes in between and the id is
-  // sealed anew.)  Returns what CancelWait wants; 0: answered already.
+  // sealed anew.)  Returns the waiter for CancelWait; 0: answered already.
   uint64_t OpenWait(uint64_t node, int flags, OnAnswer<Opened> done);
   void CancelWait(uint64_t node, uint64_t waiter);
   bool IsWait(uint64_t node) const { return KindOf(node) == NodeKind::kWait; }
@@ -123,8 +123,8 @@ class FileSystem : public Observer,
     std::span<const std::byte> data;  // Valid until the method returns.
     bool append = false;
   };
-  // `claim` is asked before anything is written after a wait: false if the
-  // request was interrupted.
+  // If the write had to wait, `claim` is called before anything is written.  It
+  // returns false if the request was interrupted.
   void Write(const WriteRequest& request, std::function<bool()> claim,
              OnAnswer<size_t> done);
   void Allocate(uint64_t handle, int mode, uint64_t offset, uint64_t size,
@@ -154,13 +154,13 @@ class FileSystem : public Observer,
   // The object that `name` stands for in `dir`.
   Answer<ObjectRef> Find(uint64_t dir, std::string_view name);
   Answer<fuse_entry_param> LookupFixed(uint64_t dir, std::string_view name);
-  // Counts the look-up, then makes sure that the object is still there.
+  // Counts the look-up, then checks that the object is still there.
   Answer<fuse_entry_param> MakeEntry(uint64_t dir, const ObjectRef& object);
   fuse_entry_param MakeWait(const ObjectId& id);
-  // What `direct/ID` points to.
+  // The target of the link `direct/ID`.
   std::string DirectPath(const ObjectRef& object, const ObjectInfo& info);
   Answer<void> Delete(const ObjectRef& object, const Credentials& who);
-  // Attempt `attempt` of a seal; others follow while somebody writes.
+  // Attempt `attempt` of a seal; others follow while the object has writers.
   void Seal(const ObjectRef& object, const ObjectId& id, int attempt,
             OnAnswer<void> done);
 
@@ -200,12 +200,12 @@ class FileSystem : public Observer,
   std::atomic<uint64_t> killed_writers_ = 0;
 
   Mutex deleting_mutex_;
-  // Numbers of objects that an unlink under way deletes: the kernel drops
-  // their names itself.
+  // Numbers of objects that an unlink is deleting.  The kernel drops their
+  // names itself.
   std::set<uint64_t> deleting_ GUARDED_BY(deleting_mutex_);
 
   // Last: their tasks use the others.  `notifier_` may wait for requests under
-  // way, so nothing that a request waits for runs there.
+  // way, so no task that a request waits for runs there.
   TaskThread tasks_{"vitrine-mount"};
   TaskThread notifier_{"vitrine-notify"};
 };

@@ -53,7 +53,7 @@ void FileSystem::Set(uint64_t node, const SetAttributes& wanted,
   if ((wanted.which & kChanges) == 0) return done(GetAttributes(node));
   const ObjectRef object = nodes_.FindObject(node);
   if (!object || KindOf(node) != NodeKind::kObject) return done(Errno{EPERM});
-  // A sealed object is as immutable as a file can be: not even root may.
+  // A sealed object is immutable, for root as well.
   if (store_->objects().Info(object).state == ObjectState::kSealed) {
     return done(Errno{EPERM});
   }

@@ -28,8 +28,8 @@ bool FileSystem::AppendEntry(const DirListing::Entry& listed, uint64_t dir,
                                nullptr, 0);
   if (text->size() + needed > size) return false;
   const auto next = static_cast<off_t>(listed.next);
-  // Node 0 in the entry: the kernel takes the name only.  Attributes of what
-  // is unsealed would be out of date at once.
+  // With node 0 in the entry the kernel takes only the name.  Attributes of
+  // unsealed objects would be out of date at once.
   if (plus && dir == kSealedDir && listed.object) {
     const auto found = MakeEntry(dir, listed.object);
     if (!found) return true;  // Gone meanwhile: left out.

@@ -52,7 +52,7 @@ Answer<FileSystem::Opened> FileSystem::OpenObject(const ObjectRef& object,
                                                   int flags, bool creates) {
   const ObjectInfo info = store_->objects().Info(object);
   const bool writes = WantsToWrite(flags);
-  // ESTALE: the kernel looks the name up once more.
+  // On ESTALE the kernel looks the name up once more.
   if (info.state == ObjectState::kGone) return Errno{ESTALE};
   if (writes && info.state == ObjectState::kSealed) return Errno{EPERM};
   auto file = OpenFile::Open(store_, objects_, object, info.number,
@@ -71,15 +71,15 @@ Answer<FileSystem::Opened> FileSystem::OpenObject(const ObjectRef& object,
 
 uint32_t FileSystem::FlagsFor(const OpenFile& file, const ObjectInfo& info,
                               int flags) {
-  // A reader's FLUSH would tell nothing.
+  // A FLUSH of a reader is of no use.
   const uint32_t flush = file.writes() ? 0 : kOpenNoFlush;
   if (file.backing_id() != 0) {
     return kOpenPassthrough | flush | (file.carried() ? kOpenDirectIo : 0);
   }
-  // One that cannot map needs no copy in the page cache.
+  // A descriptor that cannot be mapped needs no copy in the page cache.
   if ((flags & O_ACCMODE) == O_WRONLY) return kOpenDirectIo;
-  // What the kernel cached while it was being written goes at the first open
-  // after the seal.
+  // The first open after the seal drops the pages that the kernel cached while
+  // the object was being written.
   const bool keep = info.state == ObjectState::kSealed &&
                     nodes_.NoteSealedOpen(ObjectNode(info.number));
   return flush | (keep ? kOpenKeepCache : 0);
@@ -104,7 +104,7 @@ Answer<FileSystem::Created> FileSystem::Create(uint64_t dir,
                       : Answer<Opened>(Errno{entry.error()});
   if (opened) return Created{*entry, *opened};
   if (entry) nodes_.Forget(entry->ino, 1);
-  // It may be gone already; that is what is wanted.
+  // A failure means that the object is gone already.
   static_cast<void>(store_->unsealed().Abort(*object));
   return Errno{opened.error()};
 }
@@ -115,7 +115,7 @@ uint64_t FileSystem::OpenWait(uint64_t node, int flags, OnAnswer<Opened> done) {
   if (WantsToWrite(flags)) return done(Errno{EPERM}), 0;
   const auto wake = [done] { done(Errno{ESTALE}); };
   const bool must_not_wait = (flags & O_NONBLOCK) != 0;
-  // First among the waiters, then the question: a seal in between wakes.
+  // Adds the waiter before it asks for the object: a seal in between wakes it.
   const uint64_t waiter = must_not_wait ? 0 : waiters_.Add(*id, wake);
   if (store_->sealed().FindSealed(*id)) {
     if (must_not_wait || waiters_.Remove(*id, waiter)) wake();
@@ -215,7 +215,7 @@ void FileSystem::Allocate(uint64_t handle, int mode, uint64_t offset,
 Answer<off_t> FileSystem::Seek(uint64_t handle, off_t offset, int whence) {
   const auto file = files_.Find(handle);
   if (!file) return Errno{EBADF};
-  // ENOSYS: the kernel takes the file for one without holes.
+  // On ENOSYS the kernel treats the file as one without holes.
   if (!file->object() || hugetlbfs_) return Errno{ENOSYS};
   const off_t found = ::lseek(file->segment()->fd(), offset, whence);
   if (found < 0) return Errno{errno};

@@ -1,4 +1,4 @@
-// FileSystem: names, and what happens to them.
+// FileSystem: look-up, unlink, rename, links.
 #include <linux/fs.h>
 #include <sys/stat.h>
 
@@ -11,10 +11,11 @@
 namespace vitrine::fusefs {
 namespace {
 
-// A seal is tried again after 1, 2, 4, ... ms.  Up to 512 ms if every writer
-// has closed and RELEASE is to come, which on a busy machine takes long: `cp`
-// and `mv` one after the other must not fail.  Else only as long as a call
-// under way may have the segment open, for a rename locks both directories.
+// A seal is tried again after 1, 2, 4, ... ms.  It is tried up to 512 ms if
+// every writer has closed and only RELEASE is to come, which takes long on a
+// busy machine: `cp` and then `mv` must not fail.  Otherwise it is tried only
+// as long as a call under way may have the segment open, because a rename locks
+// both directories.
 constexpr int kPatientSealAttempts = 11;
 constexpr int kSealAttempts = 6;
 
@@ -43,7 +44,7 @@ Answer<ObjectRef> FileSystem::Find(uint64_t dir, std::string_view name) {
   auto object = dir == kUnsealedDir ? store_->unsealed().FindUnsealed(*id)
                                     : store_->sealed().FindSealed(*id);
   if (object) return *std::move(object);
-  // Being written: there is no such name here.
+  // An object that is being written has no name here.
   if (object.error().code == Code::kNotSealed) return Errno{ENOENT};
   return object.error();
 }
@@ -86,8 +87,8 @@ Answer<fuse_entry_param> FileSystem::LookupFixed(uint64_t dir,
 
 Answer<fuse_entry_param> FileSystem::MakeEntry(uint64_t dir,
                                                const ObjectRef& object) {
-  // First the node, then the question whether the object is still there: if it
-  // goes from now on, the kernel is told (see ForgetSoon).
+  // Adds the node before it asks whether the object is still there: if the
+  // object goes from now on, the kernel is told (see ForgetSoon).
   const bool link = dir == kDirectDir;
   const uint64_t number = store_->objects().Info(object).number;
   const uint64_t node = link ? DirectNode(number) : ObjectNode(number);
@@ -116,7 +117,7 @@ void FileSystem::Forget(uint64_t node, uint64_t lookups) {
 
 std::string FileSystem::DirectPath(const ObjectRef& object,
                                    const ObjectInfo& info) {
-  // In a slab there is nothing to map that would begin with the object.
+  // A slab has no file that begins with the object.
   return info.in_slab() ? "../sealed/" + info.id.text()
                         : store_->objects().SegmentPath(object);
 }
@@ -170,7 +171,8 @@ void FileSystem::Rename(uint64_t dir, std::string_view name, uint64_t new_dir,
 
 void FileSystem::Seal(const ObjectRef& object, const ObjectId& id, int attempt,
                       OnAnswer<void> done) {
-  // Asked before the attempt: who is released meanwhile makes it worth another.
+  // Asks before the attempt: a writer that is released meanwhile is a reason
+  // for another attempt.
   const bool closing =
       objects_->WritersAreClosing(store_->objects().Info(object).number);
   const Status sealed = store_->unsealed().Seal(object, id);

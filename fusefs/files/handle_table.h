@@ -11,8 +11,8 @@
 
 namespace vitrine::fusefs {
 
-// Numbers for what is open; the kernel hands them back with each request.
-// Whoever found a T keeps it as long as needed.  Thread-safe.
+// Handles of open files or directories, which the kernel sends with each
+// request.  A found T lives as long as the caller has the pointer. Thread-safe.
 template <typename T>
 class HandleTable {
  public:
@@ -36,7 +36,7 @@ class HandleTable {
     return removed;
   }
   void Clear() EXCLUDES(mutex_) {
-    // Dropped after the lock: a destructor may do a lot.
+    // Dropped after the lock is given back: a destructor may take long.
     std::unordered_map<uint64_t, std::shared_ptr<T>> dropped;
     MutexLock lock(mutex_);
     dropped.swap(open_);

@@ -9,9 +9,9 @@
 
 namespace vitrine::fusefs {
 
-// Where a result that may come at once or later meets what is to be done with
-// it.  Arrive is called once, then Take gives the result, or Then runs its
-// function, on whichever thread came last.  Thread-safe.
+// A result that may come at once or later, and the function that consumes it.
+// Arrive is called once.  Take returns the result; or Then runs its function,
+// on the thread that came last.  Thread-safe.
 template <typename T>
 class Later {
  public:

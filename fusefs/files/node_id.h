@@ -1,4 +1,4 @@
-// Node ids: the numbers by which the kernel names what is under the mount.
+// Node ids: the numbers by which the kernel names files under the mount.
 #ifndef VITRINE_FUSEFS_FILES_NODE_ID_H_
 #define VITRINE_FUSEFS_FILES_NODE_ID_H_
 
@@ -6,7 +6,7 @@
 
 namespace vitrine::fusefs {
 
-// The nodes that always exist; all others are above them.
+// The nodes that always exist; all others have greater numbers.
 inline constexpr uint64_t kRootNode = 1;
 inline constexpr uint64_t kUnsealedDir = 2;
 inline constexpr uint64_t kSealedDir = 3;

@@ -21,7 +21,7 @@ uint64_t NodeTable::AddWait(const ObjectId& id) {
 }
 
 void NodeTable::Forget(uint64_t node, uint64_t lookups) {
-  Node dropped;  // Its object may be the last reference: let go unlocked.
+  Node dropped;  // It may have the last reference: destroyed without the lock.
   MutexLock lock(mutex_);
   const auto it = nodes_.find(node);
   if (it == nodes_.end()) return;

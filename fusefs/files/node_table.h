@@ -1,4 +1,4 @@
-// What the kernel knows: for each node how often it was looked up, and the
+// The nodes that the kernel knows: for each the number of its look-ups, and the
 // object behind it.
 //
 // Invariants:
@@ -33,8 +33,8 @@ class NodeTable {
   ObjectRef FindObject(uint64_t node) const EXCLUDES(mutex_);
   std::optional<ObjectId> FindWait(uint64_t node) const EXCLUDES(mutex_);
   bool Knows(uint64_t node) const EXCLUDES(mutex_);
-  // The object of `node` is opened, sealed.  True: it was so before, since the
-  // kernel has known the node.
+  // Notes that the sealed object of `node` is opened.  True: this has happened
+  // before since the kernel knows the node.
   bool NoteSealedOpen(uint64_t node) EXCLUDES(mutex_);
   size_t size() const EXCLUDES(mutex_);
 

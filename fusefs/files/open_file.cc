@@ -60,8 +60,8 @@ void OpenFile::NoteClosed(bool by_killed) {
   MutexLock lock(mutex_);
   if (!std::exchange(closed_, true)) objects_->NoteWriterClosed(number_);
   if (!by_killed) {
-    // dd and shells move a descriptor by dup2 and close; a file that they have
-    // just made, and not written to, is not finished by that.
+    // dd and shells move a descriptor by dup2 and close.  Such a close does not
+    // finish a file that they have just made and not yet written to.
     const bool empty_still = !finished_ && extent && extent->size_bytes == 0;
     if (extent && !empty_still) finished_ = *extent;
     half_written_ = false;

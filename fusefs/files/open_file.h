@@ -46,20 +46,20 @@ class OpenFile {
   bool writes() const { return write_mode_.has_value(); }
   bool carried() const { return write_mode_ == WriteMode::kCarried; }
 
-  // Writes all of `data`, whose range is reserved.  The writable description
-  // that this needs is kept: a file that is open for writing cannot be sealed
+  // Writes all of `data`, whose range is reserved.  Keeps the writable
+  // descriptor that it needs: a file that is open for writing cannot be sealed
   // anyway.
   Status WriteAt(uint64_t offset_bytes, std::span<const std::byte> data)
       EXCLUDES(mutex_);
-  // Where O_APPEND writes to.
+  // The offset at which O_APPEND writes.
   uint64_t EndOffset() const {
     return store_->objects().Info(object_).size_bytes;
   }
 
-  // A process has closed it, because a signal killed it or of its own will.
+  // A process has closed the file.  `by_killed`: a signal killed the process.
   void NoteClosed(bool by_killed) EXCLUDES(mutex_);
-  // The kernel has released it.  True: whoever wrote it died half-way, and
-  // nobody else has the object open for writing.
+  // The kernel has released the file.  True: its writer was killed half-way,
+  // and the object has no other writer.
   bool EndsHalfWritten() EXCLUDES(mutex_);
 
  private:
@@ -78,20 +78,21 @@ class OpenFile {
   const ObjectRef object_;
   const uint64_t number_ = 0;
   const std::string text_;
-  // Set before anybody else sees it.
+  // Set before other threads can see the file.
   OpenObjects::Opened opened_;
   std::optional<WriteMode> write_mode_;
 
   Mutex mutex_;
   UniqueFd writable_ GUARDED_BY(mutex_);
-  // What nobody has to finish any more: as it was when it was opened, or when
-  // somebody last closed it of his own will.  An heir of the description who
-  // is killed later has done no harm if it is still so.
+  // The extent of the finished content: at the open, or when a process last
+  // closed the file normally.  If a process that inherited the description is
+  // killed later, and the extent is still the same, nothing is half-written.
   std::optional<SegmentFile::Extent> finished_ GUARDED_BY(mutex_);
   bool half_written_ GUARDED_BY(mutex_) = false;
   bool closed_ GUARDED_BY(mutex_) = false;   // At least once.
   bool counted_ GUARDED_BY(mutex_) = false;  // Among the object's writers.
-  uint32_t other_writers_ GUARDED_BY(mutex_) = 0;  // When it stopped to count.
+  // When counted_ became false.
+  uint32_t other_writers_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace vitrine::fusefs

@@ -4,8 +4,8 @@
 
 namespace vitrine::fusefs {
 
-// Registering is one short ioctl, so it is done under the lock: then nobody
-// can come between and register the same segment again.
+// Registering is one short ioctl, so it is done under the lock: then no other
+// thread can register the same segment meanwhile.
 Result<OpenObjects::Opened> OpenObjects::Acquire(const ObjectRef& object,
                                                  uint64_t number) {
   {
@@ -26,7 +26,7 @@ Result<OpenObjects::Opened> OpenObjects::Acquire(const ObjectRef& object,
     entry.opened.segment = *std::move(segment);
     if (kernel_ != nullptr && !in_slab) {
       const auto id = kernel_->RegisterBacking(entry.opened.segment->fd());
-      // Not passed through then: slower, and just as right.
+      // On failure the object is not passed through: slower, but correct.
       if (id) entry.opened.backing_id = *id;
     }
   }
@@ -55,7 +55,7 @@ bool OpenObjects::WritersAreClosing(uint64_t number) const {
   MutexLock lock(mutex_);
   const auto it = entries_.find(number);
   if (it == entries_.end() || it->second.closed_writers == 0) return false;
-  // One that is being released counts no more as a writer.
+  // A file that is being released does not count as a writer any more.
   return it->second.writers <= it->second.closed_writers;
 }
 

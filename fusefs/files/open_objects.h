@@ -1,10 +1,10 @@
-// What is kept of an object while anybody has it open through the mount.
+// The state of an object while it is open through the mount.
 //
 // Invariants:
-//  (1) An object has at most one backing id that opens are answered with, and
-//      it stays registered until the last of them is released: the kernel
-//      refuses a second one (EBUSY), and cached opens beside it (EIO).
-//  (2) One that shares its segment with others is not passed through.
+//  (1) An object has at most one backing id for all of its opens.  The id stays
+//      registered until the last of them is released.  The kernel refuses a
+//      second id (EBUSY), and cached opens beside it (EIO).
+//  (2) An object that shares its segment with others is not passed through.
 //  (3) Whether an object is passed through is decided at its first open and
 //      holds until its last release.
 #ifndef VITRINE_FUSEFS_FILES_OPEN_OBJECTS_H_
@@ -37,7 +37,8 @@ class OpenObjects {
   // One more open of `object`.
   Result<Opened> Acquire(const ObjectRef& object, uint64_t number)
       EXCLUDES(mutex_);
-  // One of its opens writes, or does not any more; says how many others do.
+  // Counts a writer among the object's opens, or drops one.  Returns the number
+  // of its other writers.
   uint32_t AddWriter(uint64_t number) EXCLUDES(mutex_);
   uint32_t RemoveWriter(uint64_t number) EXCLUDES(mutex_);
   // A writer was closed for the first time: Release follows, unless another
@@ -48,7 +49,7 @@ class OpenObjects {
   bool WritersAreClosing(uint64_t number) const EXCLUDES(mutex_);
   // `closed`: it was counted by NoteWriterClosed.
   void Release(uint64_t number, bool closed) EXCLUDES(mutex_);
-  // The kernel is not there any more: its ids are void.
+  // The mount has ended: its backing ids are void.
   void Detach() EXCLUDES(mutex_);
 
   struct Numbers {

@@ -13,17 +13,18 @@
 
 namespace vitrine::fusefs {
 
-// Who waits, under wait/, for which id to be sealed.  Each `wake` is handed
-// back at most once, by Take or never after Remove.  Thread-safe; calls nobody.
+// The opens under wait/ that wait for an id to be sealed.  Each `wake` is
+// returned at most once, by Take, and never after Remove.  Thread-safe; calls
+// no other code.
 class SealWaiters {
  public:
   using Wake = std::function<void()>;
 
   // Returns the waiter's number, never 0.
   uint64_t Add(const ObjectId& id, Wake wake) EXCLUDES(mutex_);
-  // False: it was taken before.
+  // False: Take returned it before.
   bool Remove(const ObjectId& id, uint64_t waiter) EXCLUDES(mutex_);
-  // All who wait for `id`; they wait no more.
+  // Removes and returns all waiters for `id`.
   std::vector<Wake> Take(const ObjectId& id) EXCLUDES(mutex_);
   size_t size() const EXCLUDES(mutex_);
 

@@ -12,8 +12,8 @@
 
 namespace vitrine::fusefs {
 
-// One thread that runs tasks when their time has come, those of one time in
-// the order in which they were given.  Thread-safe.
+// One thread that runs tasks at their times; tasks with the same time run in
+// the order in which they were added.  Thread-safe.
 class TaskThread {
  public:
   using Clock = std::chrono::steady_clock;

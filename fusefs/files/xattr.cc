@@ -13,7 +13,7 @@ constexpr std::string_view kUserPrefix = "user.";
 constexpr std::string_view kOwnPrefix = "vitrine.";
 constexpr std::string_view kHold = "vitrine.hold";
 
-// Those that have a value for every object.
+// The attributes that every object has.
 constexpr std::string_view kComputed[] = {
     "vitrine.state",   "vitrine.size",   "vitrine.tier", "vitrine.use-count",
     "vitrine.creator", "vitrine.in-use", "vitrine.hold"};
@@ -57,7 +57,7 @@ Answer<void> SetHold(Store* store, const ObjectRef& object,
   return store->sealed().SetHold(object, value == "1", who);
 }
 
-// What CheckMetadata refuses is too large, or badly named.
+// The errors of CheckMetadata: too large, or a bad name.
 Answer<void> MetadataAnswer(const Status& status) {
   if (status) return Answer<void>();
   if (status.error().code == Code::kInvalidArgument) return Errno{E2BIG};

@@ -1,5 +1,5 @@
 // Extended attributes of objects: `user.<name>` is the object's metadata,
-// `user.vitrine.<name>` is what the store knows of it.
+// `user.vitrine.<name>` are attributes that the store computes.
 #ifndef VITRINE_FUSEFS_FILES_XATTR_H_
 #define VITRINE_FUSEFS_FILES_XATTR_H_
 

@@ -22,7 +22,7 @@ void DeferredReply::Answer(Reply reply) {
     token = token_;
   }
   reply(request_);
-  all_->Remove(token);  // Last: whoever waits for it ends the session.
+  all_->Remove(token);  // Last: after it, CancelAll may return.
 }
 
 bool DeferredReply::Claim() {
@@ -44,7 +44,7 @@ void DeferredReply::Park(bool interruptible,
   }
   if (early) return early(request_);
   const uint64_t token = all_->Add(shared_from_this());
-  // Until the state changes nobody replies, so the request is alive here.
+  // No thread replies until the state changes, so the request is alive here.
   if (interruptible) {
     fuse_req_interrupt_func(request_, DeferredReplies::OnInterrupt,
                             reinterpret_cast<void*>(token));
@@ -116,7 +116,7 @@ void DeferredReplies::CancelAll(int error) {
     for (const auto& [token, reply] : parked_) all.push_back(reply);
   }
   for (const auto& reply : all) reply->Cancel(error);
-  // Those that are claimed are being answered right now.
+  // Claimed requests are being answered now.
   MutexLock lock(mutex_);
   while (!parked_.empty()) none_left_.Wait(mutex_);
 }

@@ -1,5 +1,4 @@
-// Requests whose answer comes later, and what happens if the caller is
-// interrupted meanwhile.
+// Requests that are answered later, and their interruption.
 //
 //   STARTING --Park--> PARKED --answer--> ANSWERED
 //       |                 `--interrupt: EINTR--^
@@ -35,14 +34,15 @@ class DeferredReply : public std::enable_shared_from_this<DeferredReply> {
 
   // Answers with `reply`, unless the request was answered before.
   void Answer(Reply reply) EXCLUDES(mutex_);
-  // True: from now on only Answer ends it, no interrupt.  False: it is too
-  // late, it was interrupted.
+  // True: from now on only Answer ends the request, no interrupt.  False: the
+  // request was interrupted or answered before.
   bool Claim() EXCLUDES(mutex_);
-  // The method that may answer later has returned.  `interruptible`: a signal
-  // to the caller ends the request with EINTR, then `on_interrupt` is called.
+  // Call it when the method that may answer later has returned.
+  // `interruptible`: on a signal to the caller, `on_interrupt` is called and
+  // the request ends with EINTR.
   void Park(bool interruptible, std::function<void()> on_interrupt)
       EXCLUDES(mutex_);
-  // Ends it with `error`, unless it is claimed.
+  // Ends the request with `error`, unless it is claimed.
   void Cancel(int error) EXCLUDES(mutex_);
 
  private:
@@ -68,7 +68,8 @@ class DeferredReplies {
   std::shared_ptr<DeferredReply> Start(fuse_req_t request) {
     return std::make_shared<DeferredReply>(this, request);
   }
-  // Ends all of them; none is left when it returns.  No more are parked.
+  // Ends all requests; none is left when it returns.  Call it when no more
+  // requests are parked.
   void CancelAll(int error) EXCLUDES(mutex_);
   size_t size() const EXCLUDES(mutex_);
 
@@ -78,8 +79,8 @@ class DeferredReplies {
   uint64_t Add(std::shared_ptr<DeferredReply> reply) EXCLUDES(mutex_);
   void Remove(uint64_t token) EXCLUDES(mutex_);
   std::shared_ptr<DeferredReply> Find(uint64_t token) const EXCLUDES(mutex_);
-  // libfuse's: `token` is a number, for the request may be answered and freed
-  // while libfuse is on its way here.
+  // libfuse's callback.  `token` is a number, because the request may be
+  // answered and freed just before the call.
   static void OnInterrupt(fuse_req_t request, void* token);
 
   mutable Mutex mutex_;

@@ -66,7 +66,7 @@ UniqueFd ReceiveFd(int socket) {
   return UniqueFd(fd);
 }
 
-// What a program wrote to its standard error, on one line.
+// The standard error output of a program, on one line.
 std::string ReadMessage(int fd) {
   std::string message;
   char buffer[512];
@@ -161,7 +161,7 @@ Result<UniqueFd> MountByHelper(const std::string& mount_point,
   const auto pid = StartHelper(mount_point, allow_other, sockets->its.get(),
                                complaints->its.get());
   if (!pid) return pid.error();
-  // Closed here, they end when the helper ends.
+  // With these ends closed here, reads end when the helper ends.
   sockets->its = UniqueFd();
   complaints->its = UniqueFd();
   UniqueFd fd = ReceiveFd(sockets->ours.get());

@@ -10,9 +10,9 @@
 namespace vitrine::fusefs {
 
 // Mounts a FUSE file system of type `fuse.vitrine` on the directory
-// `mount_point` and returns the descriptor that its requests come from.  Root
-// mounts by itself, others through fusermount3.  (libfuse's own way would try
-// to unmount by path at the end, whatever is mounted there by then.)
+// `mount_point` and returns the descriptor for its requests.  Root mounts
+// directly, other users through fusermount3.  (libfuse itself would unmount by
+// path at the end, whatever is mounted there by then.)
 // kUnavailable: no FUSE, or no right to use it.
 Result<UniqueFd> MountFuse(const std::string& mount_point, bool allow_other);
 

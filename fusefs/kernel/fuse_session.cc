@@ -28,8 +28,8 @@ constexpr std::chrono::milliseconds kWakeInterval(1);
 // Interrupts a worker's read.  Its handler does nothing.
 int WakeSignal() { return SIGRTMAX - 1; }
 
-// libfuse says why it failed only in its log.  The last message is kept for
-// the error that is returned.
+// libfuse reports the reason of a failure only in its log.  The last message is
+// kept for the returned Error.
 struct LibfuseLog {
   Mutex mutex;
   std::string last GUARDED_BY(mutex);
@@ -214,11 +214,12 @@ bool FuseSession::MountIsOurs() const {
 
 void FuseSession::Stop() {
   if (stopping_.exchange(true)) return;
-  // First the name, while requests are still answered: then nobody comes in
-  // any more.  A failure leaves a dead mount, which the next start replaces.
+  // Detaches the mount while requests are still answered; then no new user can
+  // come in.  A failure leaves a dead mount, which the next start replaces.
   if (!device_.empty() && MountIsOurs())
     static_cast<void>(DetachMount(mount_point_));
-  // A signal may come just before the read that it is to interrupt: repeat.
+  // A signal may come just before the read that it is to interrupt, so it is
+  // repeated.
   while (working_ > 0) {
     for (auto& thread : threads_) {
       pthread_kill(thread.native_handle(), WakeSignal());
@@ -315,13 +316,13 @@ Result<int32_t> FuseSession::RegisterBacking(int fd) {
 
 void FuseSession::UnregisterBacking(int32_t backing_id) {
   auto id = static_cast<uint32_t>(backing_id);
-  // Fails only for ids that were never given out, or after an unmount.
+  // Fails only for ids that were never registered, or after an unmount.
   static_cast<void>(
       ::ioctl(fuse_session_fd(session_.get()), kIoctlBackingClose, &id));
 }
 
 void FuseSession::InvalidateEntry(uint64_t dir, const std::string& name) {
-  // ENOENT: the kernel does not know the name, which is what is wanted.
+  // ENOENT: the kernel does not know the name, which is fine.
   static_cast<void>(fuse_lowlevel_notify_inval_entry(
       session_.get(), dir, name.c_str(), name.size()));
 }

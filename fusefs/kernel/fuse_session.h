@@ -1,9 +1,9 @@
 // The connection to the kernel: the mount itself, passthrough, and the threads
 // that serve it.
 //
-// libfuse learned passthrough in 3.17; this needs no more than 3.14.  The INIT
-// reply is amended on its way to the kernel, backing files are registered by
-// ioctl, and OPEN and CREATE are answered with structures of our own.
+// libfuse supports passthrough since 3.17; this code needs only 3.14.  It
+// amends the INIT reply on its way to the kernel, registers backing files by
+// ioctl, and answers OPEN and CREATE with structures of its own.
 //
 // Invariants:
 //  (1) INIT is answered, and passthrough probed, before any other request.
@@ -37,11 +37,11 @@ class FuseSession : public Kernel {
   struct Options {
     std::string mount_point;  // As PrepareMountPoint gave it.
     Switch passthrough = Switch::kAuto;
-    int probe_fd = -1;  // A file as those that will be passed through to.
+    int probe_fd = -1;  // A file like the segments, to try passthrough with.
   };
 
-  // Mounts, and speaks INIT.  kUnavailable: FUSE cannot be had; passthrough is
-  // kOn and cannot be had.
+  // Mounts, and exchanges INIT.  kUnavailable: FUSE is not available; or
+  // passthrough is kOn and not available.
   static Result<std::unique_ptr<FuseSession>> Mount(
       const fuse_lowlevel_ops& ops, const Options& options);
   // Unmounts (lazily) and joins the threads.
@@ -79,7 +79,7 @@ class FuseSession : public Kernel {
 
   explicit FuseSession(const Options& options);
 
-  // What libfuse reads requests and writes replies with.
+  // The I/O functions that libfuse calls for requests and replies.
   static ssize_t ReadHook(int fd, void* buffer, size_t size, void* self);
   static ssize_t WriteHook(int fd, iovec* parts, int count, void* self);
   static ssize_t SpliceHook(int from, off_t* from_offset, int to,
@@ -101,13 +101,13 @@ class FuseSession : public Kernel {
   bool allow_other_ = false;
   bool passthrough_ = false;
   std::string why_not_;
-  std::string device_;  // Of the mount, as in mountinfo.
+  std::string device_;  // The mount's device, as in mountinfo.
   std::unique_ptr<fuse_session, SessionDeleter> session_;
   FileSystem* files_ = nullptr;
   DeferredReplies* replies_ = nullptr;
   std::function<void()> on_end_;
 
-  // INIT, as the kernel sent it; the first request there is.
+  // The kernel's INIT, which is its first request.
   uint64_t init_unique_ = 0;
   bool init_seen_ = false;
   bool kernel_has_passthrough_ = false;

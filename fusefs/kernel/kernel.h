@@ -1,4 +1,4 @@
-// What the mount asks of the kernel, besides answering it.
+// The mount's own calls to the kernel, besides answers.
 #ifndef VITRINE_FUSEFS_KERNEL_KERNEL_H_
 #define VITRINE_FUSEFS_KERNEL_KERNEL_H_
 
@@ -10,7 +10,7 @@
 namespace vitrine::fusefs {
 
 // Thread-safe.  The two Invalidate methods may wait for requests under way, so
-// whoever answers a request must not call them.
+// a thread that answers a request must not call them.
 class Kernel {
  public:
   virtual ~Kernel() = default;

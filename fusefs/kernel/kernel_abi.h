@@ -1,5 +1,5 @@
-// What the kernel's FUSE protocol has that older copies of <linux/fuse.h> and
-// libfuse lack: passthrough (protocol 7.40) and what is needed to ask for it.
+// Parts of the kernel's FUSE protocol that older copies of <linux/fuse.h> and
+// libfuse lack: passthrough (protocol 7.40) and its negotiation.
 #ifndef VITRINE_FUSEFS_KERNEL_KERNEL_ABI_H_
 #define VITRINE_FUSEFS_KERNEL_KERNEL_ABI_H_
 

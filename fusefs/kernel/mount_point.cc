@@ -20,7 +20,7 @@
 namespace vitrine::fusefs {
 namespace {
 
-// The path behind `path`, found without asking a file system that is dead.
+// The resolved path of `path`, without a call to a dead file system.
 Result<std::string> ResolveDirectory(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid()) return ErrnoError("mount point " + path, errno);
@@ -31,7 +31,7 @@ Result<std::string> ResolveDirectory(const std::string& path) {
   return std::string(resolved, static_cast<size_t>(size));
 }
 
-// Does the server of the FUSE mount at `path` live no more?
+// True if the server of the FUSE mount at `path` is dead.
 bool IsDead(const std::string& path) {
   struct statfs stats;
   return ::statfs(path.c_str(), &stats) != 0 &&
@@ -53,7 +53,7 @@ Status DetachWithFusermount(const std::string& path) {
   return Error{Code::kUnavailable, "fusermount3 cannot unmount " + path};
 }
 
-// May this process mount on `path`, which is nothing's mount point?
+// Checks that this process may mount on `path`, which is no mount point.
 Status CheckDirectory(const std::string& path) {
   struct stat info;
   if (::stat(path.c_str(), &info) != 0) {

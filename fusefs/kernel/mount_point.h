@@ -1,4 +1,4 @@
-// The directory that the store is mounted on: is it fit, what is there now.
+// Checks and prepares the directory on which the store is mounted.
 #ifndef VITRINE_FUSEFS_KERNEL_MOUNT_POINT_H_
 #define VITRINE_FUSEFS_KERNEL_MOUNT_POINT_H_
 
@@ -10,16 +10,16 @@
 
 namespace vitrine::fusefs {
 
-// The absolute path of the directory `path`, fit to be mounted on: what a
-// killed store left mounted there has been detached.  kUnavailable: something
-// alive is mounted there.  kNotFound, kPermissionDenied, kInvalidArgument: no
-// such directory, not ours, not a directory.
+// Makes the directory `path` ready for a mount and returns its absolute path:
+// detaches a dead mount that a killed store left.  kUnavailable: a live file
+// system is mounted there.  kNotFound: no such directory.  kPermissionDenied:
+// of another user.  kInvalidArgument: not a directory.
 Result<std::string> PrepareMountPoint(const std::string& path);
 
-// Detaches whatever is mounted at `path`; who uses it may go on.
+// Detaches the mount at `path` lazily; processes that use it may go on.
 Status DetachMount(const std::string& path);
 
-// May a mount of this process let other users in?
+// True if a mount of this process may admit other users.
 bool MayAllowOtherUsers();
 
 }  // namespace vitrine::fusefs

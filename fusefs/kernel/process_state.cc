@@ -33,14 +33,14 @@ uint64_t Field(std::string_view words, int index) {
 }  // namespace
 
 bool SaysKilledBySignal(std::string_view stat) {
-  // The name may hold blanks and parentheses: the last one ends it.
+  // The name may have blanks and parentheses; the last parenthesis ends it.
   const size_t name_end = stat.rfind(") ");
   if (name_end == std::string_view::npos) return false;
   const std::string_view words = stat.substr(name_end + 2);
   const uint64_t flags = Field(words, kFlagsField);
   if ((flags & kExiting) == 0) return false;
-  // The exit code is the whole process's.  PF_SIGNALED would mislead: when a
-  // thread calls exit_group, all others get it.
+  // The exit code is that of the whole process.  PF_SIGNALED would mislead:
+  // when a thread calls exit_group, all others get that flag.
   return (Field(words, kExitCodeField) & 0x7f) != 0;
 }
 

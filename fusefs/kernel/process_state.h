@@ -11,8 +11,8 @@ namespace vitrine::fusefs {
 // ending or has ended.
 bool SaysKilledBySignal(std::string_view stat);
 
-// Is a signal ending the process that the thread `thread_id` belongs to?  Not
-// known: false.
+// True if a signal is ending the process of the thread `thread_id`.  False also
+// if that is not known.
 bool IsDyingFromSignal(pid_t thread_id);
 
 }  // namespace vitrine::fusefs

@@ -39,13 +39,13 @@ enum class RequestKind : uint8_t {
   kCount
 };
 
-// How many requests of each kind came.  Thread-safe.
+// Counts requests by kind.  Thread-safe.
 class RequestCounts {
  public:
   void Add(RequestKind kind) {
     counts_[static_cast<size_t>(kind)].fetch_add(1, std::memory_order_relaxed);
   }
-  // By name; those that never came are left out.
+  // By name; kinds that never came are left out.
   nlohmann::json ToJson() const;
 
  private:

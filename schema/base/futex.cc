@@ -43,7 +43,7 @@ WaitedFor ToWaitedFor(const FutexView& view) {
   return {view.seen, reinterpret_cast<uintptr_t>(view.word), k32Bits, 0};
 }
 
-// False: this kernel, or a filter, knows no such call.
+// False: the kernel lacks futex_waitv(2), or a seccomp filter refuses it.
 bool SleepOnBoth(const FutexView& first, const FutexView& second,
                  Clock::time_point deadline) {
   const std::array<WaitedFor, 2> words = {ToWaitedFor(first),

@@ -17,12 +17,12 @@ struct FutexView {
 // Wakes all threads of all processes that sleep on `word`.
 void WakeFutex(const std::atomic<uint32_t>* word);
 
-// Sleeps on the word, which may be mapped read-only, unless it has changed;
-// for at most `time`.  It may return early: the caller looks again.
+// Sleeps on the word for at most `time`, unless the word has changed.  The
+// word may be mapped read-only.  May return early: the caller looks again.
 void SleepOnFutex(const FutexView& view, std::chrono::nanoseconds time);
 
 // The same on two words, until `deadline` (time_point::max(): without limit).
-// On kernels before 5.16 it wakes up every 100 ms.
+// On kernels before 5.16 it returns every 100 ms.
 void SleepOnFutexes(const FutexView& first, const FutexView& second,
                     std::chrono::steady_clock::time_point deadline);
 

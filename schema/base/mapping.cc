@@ -8,7 +8,7 @@ namespace {
 
 // What one page table maps.  The kernel aligns larger mappings itself.
 constexpr size_t kTableBytes = size_t{2} << 20;
-// Less has too few pages to be worth another system call.
+// A smaller mapping has too few pages to be worth another system call.
 constexpr size_t kLeastPlacedBytes = size_t{256} << 10;
 
 bool LiesAcrossTables(const void* data, size_t size_bytes) {
@@ -24,7 +24,7 @@ void* MapBelowBorder(void* data, size_t size_bytes, int protection, int fd) {
   const uintptr_t border = end / kTableBytes * kTableBytes;
   const uintptr_t wish = (border - size_bytes) / kPageBytes * kPageBytes;
   ::munmap(data, size_bytes);
-  // Where something else is, the kernel chooses.
+  // If the address is taken, the kernel chooses another.
   return ::mmap(reinterpret_cast<void*>(wish), size_bytes, protection,
                 MAP_SHARED, fd, 0);
 }

@@ -10,10 +10,10 @@ namespace vitrine {
 namespace {
 
 // A multiple of every page size, so that the kernel need not clear pages that
-// are written in whole; and less than one call may write.
+// are written in whole, and less than the limit of one write(2).
 constexpr size_t kPieceBytes = size_t{64} << 20;
 
-// `write` gets what is left of the bytes, at most a piece, and where it begins.
+// Calls `write` with the next piece of the bytes and its offset.
 template <typename Write>
 Status WriteInPieces(std::span<const std::byte> bytes, const Write& write) {
   size_t done = 0;

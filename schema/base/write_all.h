@@ -10,12 +10,12 @@
 
 namespace vitrine {
 
-// Writes `bytes` at `offset_bytes` of a file.  kUnsupported: it takes no
-// write(2), as on hugetlbfs, and nothing was written.
+// Writes `bytes` at `offset_bytes` of a file.  kUnsupported: the file takes no
+// write(2), as on hugetlbfs; nothing was written.
 Status WriteAllAt(int fd, uint64_t offset_bytes,
                   std::span<const std::byte> bytes);
 
-// Writes `bytes` where the descriptor stands; a pipe will do.
+// Writes `bytes` at the descriptor's file offset, or to a pipe.
 Status WriteAll(int fd, std::span<const std::byte> bytes);
 
 }  // namespace vitrine

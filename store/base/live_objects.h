@@ -1,4 +1,4 @@
-// What the catalog asks when it has to be made to agree with the store.
+// The catalog's view of the store for reconciling.
 #ifndef VITRINE_STORE_BASE_LIVE_OBJECTS_H_
 #define VITRINE_STORE_BASE_LIVE_OBJECTS_H_
 
@@ -12,25 +12,25 @@
 
 namespace vitrine::store {
 
-// An object of which somebody knows that it lived.
+// An object that is live in the database.
 struct KnownObject {
   uint64_t number;
   std::string id;
 };
 
-// The objects that there are, looked at page by page while they change: each
-// page, and each answer, is true at one moment.  An object that does not change
-// between the first page and the last is in exactly one.  One thread at a time.
+// The live objects, read page by page while they change.  Each page, and each
+// answer, is true at one moment.  An object that does not change between the
+// first page and the last is in exactly one page.  One thread at a time.
 class LiveObjects {
  public:
   virtual ~LiveObjects() = default;
 
-  // About how many there are.
+  // The approximate number of objects.
   virtual size_t Count() = 0;
-  // Adds those of one page to `infos`; some pages are empty.  `*place` says
-  // which page, 0 at first, and is set to the next.  False: it was the last.
+  // Adds the objects of one page to `infos`; some pages are empty.  `*place` is
+  // the page, 0 at first, and is set to the next.  False: it was the last.
   virtual bool ReadPage(uint64_t* place, std::vector<ObjectInfo>* infos) = 0;
-  // For each, whether it lives and still has that id.
+  // For each object: true if it is live and still has that id.
   virtual std::vector<bool> AreAlive(std::span<const KnownObject> objects) = 0;
 };
 

@@ -6,8 +6,8 @@
 
 namespace vitrine::store {
 
-// As the kernel does: the first class that `who` falls into decides, even if a
-// later one would allow more.
+// By the kernel's rule: the first class that `who` belongs to decides, even if
+// a later one would allow more.
 bool MayRead(const ObjectInfo& info, const Credentials& who) {
   if (who.uid == 0) return true;
   if (who.uid == info.uid) return (info.mode & S_IRUSR) != 0;

@@ -1,4 +1,4 @@
-// What the front ends know of objects: handles, snapshots, credentials.
+// Objects as the front ends see them: handles, snapshots, credentials.
 #ifndef VITRINE_STORE_BASE_OBJECT_H_
 #define VITRINE_STORE_BASE_OBJECT_H_
 
@@ -13,14 +13,14 @@
 
 namespace vitrine::store {
 
-// One object, opaque: all that can be done to it are methods of Store.  A
-// handle stays valid after the object is gone.
+// One object, opaque: all operations on it are methods of Store.  A handle
+// stays valid after the object is gone.
 class ObjectRecord;
 using ObjectRef = std::shared_ptr<ObjectRecord>;
 
 enum class ObjectState : uint8_t { kUnsealed, kSealed, kGone };
 
-// Who asks: a peer on the socket or a caller of the mount.
+// The credentials of a peer on the socket or a caller of the mount.
 struct Credentials {
   uid_t uid = 0;
   gid_t gid = 0;
@@ -36,7 +36,7 @@ struct ObjectInfo {
   ObjectId id;
   ObjectState state = ObjectState::kUnsealed;
   uint64_t size_bytes = 0;     // Of an unsealed object: as last seen.
-  uint64_t charged_bytes = 0;  // Memory that it counts for.
+  uint64_t charged_bytes = 0;  // Memory that is charged for it.
   mode_t mode = 0;             // Permission bits.
   uid_t uid = 0;
   gid_t gid = 0;
@@ -49,19 +49,19 @@ struct ObjectInfo {
   bool hold = false;
   bool elsewhere = false;  // Sealed, and its bytes are not in memory.
   bool copied = false;     // The tier has its bytes.
-  // Where its bytes are: in a slab, which small sealed objects share, or (0) in
-  // a segment of its own, which has its number.  kLeftSlab: it was in a slab,
-  // and is gone.
+  // The slab with its bytes, which small sealed objects share.  0: its bytes
+  // are in a segment of its own, which has its number.  kLeftSlab: it was in a
+  // slab, and is gone.
   uint64_t slab = 0;
   uint64_t offset_bytes = 0;
-  // All of its pages were another object's.
+  // All of its pages are recycled from another object.
   bool recycled = false;
 
   bool in_slab() const { return slab != 0; }
   uint64_t segment() const { return in_slab() ? slab : number; }
 };
 
-// What a listing says of an object.
+// An object in a listing.
 struct ListedObject {
   ObjectInfo info;
   bool in_use;

@@ -1,4 +1,4 @@
-// Who wants to hear what happens to objects.
+// Events of objects, and their observers.
 #ifndef VITRINE_STORE_BASE_OBSERVER_H_
 #define VITRINE_STORE_BASE_OBSERVER_H_
 
@@ -25,16 +25,15 @@ struct ObjectEvent {
   ObjectId old_id;  // kSealed, kRenamed: the unsealed id; else info.id.
 };
 
-// OnEvent is called in the order in which things happened, with the object
-// table locked: it must not wait, and must not call the store.  Put the event
-// on a queue.
+// OnEvent is called in the order of the events, with the object table locked.
+// It must not wait, and must not call the store: it puts the event on a queue.
 class Observer {
  public:
   virtual ~Observer() = default;
   virtual void OnEvent(const ObjectEvent& event) = 0;
 
-  // Runs `done` once whatever OnEvent was told before has taken effect (for
-  // the mount: the kernel has forgotten the names).  On any thread.
+  // Runs `done`, on any thread, once all earlier events have taken effect (for
+  // the mount: the kernel has forgotten the names).
   virtual void AfterPending(std::function<void()> done) { done(); }
 };
 

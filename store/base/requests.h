@@ -1,4 +1,4 @@
-// What callers of the store say with their requests, and how it answers.
+// Types of the store's requests and answers.
 #ifndef VITRINE_STORE_BASE_REQUESTS_H_
 #define VITRINE_STORE_BASE_REQUESTS_H_
 
@@ -42,7 +42,7 @@ struct SmallObject {
   std::span<const std::byte> data;
 };
 
-// How a writer through the mount gets at the memory (design, fact 14).
+// How the writes of a writer through the mount reach the memory.
 enum class WriteMode : uint8_t {
   kPassthrough,  // The kernel writes to the segment; the store watches.
   kCarried,      // Each write comes to the store and may wait for space.

@@ -23,7 +23,7 @@ struct StoreOptions {
   std::optional<uint64_t> capacity_bytes;   // Default: 30% of memory.
   std::optional<uint64_t> overshoot_bytes;  // Default: an eighth of that.
   std::string state_dir;                    // Catalog and lock file.
-  std::string memory_dir;  // Empty: an own tmpfs, or a private directory.
+  std::string memory_dir;  // Empty: its own tmpfs, or a private directory.
   Switch huge_pages = Switch::kAuto;
   NumaOptions numa;
   // Memory of deleted objects kept for new ones.  Default: an eighth of the

@@ -25,7 +25,7 @@ int NiceValue(ThreadPriority priority) {
 void SetUpThread(const char* name, ThreadPriority priority) {
   ::pthread_setname_np(::pthread_self(), name);
   if (priority == ThreadPriority::kNormal) return;  // As the process is.
-  // kHigh is refused to ordinary users, who do without.
+  // The kernel refuses kHigh to ordinary users; then the value stays.
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()),
                 NiceValue(priority));
 }

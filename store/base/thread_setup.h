@@ -3,12 +3,12 @@
 
 namespace vitrine::store {
 
-// kLow: work that is behind anyway and should not hold up what callers wait
-// for.
+// kLow: for asynchronous work, which must not delay threads that callers wait
+// for.  kHigh: for threads that must keep ahead of writers.
 enum class ThreadPriority { kLow, kNormal, kHigh };
 
-// Names the calling thread (at most 15 bytes) for ps and gdb, and lets it run
-// before or after others, as far as the user may.
+// Names the calling thread (at most 15 bytes) for ps and gdb, and sets its nice
+// value, as far as the user may.
 void SetUpThread(const char* name, ThreadPriority priority);
 
 }  // namespace vitrine::store

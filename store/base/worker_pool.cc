@@ -49,7 +49,7 @@ void WorkerPool::Work() {
   Task task;
   while (Next(&task)) {
     task();
-    task = nullptr;  // What it holds goes before this thread sleeps.
+    task = nullptr;  // Destroys its captures before this thread sleeps.
   }
 }
 

@@ -15,12 +15,12 @@
 namespace vitrine::store {
 
 // A few threads that run tasks in the order in which they came.  Owns its
-// threads.  Thread-safe.  Every task that was taken is run exactly once.
+// threads.  Thread-safe.  Runs every task exactly once.
 class WorkerPool {
  public:
   using Task = std::function<void()>;
 
-  // kUnavailable: the system gives no thread.
+  // kUnavailable: no thread could be started.
   static Result<std::unique_ptr<WorkerPool>> Start(size_t thread_count);
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
@@ -28,8 +28,8 @@ class WorkerPool {
 
   // After Shutdown: runs `task` at once, on this thread.
   void Run(Task task) EXCLUDES(mutex_);
-  // Waits until all tasks so far are done and the threads have ended.  Not
-  // from a task.
+  // Waits until all tasks so far are done and the threads have ended.  Must not
+  // be called from a task.
   void Shutdown() EXCLUDES(mutex_);
 
   size_t queued() const EXCLUDES(mutex_);
@@ -37,7 +37,7 @@ class WorkerPool {
  private:
   WorkerPool() = default;
   void Work() EXCLUDES(mutex_);
-  // False: there is no more to come.
+  // False: the pool has ended.
   bool Next(Task* task) EXCLUDES(mutex_);
 
   std::vector<std::thread> threads_;

@@ -26,18 +26,18 @@ using std::chrono::steady_clock;
 using TimePoint = steady_clock::time_point;
 using Callbacks = std::vector<std::function<void()>>;
 
-// Long enough for large batches, short enough for the 50 ms of the promise.
+// Long enough for large batches, short enough for the promised 50 ms.
 constexpr milliseconds kBatchTime(15);
 constexpr size_t kLargeBatch = 8192;
 constexpr size_t kHugeBatch = 64 * 1024;
 constexpr milliseconds kRetryTime(250);
-// A rush is over when few events come in one batch's time; but it is not waited
-// for any longer than this.
+// A rush is over when few events come in one batch's time.  The catalog waits
+// for that no longer than kLongestRush.
 constexpr size_t kRushDivisor = 64;
 constexpr milliseconds kLongestRush(2000);
 constexpr int kFinalAttempts = 3;
 
-// Whatever `infos` has, once for all; for Catalog::Reconcile.
+// A fixed list of objects, for Catalog::Reconcile.
 class FixedObjects : public LiveObjects {
  public:
   explicit FixedObjects(const std::vector<ObjectInfo>& infos) : infos_(infos) {
@@ -61,9 +61,9 @@ class FixedObjects : public LiveObjects {
   std::unordered_set<uint64_t> numbers_;
 };
 
-// Whoever calls adds to `pending_`; the thread folds that into `batch_` and
-// writes it, again and again if it fails.  Between two batches it writes a page
-// of a reconcile, if one is under way.
+// Callers add to `pending_`.  The thread folds that into `batch_` and writes
+// it; if that fails, it tries again.  Between two batches it writes a page of a
+// reconcile, if one is under way.
 class SqliteCatalog : public Catalog {
  public:
   SqliteCatalog(std::unique_ptr<CatalogWriter> writer,
@@ -107,25 +107,25 @@ class SqliteCatalog : public Catalog {
 
   // Takes in no more events until a reconcile begins.
   void FallBehindLocked() REQUIRES(mutex_);
-  // What the database lacks is at least as old as this.
+  // The time of the oldest change that the database lacks.
   TimePoint OldestLocked() const REQUIRES(mutex_);
-  // Notes that there is something to do since now.
+  // Notes that changes are pending since now.
   void NotePendingLocked() REQUIRES(mutex_);
   void Run();
   // Waits until it is time to write; false: the catalog is closing.
   bool WaitForWork() EXCLUDES(mutex_);
   Pending Take() EXCLUDES(mutex_);
-  // Takes what is pending and tries to write it.  `force`: even if the last
-  // attempt failed just now.
+  // Takes the pending changes and tries to write them.  `force`: even if the
+  // last attempt failed just now.
   Status Flush(bool force) EXCLUDES(writer_mutex_, mutex_);
   void Fold(Pending pending) REQUIRES(writer_mutex_);
   Status WriteBatch(bool force) REQUIRES(writer_mutex_) EXCLUDES(mutex_);
-  // True if the catalog is behind and it is time to do something about it.
+  // True if the catalog is behind and a reconcile should begin.
   bool WantsReconcile() EXCLUDES(mutex_);
-  // Takes events in again: what came before is found by reconciling.
+  // Takes in events again; earlier changes are found by reconciling.
   void BeginReconcile(LiveObjects* live, CatalogReconcile::Reason reason)
       REQUIRES(writer_mutex_) EXCLUDES(mutex_);
-  // Writes a page, if there is any to be written.
+  // Writes a page, if a reconcile is under way or has to begin.
   Status ReconcilePage() REQUIRES(writer_mutex_) EXCLUDES(mutex_);
   void StopReconcile() REQUIRES(writer_mutex_) EXCLUDES(mutex_);
   void NoteReconciled() REQUIRES(writer_mutex_) EXCLUDES(mutex_);
@@ -133,7 +133,7 @@ class SqliteCatalog : public Catalog {
   void NoteSuccess(size_t rows) REQUIRES(writer_mutex_) EXCLUDES(mutex_);
   void NoteFailure(const Error& error) REQUIRES(writer_mutex_) EXCLUDES(mutex_);
   void CheckpointIfLong() EXCLUDES(writer_mutex_, mutex_);
-  // Tries hard, as there is no later.
+  // Tries several times, because it is the last chance.
   void FinalFlush() EXCLUDES(writer_mutex_, mutex_);
 
   const CatalogLimits limits_;
@@ -143,7 +143,7 @@ class SqliteCatalog : public Catalog {
   Mutex writer_mutex_ ACQUIRED_BEFORE(mutex_);
   const std::unique_ptr<CatalogWriter> writer_ PT_GUARDED_BY(writer_mutex_);
   CatalogBatch batch_ GUARDED_BY(writer_mutex_);
-  // Null: nobody can be asked.
+  // Null: the store's objects cannot be read.
   std::unique_ptr<LiveObjects> live_ GUARDED_BY(writer_mutex_);
   std::optional<CatalogReconcile> reconcile_ GUARDED_BY(writer_mutex_);
   Callbacks after_ GUARDED_BY(writer_mutex_);
@@ -152,18 +152,18 @@ class SqliteCatalog : public Catalog {
   mutable Mutex mutex_;
   CondVar wake_;
   Pending pending_ GUARDED_BY(mutex_);
-  bool urgent_ GUARDED_BY(mutex_) = false;  // Somebody waits for the commit.
+  bool urgent_ GUARDED_BY(mutex_) = false;  // A caller waits for the commit.
   bool stop_ GUARDED_BY(mutex_) = false;
   bool failing_ GUARDED_BY(mutex_) = false;
   TimePoint retry_at_ GUARDED_BY(mutex_);
-  // Of the oldest that was taken but is not committed; max(): there is none.
+  // Time of the oldest change that was taken and is not committed; max(): none.
   TimePoint taken_since_ GUARDED_BY(mutex_) = TimePoint::max();
-  // Events are dropped; how many since the thread last looked.
+  // Events are dropped; `rush_` counts them since the thread last looked.
   bool behind_ GUARDED_BY(mutex_) = false;
   uint64_t rush_ GUARDED_BY(mutex_) = 0;
   TimePoint begin_by_ GUARDED_BY(mutex_);
-  // Of the oldest that was dropped since the last reconcile began, and of the
-  // oldest that the one under way is to find; max(): there is none.
+  // Times of the oldest change that was dropped since the last reconcile began,
+  // and of the oldest that the current reconcile has to find; max(): none.
   TimePoint dropped_since_ GUARDED_BY(mutex_) = TimePoint::max();
   TimePoint reconciling_since_ GUARDED_BY(mutex_) = TimePoint::max();
   bool catching_up_ GUARDED_BY(mutex_) = false;  // From drop to reconciled.
@@ -395,7 +395,7 @@ Status SqliteCatalog::WriteBatch(bool force) {
     const size_t rows = batch_.rows();
     batch_.Clear();
     NoteSuccess(rows);
-    // Having fallen behind must not cost memory for ever.
+    // Memory that was needed while the catalog was behind is given back.
     if (std::exchange(trim_memory_, false) || rows >= kHugeBatch) {
       ::malloc_trim(0);
     }

@@ -25,7 +25,7 @@ void CatalogBatch::AddEvent(QueuedEvent queued, bool with_history) {
   ObjectEvent& event = queued.event;
   const ObjectEventKind kind = event.kind;
   if (kind == ObjectEventKind::kMoved) {
-    // Only its row tells where it is.
+    // Only the object's row has the place of its bytes.
   } else if (with_history) {
     EventRow row{queued.sequence,       queued.time_ns, kind,
                  event.info.number,     event.info.id,  std::nullopt,

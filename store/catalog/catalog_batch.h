@@ -1,14 +1,15 @@
-// What the catalog has still to write: one row for each object, however much
-// happened to it, and the newest events.
+// The rows that the catalog has still to write: one for each object, however
+// many events it had, and the newest events.
 //
 // Invariants:
-//  (1) Unless it overflowed, an object whose fate the database does not know
+//  (1) Unless the batch overflowed, an object whose state the database lacks
 //  has
-//      a row here with its newest state; only one that came and went since the
-//      last write may be left out when there are very many (its row would be
-//      trimmed at once).
-//  (2) Its memory is bounded by the limits: with more objects than those allow
-//      it overflows, that is has none and takes none until ForgetObjects.
+//      a row here with its newest state.  There is one exception: when there
+//      are very many, an object that came and went since the last write may be
+//      left out (its row would be trimmed at once).
+//  (2) The memory is bounded by the limits.  With more objects than those allow
+//      the batch overflows: it drops its objects and takes none until
+//      ForgetObjects.
 #ifndef VITRINE_STORE_CATALOG_CATALOG_BATCH_H_
 #define VITRINE_STORE_CATALOG_CATALOG_BATCH_H_
 
@@ -24,14 +25,15 @@
 namespace vitrine::store {
 
 struct CatalogLimits {
-  // Events that wait to be folded, objects that wait to be written, and uses of
-  // objects.  From half of it on events go without history; past it the objects
-  // are dropped, to be found by reconciling.
+  // The limit for events that wait to be folded, for objects that wait to be
+  // written, and for uses of objects.  Beyond half of it events are written
+  // without history; beyond all of it objects are dropped, to be found by
+  // reconciling.
   size_t pending_rows = 128 * 1024;
   // Rows of gone objects, of events and of clients that left: the newest.
   size_t history_rows = 100'000;
-  // Past this size of the write-ahead log nothing is written until those who
-  // keep it alive are done reading.
+  // Past this size of the write-ahead log the catalog writes nothing until the
+  // readers that keep the log alive are done.
   uint64_t wal_bytes = uint64_t{1} << 30;
 };
 
@@ -47,7 +49,7 @@ class CatalogBatch {
  public:
   struct ObjectRow {
     ObjectInfo info;
-    ObjectEventKind last;  // What happened last; says how it went.
+    ObjectEventKind last;  // The last event; tells how the object went.
     int64_t gone_ns;       // 0: it lives.
     bool created;          // The database has no row of it.
   };
@@ -72,7 +74,7 @@ class CatalogBatch {
     int64_t used_ns;
     uint64_t use_count;
   };
-  // What was left out.
+  // The numbers of rows that were left out.
   struct Dropped {
     uint64_t events = 0;
     uint64_t objects = 0;
@@ -87,18 +89,18 @@ class CatalogBatch {
   // Folds `event` in; `with_history`: also as an event of its own.
   void AddEvent(QueuedEvent event, bool with_history);
   void AddUses(const std::vector<ObjectInfo>& infos);
-  // Count what nobody could take.
+  // Count dropped rows.
   void DropUses(uint64_t count) { dropped_.uses += count; }
   void DropEvents(uint64_t count) { dropped_.events += count; }
   void AddClient(uint64_t client, ClientRow row);
   void RemoveClient(uint64_t client, int64_t disconnected_ns);
-  // Folds in what happened after all of this batch.
+  // Folds in a batch of later events.
   void Merge(CatalogBatch&& newer);
   void Clear();
-  // What follows is all that is known of any object.
+  // Drops all objects and ends an overflow.
   void ForgetObjects();
 
-  // True if what happened to objects was dropped since ForgetObjects.
+  // True if objects were dropped since ForgetObjects.
   bool overflowed() const { return overflowed_; }
   bool empty() const;
   size_t rows() const;

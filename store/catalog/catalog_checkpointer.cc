@@ -14,7 +14,8 @@ Result<std::unique_ptr<CatalogCheckpointer>> CatalogCheckpointer::Start(
   Status status = database->Execute(
       "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0");
   if (!status) return status.error();
-  // As the writer's: who closes last must not delete the log.
+  // The same as for the writer's connection: the last one to close must not
+  // delete the log.
   int persist = 1;
   sqlite3_file_control(database->handle(), "main", SQLITE_FCNTL_PERSIST_WAL,
                        &persist);
@@ -55,7 +56,7 @@ bool CatalogCheckpointer::WaitForRequest() {
 void CatalogCheckpointer::Run() {
   SetUpThread("checkpoint", ThreadPriority::kLow);
   while (WaitForRequest()) {
-    // Whatever it could not move is moved by the writer or by the next one.
+    // The writer or the next checkpoint moves the rest.
     sqlite3_wal_checkpoint_v2(database_.handle(), nullptr,
                               SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
     MutexLock lock(mutex_);

@@ -24,7 +24,7 @@ class CatalogCheckpointer {
 
   // Begins a checkpoint, unless one is under way.
   void Request() EXCLUDES(mutex_);
-  // True once after each checkpoint: what is left to move is little.
+  // True once after each checkpoint: then little is left to move.
   bool TakeDone() EXCLUDES(mutex_);
 
  private:

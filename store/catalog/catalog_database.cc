@@ -14,14 +14,14 @@ namespace vitrine::store {
 namespace {
 
 constexpr mode_t kMode = 0644;
-// Somebody who has it locked for a moment must not keep the store from
-// starting; later there is a next attempt.
+// A process that locks the database for a moment must not keep the store from
+// starting.  (Later writes are simply tried again.)
 constexpr int kOpenTimeoutMs = 5000;
 constexpr int kBusyTimeoutMs = 100;
 
-// NORMAL: only a checkpoint waits for the disk, and a crash of the host costs
-// the newest commits but never the database.  Checkpoints are the writer's.
-// The log is cut back to 64 MiB when it begins anew.
+// NORMAL: only a checkpoint waits for the disk.  A crash of the host loses the
+// newest commits but never the database.  The writer requests checkpoints
+// itself.  The log is cut back to 64 MiB when it begins anew.
 constexpr char kPragmas[] =
     "PRAGMA synchronous = NORMAL;"
     "PRAGMA temp_store = MEMORY;"
@@ -30,8 +30,8 @@ constexpr char kPragmas[] =
     "PRAGMA journal_size_limit = 67108864;"
     "PRAGMA trusted_schema = OFF;";
 
-// SQLite gives its log and shared memory the mode of the database, so that is
-// set before SQLite sees the file.
+// SQLite gives its log and shared memory the mode of the database, so the mode
+// is set before SQLite opens the file.
 Status PrepareFile(const std::string& path) {
   const UniqueFd fd(
       ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, kMode));
@@ -49,7 +49,7 @@ Status PrepareFile(const std::string& path) {
   return Status();
 }
 
-// Says whose database it is, before anything is written to it.
+// Checks that the database is a catalog, before anything is written to it.
 Status CheckVersion(Database* database, int64_t newest) {
   const auto application = database->QueryInteger("PRAGMA application_id");
   if (!application) return application.error();
@@ -90,8 +90,8 @@ Status UseWriteAheadLog(Database* database) {
 
 Status SetUp(Database* database) {
   sqlite3* handle = database->handle();
-  // SQLite would delete the log at the end; but without it, a reader who may
-  // not write to the directory could not open the database.
+  // By default SQLite deletes the log at the end.  Without the log, a reader
+  // who may not write to the directory could not open the database.
   int persist = 1;
   sqlite3_file_control(handle, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
@@ -155,13 +155,13 @@ Status RestoreDeleted(Database* database) {
     return Error{Code::kUnavailable,
                  path + " was replaced while the store runs"};
   }
-  // A log left behind would be taken for the new file's.
+  // SQLite would take an old log for the new file's.
   for (const char* suffix : {"-wal", "-shm"}) {
     if (::unlink((path + suffix).c_str()) != 0 && errno != ENOENT) {
       return ErrnoError("remove " + path + suffix, errno);
     }
   }
-  // Under another name until it is whole.
+  // The copy has another name until it is whole.
   const std::string copy = path + ".restored";
   if (::unlink(copy.c_str()) != 0 && errno != ENOENT) {
     return ErrnoError("remove " + copy, errno);

@@ -1,5 +1,5 @@
-// The catalog's file: made, checked, migrated, and put back when somebody
-// deleted it.
+// The catalog's file: opening, checks, migrations, and restoring it after it
+// was deleted.
 #ifndef VITRINE_STORE_CATALOG_CATALOG_DATABASE_H_
 #define VITRINE_STORE_CATALOG_CATALOG_DATABASE_H_
 
@@ -11,15 +11,15 @@
 namespace vitrine::store {
 
 // Opens or makes the database at `path`, readable by everybody, in WAL mode
-// and of version `migrations.size()`.  kVersionMismatch: it is of a newer one.
-// kCorruption: it is no database, a damaged one, or some other program's.
+// and of version `migrations.size()`.  kVersionMismatch: it has a newer
+// version. kCorruption: it is no database, a damaged one, or another program's.
 Result<Database> OpenCatalogDatabase(const std::string& path,
                                      std::span<const char* const> migrations);
 
 // True if the file of `database` is no longer at its path.
 bool IsDeleted(const Database& database);
-// Writes everything that `database`, which IsDeleted, still has to its path.
-// Open that anew afterwards.
+// Writes the content of `database`, which IsDeleted, to its path again.  Open
+// the path anew afterwards.
 Status RestoreDeleted(Database* database);
 
 }  // namespace vitrine::store

@@ -1,14 +1,14 @@
-// How the catalog is made to agree with the objects that there are: after a
-// restart, and after more happened than could be written.
+// Makes the catalog agree with the live objects: after a restart, and after the
+// catalog was behind.
 //
-// Two walks in pages, so that neither memory nor the time of a page depends on
-// how many objects there are: first over the living, which are written where
-// the database says something else; then over those that live by the database,
-// of which the others are marked as gone.  What happens meanwhile is written as
-// ever, between the pages.
+// There are two walks in pages, so that neither memory nor the time of a page
+// depends on the number of objects.  The first is over the live objects, and
+// writes those that differ from the database.  The second is over the rows that
+// are live in the database, and marks those as gone whose objects are not live.
+// New events are written between the pages, as always.
 //
-// Invariant: a page says nothing about an object of which a row waits to be
-// written, as that row is newer, or will be followed by what is.
+// Invariant: a page skips an object if a row of that object waits to be
+// written, because that row is newer, or will be followed by a newer one.
 #ifndef VITRINE_STORE_CATALOG_CATALOG_RECONCILE_H_
 #define VITRINE_STORE_CATALOG_CATALOG_RECONCILE_H_
 
@@ -26,23 +26,24 @@ namespace vitrine::store {
 class CatalogReconcile {
  public:
   enum class Reason {
-    kRestart,  // Whatever is missing went with the store.
+    kRestart,  // Missing objects went with the store.
     kBehind,   // Events were dropped.
   };
 
   CatalogReconcile(LiveObjects* live, Reason reason)
       : live_(live), reason_(reason), left_(live->Count()) {}
 
-  // What it needs besides the database.
+  // Its inputs besides the database.
   struct Context {
-    // Folds in all that happened until now and returns what is to be written.
+    // Folds in all events so far and returns the batch that waits to be
+    // written.
     std::function<const CatalogBatch&()> fold;
     CatalogWriter::TakeSequence take_sequence;
   };
   // Writes one page, or nothing.
   Status Step(CatalogWriter* writer, const Context& context);
   bool done() const { return phase_ == Phase::kDone; }
-  // About how many are still to be looked at.
+  // The approximate number of objects still to be compared.
   size_t left() const { return left_; }
 
  private:
@@ -54,7 +55,7 @@ class CatalogReconcile {
   LiveObjects* const live_;
   const Reason reason_;
   Phase phase_ = Phase::kClients;
-  uint64_t place_ = 0;  // Of the living; then, a number in the database.
+  uint64_t place_ = 0;  // A LiveObjects page; then a number in the database.
   size_t left_;
 };
 

@@ -10,7 +10,7 @@ namespace vitrine::store {
 namespace {
 
 constexpr uint64_t kCheckpointStepBytes = 16 << 20;
-// From here on readers are waited for, for a moment.
+// Beyond this size a checkpoint waits for readers, for a moment.
 constexpr uint64_t kLongWalBytes = 4 * kCheckpointStepBytes;
 
 constexpr char kPutObject[] =
@@ -202,8 +202,8 @@ bool CatalogWriter::Checkpoint(int mode) {
 void CatalogWriter::CheckpointIfLong() {
   if (wal_bytes_ < checkpointed_wal_bytes_) checkpointed_wal_bytes_ = 0;
   if (checkpointer_->TakeDone()) {
-    // The little that came meanwhile: the log can begin anew then.  If readers
-    // keep it from that, the next attempt is made when it has grown.
+    // Moves the little that came meanwhile, so that the log can begin anew.  If
+    // readers prevent that, the next attempt is made when the log has grown.
     Checkpoint(wal_bytes_ < kLongWalBytes ? SQLITE_CHECKPOINT_PASSIVE
                                           : SQLITE_CHECKPOINT_RESTART);
     checkpointed_wal_bytes_ = wal_bytes_;

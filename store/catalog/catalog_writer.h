@@ -2,8 +2,9 @@
 //
 // Invariants:
 //  (1) Every write is one transaction: readers see all of a batch or nothing.
-//  (2) Whoever may enter the state directory may read the database, while the
-//      store runs, after a clean stop, and after a crash.
+//  (2) Every user who may enter the state directory may read the database:
+//  while
+//      the store runs, after a clean stop, and after a crash.
 #ifndef VITRINE_STORE_CATALOG_CATALOG_WRITER_H_
 #define VITRINE_STORE_CATALOG_CATALOG_WRITER_H_
 
@@ -36,23 +37,25 @@ class CatalogWriter {
   Status Write(const CatalogBatch& batch);
 
   // --- parts of reconciling (catalog_writer_reconcile.cc) ---
-  // Nobody who connected before is connected any more.
+  // Marks all clients as disconnected.
   Status EndAllClients();
-  // Writes those of `live` of which the database says something else.
+  // Writes those of `live` that differ from the database.
   Status WriteLive(std::span<const ObjectInfo> live);
-  // The next `most` that live by the database, from number `from` on.
+  // The next `most` objects that are live in the database, from number `from`
+  // on.
   Result<std::vector<KnownObject>> ReadLiving(uint64_t from, size_t most);
-  // They went at some time: because the store ended, which are events, numbered
-  // from what `take_sequence` says, told how many; or, where that is null,
-  // while nobody wrote it down.
+  // Marks objects as lost.  With `take_sequence` they were lost because the
+  // store ended: an event is written for each, numbered from the return value
+  // of `take_sequence`, which gets their number.  Null: they went while the
+  // catalog was behind.
   using TakeSequence = std::function<int64_t(size_t count)>;
   Status WriteLost(std::span<const KnownObject> lost,
                    const TakeSequence& take_sequence);
 
-  // Sees to it that a long write-ahead log is moved into the database.
+  // Has a long write-ahead log moved into the database.
   void CheckpointIfLong();
 
-  // The sequence number that comes after all that the database has.
+  // The sequence number after the last one in the database.
   Result<int64_t> ReadNextSequence();
   const std::string& path() const { return path_; }
   // Of the schema.
@@ -65,16 +68,16 @@ class CatalogWriter {
 
   Status Connect();
   Status PrepareStatements();
-  // Not OK: writing now would do harm.
+  // An error if writing now would do harm.
   Status CheckWritable();
   // True if the whole log is in the database.
   bool Checkpoint(int mode);
   static int OnCommit(void* self, sqlite3* database, const char* name,
                       int log_pages);
 
-  // SQLite's integers have a sign.
+  // SQLite's integers are signed.
   static int64_t ToSql(uint64_t value);
-  // As long as the strings of `row` live.
+  // Valid as long as the strings of `row` live.
   static void BindObject(const CatalogBatch::ObjectRow& row,
                          Statement* statement);
   Status WriteObjects(const CatalogBatch& batch);
@@ -85,21 +88,21 @@ class CatalogWriter {
 
   // Runs `write` in a transaction.
   Status Transact(const std::function<Status()>& write);
-  // Of `info`, which lives.
+  // True if the database has `info`, which is live.
   Result<bool> Agrees(const ObjectInfo& info);
   Status MarkLost(std::span<const KnownObject> lost, int64_t sequence);
 
   // History of one kind: counted by `count_sql`, its oldest rows deleted by
-  // `trim`.  `rows` is at least what there is.
+  // `trim`.  `rows` is an upper bound of their number.
   struct History {
     const char* count_sql = nullptr;
     Statement trim;
     int64_t rows = 0;
   };
-  // Forgets the oldest rows once there are clearly too many.
+  // Deletes the oldest rows once there are clearly too many.
   Status Trim(History* history);
   Status TrimAll();
-  // After a rollback nobody knows: lets the next Trim count.
+  // After a rollback the counts are unknown: the next Trim counts again.
   void ForgetCounts();
 
   const std::string path_;
@@ -111,7 +114,7 @@ class CatalogWriter {
 
   Database database_;
   std::unique_ptr<CatalogCheckpointer> checkpointer_;
-  // After `database_`, so that they go first.
+  // After `database_`, so that they are destroyed first.
   Statement put_object_;
   Statement put_event_;
   Statement put_uses_;

@@ -1,4 +1,4 @@
-// The parts of reconciling that ask and write the database.
+// The parts of reconciling that read and write the database.
 #include <algorithm>
 
 #include "schema/base/wall_clock.h"

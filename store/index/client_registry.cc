@@ -17,7 +17,7 @@ ClientPage& PageIn(const Mapping& mapping) {
   return *reinterpret_cast<ClientPage*>(mapping.data());
 }
 
-// Calls `visit` with every pin that `page` says.
+// Calls `visit` with every pin in `page`.
 template <typename Visitor>
 void VisitPins(const ClientPage& page, const Visitor& visit) {
   for (const PageStripe& stripe : page.stripes) {
@@ -31,8 +31,8 @@ void VisitPins(const ClientPage& page, const Visitor& visit) {
   }
 }
 
-// Appends the touches of `stripe` after the first `seen`.  The counter may
-// have wrapped, or lie: more than the ring holds is never taken.
+// Appends the touches of `stripe` after the first `seen`.  The counter may have
+// wrapped, or be wrong, so at most the ring's size is taken.
 void DrainStripe(const PageStripe& stripe, uint32_t* seen,
                  std::vector<uint32_t>* slots) {
   const uint32_t count = stripe.touch_count.load(std::memory_order_acquire);
@@ -45,7 +45,7 @@ void DrainStripe(const PageStripe& stripe, uint32_t* seen,
   *seen = count;
 }
 
-// Clients choose their names; JSON takes valid UTF-8 only.
+// Clients choose their names, but JSON takes only valid UTF-8.
 nlohmann::json CleanName(const std::string& name) {
   using Json = nlohmann::json;
   const std::string clean =

@@ -1,4 +1,4 @@
-// The clients that are connected, and what their pages say.
+// The connected clients and the values in their pages.
 #ifndef VITRINE_STORE_INDEX_CLIENT_REGISTRY_H_
 #define VITRINE_STORE_INDEX_CLIENT_REGISTRY_H_
 
@@ -32,8 +32,7 @@ class ClientRegistry {
     std::function<void(const std::vector<uint64_t>&)> recall;
   };
 
-  // Makes a page for a new client.  `page` is a writable description to be
-  // given to it.
+  // Makes a page for a new client.  `page` is a writable descriptor for it.
   struct Added {
     uint64_t client;
     UniqueFd page;
@@ -42,30 +41,29 @@ class ClientRegistry {
   // Its pins are gone after this.
   void Remove(uint64_t client) EXCLUDES(mutex_);
 
-  // Every pin of every client, as MakePin made it.  The caller has marked what
-  // it wants to evict before and fenced (index_layout.h).
+  // Every pin of every client, as MakePin made it.  Before the call, the caller
+  // has marked its victims and executed a fence (index_layout.h).
   std::unordered_set<uint64_t> CollectPins() const EXCLUDES(mutex_);
-  // Those of `wanted` that somebody has pinned.  However much clients write to
-  // their pages, this takes no memory and little time.
+  // Those of `wanted` that a client has pinned.  Takes little memory and time,
+  // whatever clients write to their pages.
   std::unordered_set<uint64_t> FindPins(
       const std::unordered_set<uint64_t>& wanted) const EXCLUDES(mutex_);
-  // Calls `touch` with the slot number of every touch since the last call that
-  // the rings still have.  Slot numbers are as the client wrote them.
+  // Calls `touch` with the slot number of every touch since the last call, if
+  // the rings still have it.  Slot numbers are not checked.
   void DrainTouches(const std::function<void(uint32_t slot)>& touch)
       EXCLUDES(mutex_);
-  // Asks every client that keeps mappings to unmap `segments`; says how many
+  // Asks every client that keeps mappings to unmap `segments`; returns how many
   // were asked.
   size_t Recall(const std::vector<uint64_t>& segments) const EXCLUDES(mutex_);
 
   // The AwaitedBits of all clients.  The caller has published before: this
   // begins with the publisher's fence (index_layout.h).  Takes no system call,
-  // and of each client one cache line.
+  // and reads one cache line of each client.
   uint64_t AwaitedBuckets() const EXCLUDES(mutex_);
-  // Threads that wait on the index, as the clients say.
+  // Threads that wait on the index, by the clients' own counts.
   uint64_t CountWaiters() const EXCLUDES(mutex_);
 
-  // Who is connected: an array of {name, pid, uid, pins, kept_mappings,
-  // waits}.
+  // The clients: an array of {name, pid, uid, pins, kept_mappings, waits}.
   nlohmann::json StatusJson() const EXCLUDES(mutex_);
 
  private:

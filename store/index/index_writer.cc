@@ -41,8 +41,8 @@ Result<UniqueFd> MakeFile(const std::string& path) {
   return fd;
 }
 
-// A store through a mapping gets SIGBUS where there is no memory, so all of it
-// is taken before.
+// A write through a mapping raises SIGBUS if there is no memory, so all of it
+// is allocated before.
 Status Allocate(int fd, uint64_t offset, uint64_t size_bytes) {
   while (::fallocate(fd, 0, static_cast<off_t>(offset),
                      static_cast<off_t>(size_bytes)) != 0) {
@@ -219,7 +219,7 @@ SlotState IndexWriter::StateOf(uint32_t slot) const {
 }
 
 // Sequentially consistent: for MarkEvicting this is the evictor's full fence
-// between its mark and its look at the pins (index_layout.h).
+// between its mark and its read of the pins (index_layout.h).
 void IndexWriter::SetState(uint32_t slot, SlotState state) {
   if (!IsPublished(slot)) return;
   std::atomic<uint64_t>& word = SlotAt(slot).word;
@@ -228,8 +228,8 @@ void IndexWriter::SetState(uint32_t slot, SlotState state) {
   word.store(MakeSlotWord(generation, state), std::memory_order_seq_cst);
 }
 
-// A reader that got a new field got it after the mark, and finds a word that is
-// not the one it began with.
+// A reader that read a new field did so after the mark, and finds that the word
+// has changed.
 void IndexWriter::Move(uint32_t slot, uint64_t segment, uint64_t offset) {
   if (!IsPublished(slot)) return;
   IndexSlot& moved = SlotAt(slot);
@@ -241,7 +241,7 @@ void IndexWriter::Move(uint32_t slot, uint64_t segment, uint64_t offset) {
                    std::memory_order_release);
 }
 
-// Whoever waits for the bucket sleeps on its version.
+// Clients that wait for the bucket sleep on its version.
 void IndexWriter::Return(uint32_t slot, uint64_t segment, uint64_t offset) {
   if (!IsElsewhere(slot)) return;
   IndexSlot& back = SlotAt(slot);
@@ -296,7 +296,7 @@ bool IndexWriter::IsPublished(uint32_t slot) const {
 
 uint64_t IndexWriter::allocated_bytes() const {
   struct stat info;
-  // Cannot fail on a descriptor of our own.
+  // fstat(2) cannot fail on an open descriptor.
   return ::fstat(fd_.get(), &info) == 0
              ? static_cast<uint64_t>(info.st_blocks) * 512
              : 0;

@@ -29,37 +29,37 @@ class IndexWriter {
     uint32_t flags;
   };
   // Makes `id` visible.  Returns its slot.  kAlreadyExists: its key is taken.
-  // kOutOfMemory: no slot, or no memory for one.
+  // kOutOfMemory: there is no free slot, or no memory for one.
   Result<uint32_t> Publish(std::string_view id, const Entry& entry);
   // The slot that has the key of `id`; kNoSlot: none.
   uint32_t Find(std::string_view id) const;
   // Marks a published slot as being evicted, and takes the mark back.
   void MarkEvicting(uint32_t slot);
   void Unmark(uint32_t slot);
-  // Tells where the bytes of a slot that is being evicted are instead; that
-  // takes the mark back.
+  // Sets a new place for the bytes of a slot that is being evicted, and takes
+  // the mark back.
   void Move(uint32_t slot, uint64_t segment, uint64_t offset);
-  // The bytes of a slot that is being evicted are not in memory any more, but
-  // kept elsewhere; that takes the mark back.
+  // The bytes of a slot that is being evicted are kept elsewhere from now on,
+  // not in memory.  Takes the mark back.
   void SendElsewhere(uint32_t slot);
-  // The bytes of a slot that is elsewhere are in memory again.  Readers that
-  // wait for the bucket are the caller's to wake (AwaitedFutex).
+  // The bytes of a slot that is elsewhere are in memory again.  The caller
+  // wakes readers that wait for the bucket (AwaitedFutex).
   void Return(uint32_t slot, uint64_t segment, uint64_t offset);
   bool IsElsewhere(uint32_t slot) const;
   // Takes the slot out of its chain and frees it.
   void Remove(uint32_t slot);
 
-  // The futex of those who wait for the object in this slot; null if `awaited`
-  // (ClientRegistry::AwaitedBuckets) says that nobody does.
+  // The futex on which clients wait for the object in this slot; null if no
+  // client waits by `awaited` (ClientRegistry::AwaitedBuckets).
   const std::atomic<uint32_t>* AwaitedFutex(uint32_t slot,
                                             uint64_t awaited) const;
 
-  // What a client that pins this slot writes (MakePin).
+  // The pin that a client writes for this slot (MakePin).
   uint64_t PinOf(uint32_t slot) const;
   bool IsPublished(uint32_t slot) const;
   // Bytes of memory that the file takes.
   uint64_t allocated_bytes() const;
-  // A new read-only description, to be given to clients.
+  // A new read-only description for clients.
   Result<UniqueFd> OpenReadOnly() const;
 
  private:

@@ -1,4 +1,4 @@
-// Who is to be woken once a lock is given up.
+// Wake-ups that are delayed until a lock is given back.
 #ifndef VITRINE_STORE_INDEX_PENDING_WAKES_H_
 #define VITRINE_STORE_INDEX_PENDING_WAKES_H_
 
@@ -11,9 +11,9 @@
 
 namespace vitrine::store {
 
-// Futexes whose sleepers wake when this goes.  Made before a lock is taken, it
-// goes after the lock: waking thousands takes long, and nobody else should wait
-// for that.
+// Its destructor wakes the sleepers of its futexes.  Declared before a lock, it
+// is destroyed after the lock is given back: waking thousands takes long, and
+// other threads should not wait for that.
 class PendingWakes {
  public:
   PendingWakes() = default;

@@ -15,7 +15,7 @@ constexpr unsigned MFD_NOEXEC_SEAL = 8;
 Result<UniqueFd> MakeMemfd(const char* name) {
   constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
   UniqueFd fd(::memfd_create(name, kFlags | MFD_NOEXEC_SEAL));
-  // Kernels before 6.3 do not know the last flag.
+  // Kernels before 6.3 do not support the last flag.
   if (!fd.valid() && errno == EINVAL) {
     fd = UniqueFd(::memfd_create(name, kFlags));
   }

@@ -9,8 +9,8 @@
 
 namespace vitrine::store {
 
-// Memory to be shared with a client.  All of it is there and its size is final:
-// nothing that the client does to it can give the store SIGBUS.
+// Memory to be shared with a client.  All of it is allocated and its size is
+// final, so a client cannot make the store's accesses raise SIGBUS.
 Result<UniqueFd> MakeSealedMemfd(const char* name, size_t size_bytes);
 
 }  // namespace vitrine::store

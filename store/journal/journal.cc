@@ -17,7 +17,7 @@ constexpr uint64_t kReserveStepBytes = 64 * 1024;
 constexpr uint64_t kSmallJournalBytes = 256 * 1024;
 constexpr size_t kBatchBytes = 1024 * 1024;
 
-// A reader of the journal has this many at once in memory.
+// A replay has this many objects of a record in memory at once.
 constexpr size_t kMostInRecord = 256;
 
 uint64_t RecordBytesOf(const ObjectInfo& info, const Metadata& metadata) {
@@ -32,7 +32,7 @@ Status AddSealed(const ObjectInfo& info, const Metadata& metadata,
   return Status();
 }
 
-// Those that come one after the other and can share records do.
+// Neighbours that can share a record do so.
 Status AddSealedInSlabs(std::span<const ObjectInfo> infos,
                         std::string* records) {
   for (size_t first = 0, end = 0; first < infos.size(); first = end) {
@@ -59,7 +59,7 @@ Result<UniqueFd> OpenFile(const std::string& path, int flags) {
 
 Result<Journal> Journal::Open(const std::string& path,
                               std::vector<JournaledObject>* objects) {
-  // What is left of a rewrite that did not come to its rename.
+  // The file of a rewrite that ended before its rename.
   const std::string leftover = path + ".new";
   if (::unlink(leftover.c_str()) != 0 && errno != ENOENT) {
     return ErrnoError("unlink " + leftover, errno);
@@ -143,7 +143,7 @@ Status Journal::RecordSealedInSlabs(std::span<const ObjectInfo> infos) {
   return Status();
 }
 
-// The newest record of an object is the one that counts.
+// The newest record of an object is the valid one.
 Status Journal::RecordMoved(std::span<const ObjectInfo> infos) {
   std::string records;
   Status status = AddSealedInSlabs(infos, &records);
@@ -170,7 +170,7 @@ bool Journal::WantsRewrite() const {
 }
 
 Status Journal::Rewrite(const std::function<void(const Visitor&)>& for_each) {
-  // Should it fail, it will fail for some time.
+  // If the rewrite fails, others would fail for some time, too.
   rewrite_from_bytes_ = size_bytes_ + size_bytes_ / 4;
   const std::string new_path = path_ + ".new";
   Result<UniqueFd> fd = OpenFile(new_path, O_TRUNC);
@@ -184,7 +184,7 @@ Status Journal::Rewrite(const std::function<void(const Visitor&)>& for_each) {
     ::unlink(new_path.c_str());
     return status;
   }
-  // As small as it gets: what it takes may differ from what was reckoned.
+  // The file is now as small as possible, even if it is larger than estimated.
   fresh.rewrite_from_bytes_ = fresh.size_bytes_ + fresh.size_bytes_ / 2;
   *this = std::move(fresh);
   return Status();
@@ -221,7 +221,7 @@ Status Journal::Append(std::string_view records, uint64_t live) {
     if (!status) return status;
   }
   const uint64_t end = size_bytes_ + records.size();
-  // Eviction must not need memory to give some back: take it beforehand.
+  // Reserves memory for removals, because an eviction must not need memory.
   Status status = Reserve(end + live * RemovalRecordBytes(1));
   if (!status) return status;
   ssize_t put;
@@ -256,7 +256,7 @@ Status Journal::CutTail() {
     if (errno != EINTR) return ErrnoError("ftruncate journal", errno);
   }
   tail_is_torn_ = false;
-  reserved_bytes_ = 0;  // What was reserved behind it went, too.
+  reserved_bytes_ = 0;  // The reserved memory behind the tail went, too.
   return Status();
 }
 

@@ -1,15 +1,16 @@
-// The journal: which sealed objects there are, on the same tmpfs as their
-// memory, so that it lives exactly as long.  It is what makes a restart after
-// SIGKILL lossless; the catalog, which is written behind, is not asked.
+// The journal: the list of sealed objects, on the same tmpfs as their memory,
+// so that it lives exactly as long.  It makes a restart after SIGKILL lossless.
+// The catalog is not used for that, because it is written asynchronously.
 //
 // An append-only file of framed records (length, checksum, payload; see
-// journal.fbs).  A record counts once it is whole: a torn tail is cut off.
-// When most of it is dead it is rewritten beside and renamed.
+// journal.fbs).  A record is valid once it is whole: a torn tail is cut off.
+// When most records are dead, the journal is rewritten to another file, which
+// then replaces it by a rename.
 //
 // Invariants:
 //  (1) The file is a head and whole records, and after a crash at most one part
 //      of a record behind them.
-//  (2) Memory for removing every live object is there already.
+//  (2) Memory for the removal records of all live objects is reserved.
 #ifndef VITRINE_STORE_JOURNAL_JOURNAL_H_
 #define VITRINE_STORE_JOURNAL_JOURNAL_H_
 
@@ -38,15 +39,15 @@ class Journal {
   static Result<Journal> Open(const std::string& path,
                               std::vector<JournaledObject>* objects);
 
-  // Each is in force once it returned OK; on failure nothing was recorded.
-  // kOutOfMemory: the file system is full; RecordRemoved of a live object
-  // never says so.
+  // A record is valid once the method returned OK; on failure nothing was
+  // recorded.  kOutOfMemory: the file system is full.  RecordRemoved of a live
+  // object never returns that.
   Status RecordSealed(const ObjectInfo& info, const Metadata& metadata);
-  // All of them, or none: objects in slabs.
+  // Objects in slabs; all of them, or none.
   Status RecordSealedInSlabs(std::span<const ObjectInfo> infos);
-  // Those that were sealed are at other places now; all of them, or none.
+  // New places of sealed objects; all of them, or none.
   Status RecordMoved(std::span<const ObjectInfo> infos);
-  // `bytes` is what SealedRecordBytes says of them together.
+  // `bytes` is the sum of their SealedRecordBytes.
   Status RecordRemoved(std::span<const uint64_t> numbers, uint64_t bytes);
   Status RecordHold(uint64_t number, bool hold);
 
@@ -72,7 +73,7 @@ class Journal {
   // Appends whole records, after which there are `live` objects.  On failure
   // the file is as it was.
   Status Append(std::string_view records, uint64_t live);
-  // Takes memory up to `end_bytes`.
+  // Allocates memory up to `end_bytes`.
   Status Reserve(uint64_t end_bytes);
   // Cuts the file behind the last whole record.
   Status CutTail();
@@ -86,7 +87,7 @@ class Journal {
   // Rewriting is not tried again before the file has this size.
   uint64_t rewrite_from_bytes_ = 0;
   uint64_t live_ = 0;        // Objects.
-  uint64_t live_bytes_ = 0;  // What SealedRecordBytes says of them.
+  uint64_t live_bytes_ = 0;  // The sum of their SealedRecordBytes.
 };
 
 }  // namespace vitrine::store

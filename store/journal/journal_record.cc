@@ -21,7 +21,7 @@ constexpr uint64_t kHeldFlag = 1;
 constexpr uint64_t kUsedFlag = 2;
 
 constexpr size_t kFrameBytes = 2 * sizeof(uint32_t);
-// Far above what an id and the most metadata can need.
+// Far more than an id and the most metadata can take.
 constexpr uint32_t kMaxPayloadBytes = 4 * 1024 * 1024;
 
 Error Nonsense(const std::string& what) {
@@ -113,7 +113,7 @@ Result<JournalRecord> ReadSealed(const journal::Sealed& sealed) {
 }
 
 Result<JournalRecord> DecodeSealed(std::string_view bytes) {
-  // FlatBuffers wants alignment, which a record within a file has not.
+  // FlatBuffers needs alignment, which a record within a file lacks.
   const std::vector<uint8_t> aligned(bytes.begin(), bytes.end());
   flatbuffers::Verifier verifier(aligned.data(), aligned.size());
   if (aligned.empty() || !journal::VerifySealedBuffer(verifier)) {
@@ -137,7 +137,7 @@ void PackSmall(const ObjectInfo& info, std::string* record) {
   *record += info.id.text();
 }
 
-// `shared` has what the objects of the record have in common.
+// `shared` has the values that the objects of the record have in common.
 Result<JournaledObject> UnpackSmall(const ObjectInfo& shared,
                                     Unpacker* packed) {
   ObjectInfo info = shared;

@@ -34,32 +34,32 @@ struct JournaledHold {
 using JournalRecord =
     std::variant<std::vector<JournaledObject>, JournaledRemoval, JournaledHold>;
 
-// Of a removal of `count` objects.
+// The size of a removal record of `count` objects.
 constexpr size_t RemovalRecordBytes(size_t count) { return 9 + 8 * count; }
-// About what an object takes of the journal while it lives.
+// The approximate size of an object's record.
 size_t SealedRecordBytes(std::string_view id, const Metadata& metadata,
                          bool in_slab);
 
-// True if one record takes both: small objects with the same slab, creator and
-// time of sealing.
+// True if one record can hold both: small objects with the same slab, creator
+// and time of sealing.
 bool ShareRecord(const ObjectInfo& left, const ObjectInfo& right);
 
-// Framed: length, checksum, payload.  kInvalidArgument: no reader would take a
-// record of that length.
+// Framed: length, checksum, payload.  kInvalidArgument: the record is longer
+// than a reader accepts.
 Result<std::string> EncodeSealed(const ObjectInfo& info,
                                  const Metadata& metadata);
-// At least one; every two of them share a record.
+// `infos` has at least one object; every two of them share a record.
 Result<std::string> EncodeSealedInSlab(std::span<const ObjectInfo> infos);
 std::string EncodeRemoval(std::span<const uint64_t> numbers);
 std::string EncodeHold(const JournaledHold& hold);
 
-// The payload of the record that `bytes` begin with, and its size with frame.
+// The payload of the first record of `bytes`, and the record's size with frame.
 struct FramedPayload {
   std::string_view payload;
   size_t record_bytes;  // 0: a torn tail, no whole record.
 };
-// A part of a record is a torn tail, and so is a last one with a wrong
-// checksum.  kCorruption: anything else that is no record.
+// A part of a record is a torn tail.  So is a last record with a wrong
+// checksum. kCorruption: any other bytes that are no record.
 Result<FramedPayload> UnframeRecord(std::string_view bytes);
 
 // kCorruption: the payload makes no sense.

@@ -8,7 +8,7 @@
 
 namespace vitrine::store {
 
-// Removals and holds of unknown objects change nothing: they may have been
+// Removals and holds of unknown objects are ignored: they may have been
 // recorded twice.
 void JournalReplay::Apply(JournalRecord record) {
   if (auto* sealed = std::get_if<std::vector<JournaledObject>>(&record)) {
@@ -40,12 +40,12 @@ std::vector<JournaledObject> JournalReplay::Finish() && {
   return std::move(objects_);
 }
 
-// Those with one number in the order of their records.
+// Objects with the same number stay in the order of their records.
 std::vector<size_t> JournalReplay::OrderByNumber() const {
   const auto number_of = [this](size_t i) { return objects_[i].info.number; };
   std::vector<size_t> order(objects_.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  // They are, unless the journal was rewritten.
+  // They are sorted, unless the journal was rewritten.
   const auto less = [&](size_t left, size_t right) {
     return number_of(left) < number_of(right);
   };

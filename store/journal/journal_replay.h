@@ -1,4 +1,4 @@
-// What a journal's records, one after the other, leave to be restored.
+// Replays a journal's records and finds the objects to be restored.
 #ifndef VITRINE_STORE_JOURNAL_JOURNAL_REPLAY_H_
 #define VITRINE_STORE_JOURNAL_JOURNAL_REPLAY_H_
 
@@ -10,17 +10,17 @@
 
 namespace vitrine::store {
 
-// Only notes what the records say, and finds out at the end: tables of a
-// million objects would cost most of a restart.
+// Only collects the records, and evaluates them at the end: hash tables of a
+// million objects would take most of a restart's time.
 class JournalReplay {
  public:
   void Apply(JournalRecord record);
-  // The objects that live, each number and each id once: of two with one id the
-  // one with the greater number counts.
+  // The live objects, each number and each id once.  Of two with the same id,
+  // the one with the greater number is taken.
   std::vector<JournaledObject> Finish() &&;
 
  private:
-  // What a record says of an object that records before it have sealed.
+  // A change (removal or hold) of an object that an earlier record has sealed.
   struct Mark {
     uint64_t number;
     size_t position;  // Of objects_, when it was made.

@@ -1,5 +1,5 @@
-// Numbers packed into few bytes: seven bits a byte, the lowest first, the
-// eighth says that more follow (LEB128).
+// Numbers packed into few bytes (LEB128): seven bits in each byte, the lowest
+// first; the eighth bit tells that more follow.
 #ifndef VITRINE_STORE_JOURNAL_PACKING_H_
 #define VITRINE_STORE_JOURNAL_PACKING_H_
 
@@ -16,8 +16,8 @@ inline void PackNumber(uint64_t number, std::string* bytes) {
   bytes->push_back(static_cast<char>(number));
 }
 
-// Takes what was packed from the front of bytes that anybody may have written.
-// After the first thing that is not there all is zero and ok() is false.
+// Unpacks values from the front of untrusted bytes.  After the first value that
+// is missing, all values are zero and ok() is false.
 class Unpacker {
  public:
   explicit Unpacker(std::string_view bytes) : rest_(bytes) {}

@@ -11,10 +11,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// With orphans about: their space should be back soon after their users end.
+// While there are orphans: their memory should be freed soon after their users
+// end.
 constexpr auto kOrphanPause = std::chrono::milliseconds(20);
 constexpr auto kPause = std::chrono::milliseconds(500);
-// Spare segments that nobody wanted for so long are given back.
+// Segments of the pool that were unused for so long are freed.
 constexpr auto kIdleSpare = std::chrono::seconds(10);
 constexpr size_t kUnsealedPerRound = 1024;
 
@@ -72,7 +73,7 @@ void Housekeeper::CollapseAll(const std::list<ObjectRef>& objects) {
     const ObjectInfo info = table_->queries().Info(object);
     if (info.state == ObjectState::kGone) continue;
     if (info.size_bytes < kTmpfsHugePageBytes) continue;
-    // It has holes: a huge page would take more than is charged.
+    // In an object with holes, a huge page would take more than is charged.
     if (info.charged_bytes < info.size_bytes) continue;
     segments_->Collapse(info.number, info.size_bytes);
   }

@@ -1,4 +1,4 @@
-// Chores that nobody waits for.
+// The store's background chores; no thread waits for them.
 #ifndef VITRINE_STORE_KEEPERS_HOUSEKEEPER_H_
 #define VITRINE_STORE_KEEPERS_HOUSEKEEPER_H_
 
@@ -15,11 +15,11 @@
 
 namespace vitrine::store {
 
-// Owns one thread, which gives the memory of orphans back, and that of spare
-// segments which nobody wants, makes the next slab ready, charges for memory
-// that clients took unasked, notes recency, tells the catalog of it, keeps the
-// journal short and makes small pages huge.
-// Thread-safe.  All that it is given must outlive it.
+// Owns one thread.  It frees orphans and unused segments of the pool, prepares
+// the next slab, compacts slabs, charges memory that clients took beyond their
+// request, records recency for the table and the catalog, keeps the journal
+// short, and replaces small pages by huge ones.
+// Thread-safe.  The constructor's arguments must outlive it.
 class Housekeeper {
  public:
   Housekeeper(ObjectTable* table, SegmentDir* segments, Orphans* orphans,
@@ -27,19 +27,19 @@ class Housekeeper {
               Catalog* catalog, std::function<void()> compact_slabs);
   ~Housekeeper();
 
-  // The object was written to its end: give it huge pages where it has none.
+  // The object was written to its end: replaces its small pages by huge ones.
   void Collapse(const ObjectRef& object) EXCLUDES(mutex_);
-  // There is an orphan to look after.
+  // There is a new orphan to poll.
   void Wake() EXCLUDES(mutex_);
-  // A slab of `size_bytes` was opened: the next one is wanted soon.
+  // A slab of `size_bytes` was opened: the next one is needed soon.
   void PrepareSlab(uint64_t size_bytes) EXCLUDES(mutex_);
 
  private:
   void Run() EXCLUDES(mutex_);
   void CollapseAll(const std::list<ObjectRef>& objects);
-  // Clients that only keep deleted segments mapped should let go of them.
+  // Recalls deleted segments from clients that only keep them mapped.
   void RecallOrphans();
-  // A client may write more to its object than it asked for.
+  // Charges growth: a client may write more to its object than it asked for.
   void ChargeWhatWasWritten();
 
   ObjectTable* const table_;  // Lock themselves.

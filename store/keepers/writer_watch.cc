@@ -13,7 +13,7 @@ constexpr auto kShortestPause = std::chrono::milliseconds(1);
 constexpr auto kLongestPause = std::chrono::milliseconds(16);
 
 constexpr uint64_t kHugePageBytes = 2 << 20;
-// Smaller files stay as they are: a huge page costs more to zero than they.
+// Smaller files get no huge pages: clearing one costs more than it gains.
 constexpr uint64_t kWorthHugePages = 256 << 10;
 constexpr uint64_t kLeastAhead = 8 << 20;
 constexpr uint64_t kMostAhead = 64 << 20;
@@ -106,13 +106,13 @@ void WriterWatch::ReserveAhead(const ObjectRef& object, uint64_t size_bytes) {
   uint64_t target =
       size_bytes + std::clamp(size_bytes, kLeastAhead, kMostAhead);
   target -= target % kHugePageBytes;
-  // Twice as far as needed, so that not every look has to reserve.
+  // Reserves twice as far as needed, so that not every look has to reserve.
   const bool enough = *charged >= size_bytes + kLeastAhead / 2 &&
                       *charged >= (size_bytes + target) / 2;
   if (!enough && target > *charged && budget_->TryCharge(target - *charged)) {
     const uint64_t raised = table_->unsealed().RaiseCharge(object, target);
     budget_->Uncharge(target - *charged - raised);
-    // Fails only if the file system is full; then the writer learns it.
+    // Fails only if the file system is full; then the writer gets ENOSPC.
     (void)segments_->Reserve(object->number, 0, target);
   }
   table_->unsealed().EndChange(object);
@@ -120,7 +120,7 @@ void WriterWatch::ReserveAhead(const ObjectRef& object, uint64_t size_bytes) {
 
 void WriterWatch::CountOutrun() {
   const MemoryBudget::Numbers budget = budget_->Get();
-  // What is parked takes memory, too.
+  // Parked segments take memory, too.
   const bool at_limit =
       budget.used_bytes + budget.parked_bytes >= options_.limit_bytes;
   if (at_limit && !at_limit_) ++outran_;

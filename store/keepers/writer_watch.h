@@ -1,6 +1,6 @@
-// Watches writers whose writes the store cannot see (design: "Writers the
-// store cannot see"): charges what they take, and reserves huge pages ahead of
-// them, so that a file that grows by write(2) gets huge pages as well.
+// Watches passthrough writers, whose writes the store cannot see.  Charges the
+// memory that they take, and reserves huge pages ahead of them, so that a file
+// that grows by write(2) gets huge pages as well.
 #ifndef VITRINE_STORE_KEEPERS_WRITER_WATCH_H_
 #define VITRINE_STORE_KEEPERS_WRITER_WATCH_H_
 
@@ -15,13 +15,13 @@
 
 namespace vitrine::store {
 
-// Owns one thread, which sleeps while nobody writes.  Thread-safe.  All that
-// it is given must outlive it.
+// Owns one thread, which sleeps while there is no writer.  Thread-safe.  The
+// constructor's arguments must outlive it.
 class WriterWatch {
  public:
   struct Options {
     bool reserve_ahead = false;
-    // Capacity and overshoot: where passthrough writers get ENOSPC.
+    // Capacity plus overshoot: beyond it passthrough writers get ENOSPC.
     uint64_t limit_bytes = 0;
   };
   WriterWatch(ObjectTable* table, SegmentDir* segments, MemoryBudget* budget,
@@ -29,7 +29,7 @@ class WriterWatch {
   ~WriterWatch();
 
   void Add(const ObjectRef& object) EXCLUDES(mutex_);
-  // Ends one Add.  Nothing is reserved for that writer after this.
+  // Ends one Add.  After it no memory is reserved for that writer.
   void Remove(const ObjectRef& object) EXCLUDES(mutex_);
 
   struct Numbers {
@@ -45,7 +45,7 @@ class WriterWatch {
   };
 
   void Run() EXCLUDES(mutex_);
-  // True if anybody wrote since the last look.
+  // True if any writer has written since the last look.
   bool LookAtAll() REQUIRES(mutex_);
   bool LookAt(Watched* watched) REQUIRES(mutex_);
   void ReserveAhead(const ObjectRef& object, uint64_t size_bytes)

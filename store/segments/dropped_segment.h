@@ -11,12 +11,13 @@
 
 namespace vitrine::store {
 
-// A segment whose name is gone and whose memory is to be given back.
+// A segment whose name is gone and whose memory is to be freed.
 struct DroppedSegment {
   uint64_t number = 0;
   std::shared_ptr<SegmentFile> file = {};  // Null: it could not be opened.
   uint64_t charged_bytes = 0;
-  // Set: it is retired under this number, and these could read it.
+  // Set: the segment is retired, under the number below; the audience that
+  // could read it.
   std::optional<Audience> retired_from = {};
   uint64_t retired_number = 0;
 };

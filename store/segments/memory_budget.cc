@@ -39,8 +39,8 @@ void MemoryBudget::Close() {
 
 bool MemoryBudget::TryCharge(uint64_t bytes) {
   if (TryChargeFree(bytes)) return true;
-  // Others may take what is given back, and what is parked may be on its way in
-  // or out: then again, while there is any.
+  // Repeats while there are parked bytes: other threads may take the freed
+  // bytes, and segments may be on their way into the pool or out of it.
   while (const uint64_t parked = ParkedInTheWay(bytes)) {
     reclaim_(parked);
     if (TryChargeFree(bytes)) return true;
@@ -89,7 +89,7 @@ void MemoryBudget::Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
   {
     MutexLock lock(mutex_);
     const bool short_before = ShortageLocked() > 0;
-    // Space may have come back since TryCharge.
+    // Memory may have been freed since TryCharge.
     if (waiters_.empty() && FitsLocked(bytes)) {
       used_bytes_ += bytes;
       short_now = !short_before && ShortageLocked() > 0;
@@ -183,7 +183,7 @@ void MemoryBudget::Uncharge(uint64_t bytes) {
   std::list<Waiter> granted;
   {
     MutexLock lock(mutex_);
-    // Given back before it was charged: the charge is on its way.
+    // The bytes were uncharged before their charge, which is on its way.
     owed_bytes_ += SaturatingSubtract(bytes, used_bytes_);
     used_bytes_ = SaturatingSubtract(used_bytes_, bytes);
     GrantLocked(&granted);
@@ -286,7 +286,7 @@ void MemoryBudget::EndWaits(Code code,
       errors.back().code = code;
       it = next;
       if (!was_first) continue;
-      // Those behind may fit now: rather granted than ended.
+      // Waiters behind may fit now: they are granted rather than ended.
       GrantLocked(&granted);
       it = waiters_.begin();
     }

@@ -1,4 +1,4 @@
-// The bytes that objects may take, and who waits for some.
+// The memory budget of the objects, and the queue of requests that wait for it.
 #ifndef VITRINE_STORE_SEGMENTS_MEMORY_BUDGET_H_
 #define VITRINE_STORE_SEGMENTS_MEMORY_BUDGET_H_
 
@@ -13,21 +13,23 @@
 
 namespace vitrine::store {
 
-// Counts charged bytes against the capacity and serves those who wait first
-// come first served.  Of these bytes, used ones belong to somebody; parked ones
-// are kept for later and given up as soon as anybody wants them.  Thread-safe.
+// Counts charged bytes against the capacity, and serves waiting requests first
+// come first served.  Charged bytes are used or parked.  Used bytes belong to
+// an object, a slab or an orphan.  Parked bytes are kept for later, and given
+// up as soon as a request needs them.  Thread-safe.
 //
 // Invariants:
-//  (1) A grant never brings the charge above the capacity; only ForceCharge,
-//      for memory that the kernel has handed out already, does.
-//  (2) Nobody is granted while an earlier one still waits; but who wants no
-//      bytes at all never waits.
-//  (3) Every callback runs exactly once, with no lock held.
-//  (4) Nothing stays parked while somebody waits, or while more than the
+//  (1) A grant never brings the charge above the capacity.  Only ForceCharge
+//      does, for memory that the kernel has handed out already.
+//  (2) No request is granted while an earlier one waits; but a request for no
+//      bytes never waits.
+//  (3) Every callback runs exactly once, with none of the budget's locks held.
+//  (4) No bytes stay parked while a request waits, or while more than the
 //      capacity is charged.
 class MemoryBudget {
  public:
-  // `low_water_bytes`: what the evictor keeps free; at most the capacity.
+  // `low_water_bytes`: the free bytes that the evictor maintains; at most the
+  // capacity.
   MemoryBudget(uint64_t capacity_bytes, uint64_t low_water_bytes)
       : capacity_bytes_(capacity_bytes),
         low_water_bytes_(std::min(low_water_bytes, capacity_bytes)) {}
@@ -40,36 +42,35 @@ class MemoryBudget {
 
   // Charges now, or not at all.
   bool TryCharge(uint64_t bytes) EXCLUDES(mutex_);
-  // Charges, waiting if need be.  kTooLarge: more than the capacity.
-  // kOutOfMemory: `wait` ended; a deadline that has passed already waits for
-  // nothing.  `whose` is a name for EndWaitsOf.
+  // Charges, and waits if it has to.  kTooLarge: more than the capacity.
+  // kOutOfMemory: `wait` ended; with a deadline that has passed it does not
+  // wait.  `whose` is a key for EndWaitsOf.
   void Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
               const void* whose = nullptr) EXCLUDES(mutex_);
   void ForceCharge(uint64_t bytes) EXCLUDES(mutex_);
   void Uncharge(uint64_t bytes) EXCLUDES(mutex_);
 
-  // Used bytes become parked ones.  False: they are wanted; free them.
+  // Used bytes become parked ones.  False: a request needs them; free them.
   bool TryPark(uint64_t bytes) EXCLUDES(mutex_);
   // Free bytes become parked ones.  False: free memory is scarce.
   bool TryChargeParked(uint64_t bytes) EXCLUDES(mutex_);
   // Parked bytes become used ones.
   void Unpark(uint64_t bytes) EXCLUDES(mutex_);
-  // Parked bytes were given back.
+  // Parked bytes were freed.
   void UnchargeParked(uint64_t bytes) EXCLUDES(mutex_);
 
-  // Gives back what is parked and wanted: by those who wait, or because more is
-  // charged than there is.  Whoever parks bytes calls this when they can be
-  // given back.
+  // Frees parked bytes if requests wait, or if more than the capacity is
+  // charged. A caller that parked bytes calls this when they can be freed.
   void ReclaimWanted() EXCLUDES(mutex_);
 
-  // How many bytes the evictor should free now: for all who wait, and for the
-  // low-water mark; at most what is used.
+  // How many bytes the evictor should free now: for all waiting requests, and
+  // for the low-water mark; at most the used bytes.
   uint64_t Shortage() const EXCLUDES(mutex_);
   // Ends the waits whose deadline is at or before `now`.
   void ExpireWaits(Deadline now) EXCLUDES(mutex_);
-  // Nothing more can be evicted: ends the waits that asked to be told.
+  // No more memory can be evicted: ends the waits with fail_when_stuck.
   void FailStuck() EXCLUDES(mutex_);
-  // What `whose` waits for is not wanted any more: kNotFound.
+  // Ends the waits with the key `whose`: kNotFound.
   void EndWaitsOf(const void* whose) EXCLUDES(mutex_);
 
   uint64_t capacity_bytes() const { return capacity_bytes_; }
@@ -84,12 +85,11 @@ class MemoryBudget {
     Deadline next_deadline;  // Of a waiter; max(): none.
   };
   Numbers Get() const EXCLUDES(mutex_);
-  // Called (with no lock held) when there is a shortage that was not before,
-  // and for each new waiter.
-  // Set before first use.
+  // Sets a function that is called (with none of the budget's locks held) when
+  // a shortage begins, and for each new waiter.  Set before first use.
   void SetOnShortage(std::function<void()> on_shortage);
-  // Called (with no lock held) when parked bytes are wanted: gives that many
-  // back, or all there are.  Set before first use.
+  // Sets a function that is called (with none of the budget's locks held) when
+  // parked bytes are needed: it frees that many, or all.  Set before first use.
   void SetReclaim(std::function<void(uint64_t bytes)> reclaim);
 
  private:
@@ -101,17 +101,17 @@ class MemoryBudget {
   };
 
   bool FitsLocked(uint64_t bytes) const REQUIRES(mutex_);
-  // TryCharge without giving anything parked back.
+  // TryCharge without freeing parked bytes.
   bool TryChargeFree(uint64_t bytes) EXCLUDES(mutex_);
-  // What is to be given back so that `bytes` fit; 0: that is not enough.
+  // The parked bytes to be freed so that `bytes` fit; 0: they are not enough.
   uint64_t ParkedInTheWay(uint64_t bytes) const EXCLUDES(mutex_);
   uint64_t WaitingBytesLocked() const REQUIRES(mutex_);
   uint64_t ShortageLocked() const REQUIRES(mutex_);
   Error OutOfMemoryLocked(uint64_t bytes) const REQUIRES(mutex_);
-  // Moves those who can be granted now to `granted`.
+  // Moves waiters that can be granted now to `granted`.
   void GrantLocked(std::list<Waiter>* granted) REQUIRES(mutex_);
-  // Ends the waits that `ends` picks, as `code`, and grants whom they stood in
-  // the way of.
+  // Ends the waits that `ends` selects, with `code`, and grants waiters behind
+  // them that fit now.
   void EndWaits(Code code, const std::function<bool(const Waiter&)>& ends)
       EXCLUDES(mutex_);
 

@@ -28,13 +28,13 @@ bool Orphans::TryRelease(DroppedSegment* dropped) {
   uint64_t allocated_bytes = 0;
   if (dropped->file != nullptr) {
     if (dropped->file.use_count() > 1) return false;
-    // Whoever waited in open(2) for the lease of an eviction has it now: only
-    // a lease taken anew tells.
+    // An open(2) that waited for the lease of an eviction has the file now.
+    // Only a new lease tells.
     dropped->file->Unlease();
     auto alone = dropped->file->LeaseAlone();
     if (alone && !*alone) return false;
     const auto extent = dropped->file->Stat();
-    // Zero: the pool will not have it.
+    // Zero: the pool does not take it.
     if (alone && extent) allocated_bytes = extent->allocated_bytes;
     dropped->file.reset();
   }
@@ -65,7 +65,7 @@ void Orphans::Add(DroppedSegment dropped) {
 
 void Orphans::Poll() {
   std::list<DroppedSegment> polled;
-  Numbers taken;  // Others should not find them gone meanwhile.
+  Numbers taken;  // Count includes them meanwhile.
   {
     MutexLock lock(mutex_);
     polled.swap(orphans_);

@@ -1,4 +1,4 @@
-// Dropped segments that somebody still has open or mapped.
+// Dropped segments that a process still has open or mapped.
 #ifndef VITRINE_STORE_SEGMENTS_ORPHANS_H_
 #define VITRINE_STORE_SEGMENTS_ORPHANS_H_
 
@@ -13,20 +13,21 @@
 
 namespace vitrine::store {
 
-// Keeps such memory charged until the kernel says that nobody has it any more;
-// then the pool takes what is retired, and the rest is given back.
-// Thread-safe.  What it is given must outlive it.
+// Keeps such memory charged until the kernel says that no process has it any
+// more.  Then the pool takes the retired segments; the others are freed.
+// Thread-safe.  The budget and the pool must outlive it.
 class Orphans {
  public:
   Orphans(MemoryBudget* budget, SegmentPool* pool)
       : budget_(budget), pool_(pool) {}
 
-  // Lets go of it now if nobody has it, else when Poll finds so.
+  // Releases it now if no process has it, else in a later Poll.
   void Add(DroppedSegment dropped) EXCLUDES(mutex_);
-  // Looks again.  Whoever still writes to an orphan is charged for it, too.
+  // Checks all orphans again.  Also charges the growth of orphans that a
+  // process still writes to.
   void Poll() EXCLUDES(mutex_);
 
-  // The segments that somebody still has.
+  // The segments that a process still has.
   std::vector<uint64_t> Segments() const EXCLUDES(mutex_);
 
   struct Numbers {
@@ -37,16 +38,16 @@ class Orphans {
 
  private:
   static Numbers Sum(const std::list<DroppedSegment>& segments);
-  // True if nobody but us has it; then it is let go of.
+  // True if no other process has it; then it is released.
   bool TryRelease(DroppedSegment* dropped);
-  // Gives it to the pool, with a charge that is what it takes.
+  // Gives it to the pool, and corrects its charge to its actual size.
   void Retire(const DroppedSegment& dropped, uint64_t allocated_bytes);
 
   MemoryBudget* const budget_;  // Lock themselves.
   SegmentPool* const pool_;
   mutable Mutex mutex_;
   std::list<DroppedSegment> orphans_ GUARDED_BY(mutex_);
-  Numbers polled_ GUARDED_BY(mutex_);  // Being looked at by Poll.
+  Numbers polled_ GUARDED_BY(mutex_);  // Those that Poll is checking.
 };
 
 }  // namespace vitrine::store

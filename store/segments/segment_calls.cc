@@ -77,9 +77,9 @@ Status ReserveSegment(int fd, uint64_t offset_bytes, uint64_t size_bytes) {
   return Status();
 }
 
-// On hugetlbfs, fallocate that fails half-way keeps what it got.  Mapping the
-// range first reserves all of it or nothing, and the file keeps the
-// reservation when the mapping goes; fallocate then takes from it.
+// On hugetlbfs, a fallocate that fails half-way keeps the pages that it got.
+// Mapping the range first reserves all of it or nothing.  The file keeps the
+// reservation when the mapping goes, and fallocate then takes from it.
 Status ReserveHuge(int fd, uint64_t offset_bytes, uint64_t size_bytes) {
   if (size_bytes == 0) return Status();
   void* data = ::mmap(nullptr, size_bytes, PROT_READ, MAP_SHARED, fd,
@@ -95,7 +95,8 @@ Status Populate(std::byte* data, uint64_t size_bytes) {
     if (errno == EINVAL) {
       return Error{Code::kUnsupported, "no MADV_POPULATE_WRITE before 5.14"};
     }
-    // What a store to such a page would end the process for.
+    // Where a write to the page would raise SIGBUS, madvise(2) fails with
+    // EFAULT.
     if (errno == EFAULT) {
       return Error{Code::kOutOfMemory, "populate: no such pages are free"};
     }
@@ -134,7 +135,7 @@ Status CreateSegmentAt(int dir, const std::string& name) {
 }
 
 Result<std::vector<uint64_t>> ListSegments(int dir, const std::string& path) {
-  // A description of its own: reading moves the position.
+  // Uses a description of its own, because reading moves the position.
   UniqueFd fd(::openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid()) return ErrnoError("open " + path, errno);
   const std::unique_ptr<DIR, CloseDir> listing(::fdopendir(fd.get()));

@@ -1,5 +1,5 @@
-// System calls on segments, and the names of their files.  What the kernel
-// interrupts is done again.
+// System calls on segments, and the names of their files.  Interrupted calls
+// are repeated.
 #ifndef VITRINE_STORE_SEGMENTS_SEGMENT_CALLS_H_
 #define VITRINE_STORE_SEGMENTS_SEGMENT_CALLS_H_
 
@@ -22,7 +22,7 @@ inline uint64_t RoundUpTo(uint64_t bytes, uint64_t unit) {
   return (bytes + unit - 1) / unit * unit;
 }
 
-// kTooLarge: more than off_t holds, with room for rounding up.
+// kTooLarge: the end of the range, rounded up, does not fit into off_t.
 Status CheckSegmentRange(uint64_t offset_bytes, uint64_t size_bytes);
 
 Result<UniqueFd> OpenSegmentDir(const std::string& path);
@@ -35,13 +35,13 @@ Status TruncateSegment(int fd, uint64_t size_bytes);
 Status ReserveSegment(int fd, uint64_t offset_bytes, uint64_t size_bytes);
 // The same on hugetlbfs: all of it or nothing.
 Status ReserveHuge(int fd, uint64_t offset_bytes, uint64_t size_bytes);
-// Has the pages of a writable mapping there, and cleared if they are new
-// (MADV_POPULATE_WRITE).  kUnsupported: a kernel before 5.14.  kOutOfMemory:
-// they cannot be had.
+// Populates the pages of a writable mapping (MADV_POPULATE_WRITE); new pages
+// are cleared.  kUnsupported: a kernel before 5.14.  kOutOfMemory: there are
+// not enough pages.
 Status Populate(std::byte* data, uint64_t size_bytes);
-// Clears what lies between an object's end and the end of its last page: a
-// file's size says it on tmpfs, and the kernel clears there; on hugetlbfs
-// sizes are whole pages.
+// Clears the bytes between an object's end and the end of its last page.  On
+// tmpfs the file's size is the object's, and the kernel clears them; on
+// hugetlbfs sizes are whole pages.
 Status ClearTail(int fd, uint64_t size_bytes, uint64_t page_bytes);
 
 // The numbers of the segments in `dir`, which is at `path`; other names are

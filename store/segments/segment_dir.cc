@@ -28,8 +28,9 @@ namespace {
 constexpr int MADV_COLLAPSE = 25;
 #endif
 
-// Sets the policy by which the pages of a file on tmpfs are allocated.  It may
-// be set beyond the end of the file: no segment has more than the machine.
+// Sets the policy by which the pages of a file on tmpfs are allocated.  The
+// range may go beyond the end of the file; it covers the machine's memory, and
+// no segment is larger.
 Status SetFilePolicy(int fd, const NumaPolicy& policy) {
   const auto most_bytes = static_cast<size_t>(::sysconf(_SC_PHYS_PAGES)) *
                           static_cast<size_t>(::sysconf(_SC_PAGESIZE));
@@ -39,7 +40,7 @@ Status SetFilePolicy(int fd, const NumaPolicy& policy) {
 }
 
 // Allocates huge pages through a mapping that has the policy.  Kernels that
-// cannot do so before somebody stores to them take them from where they like.
+// cannot populate a mapping take them from any node.
 Status PopulateHuge(int fd, uint64_t offset_bytes, uint64_t size_bytes,
                     const NumaPolicy& policy) {
   if (size_bytes == 0) return Status();
@@ -58,7 +59,7 @@ Status PopulateHuge(int fd, uint64_t offset_bytes, uint64_t size_bytes,
                done.error().message + " on NUMA " + policy.Describe()};
 }
 
-// A file under a name of its own that goes when this does.
+// A file under a name of its own, which the destructor removes.
 class ScratchFile {
  public:
   explicit ScratchFile(int dir) : dir_(dir) {
@@ -111,7 +112,7 @@ Status ProbeWriters(const std::string& path, const ScratchFile& scratch,
   return Expect(path, own.NobodyWrites(), false, "while it is mapped writable");
 }
 
-// Leases must see readers, and nobody where there is nobody.
+// Leases must see readers, and must be granted where there are none.
 Status ProbeReaders(const std::string& path, const ScratchFile& scratch,
                     const SegmentFile& own) {
   Status status = Expect(path, own.NobodyWrites(), true, "without a writer");
@@ -220,7 +221,7 @@ Status SegmentDir::SetSize(uint64_t number, uint64_t size_bytes) {
   const bool grows =
       static_cast<uint64_t>(info.st_size) < FileBytes(size_bytes);
   status = TruncateSegment(fd->get(), FileBytes(size_bytes));
-  // What is cut off must not be there again when it grows.
+  // Bytes that are cut off must not show again when the segment grows.
   if (!status || grows) return status;
   return ClearTail(fd->get(), size_bytes, page_bytes_);
 }
@@ -242,7 +243,7 @@ Status SegmentDir::TrimToSize(uint64_t number) {
   if (!fd) return fd.error();
   struct stat info;
   if (::fstat(fd->get(), &info) != 0) return ErrnoError("fstat segment", errno);
-  // Setting the size that it has gives back what lies beyond.
+  // Setting the current size frees the memory beyond it.
   Status status =
       TruncateSegment(fd->get(), static_cast<uint64_t>(info.st_size));
   if (!status) return status;
@@ -259,7 +260,7 @@ void SegmentDir::Collapse(uint64_t number, uint64_t size_bytes) {
   if (!fd) return;
   Result<Mapping> mapping = Mapping::Map(fd->get(), whole_bytes, PROT_READ);
   if (!mapping) return;
-  // One range that cannot be collapsed must not keep the others from it.
+  // A range that cannot be collapsed must not stop the others.
   for (uint64_t offset = 0; offset < whole_bytes;
        offset += kTmpfsHugePageBytes) {
     ::madvise(mapping->data() + offset, kTmpfsHugePageBytes, MADV_COLLAPSE);
@@ -276,7 +277,7 @@ Status SegmentDir::WriteAt(uint64_t number, uint64_t offset_bytes,
   return WriteHuge(fd->get(), offset_bytes, data);
 }
 
-// write(2) does not exist on hugetlbfs, and its files do not grow by mapping.
+// hugetlbfs has no write(2), and its files do not grow by mapping.
 Status SegmentDir::WriteHuge(int fd, uint64_t offset_bytes,
                              std::span<const std::byte> data) {
   struct stat info;

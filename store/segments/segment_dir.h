@@ -17,43 +17,44 @@
 
 namespace vitrine::store {
 
-// What huge pages of tmpfs have.
+// The size of tmpfs's huge pages.
 inline constexpr uint64_t kTmpfsHugePageBytes = 2 << 20;
 
 // The directory of segments.  Thread-safe: all state is the kernel's.
 class SegmentDir {
  public:
-  // `path` exists.  `retired_path` is on the same file system, and what is in
-  // there is removed; empty: nothing can be retired.  kUnsupported: neither
-  // tmpfs nor hugetlbfs, or the kernel grants no leases there.
+  // `path` exists.  `retired_path` is on the same file system, and all segments
+  // in it are removed; empty: segments cannot be retired.  kUnsupported:
+  // neither tmpfs nor hugetlbfs, or the kernel grants no leases there.
   static Result<SegmentDir> Open(const std::string& path,
                                  const std::string& retired_path = "");
 
   // From now on memory is allocated by `policy`.
   void SetNumaPolicy(const NumaPolicy& policy) { numa_ = policy; }
-  // From now on whatever is whole of a segment that grows gets huge pages.
+  // From now on the whole huge-page ranges of a growing segment get huge pages.
   void UseHugePages() { huge_pages_ = true; }
 
   // Makes an empty segment that only the store's user can open.
   Status Create(uint64_t number);
   // kNotFound: no such segment.
   Result<std::shared_ptr<SegmentFile>> OpenShared(uint64_t number) const;
-  // A new description with `flags` (O_RDONLY or O_RDWR) to be given away.
+  // A new description with `flags` (O_RDONLY or O_RDWR) for another process.
   Result<UniqueFd> OpenFresh(uint64_t number, int flags) const;
   Status SetSize(uint64_t number, uint64_t size_bytes);
   // Allocates memory for the range without changing the size.  kOutOfMemory:
   // the file system is full; nothing was allocated that was not before.
   Status Reserve(uint64_t number, uint64_t offset_bytes, uint64_t size_bytes);
-  // Gives memory beyond the size back.  Only if nobody writes.
+  // Frees memory beyond the size.  The segment must have no writer.
   Status TrimToSize(uint64_t number);
-  // Gives huge pages to whole huge-page ranges that have small ones
-  // (MADV_COLLAPSE), as far as the kernel can.  Only if nobody writes.
+  // Replaces small pages by huge ones in whole huge-page ranges
+  // (MADV_COLLAPSE), as far as the kernel can.  The segment must have no
+  // writer.
   void Collapse(uint64_t number, uint64_t size_bytes);
-  // Writes `data` at `offset_bytes`; the range is reserved.  hugetlbfs too.
+  // Writes `data` at `offset_bytes`; the range is reserved.  On hugetlbfs, too.
   Status WriteAt(uint64_t number, uint64_t offset_bytes,
                  std::span<const std::byte> data);
   Status SetModified(uint64_t number, int64_t modified_ns);
-  // Sealed: 0444 if `readable_by_all`, else 0400.
+  // Sets the mode for a sealed object: 0444 if `readable_by_all`, else 0400.
   Status MakeReadOnly(uint64_t number, bool readable_by_all);
   Status Unlink(uint64_t number);
 
@@ -62,27 +63,27 @@ class SegmentDir {
   // None outlives the next Open.
 
   // Takes the segment out of the directory; as a retired one it has the number
-  // `retired`.  A process that has it open or mapped keeps it.  kUnsupported:
-  // there is no place for retired ones.
+  // `retired`.  Processes that have it open or mapped keep it.  kUnsupported:
+  // there is no directory for retired segments.
   Status Retire(uint64_t number, uint64_t retired);
-  // Makes a retired segment of `size_bytes` whose pages are there, cleared.
-  // kOutOfMemory: they cannot be had.
+  // Makes a retired segment of `size_bytes` with cleared pages.  kOutOfMemory:
+  // there are not enough pages.
   Status MakeRetired(uint64_t number, uint64_t size_bytes);
   // Makes a retired segment that has memory for `size_bytes`, to be filled
   // through the descriptor, which can read and write.
   Result<UniqueFd> CreateRetired(uint64_t number, uint64_t size_bytes);
-  // Readies a retired segment for another object: cuts it to `size_bytes` if it
-  // is larger, and to whole huge pages if it has yet to grow to some.  Returns
-  // what it takes then.  kInUse: somebody has it open.
+  // Prepares a retired segment for another object: cuts it to `size_bytes` if
+  // it is larger, and to whole huge pages if it has to grow.  Returns its
+  // extent then.  kInUse: a process has it open.
   Result<SegmentFile::Extent> Refit(uint64_t number, uint64_t size_bytes);
   // Puts a retired segment back under a new number; only the store's user can
   // open it.
   Status Reinstate(uint64_t retired, uint64_t number);
-  // Removes a retired segment.  Returns it if somebody has it open or mapped:
-  // its memory is not free before he lets go of it.  Null: it is.
+  // Removes a retired segment.  Returns it if a process has it open or mapped,
+  // because its memory is not free before that ends.  Null: its memory is free.
   Result<std::shared_ptr<SegmentFile>> UnlinkRetired(uint64_t number);
 
-  // The numbers of all segments there are; other names are ignored.
+  // The numbers of all segments; other names are ignored.
   Result<std::vector<uint64_t>> ListAll() const;
 
   const std::string& path() const { return path_; }
@@ -109,13 +110,14 @@ class SegmentDir {
         hugetlbfs_(hugetlbfs),
         page_bytes_(page_bytes) {}
 
-  // Makes an empty segment in `dir`, ours or the one of retired ones.
+  // Makes an empty segment in `dir`: the directory, or that of retired
+  // segments.
   Status CreateIn(int dir, uint64_t number);
-  // Allocates memory for the range; on hugetlbfs it is whole pages.
+  // Allocates memory for the range; on hugetlbfs whole pages.
   Status Allocate(int fd, uint64_t offset_bytes, uint64_t size_bytes);
   Status WriteHuge(int fd, uint64_t offset_bytes,
                    std::span<const std::byte> data);
-  // Size of a segment's file: on hugetlbfs it is whole pages.
+  // Size of a segment's file; on hugetlbfs whole pages.
   uint64_t FileBytes(uint64_t size_bytes) const;
   // Cuts a retired segment as Refit says.
   Status FitTo(const SegmentFile& file, uint64_t have_bytes,

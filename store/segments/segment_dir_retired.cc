@@ -16,12 +16,12 @@
 namespace vitrine::store {
 namespace {
 
-// Its pages are there, and cleared, when this returns.
+// Allocates and clears the pages.
 Status PopulateFile(int fd, uint64_t size_bytes) {
   auto mapping = Mapping::Map(fd, size_bytes, PROT_READ | PROT_WRITE);
   if (!mapping) return mapping.error();
   const Status done = Populate(mapping->data(), size_bytes);
-  // They are allocated; then it is the first writer that clears them.
+  // The pages are allocated; the first writer clears them.
   if (!done && done.error().code == Code::kUnsupported) return Status();
   return done;
 }
@@ -33,7 +33,7 @@ Status SegmentDir::Retire(uint64_t number, uint64_t retired) {
     return Error{Code::kUnsupported, "no directory for retired segments"};
   }
   const std::string name = SegmentName(number);
-  // Whoever has a descriptor without access (O_PATH) may not open it anew.
+  // A process with a descriptor without access (O_PATH) must not open it anew.
   if (::fchmodat(fd_.get(), name.c_str(), 0600, 0) != 0) {
     return ErrnoError("chmod segment " + name, errno);
   }
@@ -67,7 +67,7 @@ Status SegmentDir::MakeRetired(uint64_t number, uint64_t size_bytes) {
 Result<SegmentFile::Extent> SegmentDir::Refit(uint64_t number,
                                               uint64_t size_bytes) {
   const std::string name = SegmentName(number);
-  // Not held up by a lease that somebody else has.
+  // Does not wait for a lease of another process.
   Result<UniqueFd> opened =
       OpenSegmentAt(retired_fd_.get(), name, O_RDWR | O_NONBLOCK);
   if (!opened) return opened.error();
@@ -79,7 +79,7 @@ Result<SegmentFile::Extent> SegmentDir::Refit(uint64_t number,
   if (!extent) return extent;
   Status fits = FitTo(file, extent->size_bytes, size_bytes);
   if (!fits) return fits.error();
-  // Both times are now: this is where the next object begins.
+  // Sets both times to now, for the next object.
   if (::futimens(file.fd(), nullptr) != 0) {
     return ErrnoError("futimens segment " + name, errno);
   }
@@ -90,8 +90,7 @@ Status SegmentDir::FitTo(const SegmentFile& file, uint64_t have_bytes,
                          uint64_t size_bytes) const {
   const uint64_t file_bytes = FileBytes(size_bytes);
   uint64_t kept_bytes = std::min(have_bytes, file_bytes);
-  // What it grows by begins with a huge page, in place of the small ones with
-  // which it ends.
+  // The growth begins with a huge page, in place of the small ones at the end.
   if (huge_pages_ && have_bytes < file_bytes &&
       file_bytes >= kTmpfsHugePageBytes) {
     kept_bytes -= kept_bytes % kTmpfsHugePageBytes;
@@ -107,8 +106,8 @@ Status SegmentDir::FitTo(const SegmentFile& file, uint64_t have_bytes,
 Status SegmentDir::Reinstate(uint64_t retired, uint64_t number) {
   const std::string old_name = SegmentName(retired);
   const std::string name = SegmentName(number);
-  // Without RENAME_NOREPLACE, which hugetlbfs does not know: no number is used
-  // twice.
+  // RENAME_NOREPLACE is not needed, as no number is used twice; hugetlbfs does
+  // not support it.
   if (::renameat(retired_fd_.get(), old_name.c_str(), fd_.get(),
                  name.c_str()) == 0) {
     return Status();

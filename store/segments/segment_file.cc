@@ -10,12 +10,13 @@
 namespace vitrine::store {
 namespace {
 
-// What the kernel sends when somebody opens a leased segment.  Its default,
-// SIGIO, ends a process that does not expect it; SIGURG is ignored by default.
-// Must be said anew for each lease: giving one back resets it.
+// The signal that the kernel sends when a process opens a leased segment.  The
+// default, SIGIO, ends a process that does not expect it; SIGURG is ignored by
+// default.  It must be set anew for each lease: giving a lease back resets it.
 constexpr int kLeaseBreakSignal = SIGURG;
 
-// Asks for a lease of `type`.  False: somebody's use stands against it.
+// Asks for a lease of `type`.  False: refused, as another process uses the
+// file.
 Result<bool> TakeLease(int fd, int type) {
   if (::fcntl(fd, F_SETSIG, kLeaseBreakSignal) != 0) {
     return ErrnoError("fcntl F_SETSIG", errno);
@@ -62,7 +63,7 @@ Result<SegmentFile::Extent> SegmentFile::Stat() const {
       int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec};
 }
 
-// hugetlbfs knows no holes: it would answer with the end whatever there is.
+// hugetlbfs has no SEEK_HOLE: it would always answer with the end.
 bool SegmentFile::IsWrittenTo(uint64_t size_bytes) const {
   return ::lseek(fd_.get(), 0, SEEK_HOLE) == static_cast<off_t>(size_bytes);
 }

@@ -14,23 +14,23 @@
 namespace vitrine::store {
 
 // The store's own read-only description of one segment.  There is at most one
-// for each segment, so that leases taken through it tell the truth (design,
-// fact 4).  Thread-safe.
+// for each segment: the kernel refuses a lease because of a second description,
+// even the store's own.  Thread-safe.
 //
-// Whoever opens a leased segment makes the kernel signal this process.  The
-// signal is set to SIGURG, which is ignored unless somebody handles it: the
-// default of leases, SIGIO, would end the process.
+// An open of a leased segment makes the kernel signal this process.  The signal
+// is set to SIGURG, which is ignored by default: the default of leases, SIGIO,
+// would end the process.
 class SegmentFile {
  public:
   explicit SegmentFile(UniqueFd fd) : fd_(std::move(fd)) {}
 
   int fd() const { return fd_.get(); }
 
-  // True if nobody has the segment open or mapped writable.
+  // True if no process has the segment open or mapped writable.
   Result<bool> NobodyWrites() const EXCLUDES(mutex_);
-  // True if nobody but this description has it open or mapped.  Then openers
-  // by name wait until Unlease or destruction; whoever waited gets the file
-  // even if it was unlinked.
+  // True if only this description has it open, and no process has it mapped.
+  // Then opens by name wait until Unlease or destruction; they get the file
+  // even if it was unlinked meanwhile.
   Result<bool> LeaseAlone() const EXCLUDES(mutex_);
   void Unlease() const EXCLUDES(mutex_);
 
@@ -44,15 +44,15 @@ class SegmentFile {
   // are holes, or pages that were reserved only, or the kernel cannot tell.
   bool IsWrittenTo(uint64_t size_bytes) const;
 
-  // Copies from `offset_bytes` on into `buffer`; returns how much there was.
-  // hugetlbfs as well.
+  // Copies from `offset_bytes` on into `buffer`; returns how many bytes there
+  // were.  On hugetlbfs, too.
   Result<size_t> ReadAt(uint64_t offset_bytes,
                         std::span<std::byte> buffer) const;
 
  private:
   const UniqueFd fd_;
 
-  // A description has one lease, which taking another one replaces.
+  // A description has one lease; a new one replaces it.
   mutable Mutex mutex_;
   mutable bool leased_alone_ GUARDED_BY(mutex_) = false;
 };

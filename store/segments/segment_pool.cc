@@ -8,10 +8,10 @@
 namespace vitrine::store {
 namespace {
 
-// A segment is not cut to less than a quarter, nor grown to more than four
-// times: what it has would be lost, or saves too little.
+// A segment is not cut to less than a quarter, which would lose its pages, nor
+// grown to more than four times, which would save too little.
 constexpr uint64_t kMostRatio = 4;
-// Beyond that, looking for one costs more than it saves.
+// With more segments, a search costs more than it saves.
 constexpr size_t kMostSegments = 1024;
 
 }  // namespace
@@ -63,8 +63,8 @@ std::optional<RetiredSegment> SegmentPool::Take(const Audience& audience,
   RetiredSegment segment = taken.front().segment;
   const uint64_t before = segment.allocated_bytes;
   const auto extent = segments_->Refit(segment.number, size_bytes);
-  // Whoever has it open got there as the store's own user; and one with holes
-  // or of another size than it should have is of no use.
+  // Only the store's own user can have it open.  A segment with holes, or of an
+  // unexpected size, is of no use either.
   const bool usable = extent && extent->allocated_bytes <= before &&
                       extent->allocated_bytes >= extent->size_bytes;
   if (!usable) {

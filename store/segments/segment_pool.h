@@ -1,19 +1,20 @@
-// Recycled segments: those whose objects are gone wait here, pages and all, for
-// the next object that wants as much memory.  Pages that are there already are
-// several times faster to fill than new ones, which the kernel clears first.
+// Recycled segments: segments whose objects are gone are kept here, with their
+// pages, for the next object of about the same size.  Present pages are several
+// times faster to fill than new ones, which the kernel clears first.
 //
 // Invariants:
-//  (1) Whoever gets recycled bytes to see could read all of them before: a
-//      segment goes only to an object of the same owner, group and mode, and
-//      a slab, which everybody maps as a whole, becomes a slab again, of the
-//      same size.
-//  (2) Nobody has a segment open or mapped when it is handed out: the kernel
-//      is asked anew.
-//  (3) All of it is charged, as parked, and goes before anybody waits for
-//      memory or anything is evicted.
+//  (1) A reader of recycled bytes could read all of them before.  A segment
+//  goes
+//      only to an object of the same owner, group and mode.  A slab, which
+//      every client maps as a whole, becomes a slab of the same size again.
+//  (2) No process has a segment open or mapped when it is handed out: the
+//  kernel
+//      is asked again.
+//  (3) All segments are charged as parked, and are freed before a request waits
+//      for memory and before anything is evicted.
 //  (4) A segment here is retired (see SegmentDir): a restart finds none.
-//  (5) What is given back while somebody has it (only the store's own user can
-//      get there) goes to whoever SetOnBusy names, with its charge.
+//  (5) If a segment is freed while a process has it (only the store's own user
+//      can open it), SetOnBusy's function gets it with its charge.
 #ifndef VITRINE_STORE_SEGMENTS_SEGMENT_POOL_H_
 #define VITRINE_STORE_SEGMENTS_SEGMENT_POOL_H_
 
@@ -36,7 +37,7 @@
 
 namespace vitrine::store {
 
-// Who could read what a segment held.
+// The users who could read a segment's content.
 struct Audience {
   uid_t uid = 0;
   gid_t gid = 0;
@@ -49,19 +50,19 @@ struct Audience {
   auto operator<=>(const Audience&) const = default;
 };
 
-// A retired segment and what it takes.
+// A retired segment and its size.
 struct RetiredSegment {
   uint64_t number = 0;
   uint64_t allocated_bytes = 0;
   uint64_t size_bytes = 0;
 };
 
-// Thread-safe.  What it is given must outlive it.
+// Thread-safe.  The directory and the budget must outlive it.
 class SegmentPool {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // Keeps up to `limit_bytes`; 0: nothing.
+  // Keeps up to `limit_bytes`; 0: no segments.
   SegmentPool(SegmentDir* segments, MemoryBudget* budget, uint64_t limit_bytes)
       : segments_(segments), budget_(budget), limit_bytes_(limit_bytes) {}
   SegmentPool(const SegmentPool&) = delete;
@@ -69,28 +70,28 @@ class SegmentPool {
 
   bool enabled() const { return limit_bytes_ > 0; }
 
-  // Takes over a removed segment that somebody has, and its charge, as used.
+  // Takes over a removed segment that a process has, and its charge, as used.
   using OnBusy = std::function<void(std::shared_ptr<SegmentFile> file,
                                     const RetiredSegment& segment)>;
   // Set before first use.
   void SetOnBusy(OnBusy on_busy) { on_busy_ = std::move(on_busy); }
 
-  // Takes a retired segment, whose memory is charged as used, or gives its
-  // memory back.  Nobody has it open or mapped.
+  // Takes a retired segment, whose memory is charged as used, or frees its
+  // memory.  No process has it open or mapped.
   void Put(const Audience& audience, RetiredSegment segment) EXCLUDES(mutex_);
   // Finds the segment that suits an object of `size_bytes` best, and cuts it to
-  // that size; it may also be smaller.  What it takes is charged as used.
+  // that size; it may also be smaller.  Its memory is charged as used.
   std::optional<RetiredSegment> Take(const Audience& audience,
                                      uint64_t size_bytes) EXCLUDES(mutex_);
   // Makes a segment with cleared pages ahead of time, as `number`, if free
-  // memory is ample and nothing suits yet.  False: it did not.
+  // memory is ample and no segment suits yet.  False: it did not.
   bool Prepare(const Audience& audience, uint64_t size_bytes, uint64_t number)
       EXCLUDES(mutex_);
 
-  // Gives at least `bytes` back, or all there are: of the smallest segment that
-  // has as many, else of the largest ones.
+  // Frees at least `bytes`, or all: the smallest segment that is large enough,
+  // else the largest ones.
   void Shrink(uint64_t bytes) EXCLUDES(mutex_);
-  // Gives those back that came before `before`.
+  // Frees segments that came before `before`.
   void DropOlder(Clock::time_point before) EXCLUDES(mutex_);
 
   struct Numbers {
@@ -98,7 +99,7 @@ class SegmentPool {
     uint64_t bytes = 0;
     uint64_t limit_bytes = 0;
     uint64_t reused = 0;    // Segments handed out.
-    uint64_t missed = 0;    // Asked for, and there was none.
+    uint64_t missed = 0;    // Requests without a suitable segment.
     uint64_t prepared = 0;  // Made ahead of time.
   };
   Numbers Count() const EXCLUDES(mutex_);
@@ -110,8 +111,8 @@ class SegmentPool {
     Clock::time_point since;
   };
   using Spares = std::list<Spare>;
-  // Of one audience, and of one size, the youngest first: what is left over is
-  // what was not needed for longest.
+  // Within an audience and a size, the youngest comes first: the segments that
+  // are left over have been unused for longest.
   struct Key {
     Audience audience;
     uint64_t allocated_bytes = 0;
@@ -130,10 +131,11 @@ class SegmentPool {
   static Key KeyOf(const Spare& spare) {
     return {spare.audience, spare.segment.allocated_bytes, spare.since};
   }
-  // What fits best, out of the pool; empty: nothing does.
+  // Takes the best fit out of the pool; empty: no segment fits.
   Spares Extract(const Audience& audience, uint64_t size_bytes)
       EXCLUDES(mutex_);
-  // The smallest that is large enough, else the largest, within reason.
+  // The smallest segment that is large enough, else the largest smaller one,
+  // within kMostRatio.
   SparesByFit::iterator FindBest(const Audience& audience, uint64_t size_bytes)
       REQUIRES(mutex_);
   void Add(const Audience& audience, const RetiredSegment& segment)
@@ -142,9 +144,9 @@ class SegmentPool {
   void RemoveLocked(Spares::iterator spare, Spares* taken) REQUIRES(mutex_);
   // See Shrink.
   Spares TakeBytesLocked(uint64_t bytes) REQUIRES(mutex_);
-  // The first ones until `bytes` are gathered.
+  // Takes the first ones until they have `bytes`.
   Spares TakeFirstLocked(uint64_t bytes) REQUIRES(mutex_);
-  // Removes the file.  Not null: somebody has it.
+  // Removes the file.  Not null: a process has it.
   std::shared_ptr<SegmentFile> Unlink(const RetiredSegment& segment);
   void GiveBack(const Spares& spares) EXCLUDES(mutex_);
 

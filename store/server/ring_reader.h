@@ -15,25 +15,25 @@
 
 namespace vitrine::store {
 
-// Reads records and answers them, trusting nothing that is written there.
-// Not thread-safe.
+// Reads records and answers them.  Trusts no value in the ring.  Not
+// thread-safe.
 class RingReader {
  public:
-  // Makes a ring.  `ring` is a writable description for the client.
+  // Makes a ring.  `ring` is a writable descriptor for the client.
   struct Made;
   static Result<Made> Make(uint64_t most_data_bytes);
 
   struct Record {
-    // kInvalidArgument: to be answered with that.  The bytes are the client's,
-    // who may still change them.
+    // kInvalidArgument: the answer to the record.  The bytes are in the ring,
+    // and the client may still change them.
     Result<SmallObject> object;
     int64_t timeout_ms;
   };
-  // Appends the next records to `records`, at most `most`.  kCorruption: what
-  // comes next is none; nothing more can be read.
+  // Appends the next records to `records`, at most `most`.  kCorruption: the
+  // next bytes are no record; the ring cannot be read any more.
   Status Read(size_t most, std::vector<Record>* records);
-  // Answers the first `answers.size()` of the records that were read and makes
-  // Read go on after them.
+  // Answers the first `answers.size()` of the records that were read, and
+  // removes them from the records to be answered.
   void Answer(const std::vector<Status>& answers);
 
   bool HasMore() const;
@@ -58,7 +58,7 @@ class RingReader {
   Mapping mapping_;
   uint64_t most_data_bytes_;
   uint64_t position_ = 0;       // All before it are answered.
-  std::vector<uint64_t> ends_;  // Of the records that Read gave.
+  std::vector<uint64_t> ends_;  // Of the records that Read returned.
   uint32_t answered_ = 0;
 };
 

@@ -21,7 +21,7 @@ constexpr size_t kWorkerThreads = 2;
 
 }  // namespace
 
-// The threads, and what reaches the loop from the store.
+// The server's threads, and the store's events on their way to the loop.
 class Server::Impl final : public Observer {
  public:
   Impl(Store* store, Catalog* catalog, std::shared_ptr<server::EventLoop> loop,
@@ -76,8 +76,7 @@ Status Server::Impl::Start() {
   return {};
 }
 
-// What the store still owes us comes to the loop, or learns there that nobody
-// is at home.
+// Callbacks that the store makes later post to the loop, or find it closed.
 void Server::Impl::Stop() {
   store_->facts().SetStatusSource("server", nullptr);
   store_->events().RemoveObserver(this);
@@ -88,8 +87,9 @@ void Server::Impl::Stop() {
   loop_->Close();
 }
 
-// With the object table locked: nobody who waits or listens comes in between
-// without seeing, when he then looks at the table, what happened.
+// Called with the object table locked.  A wait or subscription that is added
+// right after the check below reads the table later, and sees the event's
+// effect there.
 void Server::Impl::OnEvent(const ObjectEvent& event) {
   if (stats_.waits == 0 && stats_.subscriptions == 0) return;
   if (!events_.Push(event)) return;

@@ -1,15 +1,15 @@
 // The store's end of the control protocol (schema/protocol.fbs): a socket that
 // native clients connect to.
 //
-// Everyone whom the mode bits of the socket let connect may create objects,
-// list, stat and wait for all objects, and ask for space to be given back
-// (Evict, as in Plasma: it takes nothing from anybody that pressure would not
-// take).  Reading goes by the mode bits of the object; deleting, holding and
-// aborting is for its owner and root.  Who asks is what the kernel says of the
-// peer at the time of its connect.
+// Every user whom the socket's mode bits admit may create objects, list, stat
+// and wait for all objects, and have memory freed (Evict, as in Plasma: it
+// evicts nothing that memory pressure would not evict).  The mode bits of an
+// object decide who may read it.  Only its owner and root may delete, hold or
+// abort it. A peer's credentials are those that the kernel gives for its
+// connect(2).
 //
-// Nothing that a client sends, or does not send, disturbs the store or other
-// clients: what is no valid request gets a Failure and a closed connection.
+// No message of a client, and no missing one, disturbs the store or other
+// clients: an invalid request gets a Failure and a closed connection.
 #ifndef VITRINE_STORE_SERVER_SERVER_H_
 #define VITRINE_STORE_SERVER_SERVER_H_
 
@@ -25,13 +25,13 @@
 
 namespace vitrine::store {
 
-// Owns the socket, the thread that serves it, and a few that do what takes
-// long.  Thread-safe.  The store and the catalog must outlive it.
+// Owns the socket, the thread that serves it, and workers for long requests.
+// Thread-safe.  The store and the catalog must outlive it.
 class Server {
  public:
-  // Listens at `socket_path`, whose mode bits become `socket_mode`; the
-  // directory is made if it is missing, and a socket that a killed store left
-  // is replaced.  `catalog`, if any, is told who connects and leaves.
+  // Listens at `socket_path`, whose mode bits become `socket_mode`.  Makes the
+  // directory if it is missing, and replaces a socket that a killed store left.
+  // `catalog`, if any, is told of clients that connect and leave.
   // kUnavailable: a store listens there.  kInvalidArgument: the path is too
   // long for a socket.
   static Result<std::unique_ptr<Server>> Start(Store* store,
@@ -40,8 +40,8 @@ class Server {
                                                Catalog* catalog = nullptr);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
-  // Ends all connections, which aborts what their clients have not sealed, and
-  // removes the socket.
+  // Ends all connections, which aborts the unsealed objects of their clients,
+  // and removes the socket.
   ~Server();
 
   // {socket, connections, sessions, subscriptions, waits, requests, ...}.

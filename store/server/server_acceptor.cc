@@ -82,7 +82,7 @@ void Acceptor::Admit(UniqueFd socket) {
     ++stats_->refused;
     const Message message = FailureMessage(
         Error{Code::kUnavailable, "the store has too many connections"});
-    // Best effort: closing says as much.
+    // Best effort: the close tells the peer as well.
     (void)SendPacket(socket.get(), {message->data(), message->size()}, {},
                      PacketWait::kDontWait);
     return;

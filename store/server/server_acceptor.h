@@ -17,9 +17,9 @@
 
 namespace vitrine::store::server {
 
-// Takes new connections, as many as leave the store the descriptors that it
-// needs itself: half of RLIMIT_NOFILE, and half of those for any one ordinary
-// user.  The others are told why and closed.  On the loop's thread only.
+// Accepts new connections, up to half of RLIMIT_NOFILE, because the store
+// itself needs descriptors.  One ordinary user gets at most half of them.
+// Others get a Failure and are closed.  On the loop's thread only.
 class Acceptor {
  public:
   using Accepted = std::function<void(UniqueFd socket, Credentials peer)>;
@@ -40,7 +40,7 @@ class Acceptor {
   void OnReadable();
   void Admit(UniqueFd socket);
   bool HasRoom(uid_t uid) const;
-  // The process has no descriptors left: a loop would spin on the listener.
+  // The process has no descriptors left: the loop would spin on the listener.
   void Pause();
 
   const ListeningSocket listener_;

@@ -56,7 +56,7 @@ void Connection::Flush() {
 void Connection::End() {
   if (std::exchange(ending_, true)) return;
   queue_.clear();
-  // What was sent stays readable for the peer; the loop gets EPOLLHUP.
+  // The peer can still read sent messages; the loop gets EPOLLHUP.
   ::shutdown(socket_.get(), SHUT_RDWR);
 }
 

@@ -20,7 +20,7 @@
 
 namespace vitrine::store::server {
 
-// A listing under way on a connection: the objects there were at its start.
+// A listing under way on a connection: the objects that existed at its start.
 struct Listing {
   ObjectState state;
   std::vector<ObjectRef> objects;
@@ -34,7 +34,7 @@ struct PendingCreate {
   bool finished = false;
 };
 
-// One peer.  Owns its socket and what is still to be sent.  On the loop's
+// One peer.  Owns its socket and the queue of unsent messages.  On the loop's
 // thread only.
 class Connection {
  public:
@@ -56,19 +56,19 @@ class Connection {
   // Receives one packet into `buffer`, without waiting.
   Result<std::optional<std::span<const uint8_t>>> Receive(
       std::span<uint8_t> buffer) const;
-  // Sends a message, or queues what the peer has no room for.  False: it will
-  // not be sent, the connection is ending.
+  // Sends a message, or queues it if the peer's buffer is full (back-pressure).
+  // False: the connection is ending and the message is dropped.
   bool Send(Message message, std::vector<UniqueFd> fds = {});
-  // The peer may have room again.
+  // Sends queued messages; the peer's buffer may have room again.
   void Flush();
-  // True if all that was said has left.
+  // True if no message is queued.
   bool idle() const { return queue_.empty(); }
   size_t queued() const { return queue_.size(); }
-  // Takes nothing more from the peer; the loop is told that it ended.
+  // Receives nothing more from the peer; the loop gets EPOLLHUP.
   void End();
   bool ending() const { return ending_; }
 
-  // What the peer is, once it said Hello.
+  // The role of the connection, once the peer has sent Hello.
   std::optional<protocol::Role> role;
   uint64_t session = 0;  // kSession, kCall: which.
   bool busy = false;     // A request is under way.
@@ -89,7 +89,7 @@ class Connection {
         peer_(std::move(peer)),
         loop_(loop) {}
 
-  // False: the peer must read first.
+  // False: the peer's buffer is full.
   bool SendNow(const Outgoing& outgoing);
   void WantWritable(bool wanted);
 

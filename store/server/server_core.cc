@@ -250,12 +250,13 @@ void ServerCore::OpenCall(Connection* connection,
 void ServerCore::OpenEvents(Connection* connection,
                             const protocol::Hello& hello) {
   connection->role = Role::kEvents;
-  // First of all, so that nothing is missed that happens after the reply.
+  // Subscribes before it replies, so that no event after the reply is missed.
   subscriptions_.Add(connection->id(), hello.want_existing());
   connection->Send(Welcome(""));
 }
 
-// A child may have inherited the life-line; the client is dead all the same.
+// When the process ends, the client is dead, even if a child has inherited the
+// life-line.
 void ServerCore::WatchProcess(ClientSession* session) {
   const Connection* const life_line = connections_.Find(session->connection);
   session->process = life_line->OpenPeerProcess();

@@ -28,11 +28,11 @@ namespace vitrine::store::server {
 //   accepted --Hello--> session, call or events --(either end)--> closed
 //       `--no Hello in time, or anything else first--> closed
 //
-// Whatever a peer sends that the protocol does not allow is answered with a
-// Failure and ends the connection.
+// A message that the protocol does not allow is answered with a Failure and
+// ends the connection.
 //
-// On the loop's thread only.  What it is given must outlive it, and its
-// workers must have been shut down.
+// On the loop's thread only.  Its parts must outlive it, and its workers must
+// be shut down before it is destroyed.
 class ServerCore {
  public:
   struct Parts {
@@ -49,7 +49,7 @@ class ServerCore {
 
   Status Start() { return acceptor_.Start(); }
   void OnStoreEvents(const EventQueue::Taken& taken);
-  // Ends everything; nothing more is accepted.
+  // Ends all connections, and accepts no more.
   void CloseAll();
   const std::string& path() const { return acceptor_.path(); }
 

@@ -10,19 +10,19 @@
 
 namespace vitrine::store::server {
 
-// What happened in the store, on its way to the server's loop.  Bounded: of a
-// loop that falls behind, only the number of what it missed is kept, and it
-// looks at the store instead.  Thread-safe; Push calls nobody.
+// Events of the store on their way to the server's loop.  Bounded: if the loop
+// falls behind, further events are only counted, and the loop reads the store's
+// state instead.  Thread-safe; Push calls no other code.
 class EventQueue {
  public:
   static constexpr size_t kMostQueued = 8 * 1024;
 
-  // True: it is the first since Take, which the caller is to have called soon.
+  // True: it is the first event since Take; the caller has to have Take called.
   bool Push(const ObjectEvent& event) EXCLUDES(mutex_);
 
   struct Taken {
     std::vector<ObjectEvent> events;
-    uint64_t lost;  // Happened after those, and before Take.
+    uint64_t lost;  // Number of dropped events after `events`.
   };
   Taken Take() EXCLUDES(mutex_);
 

@@ -21,7 +21,7 @@ constexpr int kBacklog = 1024;
 Status MakeParentDirs(const std::string& path) {
   namespace fs = std::filesystem;
   std::vector<fs::path> missing;
-  std::error_code ignored;  // What is not there is missing.
+  std::error_code ignored;  // A failure counts as missing.
   for (fs::path dir = fs::path(path).parent_path();
        !dir.empty() && !fs::exists(dir, ignored); dir = dir.parent_path()) {
     missing.push_back(dir);
@@ -72,8 +72,8 @@ ListeningSocket::~ListeningSocket() {
       named.st_dev == dev_ && named.st_ino == ino_) {
     ::unlink(path_.c_str());
   }
-  // Before the lock goes: whoever gets it next looks whether it is still the
-  // named file.
+  // Before the lock goes: the next owner of the lock checks whether the file
+  // still has the name.
   if (lock_.valid()) ::unlink(lock_path().c_str());
 }
 
@@ -90,7 +90,7 @@ Status ListeningSocket::Lock() {
     struct stat ours {};
     struct stat named {};
     if (::fstat(fd.get(), &ours) != 0) return ErrnoError("stat " + name, errno);
-    // A store that just ended may have removed the file that we locked.
+    // A store that just ended may have removed the locked file.
     if (::lstat(name.c_str(), &named) == 0 && IsSameFile(ours, named)) {
       lock_ = std::move(fd);
       return {};
@@ -107,8 +107,8 @@ Status ListeningSocket::RemoveStale() const {
   if (!S_ISSOCK(named.st_mode)) {
     return Error{Code::kUnavailable, path_ + " exists and is not a socket"};
   }
-  // A store whose lock file somebody removed is alive all the same.
-  // Only a socket without an owner refuses.
+  // A store may be alive although its lock file was removed.  Only a socket
+  // without an owner refuses connections.
   if (SomebodyListens(path_)) return InUseError(path_);
   if (::unlink(path_.c_str()) != 0 && errno != ENOENT) {
     return ErrnoError("remove " + path_, errno);
@@ -123,7 +123,8 @@ Status ListeningSocket::BindAndListen(mode_t mode) {
       ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return ErrnoError("socket", errno);
   RefuseDescriptors(fd.get());
-  // Nobody gets in before chmod: the name is made with the mode of the socket.
+  // No other user connects before chmod: bind(2) makes the name with the mode
+  // of the socket.
   if (::fchmod(fd.get(), 0600) != 0) return ErrnoError("fchmod socket", errno);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address),
              sizeof(*address)) != 0) {

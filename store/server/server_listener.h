@@ -11,14 +11,14 @@
 namespace vitrine::store::server {
 
 // Owns the socket that clients connect to, its name in the file system, and a
-// lock on `<path>.lock` that keeps a second store from taking the name between
-// our looking and our binding.  Destroying it removes both files, unless
-// somebody else has put another socket there.
+// lock on `<path>.lock`.  The lock keeps a second store from taking the name
+// between the check and the bind.  The destructor removes both files, but not
+// another socket that was put at the path meanwhile.
 class ListeningSocket {
  public:
   // Makes the directory of `path` if it is missing (0755 for root, 0700 for
   // others), and replaces a socket that a killed store left.  kUnavailable: a
-  // store listens there, or `path` is something else than a socket.
+  // store listens there, or `path` is no socket.
   // kInvalidArgument: `path` is too long for a socket.
   static Result<ListeningSocket> Bind(const std::string& path, mode_t mode);
 
@@ -38,7 +38,7 @@ class ListeningSocket {
   Status BindAndListen(mode_t mode);
 
   std::string path_;
-  UniqueFd lock_;    // Valid: the lock file is ours.
+  UniqueFd lock_;    // Valid: this store has the lock.
   UniqueFd socket_;  // Valid: bound; then dev_ and ino_ are the name's.
   dev_t dev_ = 0;
   ino_t ino_ = 0;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint64_t kWakeupWatch = 0;
 constexpr size_t kEventsPerTurn = 64;
-// Timers further away are looked at again in between.
+// For later timers the loop wakes up in between.
 constexpr std::chrono::milliseconds kLongestSleep(60'000);
 
 }  // namespace
@@ -37,8 +37,9 @@ bool EventLoop::Post(Task task) {
   {
     MutexLock lock(mutex_);
     if (closed_) return false;
-    // The loop looks at the tasks before each sleep, so its own thread need
-    // not wake it, and one wake-up does for all that is posted until then.
+    // The loop checks for tasks before each sleep, so its own thread need not
+    // wake it, and one wake-up is enough for all tasks that are posted until
+    // then.
     wake = posted_.empty() && !OnLoopThread();
     posted_.push_back(std::move(task));
   }

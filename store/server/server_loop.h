@@ -21,8 +21,8 @@
 
 namespace vitrine::store::server {
 
-// Shared by all who may post: a callback of the store can come after the
-// server is gone, and then learns from Post that nobody is at home.
+// Shared by all callers of Post: a callback of the store may come after the
+// server is gone; then Post returns false.
 class EventLoop {
  public:
   using Clock = std::chrono::steady_clock;
@@ -43,18 +43,18 @@ class EventLoop {
 
   // --- the loop's thread; before and after Run: one thread ---
 
-  // Calls `handler` whenever `fd`, which stays the caller's, has any of the
-  // epoll(7) `events`, level-triggered.  Returns the watch.
+  // Calls `handler` whenever `fd` has any of the epoll(7) `events`,
+  // level-triggered.  The caller still owns `fd`.  Returns the watch.
   Result<uint64_t> Watch(int fd, uint32_t events, Handler handler);
   void SetEvents(uint64_t watch, uint32_t events);
-  // No call of its handler follows.  Before `fd` is closed.
+  // No call of its handler follows.  Call it before `fd` is closed.
   void Unwatch(uint64_t watch);
 
   Timer StartTimer(Clock::time_point when, Task task);
   void CancelTimer(const Timer& timer);
 
   void Run();
-  // After Run: takes no more tasks, and runs those that were posted.
+  // Call it after Run: takes no more tasks, and runs those that were posted.
   void Close() EXCLUDES(mutex_);
 
  private:

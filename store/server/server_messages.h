@@ -1,4 +1,4 @@
-// What the store says, as finished FlatBuffers (schema/protocol.fbs).
+// The store's messages as finished FlatBuffers (schema/protocol.fbs).
 #ifndef VITRINE_STORE_SERVER_SERVER_MESSAGES_H_
 #define VITRINE_STORE_SERVER_SERVER_MESSAGES_H_
 
@@ -17,7 +17,7 @@
 
 namespace vitrine::store::server {
 
-// Immutable; shared by all connections that are told the same.
+// Immutable; shared by all connections that get the same message.
 using Message = std::shared_ptr<const flatbuffers::DetachedBuffer>;
 
 struct Greeting {
@@ -46,7 +46,7 @@ Message StatusMessage(const std::string& json);
 Message RecallMessage(std::span<const uint64_t> segments);
 Message EventMessage(protocol::EventKind kind, const ObjectInfo& info,
                      int64_t time_ns);
-// kOverflow and kExistingDone, which are about no object.
+// For kOverflow and kExistingDone, which have no object.
 Message BareEventMessage(protocol::EventKind kind);
 
 }  // namespace vitrine::store::server

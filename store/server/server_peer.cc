@@ -6,7 +6,7 @@
 
 #include <cerrno>
 
-// Newer than the headers of the oldest system that we build on.
+// The headers of the oldest supported system lack it.
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
 #endif

@@ -1,4 +1,4 @@
-// What the kernel vouches for about the process at the other end of a socket.
+// The kernel's facts about the process at the other end of a socket.
 #ifndef VITRINE_STORE_SERVER_SERVER_PEER_H_
 #define VITRINE_STORE_SERVER_SERVER_PEER_H_
 
@@ -9,12 +9,12 @@
 
 namespace vitrine::store::server {
 
-// Who connected, with supplementary groups, as of the time of connect(2).
+// The peer's credentials, with supplementary groups, at the time of connect(2).
 Result<Credentials> PeerCredentials(int socket);
 
 // A descriptor that becomes readable when the process that connected ends,
-// even if a child of it still has the connection.  Not valid: the kernel has
-// no such thing, or the process is not visible from here.
+// even if a child of it still has the connection.  Not valid: the kernel does
+// not support it, or the process is not visible from here.
 UniqueFd OpenPeerProcess(int socket, pid_t pid);
 
 // Has the kernel (6.16 and later) refuse descriptors from clients: closing a

@@ -14,8 +14,8 @@
 namespace vitrine::store::server {
 namespace {
 
-// What creating, sealing and aborting objects up to this size takes is less
-// than handing it to another thread.
+// Creating, sealing or aborting an object up to this size takes less time than
+// a hand-over to another thread.
 constexpr uint64_t kQuickBytes = 1024 * 1024;
 constexpr uint32_t kPermissionBits = 0777;
 
@@ -56,7 +56,7 @@ Error MayNotRead(const ObjectId& id) {
                "the mode of " + id.text() + " does not let you read it"};
 }
 
-// hugetlbfs takes no write(2), and only whole pages for munmap(2).
+// hugetlbfs has no write(2), and munmap(2) there takes only whole pages.
 Status CopyByMapping(int fd, const std::string& data, uint64_t page_bytes) {
   const uint64_t pages = (data.size() + page_bytes - 1) / page_bytes;
   auto mapping = Mapping::Map(fd, pages * page_bytes, PROT_READ | PROT_WRITE);
@@ -79,11 +79,11 @@ Status WriteAndSeal(Store* store, const ObjectRef& object,
     if (!fd) return fd.error();
     Status written = Write(fd->get(), data, store->facts().page_bytes());
     if (!written) return written;
-  }  // Closed: nobody may have it open for writing at the seal.
+  }  // Closed: a seal fails while the object is open for writing.
   return store->unsealed().Seal(object, store->objects().Info(object).id);
 }
 
-// An object that others sealed or aborted meanwhile is none of ours to abort.
+// An object that others sealed or aborted meanwhile is left alone.
 void AbortUnsealed(Store* store, const ObjectRef& object) {
   if (store->objects().Info(object).state != ObjectState::kUnsealed) return;
   if (const Status aborted = store->unsealed().Abort(object); !aborted) {
@@ -141,7 +141,7 @@ void RequestHandler::Handle(Connection* connection,
     case RequestBody::NONE:
       break;
   }
-  // Of a newer client, which can do without it.
+  // A request of a newer client, which can do without it.
   ReplyFailure(connection->id(),
                Error{Code::kUnsupported, "this store knows no such request"});
 }
@@ -324,7 +324,7 @@ void RequestHandler::Abandon(const PendingCreate& pending,
   if (pending.finished) return;
   auto object = parts_.store->unsealed().FindUnsealed(pending.id);
   if (!object) return;
-  // Somebody may have aborted it and made another.
+  // Another client may have aborted it and created the id anew.
   const ObjectInfo info = parts_.store->objects().Info(*object);
   if (info.creator_pid == peer.pid && info.uid == peer.uid) {
     Discard(std::move(*object));
@@ -348,7 +348,8 @@ void RequestHandler::Seal(Connection* connection, uint64_t number) {
       });
 }
 
-// Only an object that somebody else still holds writable stays the session's.
+// The session keeps the object only if the seal failed because another process
+// still has it open or mapped writable.
 void RequestHandler::FinishSeal(uint64_t connection, uint64_t session,
                                 uint64_t number, const ObjectRef& object,
                                 const Status& sealed) {
@@ -422,7 +423,7 @@ void RequestHandler::OpenFor(uint64_t connection, const Credentials& who,
     return void(ReplyFailure(connection, MayNotRead(id)));
   }
   auto fd = parts_.store->objects().OpenForReading(*object);
-  // It may have moved meanwhile, and never moves back.
+  // The object may have moved meanwhile; it never moves back.
   for (uint64_t before = 0; before != info.segment();) {
     before = info.segment();
     info = parts_.store->objects().Info(*object);

@@ -19,17 +19,18 @@
 
 namespace vitrine::store::server {
 
-// Answers the requests of kCall connections.  What may take long runs on the
-// workers; the answer always leaves from the loop's thread, and only if the
-// connection is still there.
+// Answers the requests of kCall connections.  Long requests run on the workers.
+// The answer is always sent by the loop's thread, and only if the connection is
+// still there.
 //
-// Who may do what: reading an object or its metadata, whom its mode bits let;
-// delete, hold, and seal and abort by name, its owner and root; seal and abort
-// by number, the session that created it; list, stat, wait and evict, everyone
-// who may connect.
+// Permissions:
+//   read an object or its metadata            by the object's mode bits
+//   delete, hold, seal and abort by name      the object's owner and root
+//   seal and abort by number                  the session that created it
+//   list, stat, wait, evict                   every user who may connect
 //
-// On the loop's thread only.  What it is given must outlive it, and its
-// workers must have been shut down.
+// On the loop's thread only.  Its parts must outlive it, and its workers must
+// be shut down before it is destroyed.
 class RequestHandler {
  public:
   struct Parts {
@@ -47,8 +48,8 @@ class RequestHandler {
   void Handle(Connection* connection, const protocol::Request& request);
   // Aborts an unsealed object, soon.
   void Discard(ObjectRef object);
-  // The peer is gone: what it is creating must not wait for space any longer,
-  // with its id taken.
+  // The peer is gone: its pending create must stop to wait for space, because
+  // it keeps the id taken.
   void Abandon(const PendingCreate& pending, const Credentials& peer);
 
  private:
@@ -61,7 +62,7 @@ class RequestHandler {
   void Put(Connection* connection, const protocol::Put& request);
   void FinishPut(uint64_t connection, const std::string& data,
                  Result<ObjectRef> created);
-  // One that goes into a slab.
+  // A put of an object that goes into a slab.
   struct SmallPut;
   void PutSmall(const std::shared_ptr<const SmallPut>& put);
   void OpenRing(Connection* connection);
@@ -88,15 +89,15 @@ class RequestHandler {
   void Evict(Connection* connection, uint64_t bytes);
   void GetStatus(Connection* connection);
 
-  // Calls `handle` with the id, or answers that it is none.
+  // Calls `handle` with the id, or answers that `text` is no valid id.
   void WithId(Connection* connection, const flatbuffers::String& text,
               void (RequestHandler::*handle)(Connection*, const ObjectId&));
   // CreateSized, with `then` on the loop's thread.
   void CreateSized(Connection* connection, const ObjectId& id,
                    uint64_t size_bytes, NewObject options, int64_t timeout_ms,
                    CreateThen then);
-  // Runs `work` on an object of `size_bytes`, here if that makes it quick, else
-  // on a worker; then `then`, with what it said, on the loop's thread.
+  // Runs `work` on an object of `size_bytes`: here if the object is small, else
+  // on a worker.  Then runs `then` with its result on the loop's thread.
   void RunSized(uint64_t size_bytes, std::function<Status()> work,
                 std::function<void(const Status&)> then);
   // An unsealed object that `who` may seal or abort by its name.
@@ -105,7 +106,8 @@ class RequestHandler {
   Result<ObjectRef> FindCreated(const Connection& connection, uint64_t number);
   void Forget(uint64_t session, uint64_t number);
 
-  // Whoever has the answer finds the names that went gone everywhere.
+  // Replies after all observers are done: a client that has the answer finds
+  // deleted names gone everywhere.
   void ReplyAfterObservers(uint64_t connection, Message message);
   // False: the connection is gone, or ending.
   bool Reply(uint64_t connection, Message message,

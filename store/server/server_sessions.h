@@ -26,7 +26,7 @@ struct ClientSession {
   std::string token;
   uint64_t connection;  // The life-line.
   Credentials peer;
-  // Its unsealed objects, by number; those that others sealed or aborted
+  // Its unsealed objects, by number.  Objects that others sealed or aborted
   // meanwhile may still be here.
   std::unordered_map<uint64_t, ObjectRef> objects;
   std::unordered_set<uint64_t> calls;  // Its kCall connections.
@@ -34,7 +34,7 @@ struct ClientSession {
   uint64_t process_watch = 0;
 };
 
-// All sessions.  On the loop's thread only.  What it is given must outlive it.
+// All sessions.  On the loop's thread only.  Store and catalog must outlive it.
 class SessionTable {
  public:
   // `catalog` may be null.
@@ -50,13 +50,12 @@ class SessionTable {
   // thread.
   Result<Opened> Open(const Connection& connection, const std::string& name,
                       Recall recall);
-  // kPermissionDenied: no session has the token, or it is another process's.
+  // kPermissionDenied: no session has the token, or another process's session.
   Result<ClientSession*> Authenticate(const std::string& token,
                                       const Connection& connection);
   // Null: it is gone.
   ClientSession* Find(uint64_t id);
-  // Its pins are gone after this; its objects and calls are the caller's to
-  // deal with.
+  // Drops its pins.  The caller has to deal with its objects and calls.
   std::unique_ptr<ClientSession> Close(uint64_t id);
   size_t size() const { return sessions_.size(); }
 

@@ -10,21 +10,21 @@
 
 namespace vitrine::store::server {
 
-// Counters of one server.  Written on its loop, read by anybody.
+// Counters of one server.  Written on its loop, read by any thread.
 struct ServerStats {
   using Counter = std::atomic<uint64_t>;
 
-  // Now.
+  // Current numbers.
   Counter connections = 0;
   Counter sessions = 0;
   Counter subscriptions = 0;
   Counter waits = 0;
-  // Ever.
+  // Totals since the start.
   Counter accepted = 0;
   Counter refused = 0;           // Too many connections.
-  Counter never_said_hello = 0;  // Closed for that.
+  Counter never_said_hello = 0;  // Closed because no Hello came in time.
   Counter protocol_errors = 0;
-  // Once for each subscriber: it did not read, or the loop fell behind.
+  // Counted once for each subscriber: it did not read, or the loop fell behind.
   Counter events_dropped = 0;
   Counter recalls_dropped = 0;
   std::array<Counter, static_cast<size_t>(protocol::RequestBody::MAX) + 1>

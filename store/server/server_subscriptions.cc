@@ -39,7 +39,7 @@ void SubscriptionTable::Add(uint64_t connection, bool want_existing) {
   if (!want_existing) return;
   subscription.listing = true;
   subscription.wants_done = true;
-  // Events are queued from now on, so nothing falls between them and the list.
+  // Events are queued from now on, so no event is lost between list and queue.
   workers_->Run([this, connection] {
     auto existing = store_->objects().List(ObjectState::kSealed);
     loop_->Post([this, connection, existing = std::move(existing)]() mutable {

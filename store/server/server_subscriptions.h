@@ -16,19 +16,19 @@
 
 namespace vitrine::store::server {
 
-// Who listens to events, and what each has not been told yet.
+// The subscribers to events, and the queue of each.
 //
-// Each subscriber is told, in this order: if it asked for that, a kSealed for
-// every object there was; kExistingDone; then everything that happened since
-// it came.  So every seal is told at least once: what is sealed while the
-// first part goes on may be told in both.
+// Each subscriber gets, in this order: if it asked for that, a kSealed for
+// every existing object, and kExistingDone; then all events since it
+// subscribed.  Every seal is thus sent at least once; a seal during the first
+// part may be sent in both.
 //
 // At most kMaxQueuedEvents wait for a subscriber that does not read.  Further
-// ones are dropped until it has read all that waited; then it is told so once,
-// by kOverflow, and hears again what happens from there on.  The same goes for
-// all subscribers when this table is told too late what happened.
+// events are dropped until it has read all queued ones.  Then it gets one
+// kOverflow, and all events from there on.  If the event loop falls behind and
+// loses events, the same holds for all subscribers.
 //
-// On the loop's thread only.  What it is given must outlive it.
+// On the loop's thread only.  Store, loop and workers must outlive it.
 class SubscriptionTable {
  public:
   static constexpr size_t kMaxQueuedEvents = 16 * 1024;
@@ -44,25 +44,25 @@ class SubscriptionTable {
   void Add(uint64_t connection, bool want_existing);
   void Remove(uint64_t connection);
   void OnEvent(const ObjectEvent& event);
-  // `count` events were lost after those that OnEvent was told.
+  // `count` events were lost after the last OnEvent.
   void OnLost(uint64_t count);
-  // The peer has read something: tell it more.
+  // The peer has read messages: sends more.
   void Pump(uint64_t connection);
   size_t size() const { return subscriptions_.size(); }
 
  private:
   struct Subscription {
-    // The objects there were, while they are being told.
+    // The existing objects that are still to be sent.
     std::vector<ObjectRef> existing;
     size_t next_existing = 0;
     bool listing = false;        // `existing` is still being fetched.
-    bool wants_done = false;     // kExistingDone is still to be said.
-    std::deque<Message> queued;  // Not told yet.
-    bool lost = false;           // Some were dropped after those queued.
+    bool wants_done = false;     // kExistingDone is still to be sent.
+    std::deque<Message> queued;  // Not sent yet.
+    bool lost = false;           // Events were dropped after those queued.
     bool pumping = false;        // A further turn is posted.
   };
 
-  // What the subscriber is told next; null: nothing for now.
+  // The next message for the subscriber; null: none for now.
   Message Next(Subscription* subscription);
   Message NextExisting(Subscription* subscription);
   void Queue(Subscription* subscription, const Message& message);

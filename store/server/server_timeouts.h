@@ -9,8 +9,8 @@
 
 namespace vitrine::store::server {
 
-// When a timeout of the protocol that began at `since` is over.  Negative:
-// never. What a client may say is bounded so that no clock overflows.
+// The deadline of a protocol's timeout that began at `since`.  Negative: never.
+// A client's value is bounded so that the clock does not overflow.
 inline Deadline DeadlineAfter(
     int64_t timeout_ms, Deadline since = std::chrono::steady_clock::now()) {
   constexpr int64_t kLongestMs = int64_t{365} * 24 * 3600 * 1000;

@@ -62,8 +62,8 @@ bool WaitTable::IsOver(const Wait& wait) const {
 }
 
 WaitTable::State WaitTable::Look(const ObjectId& id, bool want_gone) {
-  // First those being created: an object that is sealed between the two
-  // questions is then found by one of them.
+  // Asks first for unsealed objects: one that is sealed between the two
+  // requests is then found by one of them.
   const bool created =
       want_gone && store_->unsealed().FindUnsealed(id).has_value();
   if (store_->sealed().FindSealed(id)) return State::kSealed;
@@ -73,7 +73,7 @@ WaitTable::State WaitTable::Look(const ObjectId& id, bool want_gone) {
 void WaitTable::Note(Wait* wait, const ObjectId& id, State state) {
   State& known = wait->states.at(id);
   if (known == State::kSealed || state == State::kPending) return;
-  // The others wait for somebody who may yet create it.
+  // The other waits go on: a client may still create it.
   if (state == State::kGone && !wait->request.stop_when_gone) return;
   if (state == State::kSealed) ++wait->sealed;
   if (state == State::kGone) wait->gone = true;

@@ -16,8 +16,8 @@
 
 namespace vitrine::store::server {
 
-// Who waits for which ids to be sealed.  No wait misses a seal: it is entered
-// here before the store is asked, and events come after the fact.  On the
+// The waits for ids to be sealed.  No wait misses a seal: a wait is added
+// before the store is asked, and an event comes after its change.  On the
 // loop's thread only.
 class WaitTable {
  public:
@@ -26,7 +26,7 @@ class WaitTable {
 
   struct Request {
     std::vector<ObjectId> ids;  // May repeat.
-    // End when so many distinct ids are sealed.  0, or more than there are:
+    // End when this many distinct ids are sealed.  0, or more than there are:
     // all of them.
     size_t need = 0;
     Deadline deadline;
@@ -43,7 +43,7 @@ class WaitTable {
   // `finish` will not be called.
   void Cancel(uint64_t waiter);
   void OnEvent(const ObjectEvent& event);
-  // Events were lost: asks the store about all that is waited for.
+  // Events were lost: asks the store for the state of all awaited ids.
   void LookAgain();
   size_t size() const { return waits_.size(); }
 
@@ -58,10 +58,10 @@ class WaitTable {
   };
 
   bool IsOver(const Wait& wait) const;
-  // What the store says now.
+  // The id's state in the store now.
   State Look(const ObjectId& id, bool want_gone);
   void Note(Wait* wait, const ObjectId& id, State state);
-  // Tells all who wait for `id`.
+  // Notes the state in all waits for `id`.
   void Tell(const ObjectId& id, State state);
   void TellIfGone(const ObjectId& id);
   void End(uint64_t waiter);

@@ -22,11 +22,11 @@ using Clock = std::chrono::steady_clock;
 
 // Under one hold of the object table's lock.
 constexpr size_t kRecordsPerRound = 256;
-// A busy producer submits again within this time; waking up costs as much.
+// A busy producer submits again within this time; a wake-up takes as long.
 constexpr auto kAttention = std::chrono::microseconds(50);
-// What a ring holds at most is read in so many rounds.
+// The number of rounds in which even a full ring is read.
 constexpr int kLastRounds = kRingBytes / kRecordAlignment / kRecordsPerRound;
-// Each takes a megabyte that nobody is charged for, and a descriptor.
+// Each takes a megabyte that is not charged, and a descriptor.
 constexpr size_t kMostRingsOfAUser = 256;
 
 Result<UniqueFd> MakeBell() {
@@ -35,8 +35,8 @@ Result<UniqueFd> MakeBell() {
   return bell;
 }
 
-// Edge-triggered for a client's bell: that is never read, because the client
-// could make the read wait.
+// A client's bell is edge-triggered and never read, because the client could
+// make the read block.
 Status Watch(int epoll, int bell, uint32_t events) {
   epoll_event event = {};
   event.events = events;
@@ -180,8 +180,8 @@ bool Submissions::TakeRooms() {
 }
 
 bool Submissions::Drain(const RingRef& ring) {
-  // Asked first: what came before the end of the client is seen below.  Whoever
-  // else has the ring may go on writing for ever.
+  // Read first: records from before the client's end are then seen below.
+  // Another process that has the ring may go on writing for ever.
   const bool closed = ring->closed;
   bool busy = false;
   if (!ring->broken && !ring->waits_for_room && ring->reader.HasMore()) {
@@ -231,7 +231,7 @@ void Submissions::Put(const RingRef& ring) {
 
 void Submissions::AnswerFirst(Ring* ring, const std::vector<Status>& answers) {
   for (const Status& answer : answers) ++(answer ? sealed_ : refused_);
-  // Those behind one that waited in vain have waited as long.
+  // A record behind one that was refused has waited as long as that one.
   const bool any_sealed =
       std::any_of(answers.begin(), answers.end(),
                   [](const Status& answer) { return answer.has_value(); });
@@ -248,7 +248,7 @@ void Submissions::Refuse(Ring* ring, const Status& why) {
 
 void Submissions::WaitForRoom(const RingRef& ring) {
   ring->waits_for_room = true;
-  // Room that others took first does not give it more time.
+  // If others took the room first, the ring gets no more time.
   if (!ring->waiting_since) ring->waiting_since = Clock::now();
   const SpaceWait wait{.deadline = server::DeadlineAfter(
                            ring->records[0].timeout_ms, *ring->waiting_since)};
@@ -262,7 +262,7 @@ void Submissions::WaitForRoom(const RingRef& ring) {
   store_->small().AddRoom(wait, std::move(done), ring.get());
 }
 
-// A ring that comes later tells by its bell.
+// A ring that is opened later wakes the thread by its bell.
 void Submissions::Sleep() {
   for (const RingRef& ring : known_) ring->reader.SetStoreSleeps(true);
   bool more = false;

@@ -1,4 +1,4 @@
-// Seals what clients put into their submission rings.
+// Seals the objects that clients put into their submission rings.
 #ifndef VITRINE_STORE_SERVER_SUBMISSIONS_H_
 #define VITRINE_STORE_SERVER_SUBMISSIONS_H_
 
@@ -19,9 +19,10 @@
 
 namespace vitrine::store {
 
-// Owns one thread, which looks at all rings: without a pause while there is
-// work and for a moment after, else when a client rings.  Thread-safe.  The
-// store must outlive it, except for room that it still waits for.
+// Owns one thread, which reads all rings.  It polls them while there is work
+// and for a moment after that; otherwise it sleeps until a client rings its
+// bell. Thread-safe.  The store must outlive it, but pending waits for room may
+// end later.
 class Submissions {
  public:
   static Result<std::unique_ptr<Submissions>> Start(Store* store);
@@ -34,10 +35,11 @@ class Submissions {
     UniqueFd bell;  // An eventfd.
   };
   // A ring for `session`, which has none.  `on_nonsense` is called on the
-  // thread, once, if the client writes what is no record.
+  // thread, once, if the client submits bytes that are no record.
   Result<Ends> Open(uint64_t session, Credentials creator,
                     std::function<void()> on_nonsense) EXCLUDES(mutex_);
-  // The client is gone.  What it submitted before is sealed if there is room.
+  // The client is gone.  Its submitted records are still sealed if there is
+  // room.
   void Close(uint64_t session) EXCLUDES(mutex_);
 
   struct Numbers {
@@ -60,7 +62,7 @@ class Submissions {
     std::function<void()> on_nonsense;
     Records records;  // Read, not answered.
     bool waits_for_room = false;
-    // Since when its records wait for room in vain.
+    // The time since when its records wait for room without success.
     std::optional<std::chrono::steady_clock::time_point> waiting_since;
     bool broken = false;
     bool forgotten = false;
@@ -68,7 +70,7 @@ class Submissions {
     std::atomic<bool> closed = false;
   };
   using RingRef = std::shared_ptr<Ring>;
-  // What other threads say to this one; outlives both.
+  // Messages of other threads to this one; outlives both.
   struct Inbox {
     explicit Inbox(UniqueFd fd) : bell(std::move(fd)) {}
     void Ring() const;
@@ -81,7 +83,7 @@ class Submissions {
   Submissions(Store* store, UniqueFd epoll, std::shared_ptr<Inbox> inbox);
 
   void Run() EXCLUDES(mutex_);
-  // True: there was something to do.
+  // True: there was work.
   bool Round() EXCLUDES(mutex_);
   bool TakeRooms();
   bool Drain(const RingRef& ring);

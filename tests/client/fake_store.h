@@ -1,4 +1,5 @@
-// A store of which a test says every word, for what a real one never does.
+// A store whose every message a test determines, for messages that a real store
+// never sends.
 #ifndef VITRINE_TESTS_CLIENT_FAKE_STORE_H_
 #define VITRINE_TESTS_CLIENT_FAKE_STORE_H_
 

@@ -313,7 +313,7 @@ TEST_F(HostileStoreTest, BlockedCallsEndWithTheStore) {
       [&] { return CodeOf(client.Get(Id("a"))) == Code::kDisconnected; }));
 }
 
-// Nobody but the client itself can wake who sleeps on a dead store's index.
+// Only the client itself can wake threads that sleep on a dead store's index.
 TEST_F(HostileStoreTest, GetsThatWaitEndWithTheStore) {
   Client client = Connect();
   std::vector<std::thread> waiting;

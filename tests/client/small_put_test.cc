@@ -73,7 +73,7 @@ TEST_F(SmallPutTest, WhenNothingCanGoItIsOutOfMemory) {
   for (const Object& object : held) ASSERT_EQ(TextOf(object), data);
 }
 
-// One that waits without end does not keep another beyond its time.
+// A put without a timeout does not delay another put beyond its timeout.
 TEST_F(SmallPutTest, EachWaitsForRoomAsLongAsItMay) {
   CreateOptions short_options;
   short_options.timeout = Timeout(200);

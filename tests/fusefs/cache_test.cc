@@ -1,4 +1,4 @@
-// What the kernel may keep, and that it is told when something goes.
+// The kernel's caches of the mount, and that it is told when an object goes.
 #include <dirent.h>
 #include <sys/xattr.h>
 

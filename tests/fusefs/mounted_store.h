@@ -1,7 +1,7 @@
 // A store with its mount, in the test's own process.
 //
-// Whoever maps a file of the mount does so in a child (see InChild): a process
-// that waits for its own page fault to be answered may wait for ever.
+// Tests map files of the mount only in a child (see InChild): a process that
+// waits for its own page fault to be answered may wait for ever.
 #ifndef VITRINE_TESTS_FUSEFS_MOUNTED_STORE_H_
 #define VITRINE_TESTS_FUSEFS_MOUNTED_STORE_H_
 

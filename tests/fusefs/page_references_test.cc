@@ -98,7 +98,7 @@ TEST_P(PageReferencesTest, AWritersPagesAreNotRecycledEither) {
   EXPECT_EQ(Reused(), 0u);
 }
 
-// The kernel holds only copies of what lies in a slab.
+// The kernel has only copies of bytes in a slab.
 TEST_P(PageReferencesTest, SlabsAreReadByCopy) {
   const std::string bytes(kSentBytes, 'A');
   const SmallObject object{*ObjectId::FromText("a"), 0644,

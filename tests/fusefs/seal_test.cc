@@ -1,4 +1,4 @@
-// When a seal succeeds, and what becomes of writers who die.
+// When a seal succeeds, and what happens to the objects of writers that die.
 #include <signal.h>
 #include <sys/xattr.h>
 

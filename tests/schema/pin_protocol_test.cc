@@ -157,7 +157,7 @@ void NextTask(Thread* self) {
   if (++self->reg(rTask) == kNoTask) self->Finish();
 }
 
-// Bytes that nobody has pinned are somebody else's from now on.
+// Bytes that no reader has pinned belong to another object from now on.
 void GiveAway(Thread* self, uint8_t place) { self->world(kAlive + place) = 0; }
 
 void MoveStep(Thread* self, uint8_t step, Flaw flaw) {
@@ -279,7 +279,7 @@ void EvictorStepOf(Thread* self, Way way, Flaw flaw) {
 
 // --- what must hold ---
 
-// Whoever uses bytes has those of one life of the object, and they are there.
+// A reader that uses bytes has those of one life of the object, in memory.
 std::string WrongUse(const State& state) {
   for (uint8_t reader = 0; reader < kReaders; ++reader) {
     const model::ThreadState& own = state.threads[reader];

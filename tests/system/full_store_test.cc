@@ -60,7 +60,7 @@ class FullStoreTest : public testing::TestWithParam<Kind> {
     if (IsSkipped() || HasFatalFailure()) return;
     EXPECT_TRUE(FileHasContent(store_.sealed("kept"), "kept", kKeptBytes));
     Client client = store_.Connect();
-    // What was closed a moment ago may still count as open.
+    // An object that was closed a moment ago may still count as open.
     for (int tries = 0; tries < 50; ++tries) {
       ASSERT_TRUE(client.Evict(UINT64_MAX));
       if (store_.GetStatus()["used_bytes"] <= kKeptBytes) break;

@@ -1,5 +1,5 @@
-// An idle store uses no processor, whoever is connected and waits: no thread
-// of it runs but the housekeeper, twice a second.
+// An idle store uses no processor, whatever clients are connected and wait: no
+// thread of it runs but the housekeeper, twice a second.
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -177,7 +177,7 @@ class KilledProducerTest : public testing::Test {
     })) << store_.GetStatus()["used_bytes"];
     EXPECT_TRUE(client_->List(Listed::kUnsealed)->empty());
   }
-  // Sessions and rings.  Who asks for the status has a session as well.
+  // Sessions and rings.  The request for the status has a session as well.
   static std::pair<uint64_t, uint64_t> Clients(const nlohmann::json& status) {
     const auto& server = status["server"];
     return {server["sessions"], server["rings"]["open"]};

@@ -353,7 +353,7 @@ TEST_P(RootStoreTest, OthersDeleteNothing) {
   EXPECT_FALSE(NativeGet("public"));
 }
 
-// Whoever knows where the memory is still has to go through the permissions.
+// A user who knows the memory's path is still bound by the permissions.
 TEST_P(RootStoreTest, TheMemoryItselfIsClosedToOthers) {
   const std::string memory = store_.GetStatus()["memory"]["directory"];
   std::vector<std::string> segments;

@@ -9,8 +9,8 @@
 //   const vitrine::Object object = client.Get(id, vitrine::kNever).value();
 //   std::fwrite(object.bytes().data(), 1, object.size_bytes(), stdout);
 //
-// Every failure is a value.  Nothing here throws, and nothing ends the process
-// but Result::value() of an error.
+// Every failure is a value.  Nothing here throws.  Only Result::value() of an
+// error ends the process.
 #ifndef VITRINE_CLIENT_H_
 #define VITRINE_CLIENT_H_
 
@@ -44,18 +44,18 @@ inline constexpr Timeout kNever = Timeout::max();  // Without limit.
 struct ConnectOptions {
   // Empty: $VITRINE_SOCKET, else the default place (DefaultSocketPath).
   std::string socket_path;
-  // Tries every 100 ms until then.
+  // Connect tries every 100 ms until this time has passed.
   Timeout timeout = Timeout(5000);
   // Shown in the store's status.
   std::string name;
-  // Put copies objects of 64 MiB and more by up to so many threads.  More than
-  // one pays only where one cannot use up what the memory gives, and cores are
+  // The most threads with which Put copies an object of 64 MiB and more.
+  // Several pay only if one cannot use up the memory's bandwidth and cores are
   // idle: measure.
   unsigned copy_threads = 1;
-  // How long a Get of what is not sealed yet, and a Put that waits for its
-  // seal, look for it without a pause before they sleep.  It saves the time to
-  // wake up, 5 to 50 us, and costs a processor for as long; with fewer
-  // processors than threads that spin it makes everything slower.
+  // How long a Get of an unsealed object, and a Put that waits for its seal,
+  // spin before they sleep.  Spinning saves the time to wake up, 5 to 50 us,
+  // and uses a processor meanwhile.  With more spinning threads than
+  // processors it makes everything slower.
   std::chrono::microseconds spin{0};
 };
 
@@ -95,15 +95,15 @@ struct ObjectStat {
 // the mapping.  Thread-safe as std::shared_ptr is.  A forked child may go on
 // reading what it inherited.
 //
-// Keep it until I/O on its bytes has ended.  Zero-copy sends (MSG_ZEROCOPY,
-// vmsplice, io_uring) go on reading the pages after the call; once nobody has
-// the object mapped any more, and it is deleted or evicted, its memory becomes
-// another object's.
+// Keep an Object until I/O on its bytes has ended.  Zero-copy sends
+// (MSG_ZEROCOPY, vmsplice, io_uring) go on reading the pages after the call.
+// Once an object is deleted or evicted and no process has it mapped any more,
+// its memory becomes another object's.
 class VITRINE_EXPORT Object {
  public:
   std::span<const std::byte> bytes() const;
   uint64_t size_bytes() const { return bytes().size(); }
-  // What the creator said about it.  Asks the store at the first call, and
+  // The metadata that the creator set.  Asks the store at the first call, and
   // only if there is any.  kDisconnected: the store went away.
   Result<Metadata> GetMetadata() const;
 
@@ -125,14 +125,15 @@ class VITRINE_EXPORT Object {
 // thread-safe, but different writers are independent.
 class VITRINE_EXPORT Writer {
  public:
-  // Empty after the end.  Not inherited by fork.
+  // Empty once the writer has ended.  Not inherited by fork.
   std::span<std::byte> bytes();
-  // Makes it immutable and visible to all; ends the writer.  kInUse: another
-  // process holds it writable; then, and only then, the object stays unsealed,
-  // the writer keeps it (without its bytes) and Seal may be tried again.
-  // kGone: the store lost it meanwhile.  kAlreadyExists: the id was taken.
+  // Makes the object immutable and visible to all; ends the writer.  kInUse:
+  // another process has it open or mapped writable.  Only then the object stays
+  // unsealed, the writer keeps it (without its bytes), and Seal may be tried
+  // again.  kGone: the store lost the object meanwhile.  kAlreadyExists: the id
+  // was taken.
   Status Seal();
-  // Gives it up; ends the writer.
+  // Drops the object; ends the writer.
   Status Abort();
 
   Writer(Writer&&) noexcept;
@@ -151,7 +152,7 @@ enum class EventKind : uint8_t {
   kEvicted,
   kDeleted,
   kOverflow,      // Events were lost: list again.
-  kExistingDone,  // All that was sealed at the start has been said.
+  kExistingDone,  // The events of existing objects end here.
 };
 
 struct Event {
@@ -164,13 +165,13 @@ struct Event {
 // Where a subscription begins.
 enum class EventsFrom : uint8_t {
   kNow,
-  kExisting,  // With an event for each object that is sealed already.
+  kExisting,  // First an event for each object that is sealed already.
 };
 
 // Which objects a listing has.
 enum class Listed : uint8_t {
   kSealed,
-  kUnsealed,  // Those being written.
+  kUnsealed,  // Being written.
 };
 
 // A stream of events.  Move-only.  One thread at a time.
@@ -196,81 +197,84 @@ class VITRINE_EXPORT Subscription {
 // Copies share the connection.  Objects may outlive it; writers are aborted
 // with it.
 //
-// Besides what each method names, every one but the destructor may say
+// Besides the errors that a method names, every method may return
 //   kDisconnected  the store went away; the client reconnects by itself,
 //   kForked        this process is a fork of the one that connected.
 class VITRINE_EXPORT Client {
  public:
-  // kUnavailable: no store answered in time; the message says where it was
-  // sought.  kVersionMismatch: it speaks another version.
+  // kUnavailable: no store answered in time; the message names the paths that
+  // were tried.  kVersionMismatch: the store speaks another version.
   static Result<Client> Connect(const ConnectOptions& options = {});
 
-  // Reserves `size_bytes`, all of it: writing never fails.  Waits for space up
+  // Reserves all of `size_bytes`, so writing never fails.  Waits for space up
   // to the options' timeout.  kAlreadyExists: the id is taken, sealed or not.
   // kOutOfMemory: no space in time.  kTooLarge: more than the capacity.
   Result<Writer> Create(const ObjectId& id, uint64_t size_bytes,
                         const CreateOptions& options = {});
-  // Create, copy and seal in one; says what Create says.  A small object that
-  // others may read and that has no metadata takes no message.  kDisconnected:
-  // it may have been sealed or not.
+  // Create, copy and seal in one, with the errors of Create.  A small object
+  // that others may read and that has no metadata takes no message.
+  // kDisconnected: the object may have been sealed or not.
   Status Put(const ObjectId& id, std::span<const std::byte> bytes,
              const CreateOptions& options = {});
-  // The same, but of a small object (see Put) that has been copied it does not
-  // wait until it is sealed; only, if too many are on their way, until some
-  // are.  What becomes of it, Flush says.  Other objects are put at once.
+  // The same, but pipelined: returns once a small object (see Put) is copied
+  // into the submission ring, and waits only if the ring is full.  Flush tells
+  // the result.  Other objects are put at once.
   Status PutLater(const ObjectId& id, std::span<const std::byte> bytes,
                   const CreateOptions& options = {});
-  // Returns when all that this client (any copy of it) has put before is sealed
-  // or has failed, with the PutLaters that failed since the last Flush.  Of
-  // more than 10000, the last entry stands for the rest, and says how many.
-  // kTimeout: some are still on their way; nothing is lost.  What is on its
-  // way when the client is closed may be sealed or not.
+  // Waits until all objects that this client (any copy of it) has put before
+  // are sealed or have failed.  Returns the PutLaters that failed since the
+  // last Flush; if there are more than 10000, the last entry stands for the
+  // rest and says how many there are.  kTimeout: some puts are still under way;
+  // nothing is lost.  A put that is under way when the client is closed may be
+  // sealed or not.
   Result<std::vector<FailedPut>> Flush(Timeout timeout = kNever);
 
-  // A resident object takes no system call and no message.  kTimeout (or, for
-  // a poll, kNotFound): not sealed in time.  kPermissionDenied: its mode bits.
+  // A get of a resident object takes no system call and no message.  kTimeout
+  // (or, for a poll, kNotFound): the object was not sealed in time.
+  // kPermissionDenied: the object's mode bits.
   Result<Object> Get(const ObjectId& id, Timeout timeout = kPoll);
 
   struct GetManyOptions {
     Timeout timeout = kPoll;
     // Return as soon as this many distinct ids are there; 0: all of them.
     size_t need = 0;
-    // Also return when nobody is creating one of them any more.
+    // Also return when no client is creating one of them any more.
     bool stop_when_gone = false;
   };
-  // In the order of `ids`, which may repeat; empty where it is not there.
-  // kInvalidArgument: more are needed than there are distinct ids.
+  // In the order of `ids`, which may repeat; empty where an object is not
+  // there.  kInvalidArgument: `need` is more than there are distinct ids.
   // kPermissionDenied: one of them may not be read.
   Result<std::vector<std::optional<Object>>> GetMany(
       std::span<const ObjectId> ids, const GetManyOptions& options);
 
   // True if `id` is sealed.
   Result<bool> Contains(const ObjectId& id);
-  // Sealed or unsealed.  kNotFound.
+  // Of a sealed or an unsealed object.  kNotFound.
   Result<ObjectStat> Stat(const ObjectId& id);
   Result<Metadata> GetMetadata(const ObjectId& id);
-  // The oldest first.
+  // Sorted by age, the oldest first.
   Result<std::vector<ObjectStat>> List(Listed which = Listed::kSealed);
 
-  // The name goes at once, the memory when nobody uses it any more.
-  // kNotFound.  kNotPermitted: neither owner nor root.
+  // Removes the name at once.  The memory is freed when no process uses it any
+  // more.  kNotFound.  kNotPermitted: neither owner nor root.
   Status Delete(const ObjectId& id);
   // A result for each, in the order of `ids`.
   Result<std::vector<Status>> DeleteMany(std::span<const ObjectId> ids);
-  // Evicts until `bytes` are free that were not; says how many were.
+  // Evicts objects until `bytes` are freed; returns how many bytes were.
   Result<uint64_t> Evict(uint64_t bytes);
   // A held object stays in memory until the hold is dropped.
   Status Hold(const ObjectId& id);
   Status Unhold(const ObjectId& id);
 
-  // Seals or aborts what another process (or the mount) left unsealed.
+  // Seals or aborts an object that another process (or the mount) left
+  // unsealed.
   Status SealByName(const ObjectId& id);
   Status AbortByName(const ObjectId& id);
 
   Result<Subscription> Subscribe(EventsFrom from = EventsFrom::kNow);
   // The store's status as JSON text.
   Result<std::string> GetStatus();
-  // Where the catalog is.
+  // The directory of the catalog.
   Result<std::string> StateDir();
 
  private:

@@ -1,4 +1,4 @@
-// Marks what the shared library lets others see; all else is hidden.
+// Marks the symbols that the shared library exports; all others are hidden.
 #ifndef VITRINE_EXPORT_H_
 #define VITRINE_EXPORT_H_
 

@@ -1,4 +1,4 @@
-// What a creator says about an object, besides its bytes.
+// An object's metadata: names and values that its creator sets.
 #ifndef VITRINE_METADATA_H_
 #define VITRINE_METADATA_H_
 

@@ -17,11 +17,11 @@ enum class Code : uint8_t {
   kNotFound = 1,          // No such object, or it went away.
   kAlreadyExists = 2,     // The id is taken.
   kNotSealed = 3,         // The object is still being written.
-  kInUse = 4,             // Somebody still holds the object writable.
+  kInUse = 4,             // A process still has the object writable.
   kOutOfMemory = 5,       // No room, and nothing more could be evicted.
   kTooLarge = 6,          // Larger than the store will ever hold.
   kPermissionDenied = 7,  // The mode bits deny it (EACCES).
-  kNotPermitted = 8,      // Nobody may: the object is immutable (EPERM).
+  kNotPermitted = 8,      // No user may: the object is immutable (EPERM).
   kInvalidArgument = 9,   // The caller's mistake.
   kTimeout = 10,          // The time that the caller allowed has passed.
   kGone = 11,             // The creator aborted or died.
@@ -32,7 +32,7 @@ enum class Code : uint8_t {
   kInterrupted = 16,      // A signal ended the wait.
   kUnsupported = 17,      // Not possible on this kernel or file system.
   kUnavailable = 18,      // A second store, a mount point in use, ...
-  kIoError = 19,          // The operating system said no.
+  kIoError = 19,          // The operating system reported an error.
 };
 
 // The code's name in words: "not found", "already exists", ...
@@ -49,8 +49,8 @@ struct Error {
 // Makes an Error from `errno_value`: "<what>: <strerror>".
 Error ErrnoError(const std::string& what, int errno_value);
 
-// Writes to standard error which value was asked for although there is `error`
-// instead, and ends the process.
+// Writes to standard error that a value was asked for although there is
+// `error` instead, and ends the process.
 [[noreturn]] void StopForError(const Error& error);
 
 template <typename T>
@@ -62,12 +62,11 @@ class [[nodiscard]] Result {
   bool has_value() const { return state_.index() == 0; }
   explicit operator bool() const { return has_value(); }
 
-  // With an error instead of a value: says which, and ends the process, in
-  // every build type.
+  // If there is an error, prints it and ends the process, in every build type.
   T& value() & { return CheckedValue(*this); }
   const T& value() const& { return CheckedValue(*this); }
   T&& value() && { return std::move(CheckedValue(*this)); }
-  // With an error instead of a value: `other`.
+  // `other` if there is an error.
   template <typename U>
   T value_or(U&& other) const& {
     return has_value() ? **this : static_cast<T>(std::forward<U>(other));
@@ -78,8 +77,7 @@ class [[nodiscard]] Result {
                        : static_cast<T>(std::forward<U>(other));
   }
 
-  // Only if has_value(): undefined otherwise, as of std::optional; debug builds
-  // assert.
+  // Undefined unless has_value(), as with std::optional; debug builds assert.
   T& operator*() & { return *this->operator->(); }
   const T& operator*() const& { return *this->operator->(); }
   T&& operator*() && { return std::move(*this->operator->()); }

@@ -1,4 +1,4 @@
-// Where a store and its clients meet when nobody says.
+// The default paths of the store's socket.
 #ifndef VITRINE_SOCKET_PATH_H_
 #define VITRINE_SOCKET_PATH_H_
 
@@ -6,9 +6,8 @@
 
 namespace vitrine {
 
-// $VITRINE_SOCKET if it is set, else UserSocketPath.  A client that finds no
-// store there, and for which $VITRINE_SOCKET is not set, also tries
-// SystemSocketPath.
+// $VITRINE_SOCKET if it is set, else UserSocketPath.  If $VITRINE_SOCKET is not
+// set, a client that finds no store there also tries SystemSocketPath.
 std::string DefaultSocketPath();
 
 // Root: SystemSocketPath.  Others: $XDG_RUNTIME_DIR/vitrine.sock, or

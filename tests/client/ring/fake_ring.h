@@ -1,4 +1,4 @@
-// A submission ring of which a test plays the store's side.
+// A submission ring whose store's side is played by a test.
 #ifndef VITRINE_TESTS_CLIENT_RING_FAKE_RING_H_
 #define VITRINE_TESTS_CLIENT_RING_FAKE_RING_H_
 

@@ -229,7 +229,7 @@ class CatalogTest : public testing::Test {
     }
   }
 
-  // Somebody else who has the database open for writing.
+  // Another process that has the database open for writing.
   Database Stranger() const {
     auto database = Database::Open(DbPath(), SQLITE_OPEN_READWRITE);
     EXPECT_TRUE(database);
