@@ -40,8 +40,8 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
   Result<Object> Get(const ObjectId& id, Timeout timeout);
   Result<bool> Contains(const ObjectId& id);
   // The object if it is sealed now; empty: it is not.  If it is elsewhere,
-  // waits until it is back or `deadline` has passed: kTimeout.
-  Result<std::optional<Object>> GetNow(const ObjectId& id, Deadline deadline);
+  // waits until it is back or `back_by` has passed: kTimeout.
+  Result<std::optional<Object>> GetNow(const ObjectId& id, Deadline back_by);
   // Has the store bring an object that is elsewhere into memory.  kTimeout: not
   // until `deadline`.  OK if the object is gone.
   Status Want(const ObjectId& id, Deadline deadline);

@@ -41,13 +41,13 @@ Error NotThere(const ObjectId& id, Timeout timeout) {
 }  // namespace
 
 Result<std::optional<Object>> ClientImpl::GetNow(const ObjectId& id,
-                                                 Deadline deadline) {
+                                                 Deadline back_by) {
   auto attempt = UntilNotBusy([&] { return core_->TryGet(id); });
   // The object may be evicted again before it is found in the index.
   while (attempt.outcome == Outcome::kElsewhere) {
-    if (Status ok = Want(id, deadline); !ok) return ok.error();
+    if (Status ok = Want(id, back_by); !ok) return ok.error();
     attempt = UntilNotBusy([&] { return core_->TryGet(id); });
-    if (RemainingMs(deadline) == 0) break;
+    if (RemainingMs(back_by) == 0) break;
   }
   switch (attempt.outcome) {
     case Outcome::kGot:
@@ -70,9 +70,10 @@ Result<Object> ClientImpl::Get(const ObjectId& id, Timeout timeout) {
     return Object(std::move(attempt.object));
   }
   const Deadline deadline = DeadlineAfter(timeout);
+  const Deadline back_by = ReturnDeadline(timeout);
   Backoff backoff;
   while (true) {
-    auto object = GetNow(id, deadline);
+    auto object = GetNow(id, back_by);
     if (!object) return object.error();
     if (object->has_value()) return std::move(**object);
     if (RemainingMs(deadline) == 0) return NotThere(id, timeout);

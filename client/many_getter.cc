@@ -20,7 +20,8 @@ ManyGetter::ManyGetter(ClientImpl* client, std::span<const ObjectId> ids,
                        const Client::GetManyOptions& options)
     : client_(client),
       options_(options),
-      deadline_(DeadlineAfter(options.timeout)) {
+      deadline_(DeadlineAfter(options.timeout)),
+      back_by_(ReturnDeadline(options.timeout)) {
   std::unordered_map<std::string_view, size_t> known;
   places_.reserve(ids.size());
   for (const ObjectId& id : ids) {
@@ -61,7 +62,7 @@ Status ManyGetter::Look() {
     if (i % IndexReader::kMostPrefetched == 0) PrefetchFrom(i);
     Wanted& wanted = wanted_[i];
     if (wanted.object.has_value()) continue;
-    auto object = client_->GetNow(*wanted.id, deadline_);
+    auto object = client_->GetNow(*wanted.id, back_by_);
     if (!object) return object.error();
     if (!object->has_value()) continue;
     wanted.object = std::move(*object);
@@ -150,7 +151,7 @@ Result<bool> ManyGetter::FollowEvents(Subscription* events) {
 Status ManyGetter::LookAt(const ObjectId& id) {
   for (Wanted& wanted : wanted_) {
     if (wanted.object.has_value() || *wanted.id != id) continue;
-    auto object = client_->GetNow(*wanted.id, deadline_);
+    auto object = client_->GetNow(*wanted.id, back_by_);
     if (!object) return object.error();
     if (!object->has_value()) return {};
     wanted.object = std::move(*object);

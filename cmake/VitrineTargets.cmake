@@ -11,7 +11,9 @@ set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  # What ccache wants to know before it caches users of precompiled headers.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
 endif()
 
 # Designated initializers may leave out members that have defaults.
@@ -51,6 +53,29 @@ function(vitrine_library name)
   target_link_libraries(vitrine_${name} PUBLIC ${ARG_DEPS})
 endfunction()
 
+# How the tests are compiled.
+function(vitrine_test_options name)
+  if(NOT VITRINE_SANITIZE)
+    # Compiling the tests takes longer than running them.
+    target_compile_options(${name} PRIVATE -O0 -g1)
+  endif()
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    # For ccache.
+    target_compile_options(${name} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+  endif()
+endfunction()
+
+# vitrine_test_headers(HEADER...): precompiles them once for all tests, which
+# halves the time that most of them take to compile.
+function(vitrine_test_headers)
+  file(CONFIGURE OUTPUT test_headers.cc CONTENT "int main() {}\n")
+  add_executable(vitrine_test_headers
+    ${CMAKE_CURRENT_BINARY_DIR}/test_headers.cc)
+  vitrine_test_options(vitrine_test_headers)
+  target_link_libraries(vitrine_test_headers PRIVATE GTest::gtest_main)
+  target_precompile_headers(vitrine_test_headers PRIVATE ${ARGN})
+endfunction()
+
 # vitrine_test(FILE DEPS ...): a GoogleTest program named after its file; each
 # of its tests is a test of ctest.
 function(vitrine_test source)
@@ -59,10 +84,8 @@ function(vitrine_test source)
   add_executable(${name} ${source})
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
-  if(NOT VITRINE_SANITIZE)
-    # Compiling the tests takes longer than running them.
-    target_compile_options(${name} PRIVATE -O0 -g1)
-  endif()
+  vitrine_test_options(${name})
+  target_precompile_headers(${name} REUSE_FROM vitrine_test_headers)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gtest_main)
   set(timeout_s 300)
   if(ARG_LABELS MATCHES slow)

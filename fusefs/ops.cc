@@ -61,7 +61,7 @@ void ReplyOpen(fuse_req_t req, FileSystem& files,
   const OpenOut out = MakeOpenOut(*opened);
   const int sent =
       fuse_reply_buf(req, reinterpret_cast<const char*>(&out), sizeof(out));
-  if (sent == -ENOENT) files.Release(opened->handle);
+  if (sent == -ENOENT) files.open_files().Release(opened->handle);
 }
 
 fuse_attr MakeAttr(const struct stat& stat) {
@@ -259,11 +259,11 @@ void CreateOp(fuse_req_t req, fuse_ino_t dir, const char* name, mode_t mode,
   const int sent =
       fuse_reply_buf(req, reinterpret_cast<const char*>(&out), sizeof(out));
   if (sent != -ENOENT) return;
-  files.Release(created->opened.handle);
+  files.open_files().Release(created->opened.handle);
   files.Forget(created->entry.ino, 1);
 }
 
-void ReplyCopied(fuse_req_t req, const FileSystem::ReadSource& source) {
+void ReplyCopied(fuse_req_t req, const OpenFiles::ReadSource& source) {
   std::string bytes(source.size, '\0');
   const auto size = source.segment->ReadAt(
       source.offset,
@@ -278,6 +278,7 @@ void ReplyCopied(fuse_req_t req, const FileSystem::ReadSource& source) {
 void ReadOp(fuse_req_t req, fuse_ino_t, size_t size, off_t offset,
             fuse_file_info* file) noexcept {
   const auto source = Files(req, Kind::kRead)
+                          .open_files()
                           .Read(file->fh, static_cast<uint64_t>(offset), size);
   if (!source) return ReplyStatus(req, source);
   if (!source->segment) {
@@ -298,7 +299,7 @@ void ReadOp(fuse_req_t req, fuse_ino_t, size_t size, off_t offset,
 
 void WriteOp(fuse_req_t req, fuse_ino_t, const char* data, size_t size,
              off_t offset, fuse_file_info* file) noexcept {
-  FileSystem& files = Files(req, Kind::kWrite);
+  OpenFiles& files = Files(req, Kind::kWrite).open_files();
   const bool append = (file->flags & O_APPEND) != 0 && !file->writepage;
   const auto reply = Defer(req);
   files.Write(
@@ -315,12 +316,12 @@ void WriteOp(fuse_req_t req, fuse_ino_t, const char* data, size_t size,
 }
 
 void FlushOp(fuse_req_t req, fuse_ino_t, fuse_file_info* file) noexcept {
-  FileSystem& files = Files(req, Kind::kFlush);
+  OpenFiles& files = Files(req, Kind::kFlush).open_files();
   ReplyStatus(req, files.Flush(file->fh, fuse_req_ctx(req)->pid));
 }
 
 void ReleaseOp(fuse_req_t req, fuse_ino_t, fuse_file_info* file) noexcept {
-  Files(req, Kind::kRelease).Release(file->fh);
+  Files(req, Kind::kRelease).open_files().Release(file->fh);
   fuse_reply_err(req, 0);
 }
 
@@ -332,7 +333,7 @@ void FsyncOp(fuse_req_t req, fuse_ino_t, int, fuse_file_info*) noexcept {
 
 void FallocateOp(fuse_req_t req, fuse_ino_t, int mode, off_t offset,
                  off_t length, fuse_file_info* file) noexcept {
-  FileSystem& files = Files(req, Kind::kFallocate);
+  OpenFiles& files = Files(req, Kind::kFallocate).open_files();
   const auto reply = Defer(req);
   files.Allocate(
       file->fh, mode, static_cast<uint64_t>(offset),
@@ -344,7 +345,8 @@ void FallocateOp(fuse_req_t req, fuse_ino_t, int mode, off_t offset,
 
 void LseekOp(fuse_req_t req, fuse_ino_t, off_t offset, int whence,
              fuse_file_info* file) noexcept {
-  const auto found = Files(req, Kind::kLseek).Seek(file->fh, offset, whence);
+  const auto found =
+      Files(req, Kind::kLseek).open_files().Seek(file->fh, offset, whence);
   if (!found) return ReplyStatus(req, found);
   fuse_reply_lseek(req, *found);
 }

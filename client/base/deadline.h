@@ -37,6 +37,15 @@ inline Deadline DeadlineAfter(Timeout timeout) {
   return DeadlineAfter(ProtocolMs(timeout));
 }
 
+// A poll waits so long for an object that is sealed and not in memory.
+inline constexpr std::chrono::seconds kPollsReturn{60};
+
+// Until when a get with `timeout` waits for an object to come back into memory.
+inline Deadline ReturnDeadline(Timeout timeout) {
+  return timeout <= kPoll ? Clock::now() + kPollsReturn
+                          : DeadlineAfter(timeout);
+}
+
 // Milliseconds until `deadline`, rounded up: -1 for kNoDeadline, 0 if it has
 // passed.
 inline int64_t RemainingMs(Deadline deadline) {

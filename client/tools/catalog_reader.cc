@@ -1,6 +1,5 @@
 #include "client/tools/catalog_reader.h"
 
-#include <sqlite3.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -30,90 +29,40 @@ int Authorize(void*, int action, const char*, const char* second, const char*,
   }
 }
 
-Code CodeOf(int sqlite_code) {
-  switch (sqlite_code & 0xff) {
-    case SQLITE_NOTADB:
-    case SQLITE_CORRUPT:
-      return Code::kCorruption;
-    case SQLITE_AUTH:
-    case SQLITE_READONLY:
-      return Code::kNotPermitted;
-    case SQLITE_PERM:
-      return Code::kPermissionDenied;
-    case SQLITE_ERROR:
-      return Code::kInvalidArgument;
-    case SQLITE_NOMEM:
-      return Code::kOutOfMemory;
-    default:
-      return Code::kIoError;
-  }
+// The first read shows whether it is a database that can be read.
+Result<sqlite::Database> Checked(Result<sqlite::Database> database) {
+  if (!database) return database;
+  sqlite3_busy_timeout(database->handle(), kBusyTimeoutMs);
+  const Status read = database->Execute("SELECT 1 FROM sqlite_schema LIMIT 1");
+  if (!read) return read.error();
+  sqlite3_set_authorizer(database->handle(), Authorize, nullptr);
+  return database;
 }
 
-// Everything that has a meaning in a URI, escaped.
-std::string UriPath(const std::string& path) {
-  constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string uri = "file:";
-  for (const char c : path) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain =
-        byte > 0x20 && byte < 0x7f && c != '%' && c != '?' && c != '#';
-    if (plain) {
-      uri += c;
-    } else {
-      uri += {'%', kDigits[byte >> 4], kDigits[byte & 0xf]};
+std::vector<std::string> ColumnNames(const sqlite::Statement& statement) {
+  std::vector<std::string> names;
+  for (int i = 0; i < statement.columns(); ++i) {
+    names.push_back(statement.Name(i));
+  }
+  return names;
+}
+
+Status PassRows(sqlite::Statement& statement, RowSink& sink) {
+  const std::vector<std::string> names = ColumnNames(statement);
+  if (!names.empty()) sink.Begin(names);
+  std::vector<sqlite::Value> values(names.size());
+  for (;;) {
+    const Result<bool> row = statement.Step();
+    if (!row) return row.error();
+    if (!*row) return {};
+    for (size_t i = 0; i < values.size(); ++i) {
+      values[i] = statement.ValueOf(static_cast<int>(i));
     }
+    sink.Row(values);
   }
-  return uri;
-}
-
-SqlValue ColumnValue(sqlite3_stmt* statement, int column) {
-  switch (::sqlite3_column_type(statement, column)) {
-    case SQLITE_NULL:
-      return std::monostate();
-    case SQLITE_INTEGER:
-      return int64_t{::sqlite3_column_int64(statement, column)};
-    case SQLITE_FLOAT:
-      return ::sqlite3_column_double(statement, column);
-    default:
-      break;
-  }
-  const bool blob = ::sqlite3_column_type(statement, column) == SQLITE_BLOB;
-  const auto* data =
-      static_cast<const char*>(::sqlite3_column_blob(statement, column));
-  const auto size =
-      static_cast<size_t>(::sqlite3_column_bytes(statement, column));
-  std::string bytes = data == nullptr ? std::string() : std::string(data, size);
-  if (blob) return Blob{std::move(bytes)};
-  return bytes;
 }
 
 }  // namespace
-
-void CatalogReader::Close::operator()(sqlite3* database) const {
-  ::sqlite3_close_v2(database);
-}
-
-void CatalogReader::Finalize::operator()(sqlite3_stmt* statement) const {
-  ::sqlite3_finalize(statement);
-}
-
-Result<CatalogReader::Database> CatalogReader::OpenUri(const std::string& uri) {
-  sqlite3* raw = nullptr;
-  const int code = ::sqlite3_open_v2(
-      uri.c_str(), &raw, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, nullptr);
-  Database database(raw);
-  if (code != SQLITE_OK) {
-    return Error{CodeOf(code), raw == nullptr ? ::sqlite3_errstr(code)
-                                              : ::sqlite3_errmsg(raw)};
-  }
-  ::sqlite3_busy_timeout(raw, kBusyTimeoutMs);
-  // The first read shows whether it is a database that can be read.
-  const int first = ::sqlite3_exec(raw, "SELECT 1 FROM sqlite_schema LIMIT 1",
-                                   nullptr, nullptr, nullptr);
-  if (first != SQLITE_OK) return Error{CodeOf(first), ::sqlite3_errmsg(raw)};
-  ::sqlite3_set_authorizer(raw, Authorize, nullptr);
-  return database;
-}
 
 Result<CatalogReader> CatalogReader::Open(const std::string& state_dir) {
   const std::string path = state_dir + "/catalog.db";
@@ -123,63 +72,32 @@ Result<CatalogReader> CatalogReader::Open(const std::string& state_dir) {
                                         : Code::kIoError;
     return Error{code, ErrnoError(path, errno).message};
   }
-  auto database = OpenUri(UriPath(path));
+  auto database = Checked(sqlite::Database::Open(path, SQLITE_OPEN_READONLY));
   // Beside a catalog that no store has open, sqlite3 wants to make a -shm
   // file.  Where it may not, nobody else can be writing either.
   const bool at_rest = ::access((path + "-wal").c_str(), F_OK) != 0;
   const bool cannot_write = ::access(state_dir.c_str(), W_OK) != 0;
   if (!database && at_rest && cannot_write) {
-    database = OpenUri(UriPath(path) + "?immutable=1");
+    database = Checked(sqlite::Database::OpenImmutable(path));
   }
-  if (!database) {
-    return Error{database.error().code, path + ": " + database.error().message};
-  }
-  return CatalogReader(std::move(*database));
-}
-
-Error CatalogReader::SqlError() const {
-  return {CodeOf(::sqlite3_extended_errcode(database_.get())),
-          ::sqlite3_errmsg(database_.get())};
+  if (!database) return database.error();
+  return CatalogReader(*std::move(database));
 }
 
 Status CatalogReader::Query(const std::string& sql, RowSink& sink) {
   const char* rest = sql.c_str();
   bool any = false;
   while (*rest != '\0') {
-    sqlite3_stmt* raw = nullptr;
-    if (::sqlite3_prepare_v2(database_.get(), rest, -1, &raw, &rest) !=
-        SQLITE_OK) {
-      return SqlError();
-    }
-    const Statement statement(raw);
-    if (raw == nullptr) continue;  // White space or a comment.
+    Result<sqlite::Statement> statement = database_.PrepareFirst(&rest);
+    if (!statement) return statement.error();
+    if (statement->empty()) continue;
     any = true;
-    if (::sqlite3_stmt_readonly(raw) == 0) {
+    if (statement->writes()) {
       return Error{Code::kNotPermitted, "the catalog is read-only"};
     }
-    if (Status status = Run(raw, sink); !status) return status;
+    if (Status status = PassRows(*statement, sink); !status) return status;
   }
   if (!any) return Error{Code::kInvalidArgument, "there is no SQL in it"};
-  return {};
-}
-
-Status CatalogReader::Run(sqlite3_stmt* statement, RowSink& sink) {
-  const int columns = ::sqlite3_column_count(statement);
-  std::vector<std::string> names;
-  for (int i = 0; i < columns; ++i) {
-    const char* name = ::sqlite3_column_name(statement, i);
-    names.emplace_back(name == nullptr ? "" : name);
-  }
-  if (columns > 0) sink.Begin(names);
-  std::vector<SqlValue> values(names.size());
-  int code;
-  while ((code = ::sqlite3_step(statement)) == SQLITE_ROW) {
-    for (int i = 0; i < columns; ++i) {
-      values[static_cast<size_t>(i)] = ColumnValue(statement, i);
-    }
-    sink.Row(values);
-  }
-  if (code != SQLITE_DONE) return SqlError();
   return {};
 }
 

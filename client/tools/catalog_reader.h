@@ -4,24 +4,13 @@
 
 #include <vitrine/result.h>
 
-#include <cstdint>
-#include <functional>
-#include <memory>
 #include <string>
-#include <variant>
+#include <utility>
 #include <vector>
 
-struct sqlite3;
-struct sqlite3_stmt;
+#include "schema/sqlite/database.h"
 
 namespace vitrine::tools {
-
-struct Blob {
-  std::string bytes;
-};
-// Nothing stands for NULL.
-using SqlValue =
-    std::variant<std::monostate, int64_t, double, std::string, Blob>;
 
 // Takes the rows of a statement one after the other.  `Begin` comes once for
 // each statement that has columns, before its rows.
@@ -29,7 +18,7 @@ class RowSink {
  public:
   virtual ~RowSink() = default;
   virtual void Begin(const std::vector<std::string>& columns) = 0;
-  virtual void Row(const std::vector<SqlValue>& values) = 0;
+  virtual void Row(const std::vector<sqlite::Value>& values) = 0;
 };
 
 // Owns the database connection.  One thread.
@@ -41,24 +30,14 @@ class CatalogReader {
 
   // Runs the statements of `sql`.  kNotPermitted: one of them would write, or
   // open another file.  kInvalidArgument: no SQL, or none at all.
+  // kUnavailable: somebody keeps the catalog locked.
   Status Query(const std::string& sql, RowSink& sink);
 
  private:
-  struct Close {
-    void operator()(sqlite3* database) const;
-  };
-  struct Finalize {
-    void operator()(sqlite3_stmt* statement) const;
-  };
-  using Database = std::unique_ptr<sqlite3, Close>;
-  using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
+  explicit CatalogReader(sqlite::Database database)
+      : database_(std::move(database)) {}
 
-  explicit CatalogReader(Database database) : database_(std::move(database)) {}
-  static Result<Database> OpenUri(const std::string& uri);
-  Status Run(sqlite3_stmt* statement, RowSink& sink);
-  Error SqlError() const;
-
-  Database database_;
+  sqlite::Database database_;
 };
 
 }  // namespace vitrine::tools

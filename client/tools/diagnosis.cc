@@ -7,6 +7,8 @@
 namespace vitrine::tools {
 namespace {
 
+using machine::TmpfsHugePolicy;
+
 constexpr uint64_t kContainerShmBytes = uint64_t{64} << 20;
 constexpr uint64_t kLittleShmBytes = uint64_t{1} << 30;
 constexpr uint64_t kLittleMemoryBytes = uint64_t{1} << 30;
@@ -108,24 +110,24 @@ Finding CheckOwnTmpfs(const MachineFacts& facts) {
 }
 
 Finding CheckHugePages(const MachineFacts& facts) {
-  const std::string word = facts.tmpfs_huge;
-  if (word.empty()) {
+  if (facts.tmpfs_huge == TmpfsHugePolicy::kMissing) {
     return Warn("huge pages", "this kernel has none for tmpfs",
                 "a kernel with CONFIG_TRANSPARENT_HUGEPAGE");
   }
-  if (word == "deny") {
+  if (facts.tmpfs_huge == TmpfsHugePolicy::kDenied) {
     return Warn("huge pages", "shmem_enabled says deny",
-                "echo advise > "
-                "/sys/kernel/mm/transparent_hugepage/shmem_enabled");
+                std::string("echo advise > ") + machine::kTmpfsHugePolicyFile);
   }
-  if (word == "force") return Ok("huge pages", "shmem_enabled says force");
+  if (facts.tmpfs_huge == TmpfsHugePolicy::kForced) {
+    return Ok("huge pages", "shmem_enabled says force");
+  }
   if (facts.own_tmpfs.works) {
     return facts.huge_tmpfs.works
                ? Ok("huge pages", "a tmpfs with huge=within_size is granted")
                : Warn("huge pages", facts.huge_tmpfs.why_not,
                       "a kernel with CONFIG_TRANSPARENT_HUGEPAGE");
   }
-  if (!facts.shm_huge.empty() && facts.shm_huge != "never") {
+  if (facts.shm_huge != "never") {
     return Ok("huge pages", "/dev/shm is mounted with huge=" + facts.shm_huge);
   }
   return Warn("huge pages", "/dev/shm has 4 KiB pages",
@@ -140,12 +142,15 @@ Finding CheckShm(const MachineFacts& facts) {
                ? Warn("/dev/shm", facts.shm.why_not, remedy)
                : Failed("/dev/shm", facts.shm.why_not, remedy);
   }
-  const std::string detail = FormatSize(facts.shm_free_bytes) + " free of " +
-                             FormatSize(facts.shm_total_bytes);
-  if (facts.own_tmpfs.works || facts.shm_total_bytes > kLittleShmBytes) {
+  if (!facts.shm_limit) return Ok("/dev/shm", "has no limit of its own");
+  const uint64_t bytes = facts.shm_limit->pages * facts.shm_page_bytes;
+  const std::string detail =
+      FormatSize(facts.shm_limit->free_pages * facts.shm_page_bytes) +
+      " free of " + FormatSize(bytes);
+  if (facts.own_tmpfs.works || bytes > kLittleShmBytes) {
     return Ok("/dev/shm", detail);
   }
-  const bool container = facts.shm_total_bytes == kContainerShmBytes;
+  const bool container = bytes == kContainerShmBytes;
   return Warn("/dev/shm", detail + (container ? ", a container's default" : ""),
               container ? "start the container with --shm-size 8g"
                         : "as root: mount -o remount,size=8g /dev/shm");
@@ -167,16 +172,15 @@ Finding CheckTmpfsLeases(const MachineFacts& facts) {
 
 Finding CheckHugetlb(const MachineFacts& facts) {
   const HugetlbFacts& hugetlb = facts.hugetlb;
-  if (hugetlb.total_pages == 0) {
+  if (hugetlb.pool.pages == 0) {
     return Ok("hugetlbfs",
               "no pages reserved (optional: sysctl -w "
               "vm.nr_hugepages=N, then --memory-dir on a "
               "hugetlbfs)");
   }
-  const std::string detail = std::to_string(hugetlb.free_pages) + " of " +
-                             std::to_string(hugetlb.total_pages) +
-                             " pages of " + FormatSize(hugetlb.page_bytes) +
-                             " free";
+  const std::string detail = std::to_string(hugetlb.pool.free_pages) + " of " +
+                             std::to_string(hugetlb.pool.pages) + " pages of " +
+                             FormatSize(hugetlb.page_bytes) + " free";
   if (hugetlb.mount_point.empty()) {
     return Warn("hugetlbfs", detail + ", but no mount that can be used",
                 "mount -t hugetlbfs none /dev/hugepages");
@@ -211,14 +215,18 @@ Finding CheckMappings(const MachineFacts& facts) {
 }
 
 Finding CheckMemory(const MachineFacts& facts) {
-  std::string detail = FormatSize(facts.memory_bytes);
-  uint64_t bytes = facts.memory_bytes;
-  if (facts.memory_limit_bytes != 0 && facts.memory_limit_bytes < bytes) {
-    bytes = facts.memory_limit_bytes;
-    detail += ", the control group's limit is " + FormatSize(bytes);
+  if (!facts.memory) {
+    return Failed("memory", "/proc/meminfo does not say how much there is",
+                  "mount /proc");
+  }
+  std::string detail = FormatSize(facts.memory->total_bytes);
+  if (const auto limit = facts.memory->cgroup_limit_bytes) {
+    detail += ", the control group's limit is " + FormatSize(*limit);
   }
   detail += "; a store's default capacity is 30% of it";
-  if (bytes >= kLittleMemoryBytes) return Ok("memory", detail);
+  if (facts.memory->usable_bytes() >= kLittleMemoryBytes) {
+    return Ok("memory", detail);
+  }
   return Warn("memory", detail, "choose --capacity yourself");
 }
 

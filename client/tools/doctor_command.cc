@@ -53,7 +53,7 @@ Finding CheckMount(const Json& status) {
 class NoRows : public RowSink {
  public:
   void Begin(const std::vector<std::string>&) override {}
-  void Row(const std::vector<SqlValue>&) override {}
+  void Row(const std::vector<sqlite::Value>&) override {}
 };
 
 Finding CheckCatalog(const std::string& state_dir) {

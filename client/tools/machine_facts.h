@@ -6,7 +6,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "schema/machine/hugetlb_pool.h"
+#include "schema/machine/memory.h"
+#include "schema/machine/memory_file_system.h"
+#include "schema/machine/tmpfs_huge_policy.h"
 
 namespace vitrine::tools {
 
@@ -17,9 +21,8 @@ struct Probe {
 };
 
 struct HugetlbFacts {
-  uint64_t page_bytes = 0;
-  uint64_t total_pages = 0;
-  uint64_t free_pages = 0;
+  uint64_t page_bytes = 0;  // Of the mount, or where a mount does not say.
+  machine::HugetlbPool pool;
   std::string mount_point;  // Empty: none that can be used.
 };
 
@@ -39,18 +42,18 @@ struct MachineFacts {
   bool user_allow_other = false;
 
   Probe shm;  // /dev/shm is a tmpfs where we can make files.
-  uint64_t shm_total_bytes = 0;
-  uint64_t shm_free_bytes = 0;
-  std::string shm_huge;    // Its mount option; empty: none.
-  std::string tmpfs_huge;  // The kernel's word; empty: has none.
+  // None: as much as the machine has.
+  std::optional<machine::MemoryFileSystem::Limit> shm_limit;
+  uint64_t shm_page_bytes = 0;
+  std::string shm_huge = "never";  // Its mount option.
+  machine::TmpfsHugePolicy tmpfs_huge = machine::TmpfsHugePolicy::kMissing;
   Probe tmpfs_leases;
   HugetlbFacts hugetlb;
   std::optional<Probe> hugetlb_leases;  // None: nowhere to try.
 
   uint64_t max_descriptors = 0;  // The hard limit.
   uint64_t max_mappings = 0;
-  uint64_t memory_bytes = 0;
-  uint64_t memory_limit_bytes = 0;  // Of the control group; 0: none.
+  std::optional<machine::Memory> memory;  // None: the kernel does not say.
 };
 
 // Tries and reads everything.  Leaves nothing behind.
@@ -60,15 +63,6 @@ MachineFacts GatherMachineFacts();
 
 // "6.18.44-fc" is at least `major`.`minor`.  False if it is no version.
 bool KernelIsAtLeast(std::string_view release, int major, int minor);
-// The word in brackets of "always [never] deny"; empty: there is none.
-std::string SelectedWord(std::string_view line);
-// True if `option` stands on a line of its own in fuse.conf's `text`.
-bool HasConfLine(std::string_view text, std::string_view option);
-// The number after `key` in lines such as "CapEff: 00ff", read in `base`.
-std::optional<uint64_t> FindNumber(std::string_view text, std::string_view key,
-                                   int base);
-// The value of `option` in "rw,size=8k"; empty: not there.
-std::string MountOption(std::string_view options, std::string_view option);
 
 }  // namespace vitrine::tools
 

@@ -21,7 +21,7 @@ struct SqlOptions {
   bool csv = false;
 };
 
-std::string Text(const SqlValue& value) {
+std::string Text(const sqlite::Value& value) {
   struct Visitor {
     std::string operator()(std::monostate) const { return ""; }
     std::string operator()(int64_t number) const {
@@ -31,12 +31,14 @@ std::string Text(const SqlValue& value) {
       return Dump(Json(number), -1);
     }
     std::string operator()(const std::string& text) const { return text; }
-    std::string operator()(const Blob& blob) const { return Hex(blob.bytes); }
+    std::string operator()(const sqlite::Blob& blob) const {
+      return Hex(blob.bytes);
+    }
   };
   return std::visit(Visitor(), value);
 }
 
-Json ToJson(const SqlValue& value) {
+Json ToJson(const sqlite::Value& value) {
   if (std::holds_alternative<std::monostate>(value)) return nullptr;
   if (const auto* number = std::get_if<int64_t>(&value)) return *number;
   if (const auto* number = std::get_if<double>(&value)) return *number;
@@ -51,11 +53,11 @@ class ColumnSink : public RowSink {
     header_ = columns;
     numeric_.assign(columns.size(), true);
   }
-  void Row(const std::vector<SqlValue>& values) override {
+  void Row(const std::vector<sqlite::Value>& values) override {
     std::vector<std::string> cells;
     for (size_t i = 0; i < values.size(); ++i) {
       if (std::holds_alternative<std::string>(values[i]) ||
-          std::holds_alternative<Blob>(values[i])) {
+          std::holds_alternative<sqlite::Blob>(values[i])) {
         numeric_[i] = false;
       }
       cells.push_back(Printable(Text(values[i])));
@@ -97,9 +99,9 @@ class CsvSink : public RowSink {
   void Begin(const std::vector<std::string>& columns) override {
     PrintFields(columns);
   }
-  void Row(const std::vector<SqlValue>& values) override {
+  void Row(const std::vector<sqlite::Value>& values) override {
     std::vector<std::string> fields;
-    for (const SqlValue& value : values) fields.push_back(Text(value));
+    for (const sqlite::Value& value : values) fields.push_back(Text(value));
     PrintFields(fields);
   }
 
@@ -123,7 +125,7 @@ class JsonSink : public RowSink {
     Print("[");
     open_ = true;
   }
-  void Row(const std::vector<SqlValue>& values) override {
+  void Row(const std::vector<sqlite::Value>& values) override {
     Json row = Json::object();
     for (size_t i = 0; i < values.size(); ++i) {
       row[columns_[i]] = ToJson(values[i]);
@@ -182,7 +184,9 @@ int RunSql(const CommandLine& line, const SqlOptions& options) {
   auto reader = CatalogReader::Open(*dir);
   if (!reader) return FailWith("sql", reader.error().message);
   const Status status = Query(*reader, options);
-  return FinishOutput(status ? kExitOk : Fail("sql", status.error()));
+  // Not Fail: a catalog that is unavailable does not mean that no store runs.
+  return FinishOutput(status ? kExitOk
+                             : FailWith("sql", Explain(status.error())));
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "fusefs/files/file_system.h"
 
-#include <linux/magic.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -9,16 +8,16 @@
 #include <utility>
 
 #include "schema/base/wall_clock.h"
+#include "schema/machine/memory_file_system.h"
 
 namespace vitrine::fusefs {
 namespace {
 
-constexpr std::chrono::seconds kSpaceTimeout(30);
 constexpr uint64_t kBlockBytes = 4096;
 
 bool IsHugetlbfs(const std::string& dir) {
-  struct statfs stats;
-  return ::statfs(dir.c_str(), &stats) == 0 && stats.f_type == HUGETLBFS_MAGIC;
+  const auto system = machine::FileSystemOf(dir);
+  return system && system->is_hugetlbfs();
 }
 
 }  // namespace
@@ -26,10 +25,11 @@ bool IsHugetlbfs(const std::string& dir) {
 FileSystem::FileSystem(Store* store, Kernel* kernel, bool passthrough)
     : store_(store),
       kernel_(kernel),
-      hugetlbfs_(IsHugetlbfs(store->facts().memory_dir())),
       owner_{::geteuid(), ::getegid(), NowNs()},
       objects_(
           std::make_shared<OpenObjects>(store, passthrough ? kernel : nullptr)),
+      files_(std::make_shared<OpenFiles>(
+          store, IsHugetlbfs(store->facts().memory_dir()))),
       changed_ns_(NowNs()) {}
 
 std::shared_ptr<FileSystem> FileSystem::Make(Store* store, Kernel* kernel,
@@ -42,12 +42,8 @@ void FileSystem::Shutdown() {
   notifier_.Stop();
   tasks_.Stop();
   objects_->Detach();
-  files_.Clear();
+  files_->Clear();
   dirs_.Clear();
-}
-
-SpaceWait FileSystem::Wait() const {
-  return {std::chrono::steady_clock::now() + kSpaceTimeout, true};
 }
 
 Answer<struct statvfs> FileSystem::GetUsage() {
@@ -115,17 +111,18 @@ void FileSystem::AfterPending(std::function<void()> done) {
 
 nlohmann::json FileSystem::StatusJson() const {
   const OpenObjects::Numbers open = objects_->Count();
-  return {{"open_files", files_.size()},
+  const OpenFiles::Numbers files = files_->Count();
+  return {{"open_files", files.open},
           {"open_objects", open.objects},
           {"open_objects_passed_through", open.passed_through},
           {"passthrough_opens", open.passthrough_opens},
           {"open_directories", dirs_.size()},
           {"known_nodes", nodes_.size()},
           {"waiting_for_seal", waiters_.size()},
-          {"carried_read_bytes", carried_read_bytes_.load()},
-          {"carried_written_bytes", carried_written_bytes_.load()},
+          {"carried_read_bytes", files.carried_read_bytes},
+          {"carried_written_bytes", files.carried_written_bytes},
           {"notified_names", notified_.load()},
-          {"killed_writers", killed_writers_.load()}};
+          {"killed_writers", files.killed_writers}};
 }
 
 }  // namespace vitrine::fusefs

@@ -37,6 +37,7 @@
 #include "fusefs/files/handle_table.h"
 #include "fusefs/files/node_table.h"
 #include "fusefs/files/open_file.h"
+#include "fusefs/files/open_files.h"
 #include "fusefs/files/open_objects.h"
 #include "fusefs/files/seal_waiters.h"
 #include "fusefs/files/task_thread.h"
@@ -108,30 +109,8 @@ class FileSystem : public Observer,
   void CancelWait(uint64_t node, uint64_t waiter);
   bool IsWait(uint64_t node) const { return KindOf(node) == NodeKind::kWait; }
 
-  // Where the bytes of a read are: in `text`, or in `segment` at `offset`.
-  struct ReadSource {
-    std::string text;
-    std::shared_ptr<SegmentFile> segment;
-    uint64_t offset = 0;
-    size_t size = 0;
-    bool spliceable = false;
-  };
-  Answer<ReadSource> Read(uint64_t handle, uint64_t offset, size_t size);
-  struct WriteRequest {
-    uint64_t handle = 0;
-    uint64_t offset = 0;
-    std::span<const std::byte> data;  // Valid until the method returns.
-    bool append = false;
-  };
-  // If the write had to wait, `claim` is called before anything is written.  It
-  // returns false if the request was interrupted.
-  void Write(const WriteRequest& request, std::function<bool()> claim,
-             OnAnswer<size_t> done);
-  void Allocate(uint64_t handle, int mode, uint64_t offset, uint64_t size,
-                OnAnswer<void> done);
-  Answer<off_t> Seek(uint64_t handle, off_t offset, int whence);
-  Answer<void> Flush(uint64_t handle, pid_t thread_id);
-  void Release(uint64_t handle);
+  // Reading, writing and closing what was opened here.
+  OpenFiles& open_files() { return *files_; }
 
   // --- directories ---
   Answer<uint64_t> OpenDir(uint64_t node);
@@ -166,27 +145,21 @@ class FileSystem : public Observer,
 
   Answer<void> SetWithoutSize(const ObjectRef& object,
                               const SetAttributes& wanted);
-  void SetSize(const ObjectRef& object, uint64_t size_bytes,
-               OnAnswer<void> done);
 
   Answer<Opened> OpenStatus(int flags);
   Answer<Opened> OpenObject(const ObjectRef& object, int flags, bool creates);
   uint32_t FlagsFor(const OpenFile& file, const ObjectInfo& info, int flags);
-  Answer<size_t> WriteNow(OpenFile& file, uint64_t offset,
-                          std::span<const std::byte> data);
   bool AppendEntry(const DirListing::Entry& entry, uint64_t dir, bool plus,
                    size_t size, std::string* text);
   void ForgetSoon(const ObjectInfo& info);
-  SpaceWait Wait() const;
 
   Store* const store_;
   Kernel* const kernel_;
-  const bool hugetlbfs_;
   const FixedOwner owner_;
   const std::shared_ptr<OpenObjects> objects_;
+  const std::shared_ptr<OpenFiles> files_;
 
   NodeTable nodes_;  // These lock themselves.
-  HandleTable<OpenFile> files_;
   struct OpenDirectory {
     uint64_t dir;
     DirListing listing;
@@ -194,10 +167,7 @@ class FileSystem : public Observer,
   HandleTable<OpenDirectory> dirs_;
   SealWaiters waiters_;
   std::atomic<int64_t> changed_ns_;  // When something came or went.
-  std::atomic<uint64_t> carried_read_bytes_ = 0;
-  std::atomic<uint64_t> carried_written_bytes_ = 0;
   std::atomic<uint64_t> notified_ = 0;
-  std::atomic<uint64_t> killed_writers_ = 0;
 
   Mutex deleting_mutex_;
   // Numbers of objects that an unlink is deleting.  The kernel drops their

@@ -6,6 +6,7 @@
 
 #include "fusefs/files/file_system.h"
 #include "fusefs/files/later.h"
+#include "fusefs/files/space_wait.h"
 
 namespace vitrine::fusefs {
 namespace {
@@ -68,15 +69,9 @@ void FileSystem::Set(uint64_t node, const SetAttributes& wanted,
   };
   if ((wanted.which & FUSE_SET_ATTR_SIZE) == 0) return finish(Answer<void>());
   if (wanted.stat.st_size < 0) return finish(Errno{EINVAL});
-  SetSize(object, static_cast<uint64_t>(wanted.stat.st_size),
-          std::move(finish));
-}
-
-void FileSystem::SetSize(const ObjectRef& object, uint64_t size_bytes,
-                         OnAnswer<void> done) {
   store_->memory().Resize(
-      object, size_bytes, Wait(),
-      [done = std::move(done)](Status resized) { done(resized); });
+      object, static_cast<uint64_t>(wanted.stat.st_size), BoundedWait(),
+      [finish = std::move(finish)](Status resized) { finish(resized); });
 }
 
 Answer<void> FileSystem::SetWithoutSize(const ObjectRef& object,

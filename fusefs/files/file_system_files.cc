@@ -1,17 +1,13 @@
-// FileSystem: open files, and reading and writing them.
+// FileSystem: opening files.
 #include <fcntl.h>
-#include <linux/falloc.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "fusefs/files/file_system.h"
-#include "fusefs/files/later.h"
+#include "fusefs/files/space_wait.h"
 #include "fusefs/kernel/kernel_abi.h"
-#include "fusefs/kernel/process_state.h"
 
 namespace vitrine::fusefs {
 namespace {
@@ -37,7 +33,7 @@ bool FileSystem::IsElsewhere(uint64_t node) const {
 void FileSystem::BringBack(uint64_t node, OnAnswer<void> done) {
   const ObjectRef object = nodes_.FindObject(node);
   if (!object) return done(Errno{ESTALE});
-  store_->sealed().Want(store_->objects().Info(object).id, Wait(),
+  store_->sealed().Want(store_->objects().Info(object).id, BoundedWait(),
                         [done = std::move(done)](Status back) { done(back); });
 }
 
@@ -45,7 +41,7 @@ Answer<FileSystem::Opened> FileSystem::OpenStatus(int flags) {
   if (WantsToWrite(flags)) return Errno{EPERM};
   auto file =
       std::make_shared<OpenFile>(store_->facts().StatusJson().dump(2) + "\n");
-  return Opened{files_.Add(std::move(file)), kOpenDirectIo, 0};
+  return Opened{files_->Add(std::move(file)), kOpenDirectIo, 0};
 }
 
 Answer<FileSystem::Opened> FileSystem::OpenObject(const ObjectRef& object,
@@ -66,7 +62,7 @@ Answer<FileSystem::Opened> FileSystem::OpenObject(const ObjectRef& object,
   store_->objects().Touch(object);
   const uint32_t reply_flags = FlagsFor(**file, info, flags);
   const int32_t backing_id = (*file)->backing_id();
-  return Opened{files_.Add(*std::move(file)), reply_flags, backing_id};
+  return Opened{files_->Add(*std::move(file)), reply_flags, backing_id};
 }
 
 uint32_t FileSystem::FlagsFor(const OpenFile& file, const ObjectInfo& info,
@@ -128,115 +124,6 @@ uint64_t FileSystem::OpenWait(uint64_t node, int flags, OnAnswer<Opened> done) {
 void FileSystem::CancelWait(uint64_t node, uint64_t waiter) {
   const auto id = nodes_.FindWait(node);
   if (id) waiters_.Remove(*id, waiter);
-}
-
-// --- reading and writing ---
-
-Answer<FileSystem::ReadSource> FileSystem::Read(uint64_t handle,
-                                                uint64_t offset, size_t size) {
-  const auto file = files_.Find(handle);
-  if (!file) return Errno{EBADF};
-  ReadSource source;
-  source.offset = offset;
-  if (!file->object()) {
-    if (offset < file->text().size()) {
-      source.text = file->text().substr(offset, size);
-    }
-    return source;
-  }
-  const ObjectInfo info = store_->objects().Info(file->object());
-  // A file on hugetlbfs is longer than its object, and so is a slab.
-  const bool longer = hugetlbfs_ || info.in_slab();
-  const uint64_t end = longer ? info.size_bytes : UINT64_MAX;
-  source.size = std::min<uint64_t>(size, end - std::min(end, offset));
-  source.offset += info.offset_bytes;
-  source.segment = file->segment();
-  source.spliceable = !longer;
-  carried_read_bytes_ += source.size;
-  return source;
-}
-
-Answer<size_t> FileSystem::WriteNow(OpenFile& file, uint64_t offset,
-                                    std::span<const std::byte> data) {
-  const Status written = file.WriteAt(offset, data);
-  if (!written) return written.error();
-  carried_written_bytes_ += data.size();
-  return data.size();
-}
-
-void FileSystem::Write(const WriteRequest& request, std::function<bool()> claim,
-                       OnAnswer<size_t> done) {
-  const auto file = files_.Find(request.handle);
-  if (!file || !file->writes()) return done(Errno{EBADF});
-  const uint64_t offset = request.append ? file->EndOffset() : request.offset;
-  auto reserved = std::make_shared<Later<Status>>();
-  store_->memory().Reserve(
-      file->object(), offset, request.data.size(), Wait(),
-      [reserved](Status status) { reserved->Arrive(std::move(status)); });
-  if (const auto status = reserved->Take()) {
-    if (!*status) return done(status->error());
-    return done(WriteNow(*file, offset, request.data));
-  }
-  const std::string copy(reinterpret_cast<const char*>(request.data.data()),
-                         request.data.size());
-  reserved->Then([weak = weak_from_this(), file, offset, copy,
-                  claim = std::move(claim),
-                  done = std::move(done)](Status status) {
-    if (!claim()) return;
-    const auto self = weak.lock();
-    if (!self) return done(Errno{ENOTCONN});
-    if (!status) return done(status.error());
-    done(self->WriteNow(*file, offset,
-                        std::as_bytes(std::span(copy.data(), copy.size()))));
-  });
-}
-
-void FileSystem::Allocate(uint64_t handle, int mode, uint64_t offset,
-                          uint64_t size, OnAnswer<void> done) {
-  const auto file = files_.Find(handle);
-  if (!file || !file->writes()) return done(Errno{EBADF});
-  if ((mode & ~FALLOC_FL_KEEP_SIZE) != 0) return done(Errno{EOPNOTSUPP});
-  if (size > UINT64_MAX - offset) return done(Errno{EFBIG});
-  const bool keep_size = (mode & FALLOC_FL_KEEP_SIZE) != 0;
-  const uint64_t end = offset + size;
-  store_->memory().Reserve(
-      file->object(), offset, size, Wait(),
-      [weak = weak_from_this(), file, end, keep_size,
-       done = std::move(done)](Status reserved) {
-        const auto self = weak.lock();
-        if (!self) return done(Errno{ENOTCONN});
-        if (!reserved || keep_size || end <= file->EndOffset()) {
-          return done(reserved);
-        }
-        self->SetSize(file->object(), end, done);
-      });
-}
-
-Answer<off_t> FileSystem::Seek(uint64_t handle, off_t offset, int whence) {
-  const auto file = files_.Find(handle);
-  if (!file) return Errno{EBADF};
-  // On ENOSYS the kernel treats the file as one without holes.
-  if (!file->object() || hugetlbfs_) return Errno{ENOSYS};
-  const off_t found = ::lseek(file->segment()->fd(), offset, whence);
-  if (found < 0) return Errno{errno};
-  return found;
-}
-
-Answer<void> FileSystem::Flush(uint64_t handle, pid_t thread_id) {
-  const auto file = files_.Find(handle);
-  if (!file) return Errno{EBADF};
-  if (file->writes()) file->NoteClosed(IsDyingFromSignal(thread_id));
-  return Answer<void>();
-}
-
-void FileSystem::Release(uint64_t handle) {
-  auto file = files_.Remove(handle);
-  if (!file || !file->EndsHalfWritten()) return;
-  ++killed_writers_;
-  const ObjectRef object = file->object();
-  file.reset();
-  static_cast<void>(
-      store_->unsealed().Abort(object));  // kNotFound: gone already.
 }
 
 }  // namespace vitrine::fusefs

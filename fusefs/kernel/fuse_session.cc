@@ -6,7 +6,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdarg>
@@ -18,7 +17,8 @@
 #include "fusefs/kernel/kernel_abi.h"
 #include "fusefs/kernel/mount_point.h"
 #include "schema/base/mutex.h"
-#include "store/host/mount_table.h"
+#include "schema/machine/fuse_init.h"
+#include "schema/machine/mount_table.h"
 
 namespace vitrine::fusefs {
 namespace {
@@ -129,7 +129,7 @@ Status FuseSession::Open(const fuse_lowlevel_ops& ops) {
   if (!session_) return LibfuseError("cannot make a FUSE session");
   auto device = MountFuse(mount_point_, allow_other_);
   if (!device) return device.error();
-  const auto mount = store::FindMount(mount_point_);
+  const auto mount = machine::FindMount(mount_point_);
   if (mount && mount->has_value()) device_ = (*mount)->device;
   fuse_custom_io io{};
   io.read = ReadHook;
@@ -208,7 +208,7 @@ void FuseSession::NoteEnd() {
 }
 
 bool FuseSession::MountIsOurs() const {
-  const auto mount = store::FindMount(mount_point_);
+  const auto mount = machine::FindMount(mount_point_);
   return mount && mount->has_value() && (*mount)->device == device_;
 }
 
@@ -242,18 +242,13 @@ ssize_t FuseSession::ReadHook(int fd, void* buffer, size_t size, void* self) {
 }
 
 void FuseSession::NoteRequest(const void* request, size_t size) {
-  fuse_in_header header;
-  if (size < sizeof(header)) return;
-  std::memcpy(&header, request, sizeof(header));
-  if (header.opcode != FUSE_INIT) return;
-  init_unique_ = header.unique;
+  const auto init =
+      machine::ParseFuseInit({static_cast<const std::byte*>(request), size});
+  if (!init) return;
+  init_unique_ = init->unique;
   init_seen_ = true;
-  InitIn init{};
-  std::memcpy(&init, static_cast<const char*>(request) + sizeof(header),
-              std::min(sizeof(init), size - sizeof(header)));
-  kernel_has_killpriv_ = (init.flags & kInitHandleKillprivV2) != 0;
-  kernel_has_passthrough_ = (init.flags & kInitExt) != 0 &&
-                            (init.flags2 & kInitFlags2Passthrough) != 0;
+  kernel_has_killpriv_ = init->killpriv;
+  kernel_has_passthrough_ = init->passthrough;
 }
 
 ssize_t FuseSession::WriteHook(int fd, iovec* parts, int count, void* self) {
@@ -277,10 +272,10 @@ ssize_t FuseSession::SendInitReply(int fd, const iovec* parts, int count) {
   std::memcpy(&init, parts[1].iov_base, sizeof(init));
   // There are no set-user-ID bits here.  Without this flag the kernel asks for
   // security.capability before each write.
-  if (kernel_has_killpriv_) init.flags |= kInitHandleKillprivV2;
+  if (kernel_has_killpriv_) init.flags |= machine::kInitHandleKillprivV2;
   if (kernel_has_passthrough_ && wanted_ != Switch::kOff) {
-    init.flags |= kInitExt;
-    init.flags2 |= kInitFlags2Passthrough;
+    init.flags |= machine::kInitExt;
+    init.flags2 |= machine::kInitFlags2Passthrough;
     init.max_stack_depth = 1;
   }
   iovec amended[2] = {{&header, sizeof(header)}, {&init, sizeof(init)}};

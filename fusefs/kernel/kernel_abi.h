@@ -1,5 +1,6 @@
 // Parts of the kernel's FUSE protocol that older copies of <linux/fuse.h> and
 // libfuse lack: passthrough (protocol 7.40) and its negotiation.
+// schema/machine/fuse_init.h has the flags of INIT.
 #ifndef VITRINE_FUSEFS_KERNEL_KERNEL_ABI_H_
 #define VITRINE_FUSEFS_KERNEL_KERNEL_ABI_H_
 
@@ -18,11 +19,6 @@ inline constexpr uint32_t kOpenKeepCache = 1u << 1;
 inline constexpr uint32_t kOpenNoFlush = 1u << 5;
 inline constexpr uint32_t kOpenPassthrough = 1u << 7;
 
-// Flags of INIT; those of kInitFlags2* are bits of `flags2`.
-inline constexpr uint32_t kInitHandleKillprivV2 = 1u << 28;
-inline constexpr uint32_t kInitExt = 1u << 30;
-inline constexpr uint32_t kInitFlags2Passthrough = 1u << 5;
-
 struct InitOut {
   uint32_t major;
   uint32_t minor;
@@ -40,15 +36,6 @@ struct InitOut {
 };
 static_assert(sizeof(InitOut) == 64);
 static_assert(sizeof(InitOut) == sizeof(fuse_init_out));
-
-struct InitIn {
-  uint32_t major;
-  uint32_t minor;
-  uint32_t max_readahead;
-  uint32_t flags;
-  uint32_t flags2;
-  uint32_t unused[11];
-};
 
 struct OpenOut {
   uint64_t fh;

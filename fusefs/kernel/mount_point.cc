@@ -11,11 +11,11 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 #include <vector>
 
 #include "schema/base/unique_fd.h"
+#include "schema/machine/fuse_conf.h"
+#include "schema/machine/mount_table.h"
 
 namespace vitrine::fusefs {
 namespace {
@@ -80,7 +80,7 @@ Result<std::string> PrepareMountPoint(const std::string& path) {
   auto resolved = ResolveDirectory(path);
   if (!resolved) return resolved;
   for (;;) {
-    const auto mount = store::FindMount(*resolved);
+    const auto mount = machine::FindMount(*resolved);
     if (!mount) return mount.error();
     if (!mount->has_value()) break;
     if (!(*mount)->type.starts_with("fuse") || !IsDead(*resolved)) {
@@ -97,15 +97,7 @@ Result<std::string> PrepareMountPoint(const std::string& path) {
 }
 
 bool MayAllowOtherUsers() {
-  if (::geteuid() == 0) return true;
-  std::ifstream file("/etc/fuse.conf");
-  std::string line;
-  while (std::getline(file, line)) {
-    std::istringstream words(line);
-    std::string word;
-    if (words >> word && word == "user_allow_other") return true;
-  }
-  return false;
+  return ::geteuid() == 0 || machine::FuseConfAllowsOthers();
 }
 
 }  // namespace vitrine::fusefs

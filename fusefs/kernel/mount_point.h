@@ -6,8 +6,6 @@
 
 #include <string>
 
-#include "store/host/mount_table.h"
-
 namespace vitrine::fusefs {
 
 // Makes the directory `path` ready for a mount and returns its absolute path:

@@ -9,7 +9,7 @@ namespace vitrine::store {
 Result<std::unique_ptr<CatalogCheckpointer>> CatalogCheckpointer::Start(
     const std::string& path) {
   auto database =
-      Database::Open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX);
+      sqlite::Database::Open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX);
   if (!database) return database.error();
   Status status = database->Execute(
       "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0");
@@ -23,7 +23,7 @@ Result<std::unique_ptr<CatalogCheckpointer>> CatalogCheckpointer::Start(
       new CatalogCheckpointer(*std::move(database)));
 }
 
-CatalogCheckpointer::CatalogCheckpointer(Database database)
+CatalogCheckpointer::CatalogCheckpointer(sqlite::Database database)
     : database_(std::move(database)), thread_([this] { Run(); }) {}
 
 CatalogCheckpointer::~CatalogCheckpointer() {

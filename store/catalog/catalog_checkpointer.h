@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "schema/base/mutex.h"
-#include "store/catalog/sqlite.h"
+#include "schema/sqlite/database.h"
 
 namespace vitrine::store {
 
@@ -28,11 +28,11 @@ class CatalogCheckpointer {
   bool TakeDone() EXCLUDES(mutex_);
 
  private:
-  explicit CatalogCheckpointer(Database database);
+  explicit CatalogCheckpointer(sqlite::Database database);
   void Run();
   bool WaitForRequest() EXCLUDES(mutex_);
 
-  Database database_;  // The thread's.
+  sqlite::Database database_;  // The thread's.
 
   Mutex mutex_;
   CondVar wake_;

@@ -9,6 +9,7 @@
 
 #include "schema/base/unique_fd.h"
 #include "schema/migrations.h"
+#include "schema/sqlite/transaction.h"
 
 namespace vitrine::store {
 namespace {
@@ -50,7 +51,7 @@ Status PrepareFile(const std::string& path) {
 }
 
 // Checks that the database is a catalog, before anything is written to it.
-Status CheckVersion(Database* database, int64_t newest) {
+Status CheckVersion(sqlite::Database* database, int64_t newest) {
   const auto application = database->QueryInteger("PRAGMA application_id");
   if (!application) return application.error();
   const auto version = database->QueryInteger("PRAGMA user_version");
@@ -75,7 +76,7 @@ Status CheckVersion(Database* database, int64_t newest) {
   return Status();
 }
 
-Status UseWriteAheadLog(Database* database) {
+Status UseWriteAheadLog(sqlite::Database* database) {
   auto statement = database->Prepare("PRAGMA journal_mode = WAL");
   if (!statement) return statement.error();
   const auto row = statement->Step();
@@ -88,7 +89,7 @@ Status UseWriteAheadLog(Database* database) {
   return Status();
 }
 
-Status SetUp(Database* database) {
+Status SetUp(sqlite::Database* database) {
   sqlite3* handle = database->handle();
   // By default SQLite deletes the log at the end.  Without the log, a reader
   // who may not write to the directory could not open the database.
@@ -99,12 +100,13 @@ Status SetUp(Database* database) {
   return database->Execute(kPragmas);
 }
 
-Status Migrate(Database* database, std::span<const char* const> migrations) {
+Status Migrate(sqlite::Database* database,
+               std::span<const char* const> migrations) {
   auto version = database->QueryInteger("PRAGMA user_version");
   if (!version) return version.error();
   for (auto next = static_cast<size_t>(*version); next < migrations.size();
        ++next) {
-    auto transaction = Transaction::Begin(database);
+    auto transaction = sqlite::Transaction::Begin(database);
     if (!transaction) return transaction.error();
     const std::string mark =
         "PRAGMA application_id = " + std::to_string(kCatalogApplicationId) +
@@ -126,11 +128,11 @@ Error WithAdvice(Error error, const std::string& path) {
 
 }  // namespace
 
-Result<Database> OpenCatalogDatabase(const std::string& path,
-                                     std::span<const char* const> migrations) {
+Result<sqlite::Database> OpenCatalogDatabase(
+    const std::string& path, std::span<const char* const> migrations) {
   if (Status status = PrepareFile(path); !status) return status.error();
   auto database =
-      Database::Open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX);
+      sqlite::Database::Open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX);
   if (!database) return database.error();
   sqlite3_busy_timeout(database->handle(), kOpenTimeoutMs);
   Status status =
@@ -142,14 +144,14 @@ Result<Database> OpenCatalogDatabase(const std::string& path,
   return database;
 }
 
-bool IsDeleted(const Database& database) {
+bool IsDeleted(const sqlite::Database& database) {
   int moved = 0;
   const int code = sqlite3_file_control(database.handle(), "main",
                                         SQLITE_FCNTL_HAS_MOVED, &moved);
   return code == SQLITE_OK && moved != 0;
 }
 
-Status RestoreDeleted(Database* database) {
+Status RestoreDeleted(sqlite::Database* database) {
   const std::string& path = database->path();
   if (::access(path.c_str(), F_OK) == 0) {
     return Error{Code::kUnavailable,

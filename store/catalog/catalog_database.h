@@ -6,21 +6,21 @@
 #include <span>
 #include <string>
 
-#include "store/catalog/sqlite.h"
+#include "schema/sqlite/database.h"
 
 namespace vitrine::store {
 
 // Opens or makes the database at `path`, readable by everybody, in WAL mode
 // and of version `migrations.size()`.  kVersionMismatch: it has a newer
 // version. kCorruption: it is no database, a damaged one, or another program's.
-Result<Database> OpenCatalogDatabase(const std::string& path,
-                                     std::span<const char* const> migrations);
+Result<sqlite::Database> OpenCatalogDatabase(
+    const std::string& path, std::span<const char* const> migrations);
 
 // True if the file of `database` is no longer at its path.
-bool IsDeleted(const Database& database);
+bool IsDeleted(const sqlite::Database& database);
 // Writes the content of `database`, which IsDeleted, to its path again.  Open
 // the path anew afterwards.
-Status RestoreDeleted(Database* database);
+Status RestoreDeleted(sqlite::Database* database);
 
 }  // namespace vitrine::store
 

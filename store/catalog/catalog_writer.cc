@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "schema/migrations.h"
+#include "schema/sqlite/transaction.h"
 #include "store/catalog/catalog_database.h"
 
 namespace vitrine::store {
@@ -148,7 +149,7 @@ Status CatalogWriter::Connect() {
 }
 
 Status CatalogWriter::PrepareStatements() {
-  const std::pair<const char*, Statement*> statements[] = {
+  const std::pair<const char*, sqlite::Statement*> statements[] = {
       {kPutObject, &put_object_},       {kPutEvent, &put_event_},
       {kPutUses, &put_uses_},           {kPutClient, &put_client_},
       {kEndClient, &end_client_},       {kTrimGone, &gone_objects_.trim},
@@ -225,7 +226,7 @@ Status CatalogWriter::Write(const CatalogBatch& batch) {
 
 Status CatalogWriter::Transact(const std::function<Status()>& write) {
   if (Status status = CheckWritable(); !status) return status;
-  auto transaction = Transaction::Begin(&database_);
+  auto transaction = sqlite::Transaction::Begin(&database_);
   if (!transaction) return transaction.error();
   Status status = write();
   if (status) status = TrimAll();
@@ -240,7 +241,7 @@ int64_t CatalogWriter::ToSql(uint64_t value) {
 }
 
 void CatalogWriter::BindObject(const CatalogBatch::ObjectRow& row,
-                               Statement* statement) {
+                               sqlite::Statement* statement) {
   const ObjectInfo& info = row.info;
   const Fate fate = FateOf(row);
   statement->Bind(ToSql(info.number)).Bind(info.id.text()).Bind(fate.state);
@@ -318,7 +319,7 @@ Status CatalogWriter::WriteUses(const CatalogBatch& batch) {
 Status CatalogWriter::WriteClients(const CatalogBatch& batch) {
   for (const auto* entry : Sorted(batch.clients())) {
     const CatalogBatch::ClientRow& row = entry->second;
-    Statement* statement = &put_client_;
+    sqlite::Statement* statement = &put_client_;
     if (row.connected_ns != 0) {
       statement->Bind(ToSql(entry->first))
           .Bind(row.name)

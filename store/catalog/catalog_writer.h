@@ -15,10 +15,10 @@
 #include <string>
 #include <vector>
 
+#include "schema/sqlite/database.h"
 #include "store/base/live_objects.h"
 #include "store/catalog/catalog_batch.h"
 #include "store/catalog/catalog_checkpointer.h"
-#include "store/catalog/sqlite.h"
 
 namespace vitrine::store {
 
@@ -79,7 +79,7 @@ class CatalogWriter {
   static int64_t ToSql(uint64_t value);
   // Valid as long as the strings of `row` live.
   static void BindObject(const CatalogBatch::ObjectRow& row,
-                         Statement* statement);
+                         sqlite::Statement* statement);
   Status WriteObjects(const CatalogBatch& batch);
   Status WriteObject(const CatalogBatch::ObjectRow& row);
   Status WriteEvents(const CatalogBatch& batch);
@@ -96,7 +96,7 @@ class CatalogWriter {
   // `trim`.  `rows` is an upper bound of their number.
   struct History {
     const char* count_sql = nullptr;
-    Statement trim;
+    sqlite::Statement trim;
     int64_t rows = 0;
   };
   // Deletes the oldest rows once there are clearly too many.
@@ -112,16 +112,16 @@ class CatalogWriter {
   uint64_t wal_bytes_ = 0;
   uint64_t checkpointed_wal_bytes_ = 0;  // Its length at the last checkpoint.
 
-  Database database_;
+  sqlite::Database database_;
   std::unique_ptr<CatalogCheckpointer> checkpointer_;
   // After `database_`, so that they are destroyed first.
-  Statement put_object_;
-  Statement put_event_;
-  Statement put_uses_;
-  Statement put_client_;
-  Statement end_client_;
-  Statement select_object_;
-  Statement select_living_;
+  sqlite::Statement put_object_;
+  sqlite::Statement put_event_;
+  sqlite::Statement put_uses_;
+  sqlite::Statement put_client_;
+  sqlite::Statement end_client_;
+  sqlite::Statement select_object_;
+  sqlite::Statement select_living_;
   History gone_objects_;
   History events_;
   History left_clients_;

@@ -38,7 +38,7 @@ Status CatalogWriter::EndAllClients() {
 }
 
 Result<bool> CatalogWriter::Agrees(const ObjectInfo& info) {
-  Statement& row = select_object_;
+  sqlite::Statement& row = select_object_;
   const auto found = row.Bind(ToSql(info.number)).Step();
   if (!found) {
     row.Reset();
@@ -75,7 +75,7 @@ Status CatalogWriter::WriteLive(std::span<const ObjectInfo> live) {
 Result<std::vector<KnownObject>> CatalogWriter::ReadLiving(uint64_t from,
                                                            size_t most) {
   std::vector<KnownObject> living;
-  Statement& rows = select_living_;
+  sqlite::Statement& rows = select_living_;
   rows.Bind(ToSql(from)).Bind(static_cast<int64_t>(most));
   for (;;) {
     const auto row = rows.Step();

@@ -1,13 +1,10 @@
 #include "store/host/huge_pages.h"
 
-#include <fstream>
-#include <sstream>
-
 namespace vitrine::store {
 namespace {
 
-constexpr const char* kPolicyFile =
-    "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
+using machine::MountEntry;
+using machine::TmpfsHugePolicy;
 
 Error CannotBeOn(const std::string& why) {
   return {Code::kUnsupported, "huge pages cannot be switched on: " + why};
@@ -18,7 +15,8 @@ std::string WhyNone(TmpfsHugePolicy policy) {
   if (policy == TmpfsHugePolicy::kMissing) {
     return "the kernel has none for tmpfs";
   }
-  return std::string("the kernel denies them in ") + kPolicyFile;
+  return std::string("the kernel denies them in ") +
+         machine::kTmpfsHugePolicyFile;
 }
 
 bool GivesNone(TmpfsHugePolicy policy) {
@@ -33,26 +31,12 @@ Result<HugePages> Without(const std::string& why, Switch wanted) {
 
 }  // namespace
 
-TmpfsHugePolicy ReadTmpfsHugePolicy(const std::string& root) {
-  std::ifstream file(root + kPolicyFile);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) return TmpfsHugePolicy::kMissing;
-  const std::string words = text.str();
-  if (words.find("[deny]") != std::string::npos) {
-    return TmpfsHugePolicy::kDenied;
-  }
-  if (words.find("[force]") != std::string::npos) {
-    return TmpfsHugePolicy::kForced;
-  }
-  return TmpfsHugePolicy::kAsMounted;
-}
-
 Result<HugePages> HugePagesOn(const MountEntry& entry, TmpfsHugePolicy policy,
                               Switch wanted) {
   if (GivesNone(policy)) return Without(WhyNone(policy), wanted);
   const std::string option = policy == TmpfsHugePolicy::kForced
                                  ? "forced by the kernel"
-                                 : entry.SuperOption("huge").value_or("never");
+                                 : machine::TmpfsHugeOption(entry);
   if (option == "never") {
     return Without(entry.mount_point + " is mounted without huge=within_size",
                    wanted);
@@ -80,7 +64,7 @@ Result<HugePages> ChooseHugePages(TmpfsHugePolicy policy, Switch wanted,
     return Error{Code::kUnsupported,
                  std::string("huge pages cannot be switched off: the kernel "
                              "forces them in ") +
-                     kPolicyFile};
+                     machine::kTmpfsHugePolicyFile};
   }
   return HugePages{false, "4 KiB pages: switched off"};
 }

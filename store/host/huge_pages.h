@@ -7,21 +7,11 @@
 #include <cstdint>
 #include <string>
 
+#include "schema/machine/mount_table.h"
+#include "schema/machine/tmpfs_huge_policy.h"
 #include "store/base/store_options.h"
-#include "store/host/mount_table.h"
 
 namespace vitrine::store {
-
-// What the kernel says of huge pages on tmpfs as a whole
-// (/sys/kernel/mm/transparent_hugepage/shmem_enabled).
-enum class TmpfsHugePolicy : uint8_t {
-  kMissing,    // The kernel was built without.
-  kDenied,     // Nowhere, whatever the mount says.
-  kAsMounted,  // As the mount option huge= says.
-  kForced,     // Everywhere, whatever the mount says.
-};
-
-TmpfsHugePolicy ReadTmpfsHugePolicy(const std::string& root = "/");
 
 struct HugePages {
   bool on;
@@ -30,13 +20,13 @@ struct HugePages {
 
 // Huge pages on the mount `entry` of a tmpfs that is not ours, given what the
 // user wants.  kUnsupported: `wanted` is on or off and cannot be had there.
-Result<HugePages> HugePagesOn(const MountEntry& entry, TmpfsHugePolicy policy,
-                              Switch wanted);
+Result<HugePages> HugePagesOn(const machine::MountEntry& entry,
+                              machine::TmpfsHugePolicy policy, Switch wanted);
 
 // Huge pages on a tmpfs that we mount: sets `option` to the mount option.
 // kUnsupported: `wanted` is on and the kernel has none.
-Result<HugePages> ChooseHugePages(TmpfsHugePolicy policy, Switch wanted,
-                                  std::string* option);
+Result<HugePages> ChooseHugePages(machine::TmpfsHugePolicy policy,
+                                  Switch wanted, std::string* option);
 
 }  // namespace vitrine::store
 

@@ -1,9 +1,7 @@
 #include "store/host/memory_place.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,9 +14,11 @@
 
 #include "schema/base/size.h"
 #include "schema/index_layout.h"
+#include "schema/machine/memory_file_system.h"
+#include "schema/machine/mount_table.h"
+#include "schema/machine/tmpfs_huge_policy.h"
 #include "store/host/huge_pages.h"
-#include "store/host/machine_memory.h"
-#include "store/host/mount_table.h"
+#include "store/host/memory_limit.h"
 #include "store/host/own_tmpfs.h"
 
 #define XXH_INLINE_ALL
@@ -28,6 +28,7 @@ namespace vitrine::store {
 namespace {
 
 namespace fs = std::filesystem;
+using machine::MemoryFileSystem;
 
 constexpr const char* kSharedMemoryDir = "/dev/shm";
 constexpr const char* kClaimPrefix = ".vitrine";
@@ -48,12 +49,6 @@ Result<std::string> Canonical(const std::string& path, const char* what) {
   Error error = ErrnoError(std::string(what) + " " + path, failure.value());
   error.code = Code::kInvalidArgument;
   return error;
-}
-
-Result<struct statfs> StatFs(const std::string& path) {
-  struct statfs space {};
-  if (::statfs(path.c_str(), &space) == 0) return space;
-  return ErrnoError("statfs " + path, errno);
 }
 
 bool Exists(const std::string& path) {
@@ -169,20 +164,6 @@ Status CheckNoOtherClaim(const std::string& path,
   return ErrnoError("list " + path, failure.value());
 }
 
-// What a store in a directory of the tmpfs `path` may take.
-Result<MachineMemory> LimitOfTmpfs(const std::string& path) {
-  Result<MachineMemory> limit = ReadMachineMemory();
-  if (!limit) return limit;
-  const Result<struct statfs> space = StatFs(path);
-  if (!space) return space.error();
-  const uint64_t total =
-      space->f_blocks * static_cast<uint64_t>(space->f_bsize);
-  // No blocks: the tmpfs has no limit of its own.
-  if (total == 0 || total >= limit->bytes) return limit;
-  return MachineMemory{total, "the tmpfs of " + path};
-}
-
-// Pages that a killed store of ours left in the directory `path`.
 uint64_t PagesOfFilesIn(const std::string& path, uint64_t page_bytes) {
   constexpr uint64_t kBlockBytes = 512;
   uint64_t pages = 0;
@@ -196,38 +177,20 @@ uint64_t PagesOfFilesIn(const std::string& path, uint64_t page_bytes) {
   return pages;
 }
 
-// What a store on the hugetlbfs `path` may take: what nobody has, and what it
-// has already.
-Result<MachineMemory> LimitOfHugetlbfs(const std::string& path) {
-  const Result<struct statfs> space = StatFs(path);
-  if (!space) return space.error();
-  const auto page_bytes = static_cast<uint64_t>(space->f_bsize);
-  const std::string kind = "huge pages of " + FormatSize(page_bytes);
-  const HugetlbPool pool = ReadHugetlbPool(page_bytes);
-  const uint64_t own = PagesOfFilesIn(path + "/" + kSegmentsName, page_bytes) +
-                       PagesOfFilesIn(path + "/" + kRetiredName, page_bytes);
-  // No blocks, or all bits set: the mount has no limit of its own.
-  const bool limited = space->f_blocks != 0 && space->f_blocks <= pool.pages;
-  if (limited && space->f_bfree < pool.free_pages) {
-    return MachineMemory{(space->f_bfree + own) * page_bytes,
-                         "what is free of the " +
-                             std::to_string(space->f_blocks) + " " + kind +
-                             " that the hugetlbfs of " + path + " may have",
-                         "mount it with a larger size="};
-  }
-  return MachineMemory{(pool.free_pages + own) * page_bytes,
-                       "what is free of the machine's " +
-                           std::to_string(pool.pages) + " " + kind,
-                       "reserve more of them in " + pool.pages_file};
+// Pages that a killed store of ours left in the memory directory `path`.
+uint64_t PagesLeftIn(const std::string& path, uint64_t page_bytes) {
+  return PagesOfFilesIn(path + "/" + kSegmentsName, page_bytes) +
+         PagesOfFilesIn(path + "/" + kRetiredName, page_bytes);
 }
 
 // How the pages of the directory `path` on a tmpfs are made.
 Result<HugePages> HugePagesAt(const std::string& path, Switch wanted) {
-  const Result<std::optional<MountEntry>> entry = FindMountOf(path);
+  const Result<std::optional<machine::MountEntry>> entry =
+      machine::FindMountOf(path);
   if (!entry) return entry.error();
   // Without an entry (a mount outside of our root) the option is not known.
-  return HugePagesOn(entry->value_or(MountEntry{}), ReadTmpfsHugePolicy(),
-                     wanted);
+  return HugePagesOn(entry->value_or(machine::MountEntry{}),
+                     machine::ReadTmpfsHugePolicy(), wanted);
 }
 
 Status CheckWritable(const std::string& path) {
@@ -283,7 +246,7 @@ Status MemoryPlace::CheckNothingElsewhere(const StoreOptions& options) const {
 }
 
 Status MemoryPlace::PrepareOwnTmpfs(const StoreOptions& options) {
-  const Result<MachineMemory> limit = ReadMachineMemory();
+  const Result<MemoryLimit> limit = LimitOfMachine();
   if (!limit) return limit.error();
   const auto page_bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   const Result<MemorySizes> sizes = ChooseSizes(options, *limit, page_bytes);
@@ -318,16 +281,17 @@ std::string MemoryPlace::PrivateDir() const {
 
 Status MemoryPlace::PreparePrivate(const StoreOptions& options,
                                    const std::string& why) {
-  const Result<struct statfs> shared = StatFs(kSharedMemoryDir);
-  if (!shared || shared->f_type != TMPFS_MAGIC) {
+  const Result<MemoryFileSystem> shared =
+      machine::FileSystemOf(kSharedMemoryDir);
+  if (!shared || !shared->is_tmpfs()) {
     return Error{Code::kUnsupported, std::string(kSharedMemoryDir) +
                                          " is no tmpfs; name one by "
                                          "--memory-dir"};
   }
-  const Result<MachineMemory> limit = LimitOfTmpfs(kSharedMemoryDir);
+  const Result<MemoryLimit> limit = LimitOfTmpfs(kSharedMemoryDir);
   if (!limit) return limit.error();
   const Result<MemorySizes> sizes =
-      ChooseSizes(options, *limit, static_cast<uint64_t>(shared->f_bsize));
+      ChooseSizes(options, *limit, shared->page_bytes);
   if (!sizes) return sizes.error();
   const Result<HugePages> huge =
       HugePagesAt(kSharedMemoryDir, options.huge_pages);
@@ -350,15 +314,14 @@ Status MemoryPlace::PrepareGiven(const StoreOptions& options) {
   const Result<std::string> path =
       Canonical(options.memory_dir, "memory directory");
   if (!path) return path.error();
-  const Result<struct statfs> space = StatFs(*path);
-  if (!space) return space.error();
+  const Result<MemoryFileSystem> system = machine::FileSystemOf(*path);
+  if (!system) return system.error();
   if (Status writable = CheckWritable(*path); !writable) return writable;
   kind_ = Kind::kGiven;
   memory_dir_ = *path;
-  if (space->f_type == TMPFS_MAGIC) return PrepareGivenTmpfs(options);
-  if (space->f_type == HUGETLBFS_MAGIC) {
-    return PrepareGivenHugetlbfs(options,
-                                 static_cast<uint64_t>(space->f_bsize));
+  if (system->is_tmpfs()) return PrepareGivenTmpfs(options);
+  if (system->is_hugetlbfs()) {
+    return PrepareGivenHugetlbfs(options, system->page_bytes);
   }
   return Error{Code::kInvalidArgument,
                "memory directory " + options.memory_dir +
@@ -366,7 +329,7 @@ Status MemoryPlace::PrepareGiven(const StoreOptions& options) {
 }
 
 Status MemoryPlace::PrepareGivenTmpfs(const StoreOptions& options) {
-  const Result<MachineMemory> limit = LimitOfTmpfs(memory_dir_);
+  const Result<MemoryLimit> limit = LimitOfTmpfs(memory_dir_);
   if (!limit) return limit.error();
   const auto page_bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   const Result<MemorySizes> sizes = ChooseSizes(options, *limit, page_bytes);
@@ -387,7 +350,8 @@ Status MemoryPlace::PrepareGivenHugetlbfs(const StoreOptions& options,
     return Error{Code::kUnsupported, "huge pages cannot be switched off: " +
                                          memory_dir_ + " is on a hugetlbfs"};
   }
-  const Result<MachineMemory> limit = LimitOfHugetlbfs(memory_dir_);
+  const Result<MemoryLimit> limit =
+      LimitOfHugetlbfs(memory_dir_, PagesLeftIn(memory_dir_, page_bytes));
   if (!limit) return limit.error();
   const Result<MemorySizes> sizes = ChooseSizes(options, *limit, page_bytes);
   if (!sizes) return sizes.error();

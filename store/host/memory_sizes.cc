@@ -15,8 +15,7 @@ uint64_t RoundDown(uint64_t bytes, uint64_t page_bytes) {
 }
 
 Result<uint64_t> ChooseCapacity(const StoreOptions& options,
-                                const MachineMemory& limit,
-                                uint64_t page_bytes) {
+                                const MemoryLimit& limit, uint64_t page_bytes) {
   const uint64_t wanted = options.capacity_bytes.value_or(
       limit.bytes / 100 * kDefaultCapacityPercent);
   if (wanted > limit.bytes) {
@@ -36,8 +35,7 @@ Result<uint64_t> ChooseCapacity(const StoreOptions& options,
 }  // namespace
 
 Result<MemorySizes> ChooseSizes(const StoreOptions& options,
-                                const MachineMemory& limit,
-                                uint64_t page_bytes) {
+                                const MemoryLimit& limit, uint64_t page_bytes) {
   const Result<uint64_t> capacity = ChooseCapacity(options, limit, page_bytes);
   if (!capacity) return capacity.error();
   const uint64_t left = limit.bytes - *capacity;

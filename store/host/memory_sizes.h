@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "store/base/store_options.h"
-#include "store/host/machine_memory.h"
+#include "store/host/memory_limit.h"
 
 namespace vitrine::store {
 
@@ -20,8 +20,7 @@ struct MemorySizes {
 // the capacity as far as `limit` has it.  Whole pages.  kTooLarge: `limit`
 // does not have it.  kInvalidArgument: less than a page.
 Result<MemorySizes> ChooseSizes(const StoreOptions& options,
-                                const MachineMemory& limit,
-                                uint64_t page_bytes);
+                                const MemoryLimit& limit, uint64_t page_bytes);
 
 }  // namespace vitrine::store
 

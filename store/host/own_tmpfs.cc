@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "schema/base/size.h"
+#include "schema/machine/mount_table.h"
 #include "store/host/huge_pages.h"
-#include "store/host/mount_table.h"
 
 namespace vitrine::store {
 namespace {
@@ -53,7 +53,8 @@ Error MountError(const std::string& path, bool remount, uint64_t size_bytes,
 }  // namespace
 
 Result<bool> IsOwnTmpfs(const std::string& path) {
-  const Result<std::optional<MountEntry>> entry = FindMount(path);
+  const Result<std::optional<machine::MountEntry>> entry =
+      machine::FindMount(path);
   if (!entry) return entry.error();
   if (!*entry) return false;
   if ((*entry)->type == "tmpfs" && (*entry)->source == kSource) return true;
@@ -66,7 +67,7 @@ Result<OwnTmpfs> MountOwnTmpfs(const std::string& path, uint64_t size_bytes,
                                Switch huge_pages) {
   std::string huge_option;
   const Result<HugePages> huge =
-      ChooseHugePages(ReadTmpfsHugePolicy(), huge_pages, &huge_option);
+      ChooseHugePages(machine::ReadTmpfsHugePolicy(), huge_pages, &huge_option);
   if (!huge) return huge.error();
   const Result<bool> mounted = IsOwnTmpfs(path);
   if (!mounted) return mounted.error();

@@ -1,23 +1,20 @@
 #include "store/segments/segment_dir.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/sysinfo.h>
-#include <sys/vfs.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <memory>
-#include <optional>
 
 #include "schema/base/mapping.h"
 #include "schema/base/write_all.h"
-#include "store/host/machine_memory.h"
+#include "schema/machine/hugetlb_pool.h"
+#include "schema/machine/lease_probe.h"
 #include "store/segments/segment_calls.h"
 #include "store/segments/segment_file.h"
 
@@ -59,86 +56,18 @@ Status PopulateHuge(int fd, uint64_t offset_bytes, uint64_t size_bytes,
                done.error().message + " on NUMA " + policy.Describe()};
 }
 
-// A file under a name of its own, which the destructor removes.
-class ScratchFile {
- public:
-  explicit ScratchFile(int dir) : dir_(dir) {
-    static std::atomic<uint64_t> last{0};
-    name_ = ".probe-" + std::to_string(::getpid()) + "-" +
-            std::to_string(last.fetch_add(1));
+Status ProbeLeases(const std::string& path, int dir) {
+  const Status status = machine::ProbeLeases(dir);
+  if (status) return status;
+  const Error& error = status.error();
+  if (error.code != Code::kUnsupported) {
+    return Error{error.code, path + ": file leases: " + error.message};
   }
-  ScratchFile(const ScratchFile&) = delete;
-  ScratchFile& operator=(const ScratchFile&) = delete;
-  ~ScratchFile() { ::unlinkat(dir_, name_.c_str(), 0); }
-
-  Result<UniqueFd> Open(int flags) const {
-    return OpenSegmentAt(dir_, name_, flags, 0600);
-  }
-
- private:
-  const int dir_;
-  std::string name_;
-};
-
-Error LeaseError(const std::string& path, const std::string& why) {
   return Error{Code::kUnsupported,
                path + ": the kernel grants no truthful file leases there (" +
-                   why +
+                   error.message +
                    "); choose a directory on tmpfs, and a kernel with "
                    "CONFIG_FILE_LOCKING"};
-}
-
-Status Expect(const std::string& path, const Result<bool>& lease, bool granted,
-              const char* when) {
-  if (!lease) return LeaseError(path, lease.error().message);
-  if (*lease == granted) return Status();
-  return LeaseError(path,
-                    std::string(granted ? "refused " : "granted ") + when);
-}
-
-// Leases must see a writable mapping whose descriptor is closed.
-Status ProbeWriters(const std::string& path, const ScratchFile& scratch,
-                    const SegmentFile& own, uint64_t page_bytes) {
-  Result<UniqueFd> writer = scratch.Open(O_RDWR);
-  if (!writer) return writer.error();
-  Status status = TruncateSegment(writer->get(), page_bytes);
-  if (!status) return status;
-  status = Expect(path, own.NobodyWrites(), false, "while a writer is there");
-  if (!status) return status;
-  Result<Mapping> mapping =
-      Mapping::Map(writer->get(), page_bytes, PROT_READ | PROT_WRITE);
-  if (!mapping) return LeaseError(path, mapping.error().message);
-  *writer = UniqueFd();
-  return Expect(path, own.NobodyWrites(), false, "while it is mapped writable");
-}
-
-// Leases must see readers, and must be granted where there are none.
-Status ProbeReaders(const std::string& path, const ScratchFile& scratch,
-                    const SegmentFile& own) {
-  Status status = Expect(path, own.NobodyWrites(), true, "without a writer");
-  if (!status) return status;
-  {
-    Result<UniqueFd> reader = scratch.Open(O_RDONLY);
-    if (!reader) return reader.error();
-    status = Expect(path, own.LeaseAlone(), false, "while a reader is there");
-    if (!status) return status;
-  }
-  status = Expect(path, own.LeaseAlone(), true, "to the only user");
-  own.Unlease();
-  return status;
-}
-
-Status ProbeLeases(const std::string& path, int dir, uint64_t page_bytes) {
-  const ScratchFile scratch(dir);
-  Result<UniqueFd> made = scratch.Open(O_RDONLY | O_CREAT | O_EXCL);
-  if (!made) return made.error();
-  if (::fchmod(made->get(), 0600) != 0) {  // Whatever the umask.
-    return ErrnoError("chmod in " + path, errno);
-  }
-  const SegmentFile own(std::move(*made));
-  Status status = ProbeWriters(path, scratch, own, page_bytes);
-  if (!status) return status;
-  return ProbeReaders(path, scratch, own);
 }
 
 }  // namespace
@@ -148,18 +77,13 @@ Result<SegmentDir> SegmentDir::Open(const std::string& path,
   Result<UniqueFd> opened = OpenSegmentDir(path);
   if (!opened) return opened.error();
   UniqueFd fd = *std::move(opened);
-  struct statfs info;
-  if (::fstatfs(fd.get(), &info) != 0) {
-    return ErrnoError("statfs " + path, errno);
-  }
-  const bool hugetlbfs = info.f_type == HUGETLBFS_MAGIC;
-  if (!hugetlbfs && info.f_type != TMPFS_MAGIC) {
+  const auto system = machine::FileSystemOf(fd.get(), path);
+  if (!system) return system.error();
+  if (!system->is_hugetlbfs() && !system->is_tmpfs()) {
     return Error{Code::kUnsupported,
                  path + " is neither on tmpfs nor on hugetlbfs"};
   }
-  const auto page_bytes =
-      static_cast<uint64_t>(hugetlbfs ? info.f_bsize : ::sysconf(_SC_PAGESIZE));
-  Status status = ProbeLeases(path, fd.get(), page_bytes);
+  Status status = ProbeLeases(path, fd.get());
   if (!status) return status.error();
   UniqueFd retired_fd;
   if (!retired_path.empty()) {
@@ -169,8 +93,8 @@ Result<SegmentDir> SegmentDir::Open(const std::string& path,
     status = UnlinkSegments(retired_fd.get(), retired_path);
     if (!status) return status.error();
   }
-  return SegmentDir(path, std::move(fd), std::move(retired_fd), hugetlbfs,
-                    page_bytes);
+  return SegmentDir(path, std::move(fd), std::move(retired_fd),
+                    system->is_hugetlbfs(), system->page_bytes);
 }
 
 Status SegmentDir::Create(uint64_t number) {
@@ -339,13 +263,12 @@ Result<UniqueFd> SegmentDir::OpenPath() const {
 }
 
 Result<SegmentDir::Space> SegmentDir::GetSpace() const {
-  struct statvfs info;
-  if (::fstatvfs(fd_.get(), &info) != 0) {
-    return ErrnoError("statvfs " + path_, errno);
-  }
-  if (hugetlbfs_) return HugeSpace(info.f_blocks, info.f_bfree);
-  if (info.f_blocks != 0) {
-    return Space{info.f_blocks * info.f_frsize, info.f_bfree * info.f_frsize};
+  const auto system = machine::FileSystemOf(fd_.get(), path_);
+  if (!system) return system.error();
+  if (hugetlbfs_) return HugeSpace(system->limit);
+  if (system->limit) {
+    return Space{system->limit->pages * system->page_bytes,
+                 system->limit->free_pages * system->page_bytes};
   }
   // A tmpfs without a limit: memory itself is the limit.
   struct sysinfo memory;
@@ -355,15 +278,14 @@ Result<SegmentDir::Space> SegmentDir::GetSpace() const {
 }
 
 // The mount may have a limit; the pool of huge pages always is one.
-SegmentDir::Space SegmentDir::HugeSpace(uint64_t mount_pages,
-                                        uint64_t mount_free_pages) const {
-  const HugetlbPool pool = ReadHugetlbPool(page_bytes_);
+SegmentDir::Space SegmentDir::HugeSpace(
+    const std::optional<machine::MemoryFileSystem::Limit>& mount) const {
+  const machine::HugetlbPool pool = machine::ReadHugetlbPool(page_bytes_);
   uint64_t total = pool.pages;
   uint64_t free = pool.free_pages;
-  const bool limited = mount_pages != 0 && mount_pages < UINT64_MAX / 2;
-  if (limited) {
-    total = std::min(total, mount_pages);
-    free = std::min(free, mount_free_pages);
+  if (mount) {
+    total = std::min(total, mount->pages);
+    free = std::min(free, mount->free_pages);
   }
   return Space{total * page_bytes_, free * page_bytes_};
 }

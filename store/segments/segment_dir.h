@@ -7,11 +7,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "schema/base/unique_fd.h"
+#include "schema/machine/memory_file_system.h"
 #include "store/host/numa_policy.h"
 #include "store/segments/segment_file.h"
 
@@ -122,7 +124,9 @@ class SegmentDir {
   // Cuts a retired segment as Refit says.
   Status FitTo(const SegmentFile& file, uint64_t have_bytes,
                uint64_t size_bytes) const;
-  Space HugeSpace(uint64_t mount_pages, uint64_t mount_free_pages) const;
+  // `mount`: the limit of the hugetlbfs itself.
+  Space HugeSpace(
+      const std::optional<machine::MemoryFileSystem::Limit>& mount) const;
 
   std::string path_;
   UniqueFd fd_;

@@ -5,44 +5,24 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
+
+#include "schema/machine/file_lease.h"
 
 namespace vitrine::store {
-namespace {
-
-// The signal that the kernel sends when a process opens a leased segment.  The
-// default, SIGIO, ends a process that does not expect it; SIGURG is ignored by
-// default.  It must be set anew for each lease: giving a lease back resets it.
-constexpr int kLeaseBreakSignal = SIGURG;
-
-// Asks for a lease of `type`.  False: refused, as another process uses the
-// file.
-Result<bool> TakeLease(int fd, int type) {
-  if (::fcntl(fd, F_SETSIG, kLeaseBreakSignal) != 0) {
-    return ErrnoError("fcntl F_SETSIG", errno);
-  }
-  if (::fcntl(fd, F_SETLEASE, type) == 0) return true;
-  if (errno == EAGAIN) return false;
-  return ErrnoError("fcntl F_SETLEASE", errno);
-}
-
-void DropLease(int fd) { ::fcntl(fd, F_SETLEASE, F_UNLCK); }
-
-}  // namespace
 
 Result<bool> SegmentFile::NobodyWrites() const {
   MutexLock lock(mutex_);
   // A read lease would replace the stronger one, and prove nothing more.
   if (leased_alone_) return true;
-  Result<bool> granted = TakeLease(fd_.get(), F_RDLCK);
-  if (granted && *granted) DropLease(fd_.get());
+  Result<bool> granted = machine::TakeLease(fd_.get(), F_RDLCK);
+  if (granted && *granted) machine::DropLease(fd_.get());
   return granted;
 }
 
 Result<bool> SegmentFile::LeaseAlone() const {
   MutexLock lock(mutex_);
   if (leased_alone_) return true;
-  Result<bool> granted = TakeLease(fd_.get(), F_WRLCK);
+  Result<bool> granted = machine::TakeLease(fd_.get(), F_WRLCK);
   leased_alone_ = granted && *granted;
   return granted;
 }
@@ -50,7 +30,7 @@ Result<bool> SegmentFile::LeaseAlone() const {
 void SegmentFile::Unlease() const {
   MutexLock lock(mutex_);
   if (!leased_alone_) return;
-  DropLease(fd_.get());
+  machine::DropLease(fd_.get());
   leased_alone_ = false;
 }
 

@@ -16,10 +16,6 @@ namespace vitrine::store {
 // The store's own read-only description of one segment.  There is at most one
 // for each segment: the kernel refuses a lease because of a second description,
 // even the store's own.  Thread-safe.
-//
-// An open of a leased segment makes the kernel signal this process.  The signal
-// is set to SIGURG, which is ignored by default: the default of leases, SIGIO,
-// would end the process.
 class SegmentFile {
  public:
   explicit SegmentFile(UniqueFd fd) : fd_(std::move(fd)) {}

@@ -27,7 +27,8 @@
 #include "fusefs/base/store_names.h"
 #include "fusefs/mount.h"
 #include "schema/base/unique_fd.h"
-#include "store/host/mount_table.h"
+#include "schema/machine/mount_table.h"
+#include "store/tiers/tier.h"
 #include "tests/sanitizers.h"
 #include "tests/support/scratch_dir.h"
 
@@ -169,6 +170,7 @@ class MountedStore : public ::testing::Test {
     options.capacity_bytes = capacity_bytes;
     options.state_dir = state_dir_.path();
     options.memory_dir = memory_dir_.path();
+    options.tier = tier_;
     auto store = Store::Open(options);
     if (!store) {
       ADD_FAILURE() << store.error().ToString();
@@ -199,7 +201,7 @@ class MountedStore : public ::testing::Test {
   void TearDown() override {
     mount_.reset();
     store_.reset();
-    const auto left = store::FindMount(mount_dir_.path());
+    const auto left = machine::FindMount(mount_dir_.path());
     EXPECT_TRUE(left && !left->has_value()) << "still mounted";
   }
 
@@ -239,6 +241,8 @@ class MountedStore : public ::testing::Test {
     return mount_->StatusJson()["requests"].value(kind, uint64_t{0});
   }
 
+  // Set before StartStore: where evicted objects go.
+  std::shared_ptr<store::Tier> tier_;
   ScratchDir state_dir_{"/tmp"};
   ScratchDir memory_dir_;
   ScratchDir mount_dir_{"/tmp"};

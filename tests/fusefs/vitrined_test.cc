@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "schema/base/unique_fd.h"
-#include "store/host/mount_table.h"
+#include "schema/machine/mount_table.h"
 
 namespace vitrine::fusefs {
 namespace {
@@ -163,7 +163,8 @@ class VitrinedTest : public testing::Test {
     std::stringstream text;
     text << file.rdbuf();
     std::vector<std::string> found;
-    for (const store::MountEntry& entry : store::ParseMountInfo(text.str())) {
+    for (const machine::MountEntry& entry :
+         machine::ParseMountInfo(text.str())) {
       if (entry.mount_point.starts_with(dir_ + "/")) {
         found.push_back(entry.mount_point);
       }

@@ -19,12 +19,15 @@ HOUSES = ("schema", "store", "fusefs", "client")
 ALLOWED = {
     "schema/base": "",
     "schema": "schema/base",
+    "schema/machine": "schema schema/base",
+    "schema/sqlite": "schema schema/base",
     "store/base": "schema schema/base",
-    "store/host": "schema schema/base store/base",
-    "store/segments": "schema schema/base store/base store/host",
+    "store/host": "schema schema/base schema/machine store/base",
+    "store/segments": "schema schema/base schema/machine store/base"
+                      " store/host",
     "store/index": "schema schema/base",
     "store/journal": "schema schema/base store/base",
-    "store/catalog": "schema schema/base store/base",
+    "store/catalog": "schema schema/base schema/sqlite store/base",
     "store/table": "schema schema/base store/base store/segments store/index"
                    " store/journal",
     "store/tiers": "schema schema/base store/base store/segments store/table",
@@ -38,9 +41,9 @@ ALLOWED = {
     "store/server": "schema schema/base store store/base store/index"
                     " store/catalog",
     "fusefs/base": "store store/base",
-    "fusefs/kernel": "fusefs/base schema schema/base store/host",
-    "fusefs/files": "fusefs/base fusefs/kernel schema schema/base store"
-                    " store/segments",
+    "fusefs/kernel": "fusefs/base schema schema/base schema/machine",
+    "fusefs/files": "fusefs/base fusefs/kernel schema schema/base"
+                    " schema/machine store store/segments",
     "fusefs": "fusefs/base fusefs/kernel fusefs/files schema schema/base"
               " store store/base store/host store/server",
     "client/base": "schema schema/base",
@@ -49,7 +52,7 @@ ALLOWED = {
     "client/ring": "client/base client/calls schema schema/base",
     "client": "client/base client/calls client/index client/ring schema"
               " schema/base",
-    "client/tools": "schema schema/base",
+    "client/tools": "schema schema/base schema/machine schema/sqlite",
     "client/examples": "",
 }
 

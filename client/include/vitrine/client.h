@@ -229,8 +229,10 @@ class VITRINE_EXPORT Client {
   // sealed or not.
   Result<std::vector<FailedPut>> Flush(Timeout timeout = kNever);
 
-  // A get of a resident object takes no system call and no message.  kTimeout
-  // (or, for a poll, kNotFound): the object was not sealed in time.
+  // A get of a resident object takes no system call and no message.  A sealed
+  // object that is not in memory is brought back first: within `timeout`; a
+  // poll, which only does not wait for a seal, waits up to a minute for that.
+  // kTimeout (or, for a poll, kNotFound): the object was not sealed in time.
   // kPermissionDenied: the object's mode bits.
   Result<Object> Get(const ObjectId& id, Timeout timeout = kPoll);
 

@@ -17,12 +17,12 @@ class Rows : public RowSink {
   void Begin(const std::vector<std::string>& columns) override {
     columns_.push_back(columns);
   }
-  void Row(const std::vector<SqlValue>& values) override {
+  void Row(const std::vector<sqlite::Value>& values) override {
     rows_.push_back(values);
   }
 
   std::vector<std::vector<std::string>> columns_;
-  std::vector<std::vector<SqlValue>> rows_;
+  std::vector<std::vector<sqlite::Value>> rows_;
 };
 
 class CatalogReaderTest : public testing::Test {
@@ -102,6 +102,14 @@ TEST_F(CatalogReaderTest, WhatIsNoSqlIsTheCallersMistake) {
   }
 }
 
+TEST_F(CatalogReaderTest, ALockedCatalogIsUnavailable) {
+  Write("PRAGMA locking_mode = EXCLUSIVE; DELETE FROM objects");
+  auto reader = CatalogReader::Open(dir_);
+  ASSERT_FALSE(reader);
+  EXPECT_EQ(reader.error().code, Code::kUnavailable);
+  EXPECT_NE(reader.error().message.find(path()), std::string::npos);
+}
+
 TEST_F(CatalogReaderTest, RowsAreSeenWhileAnotherWrites) {
   auto reader = CatalogReader::Open(dir_);
   ASSERT_TRUE(reader);
@@ -116,7 +124,8 @@ TEST_F(CatalogReaderTest, RowsAreSeenWhileAnotherWrites) {
   ASSERT_EQ(rows.rows_.size(), 4u);
   EXPECT_EQ(std::get<std::string>(rows.rows_[0][0]), "a");
   EXPECT_TRUE(std::holds_alternative<std::monostate>(rows.rows_[1][1]));
-  EXPECT_EQ(std::get<Blob>(rows.rows_[3][0]).bytes, std::string("\0\xff", 2));
+  EXPECT_EQ(std::get<sqlite::Blob>(rows.rows_[3][0]).bytes,
+            std::string("\0\xff", 2));
   EXPECT_EQ(std::get<double>(rows.rows_[3][1]), 0.5);
 }
 

@@ -23,13 +23,13 @@ MachineFacts Best() {
   facts.fusermount_setuid = true;
   facts.user_allow_other = true;
   facts.shm = kWorks;
-  facts.shm_total_bytes = uint64_t{16} << 30;
-  facts.shm_free_bytes = uint64_t{16} << 30;
-  facts.tmpfs_huge = "never";
+  facts.shm_page_bytes = 4096;
+  facts.shm_limit = {4 << 20, 4 << 20};
+  facts.tmpfs_huge = machine::TmpfsHugePolicy::kAsMounted;
   facts.tmpfs_leases = kWorks;
   facts.max_descriptors = 65536;
   facts.max_mappings = 65530;
-  facts.memory_bytes = uint64_t{32} << 30;
+  facts.memory = {uint64_t{32} << 30, std::nullopt};
   return facts;
 }
 
@@ -120,7 +120,7 @@ TEST(DiagnosisTest, WhateverIsNotOkSaysWhatToDo) {
   nothing.fuse_device = nothing.own_tmpfs = nothing.shm = kFails;
   nothing.hugetlb_leases = kFails;
   MachineFacts no_passthrough = User();
-  no_passthrough.hugetlb.total_pages = 4;
+  no_passthrough.hugetlb.pool.pages = 4;
   for (const MachineFacts& facts : {nothing, no_passthrough, User()}) {
     for (const Finding& finding : DiagnoseMachine(facts)) {
       EXPECT_NE(finding.detail, "") << finding.check;
@@ -132,10 +132,16 @@ TEST(DiagnosisTest, WhateverIsNotOkSaysWhatToDo) {
 
 TEST(DiagnosisTest, AContainersLittleShmIsRecognized) {
   MachineFacts facts = User();
-  facts.shm_total_bytes = facts.shm_free_bytes = uint64_t{64} << 20;
+  facts.shm_limit = {16 << 10, 16 << 10};
   EXPECT_EQ(Find(facts, "/dev/shm").verdict, Verdict::kWarn);
   EXPECT_NE(Find(facts, "/dev/shm").remedy.find("--shm-size"),
             std::string::npos);
+}
+
+TEST(DiagnosisTest, AShmWithoutALimitIsNotALittleOne) {
+  MachineFacts facts = User();
+  facts.shm_limit.reset();
+  EXPECT_EQ(Find(facts, "/dev/shm").verdict, Verdict::kOk);
 }
 
 TEST(DiagnosisTest, HugePagesOfAUserDependOnShmsMount) {
@@ -143,15 +149,21 @@ TEST(DiagnosisTest, HugePagesOfAUserDependOnShmsMount) {
   MachineFacts facts = User();
   facts.shm_huge = "within_size";
   EXPECT_EQ(Find(facts, "huge pages").verdict, Verdict::kOk);
-  facts.tmpfs_huge = "deny";
+  facts.tmpfs_huge = machine::TmpfsHugePolicy::kDenied;
   EXPECT_EQ(Find(facts, "huge pages").verdict, Verdict::kWarn);
-  facts.tmpfs_huge = "";
+  facts.tmpfs_huge = machine::TmpfsHugePolicy::kMissing;
   EXPECT_EQ(Find(facts, "huge pages").verdict, Verdict::kWarn);
+}
+
+TEST(DiagnosisTest, WithoutProcAStoreDoesNotKnowItsMemory) {
+  MachineFacts facts = Best();
+  facts.memory.reset();
+  EXPECT_EQ(Find(facts, "memory").verdict, Verdict::kFail);
 }
 
 TEST(DiagnosisTest, AControlGroupsLimitCounts) {
   MachineFacts facts = Best();
-  facts.memory_limit_bytes = uint64_t{256} << 20;
+  facts.memory->cgroup_limit_bytes = uint64_t{256} << 20;
   EXPECT_EQ(Find(facts, "memory").verdict, Verdict::kWarn);
 }
 

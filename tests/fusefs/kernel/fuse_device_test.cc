@@ -61,7 +61,7 @@ TEST_F(FuseDeviceTest, PassthroughThatIsInsistedOnIsRefused) {
     CHILD_EXPECT(!mount);
     CHILD_EXPECT(mount.error().message.find("CAP_SYS_ADMIN") !=
                  std::string::npos);
-    const auto left = store::FindMount(mount_dir_.path());
+    const auto left = machine::FindMount(mount_dir_.path());
     CHILD_EXPECT(left && !left->has_value());
   }));
 }

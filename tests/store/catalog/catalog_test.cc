@@ -23,7 +23,8 @@
 #include <vector>
 
 #include "schema/migrations.h"
-#include "store/catalog/sqlite.h"
+#include "schema/sqlite/database.h"
+#include "schema/sqlite/transaction.h"
 #include "tests/support/scratch_dir.h"
 
 namespace vitrine::store {
@@ -210,8 +211,9 @@ class CatalogTest : public testing::Test {
 
   // What a reader gets, as "a|b|c" with a line for each row.
   std::string Query(const std::string& sql) const {
-    auto database = Database::Open("file:" + DbPath() + "?mode=ro",
-                                   SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+    auto database =
+        sqlite::Database::Open("file:" + DbPath() + "?mode=ro",
+                               SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
     if (!database) return database.error().ToString();
     auto statement = database->Prepare(sql.c_str());
     if (!statement) return statement.error().ToString();
@@ -230,8 +232,8 @@ class CatalogTest : public testing::Test {
   }
 
   // Another process that has the database open for writing.
-  Database Stranger() const {
-    auto database = Database::Open(DbPath(), SQLITE_OPEN_READWRITE);
+  sqlite::Database Stranger() const {
+    auto database = sqlite::Database::Open(DbPath(), SQLITE_OPEN_READWRITE);
     EXPECT_TRUE(database);
     return *std::move(database);
   }
@@ -263,11 +265,11 @@ TEST_F(CatalogTest, GarbageIsCorruptionAndStaysAsItIs) {
 }
 
 TEST_F(CatalogTest, DatabaseOfAnotherProgramIsRefused) {
-  auto database =
-      Database::Open(DbPath(), SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  auto database = sqlite::Database::Open(
+      DbPath(), SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   ASSERT_TRUE(database);
   ASSERT_TRUE(database->Execute("CREATE TABLE mine (a)"));
-  *database = Database();
+  *database = sqlite::Database();
   std::string message;
   EXPECT_EQ(OpenError(&message), Code::kCorruption);
   EXPECT_NE(message.find("not a catalog"), std::string::npos) << message;
@@ -319,9 +321,9 @@ TEST_F(CatalogTest, DirectoryInItsPlaceIsAClearError) {
 
 TEST_F(CatalogTest, LockedCatalogIsWrittenLater) {
   Open();
-  Database stranger = Stranger();
+  sqlite::Database stranger = Stranger();
   {
-    auto transaction = Transaction::Begin(&stranger);
+    auto transaction = sqlite::Transaction::Begin(&stranger);
     ASSERT_TRUE(transaction);
     Seal(1, "a");
     ASSERT_TRUE(
@@ -339,8 +341,8 @@ TEST_F(CatalogTest, LockedCatalogIsWrittenLater) {
 
 TEST_F(CatalogTest, NobodyWaitsForACatalogThatCannotBeWritten) {
   Open();
-  Database stranger = Stranger();
-  auto transaction = Transaction::Begin(&stranger);
+  sqlite::Database stranger = Stranger();
+  auto transaction = sqlite::Transaction::Begin(&stranger);
   ASSERT_TRUE(transaction);
   for (int i = 0; i < 2; ++i) {
     Seal(1, "a");
@@ -380,9 +382,9 @@ TEST_F(CatalogTest, AfterARushThatCannotBeWrittenExactlyTheLivingAreThere) {
   catalog_->ReconcileLater(std::make_unique<FakeWalk>(&table_));
   SealInTable(1);
   Settle();
-  Database stranger = Stranger();
+  sqlite::Database stranger = Stranger();
   {
-    auto transaction = Transaction::Begin(&stranger);
+    auto transaction = sqlite::Transaction::Begin(&stranger);
     ASSERT_TRUE(transaction);
     for (uint64_t i = 2; i <= 20000; ++i) {
       SealInTable(i);
@@ -481,8 +483,8 @@ TEST_F(CatalogTest, FullDiskIsToldAndOvercome) {
   })) << (*catalog)->StatusJson().dump();
   EXPECT_EQ((*catalog)->StatusJson()["degraded"], false);
   catalog->reset();
-  auto database =
-      Database::Open(mount.path() + "/catalog.db", SQLITE_OPEN_READWRITE);
+  auto database = sqlite::Database::Open(mount.path() + "/catalog.db",
+                                         SQLITE_OPEN_READWRITE);
   ASSERT_TRUE(database);
   EXPECT_EQ(*database->QueryInteger("SELECT count(*) FROM sealed"),
             static_cast<int64_t>(number));
@@ -512,7 +514,7 @@ TEST_F(CatalogTest, ReaderThatNeverEndsDoesNotGrowTheLogForEver) {
   Open(limits);
   Seal(1, "first");
   Settle();
-  Database reader = Stranger();
+  sqlite::Database reader = Stranger();
   ASSERT_TRUE(reader.Execute("BEGIN; SELECT * FROM objects"));
   uint64_t number = 2;
   nlohmann::json status;

@@ -2,14 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-
 namespace vitrine::store {
 namespace {
 
-namespace fs = std::filesystem;
+using machine::MountEntry;
+using machine::TmpfsHugePolicy;
 
 constexpr TmpfsHugePolicy kAllPolicies[] = {
     TmpfsHugePolicy::kMissing, TmpfsHugePolicy::kDenied,
@@ -68,21 +65,6 @@ TEST(HugePagesTest, TheMountOptionIsWhatWasChosen) {
   EXPECT_FALSE(
       ChooseHugePages(TmpfsHugePolicy::kMissing, Switch::kAuto, &option)->on);
   EXPECT_EQ(option, "");
-}
-
-TEST(HugePagesTest, ThePolicyIsTheWordInBrackets) {
-  std::string pattern = testing::TempDir() + "/vitrine-huge-XXXXXX";
-  const fs::path root = ::mkdtemp(pattern.data());
-  EXPECT_EQ(ReadTmpfsHugePolicy(root), TmpfsHugePolicy::kMissing);
-  const fs::path dir = root / "sys/kernel/mm/transparent_hugepage";
-  fs::create_directories(dir);
-  std::ofstream(dir / "shmem_enabled") << "always never [deny] force\n";
-  EXPECT_EQ(ReadTmpfsHugePolicy(root), TmpfsHugePolicy::kDenied);
-  std::ofstream(dir / "shmem_enabled") << "always never deny [force]\n";
-  EXPECT_EQ(ReadTmpfsHugePolicy(root), TmpfsHugePolicy::kForced);
-  std::ofstream(dir / "shmem_enabled") << "always [never] deny force\n";
-  EXPECT_EQ(ReadTmpfsHugePolicy(root), TmpfsHugePolicy::kAsMounted);
-  fs::remove_all(root);
 }
 
 }  // namespace

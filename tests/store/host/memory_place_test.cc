@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "schema/base/unique_fd.h"
-#include "store/host/mount_table.h"
+#include "schema/machine/mount_table.h"
 #include "tests/support/scratch_huge_pages.h"
 
 namespace vitrine::store {
@@ -177,7 +177,8 @@ TEST_F(OwnTmpfsPlaceTest, SomebodyElsesMountIsLeftAlone) {
   const std::optional<Error> error = Prepare();
   ASSERT_TRUE(error);
   EXPECT_EQ(error->code, Code::kUnavailable);
-  EXPECT_TRUE(*FindMount(fs::canonical(options_.state_dir + "/memory")));
+  EXPECT_TRUE(
+      *machine::FindMount(fs::canonical(options_.state_dir + "/memory")));
 }
 
 TEST_F(OwnTmpfsPlaceTest, WhatAKilledStoreLeftIsNotLeftBehind) {
@@ -226,7 +227,7 @@ TEST_F(OwnTmpfsPlaceTest, ItIsMountedAsItSays) {
   EXPECT_EQ(place_->segments_dir(), path + "/segments");
   EXPECT_EQ(place_->capacity_bytes(), 8 * kMiB);
   EXPECT_EQ(place_->overshoot_bytes(), kMiB);
-  const std::optional<MountEntry> entry = *FindMount(path);
+  const std::optional<machine::MountEntry> entry = *machine::FindMount(path);
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->type, "tmpfs");
   for (const char* option : {"nosuid", "nodev", "noexec"}) {
@@ -259,7 +260,7 @@ class GivenPlaceTest : public MemoryPlaceTest {
 TEST_F(GivenPlaceTest, ADirectoryOnDiskIsRefused) {
   options_.memory_dir = "/proc";
   EXPECT_FALSE(Prepare()->message.empty());
-  const std::optional<MountEntry> here = *FindMountOf(dir_);
+  const std::optional<machine::MountEntry> here = *machine::FindMountOf(dir_);
   if (!here || here->type == "tmpfs") GTEST_SKIP() << "the disk is a tmpfs";
   fs::create_directory(dir_ + "/disk");
   options_.memory_dir = dir_ + "/disk";

@@ -8,7 +8,7 @@ namespace {
 constexpr uint64_t kMiB = 1 << 20;
 constexpr uint64_t kPage = 4096;
 
-MachineMemory Limit(uint64_t bytes) { return {bytes, "the test's memory"}; }
+MemoryLimit Limit(uint64_t bytes) { return {bytes, "the test's memory"}; }
 
 TEST(MemorySizesTest, MoreThanThereIsIsRefusedWithTheNumbers) {
   StoreOptions options;

@@ -1,64 +1,19 @@
 // The three steps of an eviction, and what comes between them.
 #include "store/table/eviction.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "store/table/object_table.h"
-#include "tests/support/scratch_dir.h"
+#include "tests/store/table/table_fixture.h"
 
 namespace vitrine::store {
 namespace {
 
-constexpr uint64_t kPage = 4096;
-constexpr uint64_t kSlab = 64 << 10;
-
-class EvictionTest : public testing::TestWithParam<Fate> {
+class EvictionTest : public TableFixture,
+                     public testing::WithParamInterface<Fate> {
  protected:
-  EvictionTest() {
-    for (const char* name : {"/segments", "/retired"}) {
-      std::filesystem::create_directory(dir_.path() + name);
-    }
-    segments_.emplace(
-        *SegmentDir::Open(dir_.path() + "/segments", dir_.path() + "/retired"));
-    std::vector<JournaledObject> none;
-    table_ = std::make_unique<ObjectTable>(
-        &*segments_, &clients_, *IndexWriter::Create(dir_.path() + "/index"),
-        *Journal::Open(dir_.path() + "/journal", &none), MakeLruPolicy());
-  }
-
-  // A sealed object of one page with a segment of its own.
-  ObjectRef Seal(const std::string& id) {
-    const auto object = *table_->unsealed().Insert(*ObjectId::FromText(id), {});
-    EXPECT_TRUE(segments_->SetSize(NumberOf(*object), kPage));
-    EXPECT_TRUE(segments_->Reserve(NumberOf(*object), 0, kPage));
-    EXPECT_TRUE(
-        table_->sealing().Seal(object, *ObjectId::FromText(id), 1 << 20));
-    return object;
-  }
-
-  // Sealed objects in one slab, which is closed.
-  std::vector<ObjectRef> PutInSlab(const std::vector<std::string>& ids) {
-    EXPECT_TRUE(table_->slabs().OpenSlab(kSlab));
-    const std::string data(100, 's');
-    std::vector<ObjectRef> objects;
-    for (const std::string& id : ids) {
-      const SmallObject small{*ObjectId::FromText(id), 0644,
-                              std::as_bytes(std::span(data))};
-      std::vector<Status> results;
-      table_->slabs().PutSmall({}, {&small, 1}, &results);
-      EXPECT_TRUE(results.size() == 1 && results[0]);
-      objects.push_back(*table_->sealed().FindSealed(small.id));
-    }
-    (void)table_->slabs().CloseOpenSlab();
-    return objects;
-  }
-
   Eviction::Departure Begin(uint64_t bytes = kPage) {
     return table_->eviction().Begin(bytes, GetParam());
   }
@@ -90,11 +45,6 @@ class EvictionTest : public testing::TestWithParam<Fate> {
       EXPECT_EQ(info.charged_bytes, 0u);
     }
   }
-
-  ScratchDir dir_;
-  std::optional<SegmentDir> segments_;
-  ClientRegistry clients_;
-  std::unique_ptr<ObjectTable> table_;
 };
 
 TEST_P(EvictionTest, TheOldestGoAsManyAsAreNeeded) {

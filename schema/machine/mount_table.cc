@@ -1,14 +1,15 @@
-#include "store/host/mount_table.h"
+#include "schema/machine/mount_table.h"
 
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include <cerrno>
-#include <fstream>
 #include <functional>
 #include <sstream>
 
-namespace vitrine::store {
+#include "schema/machine/kernel_text.h"
+
+namespace vitrine::machine {
 namespace {
 
 bool IsOctal(char c) { return c >= '0' && c <= '7'; }
@@ -54,13 +55,10 @@ std::optional<MountEntry> ParseLine(const std::string& line) {
 
 Result<std::optional<MountEntry>> FindLast(
     const std::function<bool(const MountEntry&)>& matches) {
-  std::ifstream file("/proc/self/mountinfo");
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    return ErrnoError("read /proc/self/mountinfo", errno);
-  }
+  Result<std::vector<MountEntry>> entries = ReadMounts();
+  if (!entries) return entries.error();
   std::optional<MountEntry> found;
-  for (MountEntry& entry : ParseMountInfo(text.str())) {
+  for (MountEntry& entry : *entries) {
     if (matches(entry)) found = std::move(entry);
   }
   return found;
@@ -89,6 +87,12 @@ std::vector<MountEntry> ParseMountInfo(const std::string& text) {
   return entries;
 }
 
+Result<std::vector<MountEntry>> ReadMounts() {
+  const Result<std::string> text = ReadText("/proc/self/mountinfo");
+  if (!text) return text.error();
+  return ParseMountInfo(*text);
+}
+
 Result<std::optional<MountEntry>> FindMount(const std::string& mount_point) {
   return FindLast([&](const MountEntry& entry) {
     return entry.mount_point == mount_point;
@@ -106,4 +110,4 @@ Result<std::optional<MountEntry>> FindMountOf(const std::string& path) {
       [&](const MountEntry& entry) { return entry.device == device; });
 }
 
-}  // namespace vitrine::store
+}  // namespace vitrine::machine

@@ -1,6 +1,6 @@
 // What is mounted where.
-#ifndef VITRINE_STORE_HOST_MOUNT_TABLE_H_
-#define VITRINE_STORE_HOST_MOUNT_TABLE_H_
+#ifndef VITRINE_SCHEMA_MACHINE_MOUNT_TABLE_H_
+#define VITRINE_SCHEMA_MACHINE_MOUNT_TABLE_H_
 
 #include <vitrine/result.h>
 
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace vitrine::store {
+namespace vitrine::machine {
 
 // A line of /proc/self/mountinfo.
 struct MountEntry {
@@ -27,12 +27,14 @@ struct MountEntry {
 // Reads `text` in mountinfo's format.  Lines that make no sense are left out.
 std::vector<MountEntry> ParseMountInfo(const std::string& text);
 
+// All mounts that this process sees, those on top last.
+Result<std::vector<MountEntry>> ReadMounts();
 // What is mounted on `mount_point` itself, the topmost if there are several.
 // The path must have no symbolic links in it.
 Result<std::optional<MountEntry>> FindMount(const std::string& mount_point);
 // The mount that the file `path` is on.
 Result<std::optional<MountEntry>> FindMountOf(const std::string& path);
 
-}  // namespace vitrine::store
+}  // namespace vitrine::machine
 
-#endif  // VITRINE_STORE_HOST_MOUNT_TABLE_H_
+#endif  // VITRINE_SCHEMA_MACHINE_MOUNT_TABLE_H_

@@ -1,8 +1,8 @@
-#include "store/host/mount_table.h"
+#include "schema/machine/mount_table.h"
 
 #include <gtest/gtest.h>
 
-namespace vitrine::store {
+namespace vitrine::machine {
 namespace {
 
 TEST(MountTableTest, LinesWithoutSenseAreLeftOut) {
@@ -51,4 +51,4 @@ TEST(MountTableTest, TheMountOfAFileIsFound) {
 }
 
 }  // namespace
-}  // namespace vitrine::store
+}  // namespace vitrine::machine

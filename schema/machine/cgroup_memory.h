@@ -1,0 +1,17 @@
+// How much memory the cgroups let this process have.
+#ifndef VITRINE_SCHEMA_MACHINE_CGROUP_MEMORY_H_
+#define VITRINE_SCHEMA_MACHINE_CGROUP_MEMORY_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace vitrine::machine {
+
+// The least limit of our memory cgroup and those above it, of version 1 and 2;
+// none if nothing limits us.  `root` is where proc and sys are.
+std::optional<uint64_t> ReadCgroupMemoryLimit(const std::string& root = "/");
+
+}  // namespace vitrine::machine
+
+#endif  // VITRINE_SCHEMA_MACHINE_CGROUP_MEMORY_H_

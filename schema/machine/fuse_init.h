@@ -1,0 +1,29 @@
+// What the kernel's FUSE says in its first request, FUSE_INIT.
+#ifndef VITRINE_SCHEMA_MACHINE_FUSE_INIT_H_
+#define VITRINE_SCHEMA_MACHINE_FUSE_INIT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace vitrine::machine {
+
+// Flags of request and reply, which older copies of <linux/fuse.h> lack; those
+// of kInitFlags2* are bits of `flags2`.
+inline constexpr uint32_t kInitHandleKillprivV2 = 1u << 28;
+inline constexpr uint32_t kInitExt = 1u << 30;  // There is a `flags2`.
+inline constexpr uint32_t kInitFlags2Passthrough = 1u << 5;
+
+struct FuseInit {
+  uint64_t unique;  // The request's number.
+  bool killpriv;
+  bool passthrough;
+};
+
+// None: it is another request, or none at all.
+std::optional<FuseInit> ParseFuseInit(std::span<const std::byte> request);
+
+}  // namespace vitrine::machine
+
+#endif  // VITRINE_SCHEMA_MACHINE_FUSE_INIT_H_

@@ -1,0 +1,53 @@
+#include "schema/machine/kernel_text.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <fstream>
+#include <sstream>
+
+namespace vitrine::machine {
+
+Result<std::string> ReadText(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file || text.bad()) return ErrnoError("read " + path, errno);
+  return text.str();
+}
+
+std::optional<uint64_t> ReadNumber(const std::string& path) {
+  const Result<std::string> text = ReadText(path);
+  return text ? FindNumber(*text, "", 10) : std::nullopt;
+}
+
+std::optional<uint64_t> FindNumber(std::string_view text, std::string_view key,
+                                   int base) {
+  size_t at = 0;
+  // Only at the start of a line.
+  while (text.substr(at, key.size()) != key) {
+    at = text.find('\n', at);
+    if (at == std::string_view::npos) return std::nullopt;
+    ++at;
+  }
+  text.remove_prefix(std::min(text.size(), at + key.size()));
+  const size_t begin = text.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return std::nullopt;
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(
+      text.data() + begin, text.data() + text.size(), number, base);
+  if (error != std::errc()) return std::nullopt;
+  return number;
+}
+
+std::string SelectedWord(std::string_view line) {
+  const size_t open = line.find('[');
+  const size_t close = line.find(']');
+  if (open == std::string_view::npos || close == std::string_view::npos ||
+      close < open) {
+    return "";
+  }
+  return std::string(line.substr(open + 1, close - open - 1));
+}
+
+}  // namespace vitrine::machine

@@ -1,0 +1,19 @@
+// What a column of a row may hold.
+#ifndef VITRINE_SCHEMA_SQLITE_VALUE_H_
+#define VITRINE_SCHEMA_SQLITE_VALUE_H_
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+namespace vitrine::sqlite {
+
+struct Blob {
+  std::string bytes;
+};
+// Nothing stands for NULL.
+using Value = std::variant<std::monostate, int64_t, double, std::string, Blob>;
+
+}  // namespace vitrine::sqlite
+
+#endif  // VITRINE_SCHEMA_SQLITE_VALUE_H_
