@@ -148,10 +148,7 @@ Status ClientImpl::AbortByName(const ObjectId& id) {
 Result<std::string> ClientImpl::GetStatus() {
   auto session = core_->Current();
   if (!session) return session.error();
-  auto answer =
-      (*session)->calls().Ask<protocol::StatusReply>(protocol::GetStatusT{});
-  if (!answer) return answer.error();
-  return (*answer)->json()->str();
+  return AskForStatus((*session)->calls());
 }
 
 Result<std::string> ClientImpl::StateDir() {

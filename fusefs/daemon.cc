@@ -4,7 +4,6 @@
 #include <unistd.h>
 #include <vitrine/version.h>
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "schema/base/size.h"
@@ -58,7 +57,7 @@ Status Daemon::StartMount() {
   mount_ = *std::move(mount);
   // Not through mount_: a status request may run while mount_ is destroyed.
   store_->facts().SetStatusSource(
-      "mount", [mounted = mount_.get()] { return mounted->StatusJson(); });
+      "mount", [mounted = mount_.get()] { return mounted->GetStatus(); });
   return {};
 }
 

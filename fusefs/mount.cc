@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <nlohmann/json.hpp>
 #include <thread>
 #include <utility>
 
@@ -32,6 +31,23 @@ Result<UniqueFd> OpenProbeFile(const std::string& memory_dir) {
 size_t ThreadCount() {
   return std::clamp<size_t>(2 * std::thread::hardware_concurrency(), 4, 16);
 }
+
+struct MountFacts {
+  std::string mount_point;
+  std::string mode;
+  bool passthrough;
+  uint64_t parked_requests;
+};
+
+constexpr MetricOf<MountFacts> kMountMetrics[] = {
+    store::Info<&MountFacts::mount_point>("mount_point",
+                                          "Where the store is mounted."),
+    store::Info<&MountFacts::mode>(
+        "mode", "How the kernel reads objects, and why not otherwise."),
+    store::Gauge<&MountFacts::passthrough>(
+        "passthrough", "Whether the kernel reads objects without the store."),
+    store::Gauge<&MountFacts::parked_requests>(
+        "parked_requests", "Requests whose answer comes later.")};
 
 }  // namespace
 
@@ -91,14 +107,14 @@ std::string Mount::Describe() const {
   return text;
 }
 
-nlohmann::json Mount::StatusJson() const {
-  nlohmann::json json = parts_->files->StatusJson();
-  json["mount_point"] = mount_point();
-  json["mode"] = Describe();
-  json["passthrough"] = passthrough();
-  json["requests"] = parts_->session->counts().ToJson();
-  json["parked_requests"] = parts_->replies.size();
-  return json;
+StatusSection Mount::GetStatus() const {
+  StatusSection section = parts_->files->GetStatus();
+  section.Add(kMountMetrics, {.mount_point = mount_point(),
+                              .mode = Describe(),
+                              .passthrough = passthrough(),
+                              .parked_requests = parts_->replies.size()});
+  section.families.push_back(parts_->session->counts().GetStatus());
+  return section;
 }
 
 }  // namespace vitrine::fusefs

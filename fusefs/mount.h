@@ -12,7 +12,6 @@
 
 #include <functional>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "fusefs/base/store_names.h"
@@ -46,7 +45,7 @@ class Mount {
   std::string Describe() const;
   const std::string& mount_point() const;
   // Requests by kind, mode, open objects, bytes that were copied.
-  nlohmann::json StatusJson() const;
+  StatusSection GetStatus() const;
 
  private:
   struct Parts;

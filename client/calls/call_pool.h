@@ -63,6 +63,9 @@ class CallPool {
   // take until `deadline` plus kAnswerGrace.
   template <typename Table, typename Body>
   Result<Answer<Table>> Ask(Body body, Deadline deadline = Clock::now());
+  // Awaits the part that follows `*part` of an answer, and puts it there.
+  template <typename Table>
+  Status Next(Answer<Table>* part);
 
   // Ends all calls under way; later ones say kDisconnected.  Does nothing in a
   // forked child, where calls are the parent's.
@@ -98,6 +101,20 @@ Result<CallPool::Answer<Table>> CallPool::Ask(Body body, Deadline deadline) {
   const Table* const table = message->response->template body_as<Table>();
   if (table == nullptr) return WrongAnswer(**connection);
   return Answer<Table>{std::move(*connection), table, std::move(message->fds)};
+}
+
+template <typename Table>
+Status CallPool::Next(Answer<Table>* part) {
+  Connection& connection = *part->connection;
+  auto message = connection.Receive(AnswerDeadline(Clock::now()));
+  if (!message) {
+    connection.MarkBroken();
+    return Explain(connection, message.error());
+  }
+  part->table = message->response->template body_as<Table>();
+  if (part->table == nullptr) return WrongAnswer(connection);
+  part->fds = std::move(message->fds);
+  return {};
 }
 
 }  // namespace vitrine

@@ -95,4 +95,21 @@ Result<Metadata> AskForMetadata(CallPool& calls, const std::string& id) {
   return UnpackMetadata(*answer->table);
 }
 
+Result<std::string> AskForStatus(CallPool& calls) {
+  protocol::GetStatusT request;
+  request.in_parts = true;
+  auto answer = calls.Ask<protocol::StatusReply>(std::move(request));
+  if (!answer) return answer.error();
+  std::string text = (*answer)->json()->str();
+  while ((*answer)->more()) {
+    if (Status next = calls.Next(&*answer); !next) return next.error();
+    if ((*answer)->json()->size() == 0) {
+      answer->connection->MarkBroken();
+      return BadMessage("a status without an end");
+    }
+    text += (*answer)->json()->string_view();
+  }
+  return text;
+}
+
 }  // namespace vitrine

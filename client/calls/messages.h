@@ -5,6 +5,7 @@
 #include <vitrine/client.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "client/calls/call_pool.h"
@@ -22,6 +23,7 @@ Result<Event> UnpackEvent(const protocol::Event& event);
 
 // Asks the store.
 Result<Metadata> AskForMetadata(CallPool& calls, const std::string& id);
+Result<std::string> AskForStatus(CallPool& calls);
 
 }  // namespace vitrine
 

@@ -6,6 +6,7 @@
 #include "store/base/observer.h"
 #include "store/base/requests.h"
 #include "store/base/store_options.h"
+#include "store/metrics/status_section.h"
 #include "store/store.h"
 
 namespace vitrine::fusefs {
@@ -15,7 +16,12 @@ using store::Deadline;
 using store::Done;
 using store::IsOwner;
 using store::ListedObject;
+using store::MakeSection;
 using store::MayRead;
+using store::Metric;
+using store::MetricKind;
+using store::MetricOf;
+using store::MetricUnit;
 using store::NewObject;
 using store::NumaOptions;
 using store::ObjectEvent;
@@ -27,6 +33,7 @@ using store::Observer;
 using store::SegmentFile;
 using store::SmallObject;
 using store::SpaceWait;
+using store::StatusSection;
 using store::Store;
 using store::StoreFacts;
 using store::StoreOptions;

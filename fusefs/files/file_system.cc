@@ -4,9 +4,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "fusefs/files/file_metrics.h"
 #include "schema/base/wall_clock.h"
 #include "schema/machine/memory_file_system.h"
 
@@ -109,20 +109,20 @@ void FileSystem::AfterPending(std::function<void()> done) {
   if (!notifier_.Run(done)) done();
 }
 
-nlohmann::json FileSystem::StatusJson() const {
+StatusSection FileSystem::GetStatus() const {
   const OpenObjects::Numbers open = objects_->Count();
   const OpenFiles::Numbers files = files_->Count();
-  return {{"open_files", files.open},
-          {"open_objects", open.objects},
-          {"open_objects_passed_through", open.passed_through},
-          {"passthrough_opens", open.passthrough_opens},
-          {"open_directories", dirs_.size()},
-          {"known_nodes", nodes_.size()},
-          {"waiting_for_seal", waiters_.size()},
-          {"carried_read_bytes", files.carried_read_bytes},
-          {"carried_written_bytes", files.carried_written_bytes},
-          {"notified_names", notified_.load()},
-          {"killed_writers", files.killed_writers}};
+  return FilesSection({.open_files = files.open,
+                       .open_objects = open.objects,
+                       .open_objects_passed_through = open.passed_through,
+                       .passthrough_opens = open.passthrough_opens,
+                       .open_directories = dirs_.size(),
+                       .known_nodes = nodes_.size(),
+                       .waiting_for_seal = waiters_.size(),
+                       .carried_read_bytes = files.carried_read_bytes,
+                       .carried_written_bytes = files.carried_written_bytes,
+                       .notified_names = notified_,
+                       .killed_writers = files.killed_writers});
 }
 
 }  // namespace vitrine::fusefs

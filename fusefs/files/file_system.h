@@ -23,7 +23,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
 #include <span>
@@ -125,7 +124,7 @@ class FileSystem : public Observer,
   void AfterPending(std::function<void()> done) override;
 
   Store* store() const { return store_; }
-  nlohmann::json StatusJson() const;
+  StatusSection GetStatus() const;
 
  private:
   FileSystem(Store* store, Kernel* kernel, bool passthrough);

@@ -1,6 +1,6 @@
 #include "fusefs/kernel/request_counts.h"
 
-#include <nlohmann/json.hpp>
+#include <iterator>
 
 namespace vitrine::fusefs {
 namespace {
@@ -14,15 +14,19 @@ constexpr const char* kNames[] = {
     "removexattr"};
 static_assert(std::size(kNames) == static_cast<size_t>(RequestKind::kCount));
 
+constexpr Metric kRequestMetric = {"requests", MetricUnit::kNone,
+                                   MetricKind::kCounter,
+                                   "Requests that came from the kernel."};
+
 }  // namespace
 
-nlohmann::json RequestCounts::ToJson() const {
-  nlohmann::json json = nlohmann::json::object();
+StatusSection::Family RequestCounts::GetStatus() const {
+  StatusSection::Family family{&kRequestMetric, "request", {}};
   for (size_t kind = 0; kind < counts_.size(); ++kind) {
     const uint64_t count = counts_[kind].load(std::memory_order_relaxed);
-    if (count > 0) json[kNames[kind]] = count;
+    if (count > 0) family.numbers.emplace_back(kNames[kind], count);
   }
-  return json;
+  return family;
 }
 
 }  // namespace vitrine::fusefs

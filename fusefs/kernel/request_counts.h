@@ -5,7 +5,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
+
+#include "fusefs/base/store_names.h"
 
 namespace vitrine::fusefs {
 
@@ -46,7 +47,7 @@ class RequestCounts {
     counts_[static_cast<size_t>(kind)].fetch_add(1, std::memory_order_relaxed);
   }
   // By name; kinds that never came are left out.
-  nlohmann::json ToJson() const;
+  StatusSection::Family GetStatus() const;
 
  private:
   std::array<std::atomic<uint64_t>, static_cast<size_t>(RequestKind::kCount)>

@@ -20,6 +20,7 @@
 #include "store/base/object.h"
 #include "store/base/observer.h"
 #include "store/base/requests.h"
+#include "store/metrics/status_section.h"
 
 namespace vitrine::store {
 
@@ -174,11 +175,12 @@ class StoreFacts {
     uint64_t unsealed_objects;
   };
   virtual Usage GetUsage() = 0;
-  // Everything that `status` shows of the store.
-  virtual nlohmann::json StatusJson() = 0;
-  // Adds `source`'s answer to StatusJson under `name`; null removes it.
+  // Everything that `status` shows, whatever its length.
+  virtual StatusSection GetStatus() = 0;
+  nlohmann::json StatusJson();
+  // Adds `source`'s answer to the status under `name`; null removes it.
   virtual void SetStatusSource(const std::string& name,
-                               std::function<nlohmann::json()> source) = 0;
+                               std::function<StatusSection()> source) = 0;
   // Where segments are, how they are made, where the catalog is.
   virtual const std::string& memory_dir() const = 0;
   virtual const std::string& state_dir() const = 0;

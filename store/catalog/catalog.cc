@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
 #include <unordered_set>
@@ -15,6 +14,7 @@
 #include "schema/base/mutex.h"
 #include "schema/base/wall_clock.h"
 #include "store/base/thread_setup.h"
+#include "store/catalog/catalog_metrics.h"
 #include "store/catalog/catalog_reconcile.h"
 #include "store/catalog/catalog_writer.h"
 
@@ -81,7 +81,7 @@ class SqliteCatalog : public Catalog {
                        uid_t uid) override EXCLUDES(mutex_);
   void ClientDisconnected(uint64_t client) override EXCLUDES(mutex_);
   void RecordUses(std::vector<ObjectInfo> infos) override EXCLUDES(mutex_);
-  nlohmann::json StatusJson() const override EXCLUDES(mutex_);
+  StatusSection GetStatus() const override EXCLUDES(mutex_);
 
  private:
   struct Pending {
@@ -109,6 +109,9 @@ class SqliteCatalog : public Catalog {
   void FallBehindLocked() REQUIRES(mutex_);
   // The time of the oldest change that the database lacks.
   TimePoint OldestLocked() const REQUIRES(mutex_);
+  steady_clock::duration LagLocked() const REQUIRES(mutex_);
+  // All that the database lacks, as far as it is known.
+  size_t CountPendingLocked() const REQUIRES(mutex_);
   // Notes that changes are pending since now.
   void NotePendingLocked() REQUIRES(mutex_);
   void Run();
@@ -277,34 +280,36 @@ void SqliteCatalog::RecordUses(std::vector<ObjectInfo> infos) {
   NotePendingLocked();
 }
 
-nlohmann::json SqliteCatalog::StatusJson() const {
-  MutexLock lock(mutex_);
-  const TimePoint oldest = OldestLocked();
+size_t SqliteCatalog::CountPendingLocked() const {
+  return pending_.events.size() + pending_.folded.rows() + pending_.use_count +
+         numbers_.batch_rows + numbers_.to_reconcile + (behind_ ? 1 : 0);
+}
+
+steady_clock::duration SqliteCatalog::LagLocked() const {
   const TimePoint now = steady_clock::now();
-  const auto lag = oldest < now ? now - oldest : steady_clock::duration::zero();
+  return now - std::min(now, OldestLocked());
+}
+
+StatusSection SqliteCatalog::GetStatus() const {
+  MutexLock lock(mutex_);
   CatalogBatch::Dropped dropped = numbers_.dropped;
   dropped += pending_.folded.dropped();
-  return {{"path", path_},
-          {"version", version_},
-          {"pending", pending_.events.size() + pending_.folded.rows() +
-                          pending_.use_count + numbers_.batch_rows +
-                          numbers_.to_reconcile + (behind_ ? 1 : 0)},
-          {"limit", limits_.pending_rows},
-          {"reconciling", numbers_.to_reconcile},
-          {"written", numbers_.written},
-          {"commits", numbers_.commits},
-          {"failed", numbers_.failed},
-          {"last_error", numbers_.last_error},
-          {"lag_ms", std::chrono::duration_cast<milliseconds>(lag).count()},
-          {"wal_bytes", numbers_.wal_bytes},
-          {"degraded", failing_ || catching_up_ || without_history_},
-          {"behind", catching_up_},
-          {"times_behind", numbers_.times_behind},
-          {"dropped",
-           {{"events", dropped.events},
-            {"objects", dropped.objects},
-            {"clients", dropped.clients},
-            {"uses", dropped.uses}}}};
+  return CatalogSection(
+      {.path = path_,
+       .version = version_,
+       .pending = CountPendingLocked(),
+       .limit = limits_.pending_rows,
+       .reconciling = numbers_.to_reconcile,
+       .written = numbers_.written,
+       .commits = numbers_.commits,
+       .failed = numbers_.failed,
+       .last_error = numbers_.last_error,
+       .lag = LagLocked(),
+       .wal_bytes = numbers_.wal_bytes,
+       .degraded = failing_ || catching_up_ || without_history_,
+       .behind = catching_up_,
+       .times_behind = numbers_.times_behind,
+       .dropped = dropped});
 }
 
 void SqliteCatalog::Run() {

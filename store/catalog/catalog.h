@@ -10,13 +10,13 @@
 #define VITRINE_STORE_CATALOG_CATALOG_H_
 
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 #include "store/base/live_objects.h"
 #include "store/base/observer.h"
 #include "store/catalog/catalog_batch.h"
+#include "store/metrics/status_section.h"
 
 namespace vitrine::store {
 
@@ -35,7 +35,7 @@ class Catalog : public Observer {
   // of all others that were as lost.  Waits until all of it is written.
   virtual Status Reconcile(const std::vector<ObjectInfo>& live) = 0;
   // The same without waiting: reconciles page by page, while new events are
-  // written, too.  StatusJson shows that it is under way.  The catalog's thread
+  // written, too.  GetStatus shows that it is under way.  The catalog's thread
   // asks `live`, now and whenever the catalog is behind, until Reconcile or
   // DropReconcile.
   virtual void ReconcileLater(std::unique_ptr<LiveObjects> live) = 0;
@@ -44,7 +44,7 @@ class Catalog : public Observer {
 
   // OnEvent queues the event.  AfterPending runs `done` once all earlier events
   // are committed, or once writing them failed, so that no caller waits for a
-  // full disk.  StatusJson shows the failure.
+  // full disk.  GetStatus shows the failure.
   void OnEvent(const ObjectEvent& event) override = 0;
   void AfterPending(std::function<void()> done) override = 0;
 
@@ -55,14 +55,8 @@ class Catalog : public Observer {
   // Recency and use counts of objects, from time to time.
   virtual void RecordUses(std::vector<ObjectInfo> infos) = 0;
 
-  // {path, version, pending, limit, reconciling, written, commits, failed,
-  // last_error, lag_ms, wal_bytes, degraded, behind, times_behind, dropped:
-  // {events, objects, clients, uses}}.
-  // `lag_ms`: the age of the oldest change that the database lacks, dropped or
-  // not.  `degraded`: writing fails at present, or rows are being dropped
-  // because writing cannot keep up.  `behind`: dropped changes are yet to be
-  // found by reconciling.
-  virtual nlohmann::json StatusJson() const = 0;
+  // catalog_metrics.cc says what each value means.
+  virtual StatusSection GetStatus() const = 0;
 };
 
 }  // namespace vitrine::store

@@ -3,7 +3,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "store/index/sealed_memfd.h"
@@ -45,12 +44,29 @@ void DrainStripe(const PageStripe& stripe, uint32_t* seen,
   *seen = count;
 }
 
-// Clients choose their names, but JSON takes only valid UTF-8.
-nlohmann::json CleanName(const std::string& name) {
-  using Json = nlohmann::json;
-  const std::string clean =
-      Json(name).dump(-1, ' ', false, Json::error_handler_t::replace);
-  return Json::parse(clean, nullptr, /*allow_exceptions=*/false);
+struct ClientFacts {
+  std::string name;
+  pid_t pid;
+  uid_t uid;
+  uint64_t pins;
+  uint64_t kept_mappings;
+  uint64_t waits;
+};
+
+constexpr MetricOf<ClientFacts> kClientMetrics[] = {
+    Info<&ClientFacts::name>("name", "What the client calls itself."),
+    Info<&ClientFacts::pid>("pid", "The process of the client."),
+    Info<&ClientFacts::uid>("uid", "The user of that process."),
+    Gauge<&ClientFacts::pins>("pins", "Objects that the client has in hand."),
+    Gauge<&ClientFacts::kept_mappings>(
+        "kept_mappings", "Segments that the client keeps mapped."),
+    Gauge<&ClientFacts::waits>("waits",
+                               "Threads of the client that wait for objects.")};
+
+uint64_t CountPins(const ClientPage& page) {
+  uint64_t pins = 0;
+  VisitPins(page, [&pins](uint64_t) { ++pins; });
+  return pins;
 }
 
 }  // namespace
@@ -142,20 +158,19 @@ uint64_t ClientRegistry::CountWaiters() const {
   return waiters;
 }
 
-nlohmann::json ClientRegistry::StatusJson() const {
-  nlohmann::json clients = nlohmann::json::array();
+std::vector<StatusSection> ClientRegistry::GetStatus() const {
+  std::vector<StatusSection> clients;
   MutexLock lock(mutex_);
   for (const auto& [number, entry] : clients_) {
     const ClientPage& page = PageIn(entry.page);
-    size_t pins = 0;
-    VisitPins(page, [&pins](uint64_t) { ++pins; });
-    clients.push_back(
-        {{"name", CleanName(entry.client.name)},
-         {"pid", entry.client.pid},
-         {"uid", entry.client.uid},
-         {"pins", pins},
-         {"kept_mappings", page.kept_mappings.load(std::memory_order_relaxed)},
-         {"waits", page.waiters.load(std::memory_order_relaxed)}});
+    const ClientFacts facts = {
+        .name = entry.client.name,
+        .pid = entry.client.pid,
+        .uid = entry.client.uid,
+        .pins = CountPins(page),
+        .kept_mappings = page.kept_mappings.load(std::memory_order_relaxed),
+        .waits = page.waiters.load(std::memory_order_relaxed)};
+    clients.push_back(MakeSection(kClientMetrics, facts));
   }
   return clients;
 }

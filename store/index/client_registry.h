@@ -9,7 +9,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -18,6 +17,7 @@
 #include "schema/base/mutex.h"
 #include "schema/base/unique_fd.h"
 #include "schema/client_page.h"
+#include "store/metrics/status_section.h"
 
 namespace vitrine::store {
 
@@ -63,8 +63,8 @@ class ClientRegistry {
   // Threads that wait on the index, by the clients' own counts.
   uint64_t CountWaiters() const EXCLUDES(mutex_);
 
-  // The clients: an array of {name, pid, uid, pins, kept_mappings, waits}.
-  nlohmann::json StatusJson() const EXCLUDES(mutex_);
+  // A section for each client.
+  std::vector<StatusSection> GetStatus() const EXCLUDES(mutex_);
 
  private:
   struct Entry {

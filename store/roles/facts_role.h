@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "schema/base/mutex.h"
@@ -20,9 +19,9 @@ class FactsRole final : public StoreFacts {
       : parts_(parts), small_(small) {}
 
   Usage GetUsage() override;
-  nlohmann::json StatusJson() override;
+  StatusSection GetStatus() override;
   void SetStatusSource(const std::string& name,
-                       std::function<nlohmann::json()> source) override;
+                       std::function<StatusSection()> source) override;
   const std::string& memory_dir() const override {
     return parts_->place->memory_dir();
   }
@@ -41,12 +40,10 @@ class FactsRole final : public StoreFacts {
   }
 
  private:
-  nlohmann::json MemoryJson() const;
-  nlohmann::json PoolJson() const;
-  nlohmann::json EvictionJson() const;
+  StatusSection GetMemoryStatus() const;
 
   Mutex sources_mutex_;
-  std::map<std::string, std::function<nlohmann::json()>> sources_
+  std::map<std::string, std::function<StatusSection()>> sources_
       GUARDED_BY(sources_mutex_);
 
   StoreParts* const parts_;

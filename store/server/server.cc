@@ -1,6 +1,5 @@
 #include "store/server/server.h"
 
-#include <nlohmann/json.hpp>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "store/server/server_events.h"
 #include "store/server/server_listener.h"
 #include "store/server/server_loop.h"
+#include "store/server/server_metrics.h"
 #include "store/server/server_stats.h"
 #include "store/server/submissions.h"
 
@@ -44,7 +44,7 @@ class Server::Impl final : public Observer {
 
   Status Start();
   void OnEvent(const ObjectEvent& event) override;
-  nlohmann::json StatusJson() const;
+  StatusSection GetStatus() const;
 
  private:
   void Stop();
@@ -63,7 +63,7 @@ class Server::Impl final : public Observer {
 Status Server::Impl::Start() {
   if (Status started = core_.Start(); !started) return started;
   store_->events().AddObserver(this);
-  store_->facts().SetStatusSource("server", [this] { return StatusJson(); });
+  store_->facts().SetStatusSource("server", [this] { return GetStatus(); });
   try {
     thread_ = std::thread([this] {
       SetUpThread("vitrine-server", ThreadPriority::kNormal);
@@ -96,32 +96,12 @@ void Server::Impl::OnEvent(const ObjectEvent& event) {
   loop_->Post([this] { core_.OnStoreEvents(events_.Take()); });
 }
 
-nlohmann::json Server::Impl::StatusJson() const {
-  nlohmann::json requests = nlohmann::json::object();
-  for (size_t i = 1; i < stats_.requests.size(); ++i) {
-    const auto type = static_cast<protocol::RequestBody>(i);
-    requests[protocol::EnumNameRequestBody(type)] = stats_.requests[i].load();
-  }
-  const Submissions::Numbers rings = submissions_->Count();
-  return {{"socket", socket_path_},
-          {"rings",
-           {{"open", rings.rings},
-            {"sealed", rings.sealed},
-            {"refused", rings.refused},
-            {"sleeps", rings.sleeps}}},
-          {"connections", stats_.connections.load()},
-          {"sessions", stats_.sessions.load()},
-          {"subscriptions", stats_.subscriptions.load()},
-          {"waits",
-           stats_.waits.load() + store_->events().clients().CountWaiters()},
-          {"requests", std::move(requests)},
-          {"accepted", stats_.accepted.load()},
-          {"refused", stats_.refused.load()},
-          {"never_said_hello", stats_.never_said_hello.load()},
-          {"protocol_errors", stats_.protocol_errors.load()},
-          {"events_dropped", stats_.events_dropped.load()},
-          {"recalls_dropped", stats_.recalls_dropped.load()},
-          {"tasks_queued", workers_->queued()}};
+StatusSection Server::Impl::GetStatus() const {
+  return server::ServerSection(
+      {.socket_path = socket_path_,
+       .waits = stats_.waits + store_->events().clients().CountWaiters(),
+       .tasks_queued = workers_->queued()},
+      stats_, submissions_->Count());
 }
 
 Result<std::unique_ptr<Server>> Server::Start(Store* store,
@@ -147,6 +127,6 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Server::~Server() = default;
 
-nlohmann::json Server::StatusJson() const { return impl_->StatusJson(); }
+StatusSection Server::GetStatus() const { return impl_->GetStatus(); }
 
 }  // namespace vitrine::store

@@ -17,10 +17,10 @@
 #include <vitrine/result.h>
 
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "store/catalog/catalog.h"
+#include "store/metrics/status_section.h"
 #include "store/store.h"
 
 namespace vitrine::store {
@@ -44,9 +44,8 @@ class Server {
   // and removes the socket.
   ~Server();
 
-  // {socket, connections, sessions, subscriptions, waits, requests, ...}.
-  // Also in Store::StatusJson, as "server".
-  nlohmann::json StatusJson() const;
+  // Also in Store::GetStatus, as "server".
+  StatusSection GetStatus() const;
 
  private:
   class Impl;

@@ -15,8 +15,6 @@ constexpr size_t kMaxObjectsPerPage = 1024;
 constexpr size_t kPageBytes = kMaxMessageBytes - 1024;
 // What an object takes of it besides its id, generously.
 constexpr size_t kListedBytes = 160;
-// What the message around the JSON text takes, generously.
-constexpr size_t kStatusRoomBytes = kMaxMessageBytes - 1024;
 
 using Ids = flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>;
 
@@ -69,27 +67,6 @@ Message NextPage(Store* store, Listing* listing, size_t limit) {
   if (count > 0) listing->after = NumberOf(*objects[listing->next - 1]);
   const bool done = listing->next == objects.size();
   return ListMessage(listed, listing->after, done);
-}
-
-// Text that fits a message: what takes most is left out, and named.
-std::string StatusText(nlohmann::json status) {
-  using nlohmann::json;
-  const auto dump = [](const json& value) {
-    return value.dump(-1, ' ', false, json::error_handler_t::replace);
-  };
-  std::string text = dump(status);
-  while (text.size() > kStatusRoomBytes && status.is_object()) {
-    const auto largest = std::max_element(
-        status.begin(), status.end(), [&dump](const json& a, const json& b) {
-          return dump(a).size() < dump(b).size();
-        });
-    if (largest == status.end()) break;
-    const std::string name = largest.key();
-    status.erase(name);
-    status["left_out"].push_back(name);
-    text = dump(status);
-  }
-  return text;
 }
 
 }  // namespace
@@ -193,10 +170,15 @@ void RequestHandler::ReplyAfterObservers(uint64_t connection, Message message) {
   });
 }
 
-void RequestHandler::GetStatus(Connection* connection) {
-  parts_.workers->Run([this, store = parts_.store, peer = connection->id()] {
-    const std::string text = StatusText(store->facts().StatusJson());
-    parts_.loop->Post([this, peer, text] { Reply(peer, StatusMessage(text)); });
+void RequestHandler::GetStatus(Connection* connection,
+                               const protocol::GetStatus& request) {
+  parts_.workers->Run([this, store = parts_.store, peer = connection->id(),
+                       in_parts = request.in_parts()] {
+    const auto messages =
+        StatusMessages(store->facts().StatusJson().dump(), in_parts);
+    parts_.loop->Post([this, peer, messages] {
+      for (const Message& message : messages) Reply(peer, message);
+    });
   });
 }
 

@@ -9,6 +9,8 @@ using flatbuffers::FlatBufferBuilder;
 using flatbuffers::Offset;
 
 constexpr size_t kMaxFailureText = 4096;
+// What the message around the JSON text takes, generously.
+constexpr size_t kStatusPartBytes = kMaxMessageBytes - 1024;
 
 template <typename T>
 Message Finish(FlatBufferBuilder* builder, Offset<T> body) {
@@ -44,6 +46,12 @@ Offset<flatbuffers::Vector<uint8_t>> AddBytes(FlatBufferBuilder* builder,
                                               const std::string& bytes) {
   return builder->CreateVector(reinterpret_cast<const uint8_t*>(bytes.data()),
                                bytes.size());
+}
+
+Message StatusMessage(std::string_view part, bool more) {
+  FlatBufferBuilder builder;
+  const auto text = builder.CreateString(part);
+  return Finish(&builder, protocol::CreateStatusReply(builder, text, more));
 }
 
 }  // namespace
@@ -144,10 +152,15 @@ Message EvictMessage(uint64_t bytes) {
   return Finish(&builder, protocol::CreateEvictReply(builder, bytes));
 }
 
-Message StatusMessage(const std::string& json) {
-  FlatBufferBuilder builder;
-  const auto text = builder.CreateString(json);
-  return Finish(&builder, protocol::CreateStatusReply(builder, text));
+std::vector<Message> StatusMessages(std::string_view json, bool in_parts) {
+  const size_t part_bytes = in_parts ? kStatusPartBytes : json.size();
+  std::vector<Message> messages;
+  do {
+    const std::string_view part = json.substr(0, part_bytes);
+    json.remove_prefix(part.size());
+    messages.push_back(StatusMessage(part, /*more=*/!json.empty()));
+  } while (!json.empty());
+  return messages;
 }
 
 Message RecallMessage(std::span<const uint64_t> segments) {

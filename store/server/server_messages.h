@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "schema/protocol.h"
@@ -42,7 +43,8 @@ Message ListMessage(const std::vector<ListedObject>& listed,
                     uint64_t next_after, bool done);
 Message DeleteMessage(const std::vector<uint8_t>& codes);
 Message EvictMessage(uint64_t bytes);
-Message StatusMessage(const std::string& json);
+// Several if it is long and `in_parts`.
+std::vector<Message> StatusMessages(std::string_view json, bool in_parts);
 Message RecallMessage(std::span<const uint64_t> segments);
 Message EventMessage(protocol::EventKind kind, const ObjectInfo& info,
                      int64_t time_ns);

@@ -130,7 +130,7 @@ void RequestHandler::Handle(Connection* connection,
     case RequestBody::SetHold:
       return SetHold(connection, *request.body_as_SetHold());
     case RequestBody::GetStatus:
-      return GetStatus(connection);
+      return GetStatus(connection, *request.body_as_GetStatus());
     case RequestBody::SealByName:
       return WithId(connection, *request.body_as_SealByName()->id(),
                     &Self::SealByName);

@@ -87,7 +87,7 @@ class RequestHandler {
   void List(Connection* connection, const protocol::List& request);
   void Delete(Connection* connection, const protocol::Delete& request);
   void Evict(Connection* connection, uint64_t bytes);
-  void GetStatus(Connection* connection);
+  void GetStatus(Connection* connection, const protocol::GetStatus& request);
 
   // Calls `handle` with the id, or answers that `text` is no valid id.
   void WithId(Connection* connection, const flatbuffers::String& text,

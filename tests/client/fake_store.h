@@ -42,6 +42,7 @@ class FakeStore {
     bool hang_up = false;
     bool garbage = false;
     bool silent = false;
+    std::vector<protocol::ResponseT> more = {};  // Said after that.
   };
   using Answerer = std::function<Answer(const protocol::RequestT&)>;
 
@@ -200,8 +201,11 @@ class FakeStore {
       builder.Finish(protocol::Response::Pack(builder, &said.response));
       bytes = {builder.GetBufferPointer(), builder.GetSize()};
     }
-    return SendPacket(peer.fd.get(), bytes, said.fds, PacketWait::kWait)
-        .has_value();
+    if (!SendPacket(peer.fd.get(), bytes, said.fds, PacketWait::kWait)) {
+      return false;
+    }
+    return std::all_of(said.more.begin(), said.more.end(),
+                       [&](const auto& next) { return Send(peer, {next}); });
   }
 
   std::mutex mutex_;

@@ -165,6 +165,48 @@ TEST_F(HostileStoreTest, AListWithoutEndEnds) {
   EXPECT_EQ(CodeOf(client.List()), Code::kCorruption);
 }
 
+protocol::ResponseT StatusPart(const std::string& json, bool more) {
+  protocol::StatusReplyT part;
+  part.json = json;
+  part.more = more;
+  return FakeStore::Say(std::move(part));
+}
+
+TEST_F(HostileStoreTest, AStatusInPartsIsPutTogether) {
+  store_.SetAnswer([](const protocol::RequestT& request) {
+    EXPECT_TRUE(request.body.AsGetStatus()->in_parts);
+    return Answer{.response = StatusPart("{\"a\"", true),
+                  .more = {StatusPart(":", true), StatusPart("1}", false)}};
+  });
+  Client client = Connect();
+  for (int i = 0; i < 3; ++i) {
+    auto status = client.GetStatus();
+    ASSERT_TRUE(status) << status.error().ToString();
+    EXPECT_EQ(*status, "{\"a\":1}");
+  }
+}
+
+TEST_F(HostileStoreTest, AStatusWithoutEndEnds) {
+  store_.SetAnswer([](const auto&) {
+    return Answer{.response = StatusPart("{", true),
+                  .more = {StatusPart("", true), StatusPart("}", false)}};
+  });
+  Client client = Connect();
+  EXPECT_EQ(CodeOf(client.GetStatus()), Code::kCorruption);
+  // What is left of it is nobody's answer.
+  EXPECT_EQ(CodeOf(client.GetStatus()), Code::kCorruption);
+}
+
+TEST_F(HostileStoreTest, AStatusThatBreaksOffIsNoStatus) {
+  store_.SetAnswer([](const auto&) {
+    return Answer{.response = StatusPart("{", true),
+                  .more = {FakeStore::Say(protocol::DoneT())}};
+  });
+  Client client = Connect();
+  EXPECT_EQ(CodeOf(client.GetStatus()), Code::kCorruption);
+  EXPECT_TRUE(Eventually([&] { return store_.sessions() >= 2; }));
+}
+
 TEST_F(HostileStoreTest, ASegmentShorterThanTheObjectIsRefused) {
   store_.WriteSegment(7, "short");
   store_.index().Publish(1, "a", 7, 6);

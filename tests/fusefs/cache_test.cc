@@ -21,7 +21,7 @@ class CacheTest : public BothModes {
     told->get_future().wait();
   }
   uint64_t Notified() {
-    return mount_->StatusJson().value("notified_names", uint64_t{0});
+    return MountStatus().value("notified_names", uint64_t{0});
   }
   void PutNatively(const std::string& id) {
     NewObject options;
@@ -36,20 +36,20 @@ TEST_P(CacheTest, HotStatAndLookupMakeNoRoundTrip) {
   Put("a", "x");
   struct stat info;
   ASSERT_EQ(::stat(Sealed("a").c_str(), &info), 0);
-  const auto before = mount_->StatusJson()["requests"];
+  const auto before = MountStatus()["requests"];
   for (int i = 0; i < 1000; ++i) {
     ASSERT_EQ(::stat(Sealed("a").c_str(), &info), 0);
     ASSERT_EQ(::access(Sealed("a").c_str(), R_OK), 0);
   }
-  EXPECT_EQ(mount_->StatusJson()["requests"], before);
+  EXPECT_EQ(MountStatus()["requests"], before);
 }
 
 TEST_P(CacheTest, HotDirectLinkMakesNoRoundTrip) {
   Put("a", "x");
   EXPECT_EQ(ReadFile(Direct("a")), "x");
-  const auto before = mount_->StatusJson()["requests"];
+  const auto before = MountStatus()["requests"];
   for (int i = 0; i < 100; ++i) ASSERT_EQ(ReadFile(Direct("a")), "x");
-  EXPECT_EQ(mount_->StatusJson()["requests"], before);
+  EXPECT_EQ(MountStatus()["requests"], before);
 }
 
 TEST_P(CacheTest, SecondReadOfASealedObjectIsNotCarried) {
@@ -120,7 +120,7 @@ TEST_P(CacheTest, NamesThatWereNeverLookedUpCostNothing) {
   }
   Settle();
   EXPECT_EQ(Notified(), 0u);
-  EXPECT_EQ(mount_->StatusJson()["known_nodes"], 0);
+  EXPECT_EQ(MountStatus()["known_nodes"], 0);
 }
 
 TEST_P(CacheTest, NewObjectUnderAnOldNameIsSeen) {
@@ -159,15 +159,15 @@ TEST_P(CacheTest, NoNameOutlivesItsObjectWhenLookupsRace) {
 
 TEST_P(CacheTest, KernelForgetsAndSoDoWe) {
   for (int i = 0; i < 50; ++i) Put("n" + std::to_string(i), "x");
-  EXPECT_GE(mount_->StatusJson()["known_nodes"], 50);
+  EXPECT_GE(MountStatus()["known_nodes"], 50);
   for (int i = 0; i < 50; ++i) {
     ASSERT_EQ(::unlink(Sealed("n" + std::to_string(i)).c_str()), 0);
   }
   EXPECT_TRUE(Eventually([this] {
-    const auto status = mount_->StatusJson();
+    const auto status = MountStatus();
     return status["known_nodes"] == 0 && status["open_files"] == 0 &&
            status["open_objects"] == 0;
-  })) << mount_->StatusJson().dump();
+  })) << MountStatus().dump();
 }
 
 TEST_P(CacheTest, ListingsAreStableWhileObjectsComeAndGo) {

@@ -28,6 +28,7 @@
 #include "fusefs/mount.h"
 #include "schema/base/unique_fd.h"
 #include "schema/machine/mount_table.h"
+#include "store/metrics/status_json.h"
 #include "store/tiers/tier.h"
 #include "tests/sanitizers.h"
 #include "tests/support/scratch_dir.h"
@@ -237,8 +238,11 @@ class MountedStore : public ::testing::Test {
     return found ? *found : nullptr;
   }
 
+  nlohmann::json MountStatus() const {
+    return store::ToJson(mount_->GetStatus());
+  }
   uint64_t Requests(const std::string& kind) const {
-    return mount_->StatusJson()["requests"].value(kind, uint64_t{0});
+    return MountStatus()["requests"].value(kind, uint64_t{0});
   }
 
   // Set before StartStore: where evicted objects go.

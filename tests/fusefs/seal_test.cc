@@ -91,8 +91,7 @@ TEST_P(SealTest, SucceedsWhileReadersHaveItOpenAndMapped) {
   const std::string bytes = Pattern(1 << 20);
   ASSERT_TRUE(WriteFile(Unsealed("a"), bytes));
   // The child must not inherit what the store, in this process, writes with.
-  ASSERT_TRUE(
-      Eventually([this] { return mount_->StatusJson()["open_files"] == 0; }));
+  ASSERT_TRUE(Eventually([this] { return MountStatus()["open_files"] == 0; }));
   Partner partner(
       [&]() -> void* {
         const int fd = ::open(Unsealed("a").c_str(), O_RDONLY);

@@ -9,7 +9,7 @@ namespace {
 class WaitTest : public BothModes {
  protected:
   uint64_t Parked() {
-    return mount_->StatusJson().value("waiting_for_seal", uint64_t{0});
+    return MountStatus().value("waiting_for_seal", uint64_t{0});
   }
   // Starts a process that expects `bytes` under wait/`id`.
   pid_t StartReader(const std::string& id, const std::string& bytes) {

@@ -21,13 +21,15 @@ ALLOWED = {
     "schema": "schema/base",
     "schema/machine": "schema schema/base",
     "schema/sqlite": "schema schema/base",
-    "store/base": "schema schema/base",
+    "store/base": "schema schema/base store/metrics",
+    "store/metrics": "",
     "store/host": "schema schema/base schema/machine store/base",
     "store/segments": "schema schema/base schema/machine store/base"
                       " store/host",
-    "store/index": "schema schema/base",
+    "store/index": "schema schema/base store/metrics",
     "store/journal": "schema schema/base store/base",
-    "store/catalog": "schema schema/base schema/sqlite store/base",
+    "store/catalog": "schema schema/base schema/sqlite store/base"
+                     " store/metrics",
     "store/table": "schema schema/base store/base store/segments store/index"
                    " store/journal",
     "store/tiers": "schema schema/base store/base store/segments store/table",
@@ -35,12 +37,12 @@ ALLOWED = {
                      " store/segments store/table store/tiers",
     "store/roles": "schema schema/base store/base store/host store/catalog"
                    " store/index store/segments store/table store/keepers"
-                   " store/tiers",
+                   " store/tiers store/metrics",
     "store": "schema schema/base store/base store/index store/journal"
              " store/table store/roles",
-    "store/server": "schema schema/base store store/base store/index"
+    "store/server": "schema schema/base store store/base store/metrics store/index"
                     " store/catalog",
-    "fusefs/base": "store store/base",
+    "fusefs/base": "store store/base store/metrics",
     "fusefs/kernel": "fusefs/base schema schema/base schema/machine",
     "fusefs/files": "fusefs/base fusefs/kernel schema schema/base"
                     " schema/machine store store/segments",

@@ -42,13 +42,12 @@ TEST_F(DirListingTest, ListingsShowThemAll) {
   EXPECT_EQ(Count(Root() + "/direct", false), kObjects);
   EXPECT_EQ(Count(Root() + "/unsealed", false), 0);
   // What the listing looked up is known, and goes when the objects go.
-  const auto known = mount_->StatusJson()["known_nodes"].get<int>();
+  const auto known = MountStatus()["known_nodes"].get<int>();
   EXPECT_LE(known, kObjects);
   for (const ObjectRef& object : store_->objects().List(ObjectState::kSealed)) {
     ASSERT_TRUE(store_->sealed().Delete(object, Credentials{}));
   }
-  EXPECT_TRUE(
-      Eventually([this] { return mount_->StatusJson()["known_nodes"] == 0; }));
+  EXPECT_TRUE(Eventually([this] { return MountStatus()["known_nodes"] == 0; }));
   EXPECT_EQ(Count(Root() + "/sealed", true), 0);
 }
 

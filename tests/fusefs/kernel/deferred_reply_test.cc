@@ -60,7 +60,7 @@ TEST_F(DeferredReplyTest, KilledWriterDoesNotWaitForMemory) {
   ASSERT_TRUE(AwaitWaiting(1));
   ::kill(child, SIGKILL);
   EXPECT_FALSE(ChildSucceeded(child));
-  EXPECT_EQ(mount_->StatusJson()["parked_requests"], 0);
+  EXPECT_EQ(MountStatus()["parked_requests"], 0);
 }
 
 TEST_F(DeferredReplyTest, InterruptedTruncateIsToldSo) {
@@ -136,7 +136,7 @@ TEST_F(DeferredReplyTest, InterruptsAndAnswersRace) {
     ASSERT_TRUE(wrote || WEXITSTATUS(status) == 7);
     ASSERT_EQ(ReadFile(Unsealed("a")), wrote ? "AFTER!" : "before") << round;
   }
-  EXPECT_EQ(mount_->StatusJson()["parked_requests"], 0);
+  EXPECT_EQ(MountStatus()["parked_requests"], 0);
 }
 
 }  // namespace

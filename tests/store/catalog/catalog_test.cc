@@ -25,6 +25,7 @@
 #include "schema/migrations.h"
 #include "schema/sqlite/database.h"
 #include "schema/sqlite/transaction.h"
+#include "store/metrics/status_json.h"
 #include "tests/support/scratch_dir.h"
 
 namespace vitrine::store {
@@ -202,11 +203,12 @@ class CatalogTest : public testing::Test {
     return numbers;
   }
 
+  nlohmann::json StatusJson() const { return ToJson(catalog_->GetStatus()); }
+
   // Until all that was told is written.
   void Settle() {
-    ASSERT_TRUE(Eventually([this] {
-      return catalog_->StatusJson()["pending"] == 0;
-    })) << catalog_->StatusJson().dump();
+    ASSERT_TRUE(Eventually([this] { return StatusJson()["pending"] == 0; }))
+        << StatusJson().dump();
   }
 
   // What a reader gets, as "a|b|c" with a line for each row.
@@ -326,9 +328,8 @@ TEST_F(CatalogTest, LockedCatalogIsWrittenLater) {
     auto transaction = sqlite::Transaction::Begin(&stranger);
     ASSERT_TRUE(transaction);
     Seal(1, "a");
-    ASSERT_TRUE(
-        Eventually([this] { return catalog_->StatusJson()["failed"] > 1; }));
-    const nlohmann::json status = catalog_->StatusJson();
+    ASSERT_TRUE(Eventually([this] { return StatusJson()["failed"] > 1; }));
+    const nlohmann::json status = StatusJson();
     EXPECT_EQ(status["degraded"], true);
     EXPECT_GT(status["pending"], 0);
     EXPECT_GT(status["lag_ms"], 0);
@@ -336,7 +337,7 @@ TEST_F(CatalogTest, LockedCatalogIsWrittenLater) {
   }
   Settle();
   EXPECT_EQ(Query("SELECT id, state FROM objects"), "a|sealed");
-  EXPECT_EQ(catalog_->StatusJson()["degraded"], false);
+  EXPECT_EQ(StatusJson()["degraded"], false);
 }
 
 TEST_F(CatalogTest, NobodyWaitsForACatalogThatCannotBeWritten) {
@@ -391,14 +392,13 @@ TEST_F(CatalogTest, AfterARushThatCannotBeWrittenExactlyTheLivingAreThere) {
       if (i % 100 != 0) DeleteInTable(i);
     }
     DeleteInTable(1);
-    const nlohmann::json status = catalog_->StatusJson();
+    const nlohmann::json status = StatusJson();
     EXPECT_EQ(status["degraded"], true) << status.dump();
     EXPECT_EQ(status["behind"], true);
     EXPECT_GT(status["times_behind"], 0);
     EXPECT_GT(status["dropped"]["events"], 39000);
     EXPECT_LE(status["pending"], 400) << status.dump();
-    EXPECT_TRUE(
-        Eventually([this] { return catalog_->StatusJson()["lag_ms"] > 0; }));
+    EXPECT_TRUE(Eventually([this] { return StatusJson()["lag_ms"] > 0; }));
   }
   Settle();
   EXPECT_EQ(Query("SELECT number FROM sealed"), LivingInTable());
@@ -406,7 +406,7 @@ TEST_F(CatalogTest, AfterARushThatCannotBeWrittenExactlyTheLivingAreThere) {
             LivingInTable());
   EXPECT_EQ(Query("SELECT state, gone_reason FROM objects WHERE number = 1"),
             "lost|went while the catalog was behind");
-  const nlohmann::json status = catalog_->StatusJson();
+  const nlohmann::json status = StatusJson();
   EXPECT_EQ(status["degraded"], false) << status.dump();
   EXPECT_EQ(status["lag_ms"], 0);
   DeleteInTable(100);
@@ -432,7 +432,7 @@ TEST_F(CatalogTest, RushesDuringAReconcileAreReconciledToo) {
     std::this_thread::sleep_for(milliseconds(rush % 5));
   }
   Settle();
-  EXPECT_GT(catalog_->StatusJson()["times_behind"], 0);
+  EXPECT_GT(StatusJson()["times_behind"], 0);
   EXPECT_EQ(Query("SELECT number FROM sealed"), LivingInTable());
 }
 
@@ -473,15 +473,15 @@ TEST_F(CatalogTest, FullDiskIsToldAndOvercome) {
       const ObjectInfo info = Info(number, std::string(200, 'n'));
       (*catalog)->OnEvent({ObjectEventKind::kSealed, info, info.id});
     }
-    return (*catalog)->StatusJson()["failed"] > 0;
+    return ToJson((*catalog)->GetStatus())["failed"] > 0;
   }));
-  const std::string error = (*catalog)->StatusJson()["last_error"];
+  const std::string error = ToJson((*catalog)->GetStatus())["last_error"];
   EXPECT_NE(error.find("full"), std::string::npos) << error;
   std::filesystem::remove(filler);
   EXPECT_TRUE(Eventually([&] {
-    return (*catalog)->StatusJson()["pending"] == 0;
-  })) << (*catalog)->StatusJson().dump();
-  EXPECT_EQ((*catalog)->StatusJson()["degraded"], false);
+    return ToJson((*catalog)->GetStatus())["pending"] == 0;
+  })) << ToJson((*catalog)->GetStatus()).dump();
+  EXPECT_EQ(ToJson((*catalog)->GetStatus())["degraded"], false);
   catalog->reset();
   auto database = sqlite::Database::Open(mount.path() + "/catalog.db",
                                          SQLITE_OPEN_READWRITE);
@@ -519,7 +519,7 @@ TEST_F(CatalogTest, ReaderThatNeverEndsDoesNotGrowTheLogForEver) {
   uint64_t number = 2;
   nlohmann::json status;
   ASSERT_TRUE(Eventually([&] {
-    status = catalog_->StatusJson();
+    status = StatusJson();
     for (int i = 0; i < 500 && status["pending"] == 0; ++i, ++number) {
       Seal(number, "object-" + std::to_string(number));
     }
@@ -598,14 +598,14 @@ TEST_F(CatalogTest, ReconcilingLaterComesBeforeWhatIsToldMeanwhile) {
   table_.objects.emplace(2, Info(2, "kept"));
   table_.objects.emplace(3, Info(3, "unknown"));
   catalog_->ReconcileLater(std::make_unique<FakeWalk>(&table_));
-  EXPECT_EQ(catalog_->StatusJson()["reconciling"], 2);
-  EXPECT_GE(catalog_->StatusJson()["pending"], 2);
+  EXPECT_EQ(StatusJson()["reconciling"], 2);
+  EXPECT_GE(StatusJson()["pending"], 2);
   DeleteInTable(3);
   SealInTable(4);
   EXPECT_EQ(Query("SELECT count(*) FROM objects"), "2");
   go.set_value();
   Settle();
-  EXPECT_EQ(catalog_->StatusJson()["reconciling"], 0);
+  EXPECT_EQ(StatusJson()["reconciling"], 0);
   EXPECT_EQ(Query("SELECT number, id, state FROM objects"),
             "1|lost|lost\n2|kept|sealed\n3|unknown|deleted\n4|o4|sealed");
 }
@@ -620,7 +620,7 @@ TEST_F(CatalogTest, AReconcileThatWasDroppedAsksNobodyAnyMore) {
   }
   Seal(2, "later");
   Settle();
-  EXPECT_EQ(catalog_->StatusJson()["reconciling"], 0);
+  EXPECT_EQ(StatusJson()["reconciling"], 0);
 }
 
 TEST_F(CatalogTest, OfManyLostOnesTheNewestAreKnown) {
@@ -805,7 +805,7 @@ TEST_F(CatalogTest, EventsOfManyThreadsAllArrive) {
         const uint64_t number = t * 10000 + i;
         Create(number, "o" + std::to_string(number));
         Seal(number, "o" + std::to_string(number));
-        if (i % 500 == 0) (void)catalog_->StatusJson();
+        if (i % 500 == 0) (void)StatusJson();
       }
     });
   }

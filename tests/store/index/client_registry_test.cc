@@ -11,6 +11,7 @@
 #include <random>
 #include <thread>
 
+#include "store/metrics/status_json.h"
 #include "tests/support/scratch_dir.h"
 
 namespace vitrine::store {
@@ -80,7 +81,7 @@ TEST_F(ClientRegistryTest, WhatClientsWaitForIsTheUnionOfTheirPages) {
   EXPECT_EQ(registry_.CountWaiters(), uint64_t{UINT32_MAX} + 2);
   registry_.Remove(other.number);
   EXPECT_EQ(registry_.AwaitedBuckets(), AwaitedBit(0) | AwaitedBit(3));
-  EXPECT_EQ(registry_.StatusJson()[0]["waits"], 2);
+  EXPECT_EQ(ToJson(registry_.GetStatus()[0])["waits"], 2);
 }
 
 TEST_F(ClientRegistryTest, APageCannotBeTruncatedUnderTheStore) {
@@ -112,7 +113,7 @@ TEST_F(ClientRegistryTest, APageFullOfOnesIsBounded) {
   EXPECT_EQ(pins.size(), 1u);
   EXPECT_EQ(pins.count(UINT64_MAX), 1u);
   EXPECT_EQ(Drain().size(), kPageStripes * kTouchesPerStripe);
-  EXPECT_EQ(registry_.StatusJson().at(0).at("pins"),
+  EXPECT_EQ(ToJson(registry_.GetStatus().at(0)).at("pins"),
             kPageStripes * kPinsPerStripe);
   EXPECT_EQ(registry_.Recall({1}), 1u);
 }
@@ -127,7 +128,7 @@ TEST_F(ClientRegistryTest, GarbageIsBounded) {
     }
     EXPECT_LE(registry_.CollectPins().size(), kPageStripes * kPinsPerStripe);
     EXPECT_LE(Drain().size(), kPageStripes * kTouchesPerStripe);
-    EXPECT_EQ(registry_.StatusJson().size(), 1u);
+    EXPECT_EQ(registry_.GetStatus().size(), 1u);
   }
 }
 
@@ -197,7 +198,7 @@ TEST_F(ClientRegistryTest, TouchesMayBeAnsweredByCallsOfTheRegistry) {
   const FakeClient client = Add();
   Touch(client, 0, 1);
   registry_.DrainTouches([&](uint32_t) { registry_.Remove(client.number); });
-  EXPECT_TRUE(registry_.StatusJson().empty());
+  EXPECT_TRUE(registry_.GetStatus().empty());
 }
 
 TEST_F(ClientRegistryTest, OnlyWhoKeepsMappingsIsAsked) {
@@ -213,12 +214,13 @@ TEST_F(ClientRegistryTest, StatusSaysWhoIsThere) {
   const FakeClient client = Add("bad \xff name");
   Pin(client, 0, 0, MakePin(1, 1));
   client.page().kept_mappings = 2;
-  const nlohmann::json status = registry_.StatusJson();
-  ASSERT_EQ(status.size(), 1u);
-  EXPECT_EQ(status[0]["pid"], 12);
-  EXPECT_EQ(status[0]["uid"], 34);
-  EXPECT_EQ(status[0]["pins"], 1);
-  EXPECT_EQ(status[0]["kept_mappings"], 2);
+  const std::vector<StatusSection> clients = registry_.GetStatus();
+  ASSERT_EQ(clients.size(), 1u);
+  nlohmann::json status = ToJson(clients[0]);
+  EXPECT_EQ(status["pid"], 12);
+  EXPECT_EQ(status["uid"], 34);
+  EXPECT_EQ(status["pins"], 1);
+  EXPECT_EQ(status["kept_mappings"], 2);
   EXPECT_NE(status.dump().find("name"), std::string::npos);
 }
 

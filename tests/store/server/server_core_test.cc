@@ -271,7 +271,7 @@ TEST_F(ServerCoreTest, SessionThatDiesTakesItsObjectsAndCallsWithIt) {
       std::chrono::seconds(1)));
   EXPECT_TRUE(peers->call.IsClosed());
   EXPECT_TRUE(store_->sealed().FindSealed(Id("whole")));
-  EXPECT_TRUE(store_->events().clients().StatusJson().empty());
+  EXPECT_TRUE(store_->events().clients().GetStatus().empty());
 }
 
 TEST_F(ServerCoreTest, ClientThatDiedIsGoneThoughAChildHasItsConnections) {

@@ -64,13 +64,14 @@ class LoopFallsBehindTest : public ServerFixture, public Observer {
     if (event.info.id.text() != "object-0") return;
     EXPECT_TRUE(blocker_->Send(WaitRequest({"object-0"}, 0)));
     const auto unasked = [this] {
-      return server_->StatusJson().at("requests").at("Wait") == waits_before_;
+      return ToJson(server_->GetStatus()).at("requests").at("Wait") ==
+             waits_before_;
     };
     while (unasked()) std::this_thread::yield();
   }
   // Seals so many small objects, and more than may be queued, at once.
   void SealMoreThanMayBeQueued() {
-    waits_before_ = server_->StatusJson().at("requests").at("Wait");
+    waits_before_ = ToJson(server_->GetStatus()).at("requests").at("Wait");
     std::promise<Status> room;
     store_->small().AddRoom({}, [&](Status status) { room.set_value(status); });
     ASSERT_TRUE(room.get_future().get());

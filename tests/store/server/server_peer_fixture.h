@@ -20,6 +20,7 @@
 #include "schema/packet_socket.h"
 #include "schema/protocol.h"
 #include "store/index/client_registry.h"
+#include "store/metrics/status_json.h"
 #include "store/server/server.h"
 #include "store/store.h"
 #include "tests/support/scratch_dir.h"
@@ -176,7 +177,7 @@ class ServerFixture : public testing::Test {
   }
 
   uint64_t Stat(const char* name) const {
-    return server_->StatusJson().at(name).get<uint64_t>();
+    return ToJson(server_->GetStatus()).at(name).get<uint64_t>();
   }
 
   protocol::HelloT Hello(protocol::Role role) const {

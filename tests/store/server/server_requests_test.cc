@@ -12,6 +12,27 @@
 namespace vitrine::store {
 namespace {
 
+constexpr Metric kLongText = {"text", MetricUnit::kNone, MetricKind::kInfo,
+                              "A text."};
+
+// A part of the status with a text, as long as this lives.
+class LongStatus {
+ public:
+  LongStatus(Store* store, const std::string& text) : store_(store) {
+    store_->facts().SetStatusSource("big", [text] {
+      StatusSection section;
+      section.values.push_back({&kLongText, text});
+      return section;
+    });
+  }
+  LongStatus(const LongStatus&) = delete;
+  LongStatus& operator=(const LongStatus&) = delete;
+  ~LongStatus() { store_->facts().SetStatusSource("big", nullptr); }
+
+ private:
+  Store* const store_;
+};
+
 class RequestHandlerTest : public ServerFixture {
  protected:
   RequestHandlerTest() : peers_of_test_(Connect()) {}
@@ -466,21 +487,40 @@ TEST_F(RequestHandlerTest, EvictSaysHowMuchWent) {
   EXPECT_FALSE(store_->sealed().FindSealed(Id("a")));
 }
 
-TEST_F(RequestHandlerTest, StatusKnowsTheServerAndAlwaysFits) {
+TEST_F(RequestHandlerTest, StatusKnowsTheServer) {
   auto reply = call().Ask<protocol::StatusReplyT>(protocol::GetStatusT());
   ASSERT_TRUE(reply);
+  EXPECT_FALSE(reply->more);
   auto status = nlohmann::json::parse(reply->json);
   EXPECT_EQ(status.at("server").at("sessions"), 1);
   EXPECT_EQ(status.at("server").at("requests").at("GetStatus"), 1);
-  store_->facts().SetStatusSource("big", [] {
-    return nlohmann::json(std::string(kMaxMessageBytes, 'x') + "\xff");
-  });
-  reply = call().Ask<protocol::StatusReplyT>(protocol::GetStatusT());
-  store_->facts().SetStatusSource("big", nullptr);
-  ASSERT_TRUE(reply);
-  status = nlohmann::json::parse(reply->json);
+}
+
+TEST_F(RequestHandlerTest, ALongStatusComesWholeInParts) {
+  const std::string text(5 * kMaxMessageBytes, 'x');
+  const LongStatus big(store_.get(), text);
+  protocol::GetStatusT request;
+  request.in_parts = true;
+  ASSERT_TRUE(call().Send(std::move(request)));
+  std::string json;
+  for (bool more = true; more;) {
+    const auto part = call().ReceiveA<protocol::StatusReplyT>();
+    ASSERT_TRUE(part);
+    EXPECT_FALSE(part->json.empty());
+    json += part->json;
+    more = part->more;
+  }
+  const auto status = nlohmann::json::parse(json);
+  EXPECT_EQ(status.at("big").at("text"), text);
   EXPECT_TRUE(status.contains("server"));
-  EXPECT_EQ(status.at("left_out"), nlohmann::json::array({"big"}));
+  EXPECT_TRUE(status.contains("clients"));
+  EXPECT_TRUE(call().Ask<protocol::EvictReplyT>(protocol::EvictT()));
+}
+
+TEST_F(RequestHandlerTest, ALongStatusIsRefusedToWhoTakesNoParts) {
+  const LongStatus big(store_.get(), std::string(kMaxMessageBytes, 'x'));
+  EXPECT_EQ(call().AskForFailure(protocol::GetStatusT()), Code::kTooLarge);
+  EXPECT_TRUE(call().Ask<protocol::EvictReplyT>(protocol::EvictT()));
 }
 
 TEST_F(RequestHandlerTest, ManyPeersAtOnceGetTheirOwnAnswers) {

@@ -1,0 +1,213 @@
+#include "store/roles/store_metrics.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace vitrine::store {
+namespace {
+
+using Budget = MemoryBudget::Numbers;
+using Table = TableQueries::Numbers;
+using Dropped = Orphans::Numbers;
+using Pool = SegmentPool::Numbers;
+using Writers = WriterWatch::Numbers;
+using Evictions = Evictor::Numbers;
+
+uint64_t UptimeSeconds(const ProcessFacts& facts) {
+  const auto seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(facts.uptime);
+  return static_cast<uint64_t>(seconds.count());
+}
+
+uint64_t FreeBytes(const Budget& budget) {
+  return budget.capacity_bytes -
+         std::min(budget.capacity_bytes, budget.used_bytes);
+}
+
+std::string PolicyName(const Table& /*table*/) { return "lru"; }
+
+constexpr MetricOf<ProcessFacts> kStoreMetrics[] = {
+    Info<&ProcessFacts::version>("version", "The version of the store."),
+    Info<&ProcessFacts::pid>("pid", "The process of the store."),
+    Gauge<&UptimeSeconds>("uptime_s", "Time since the store was started.",
+                          MetricUnit::kSeconds),
+    Info<&ProcessFacts::state_dir>("state_dir",
+                                   "The directory that holds the catalog."),
+    Gauge<&ProcessFacts::dedicated_threshold_bytes>(
+        "dedicated_threshold_bytes",
+        "Objects of at least this size have segments of their own.",
+        MetricUnit::kBytes)};
+
+constexpr MetricOf<Budget> kCapacityMetrics[] = {
+    Gauge<&Budget::capacity_bytes>(
+        "capacity_bytes", "Memory that the store may take for objects.",
+        MetricUnit::kBytes),
+    Gauge<&Budget::used_bytes>(
+        "used_bytes", "Memory that is charged for objects, without the pool.",
+        MetricUnit::kBytes),
+    Gauge<&FreeBytes>("free_bytes", "Capacity that is not used.",
+                      MetricUnit::kBytes)};
+
+constexpr MetricOf<Table> kFileMetrics[] = {
+    Gauge<&Table::index_bytes>("index_bytes",
+                               "Size of the index that clients map.",
+                               MetricUnit::kBytes),
+    Gauge<&Table::journal_bytes>(
+        "journal_bytes", "Size of the journal that a restart would replay.",
+        MetricUnit::kBytes)};
+
+constexpr MetricOf<Table> kObjectMetrics[] = {
+    Gauge<&Table::sealed_objects>("sealed",
+                                  "Sealed objects, in memory or elsewhere."),
+    Gauge<&Table::sealed_bytes>("sealed_bytes",
+                                "Memory that sealed objects are charged for.",
+                                MetricUnit::kBytes),
+    Gauge<&Table::elsewhere_objects>(
+        "elsewhere", "Sealed objects whose bytes are only in a tier."),
+    Gauge<&Table::elsewhere_bytes>("elsewhere_bytes", "Size of those objects.",
+                                   MetricUnit::kBytes),
+    Gauge<&Table::held_objects>("held",
+                                "Sealed objects that a hold keeps in memory."),
+    Gauge<&Table::held_bytes>("held_bytes", "Size of all held objects.",
+                              MetricUnit::kBytes),
+    Gauge<&Table::unsealed_objects>("unsealed",
+                                    "Objects that are being written."),
+    Gauge<&Table::unsealed_bytes>("unsealed_bytes",
+                                  "Size of all objects that are being written.",
+                                  MetricUnit::kBytes)};
+
+constexpr MetricOf<Dropped> kOrphanMetrics[] = {
+    Gauge<&Dropped::count>(
+        "deleted_in_use",
+        "Segments of deleted objects that somebody still has open or mapped."),
+    Gauge<&Dropped::bytes>("deleted_in_use_bytes",
+                           "Memory that those segments take.",
+                           MetricUnit::kBytes)};
+
+constexpr MetricOf<Table> kSlabMetrics[] = {
+    Gauge<&Table::slabs>("count", "Segments that small objects share."),
+    Gauge<&Table::slab_bytes>("bytes", "Memory that slabs take.",
+                              MetricUnit::kBytes),
+    Gauge<&Table::slab_objects>("objects", "Objects in slabs."),
+    Counter<&Table::moved_objects>(
+        "moved_objects", "Objects that compaction moved to another slab.")};
+
+struct SlabLimits {
+  uint64_t most_object_bytes;
+};
+
+constexpr MetricOf<SlabLimits> kSlabLimitMetrics[] = {
+    Gauge<&SlabLimits::most_object_bytes>(
+        "most_object_bytes", "Size of the largest objects that go to slabs.",
+        MetricUnit::kBytes)};
+
+constexpr MetricOf<MemoryFacts> kMemoryMetrics[] = {
+    Info<&MemoryFacts::directory>("directory",
+                                  "The directory that holds the memory."),
+    Info<&MemoryFacts::kind>("kind", "What kind of memory it is."),
+    Gauge<&MemoryFacts::huge_pages>("huge_pages",
+                                    "Whether objects get huge pages."),
+    Info<&MemoryFacts::numa>("numa", "How memory is placed on NUMA nodes."),
+    Gauge<&MemoryFacts::page_bytes>("page_bytes",
+                                    "Sizes of segments are multiples of this.",
+                                    MetricUnit::kBytes),
+    Gauge<&MemoryFacts::overshoot_bytes>(
+        "overshoot_bytes",
+        "Memory beyond the capacity, for writers that the store does not see.",
+        MetricUnit::kBytes)};
+
+constexpr MetricOf<Budget> kShortageMetrics[] = {
+    Gauge<&Budget::low_water_bytes>("low_water_bytes",
+                                    "Memory that the evictor keeps free.",
+                                    MetricUnit::kBytes),
+    Gauge<&Budget::waiters>("waiters", "Requests that wait for memory."),
+    Gauge<&Budget::waiting_bytes>("waiting_bytes",
+                                  "Memory that those requests wait for.",
+                                  MetricUnit::kBytes)};
+
+constexpr MetricOf<Writers> kWriterMetrics[] = {
+    Gauge<&Writers::writers>("passthrough_writers",
+                             "Files that are open for writing past the store."),
+    Counter<&Writers::outran>("writers_outran_evictor",
+                              "Times that such writers used the whole "
+                              "overshoot before memory was freed.")};
+
+constexpr MetricOf<Pool> kPoolMetrics[] = {
+    Gauge<&Pool::segments>("segments",
+                           "Segments that are kept for new objects."),
+    Gauge<&Pool::bytes>("bytes", "Memory that those segments take.",
+                        MetricUnit::kBytes),
+    Gauge<&Pool::limit_bytes>("limit_bytes", "Memory that they may take.",
+                              MetricUnit::kBytes),
+    Counter<&Pool::reused>("reused", "Segments that a new object got."),
+    Counter<&Pool::missed>("missed",
+                           "New objects for which there was no segment."),
+    Counter<&Pool::prepared>("prepared",
+                             "Segments that were made ahead of time.")};
+
+constexpr MetricOf<Table> kEvictedMetrics[] = {
+    Info<&PolicyName>("policy", "What decides which object is evicted next."),
+    Gauge<&Table::evictable_segments>("evictable_segments",
+                                      "Segments that could be evicted."),
+    Counter<&Table::evicted_objects>("evicted_objects",
+                                     "Objects that were evicted."),
+    Counter<&Table::evicted_bytes>(
+        "evicted_bytes", "Size of all evicted objects.", MetricUnit::kBytes),
+    Counter<&Table::returned_objects>(
+        "returned_objects", "Objects that came back into memory from a tier.")};
+
+constexpr MetricOf<Evictions> kEvictorMetrics[] = {
+    Counter<&Evictions::batches>("batches",
+                                 "Times that victims were looked for."),
+    Counter<&Evictions::busy>(
+        "busy", "Victims that stayed as somebody had them open or mapped."),
+    Counter<&Evictions::recalls>(
+        "recalls", "Requests to clients to unmap what they only keep."),
+    Counter<&Evictions::stuck>("stuck",
+                               "Shortages that no eviction could end."),
+    Counter<&Evictions::taken_back>(
+        "taken_back", "Victims that were wanted while they were leaving."),
+    Counter<&Evictions::carry_failures>(
+        "carry_failures", "Batches of which a tier did not take everything.")};
+
+}  // namespace
+
+StatusSection StoreSection(const ProcessFacts& facts, const Budget& budget,
+                           const Table& table) {
+  StatusSection section = MakeSection(kStoreMetrics, facts);
+  section.Add(kCapacityMetrics, budget);
+  section.Add(kFileMetrics, table);
+  return section;
+}
+
+StatusSection ObjectsSection(const Table& table, const Dropped& orphans) {
+  StatusSection section = MakeSection(kObjectMetrics, table);
+  section.Add(kOrphanMetrics, orphans);
+  return section;
+}
+
+StatusSection SlabsSection(const Table& table, uint64_t most_object_bytes) {
+  StatusSection section = MakeSection(kSlabMetrics, table);
+  section.Add(kSlabLimitMetrics, SlabLimits{most_object_bytes});
+  return section;
+}
+
+StatusSection MemorySection(const MemoryFacts& facts, const Budget& budget,
+                            const Writers& writers) {
+  StatusSection section = MakeSection(kMemoryMetrics, facts);
+  section.Add(kShortageMetrics, budget);
+  section.Add(kWriterMetrics, writers);
+  return section;
+}
+
+StatusSection PoolSection(const Pool& pool) {
+  return MakeSection(kPoolMetrics, pool);
+}
+
+StatusSection EvictionSection(const Table& table, const Evictions& evictor) {
+  StatusSection section = MakeSection(kEvictedMetrics, table);
+  section.Add(kEvictorMetrics, evictor);
+  return section;
+}
+
+}  // namespace vitrine::store
