@@ -1,6 +1,7 @@
 #include "client/index/session_stripe.h"
 
 #include <atomic>
+#include <cassert>
 
 namespace vitrine {
 
@@ -23,6 +24,7 @@ int SessionStripe::Pin(uint32_t slot, uint64_t generation) {
   } else {
     return kNoPin;
   }
+  assert(page_->pins[pin].load(std::memory_order_relaxed) == 0);
   page_->pins[pin].store(MakePin(slot, generation), std::memory_order_seq_cst);
   return static_cast<int>(pin);
 }
@@ -30,6 +32,8 @@ int SessionStripe::Pin(uint32_t slot, uint64_t generation) {
 void SessionStripe::Unpin(int pin) {
   if (page_ == nullptr) return;
   const auto number = static_cast<uint16_t>(pin);
+  // Invariant (1).
+  assert(page_->pins[number].load(std::memory_order_relaxed) != 0);
   page_->pins[number].store(0, std::memory_order_release);
   free_pins_.push_back(number);
 }

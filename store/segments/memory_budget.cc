@@ -67,6 +67,7 @@ bool MemoryBudget::TryChargeFree(uint64_t bytes) {
     if (!waiters_.empty() || !FitsLocked(bytes)) return false;
     const bool short_before = ShortageLocked() > 0;
     used_bytes_ += bytes;
+    assert(FitsLocked(0));  // Invariant (1).
     short_now = !short_before && ShortageLocked() > 0;
   }
   if (short_now && on_shortage_) on_shortage_();
@@ -263,6 +264,7 @@ Error MemoryBudget::OutOfMemoryLocked(uint64_t bytes) const {
 void MemoryBudget::GrantLocked(std::list<Waiter>* granted) {
   while (!waiters_.empty() && FitsLocked(waiters_.front().bytes)) {
     used_bytes_ += waiters_.front().bytes;
+    assert(FitsLocked(0));  // Invariant (1).
     granted->splice(granted->end(), waiters_, waiters_.begin());
   }
 }

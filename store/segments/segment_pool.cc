@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace vitrine::store {
@@ -60,6 +61,7 @@ std::optional<RetiredSegment> SegmentPool::Take(const Audience& audience,
   if (!enabled() || size_bytes == 0) return std::nullopt;
   const Spares taken = Extract(audience, size_bytes);
   if (taken.empty()) return std::nullopt;
+  assert(taken.front().audience == audience);  // Invariant (1).
   RetiredSegment segment = taken.front().segment;
   const uint64_t before = segment.allocated_bytes;
   const auto extent = segments_->Refit(segment.number, size_bytes);

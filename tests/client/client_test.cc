@@ -14,6 +14,7 @@
 
 #include "schema/base/unique_fd.h"
 #include "tests/client/test_store.h"
+#include "tests/client/waits.h"
 
 namespace vitrine {
 namespace {
@@ -489,7 +490,7 @@ TEST_F(ClientTest, EveryWayToSealWakesWhoWaits) {
   for (const auto& seal : ways) {
     const ObjectId id = Id("way" + std::to_string(number++));
     std::thread waiting([&] { EXPECT_TRUE(client_.Get(id, Timeout(60000))); });
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_TRUE(SomebodyWaits(&other));
     seal(id);
     waiting.join();
   }

@@ -15,6 +15,7 @@
 
 #include "schema/base/unique_fd.h"
 #include "tests/client/test_store.h"
+#include "tests/support/asleep.h"
 
 namespace vitrine {
 namespace {
@@ -90,8 +91,9 @@ TEST(ConnectTest, WaitsForAStoreThatComesLater) {
   TestStore store;
   const std::string path = store.socket();
   store.Signal(SIGTERM);
+  const pid_t connecting = ::gettid();
   std::thread starter([&] {
-    std::this_thread::sleep_for(milliseconds(150));
+    EXPECT_TRUE(FallsAsleep(connecting));
     store.Start();
   });
   auto options = store.Options();
@@ -167,6 +169,7 @@ TEST_F(ReconnectTest, SealedObjectsAreThereAfterTheStoreWasKilled) {
   }
 }
 
+// Invariants (1) and (2) of Session.
 TEST_F(ReconnectTest, WhatIsInHandFromBeforeIsNotEvicted) {
   const std::string text = Content(1, 200000);
   ASSERT_TRUE(client_.Put(Id("a"), BytesOf(text)));
@@ -224,6 +227,7 @@ TEST_F(ReconnectTest, GetsGoOnWhileTheStoreComesAndGoes) {
   ASSERT_TRUE(client_.Put(Id("a"), BytesOf(text)));
   std::atomic<bool> stop = false;
   std::atomic<int> wrong = 0;
+  std::atomic<int> right = 0;
   std::vector<std::thread> readers;
   for (int i = 0; i < 4; ++i) {
     readers.emplace_back([&] {
@@ -231,11 +235,13 @@ TEST_F(ReconnectTest, GetsGoOnWhileTheStoreComesAndGoes) {
         auto object = client_.Get(Id("a"), Timeout(100));
         if (!object && object.error().code != Code::kDisconnected) ++wrong;
         if (object && TextOf(*object) != text) ++wrong;
+        if (object) ++right;
       }
     });
   }
   for (int round = 0; round < 5; ++round) {
-    std::this_thread::sleep_for(milliseconds(100));
+    const int before = right;
+    EXPECT_TRUE(Eventually([&] { return right > before + 100; }));
     store_.Kill();
     store_.Start();
   }

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "tests/client/test_store.h"
+#include "tests/client/waits.h"
+#include "tests/support/asleep.h"
 
 namespace vitrine {
 namespace {
@@ -97,17 +99,17 @@ TEST_F(GetManyTest, WaitsForSomeOfManyChunks) {
   const std::vector<ObjectId> ids = Ids(0, 900);
   PutAll(Ids(0, 5));
   std::atomic<bool> done = false;
-  std::thread getter([&] {
+  ObservedThread getter([&] {
     auto objects = client_.GetMany(ids, {.timeout = kNever, .need = 15});
     ASSERT_TRUE(objects) << objects.error().ToString();
     EXPECT_GE(CountFound(*objects), 15u);
     done = true;
   });
   PutAll(Ids(895, 5));
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_TRUE(getter.FallsAsleep());
   EXPECT_FALSE(done);
   PutAll(Ids(400, 5));
-  getter.join();
+  getter.Join();
 }
 
 TEST_F(GetManyTest, StopsWhenTheCreatorOfOneDies) {
@@ -115,7 +117,7 @@ TEST_F(GetManyTest, StopsWhenTheCreatorOfOneDies) {
   auto writer = creator->Create(Id("object1"), 10);
   ASSERT_TRUE(writer);
   std::thread killer([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    EXPECT_TRUE(SomebodyWaits(&*creator));
     creator.reset();
   });
   auto objects =
@@ -135,7 +137,8 @@ TEST_F(GetManyTest, StopsWhenOneOfManyChunksIsGone) {
     writers.push_back(std::move(*writer));
   }
   std::thread aborter([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    Client observer = store_.Connect();
+    EXPECT_TRUE(SomebodyWaits(&observer));
     EXPECT_TRUE(writers[599].Abort());
   });
   auto objects =
@@ -147,7 +150,8 @@ TEST_F(GetManyTest, StopsWhenOneOfManyChunksIsGone) {
 
 TEST_F(GetManyTest, TheStoresEndEndsTheWait) {
   std::thread killer([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    Client observer = store_.Connect();
+    EXPECT_TRUE(SomebodyWaits(&observer));
     store_.Kill();
   });
   auto objects = client_.GetMany(Ids(0, 600), {.timeout = kNever, .need = 3});

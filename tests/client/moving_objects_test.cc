@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/client/test_store.h"
+#include "tests/support/eventually.h"
 
 namespace vitrine {
 namespace {
@@ -81,9 +82,7 @@ TEST(MovingObjectsTest, ReadersNeverNotice) {
   for (int round = 0; round < kRounds; ++round) {
     DeleteMost(&client);
     const uint64_t moved = Moved(&client);
-    for (int tries = 0; tries < 200 && Moved(&client) == moved; ++tries) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
+    Eventually([&] { return Moved(&client) > moved; }, std::chrono::seconds(2));
     PutAll(&client);
   }
   stop = true;
@@ -103,16 +102,14 @@ TEST(MovingObjectsTest, WhatIsHeldInTheHandStaysAsItIs) {
     in_hand.push_back(*std::move(object));
   }
   DeleteMost(&client);
-  std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+  // Two of the housekeeper's rounds, of which nothing else tells.
+  LetPass(std::chrono::milliseconds(1200));
   EXPECT_EQ(Moved(&client), 0u);
   for (size_t i = 0; i < in_hand.size(); ++i) {
     EXPECT_EQ(Text(in_hand[i]), Content(static_cast<int>(i) * kKeptOneIn));
   }
   in_hand.clear();
-  for (int tries = 0; tries < 500 && Moved(&client) == 0; ++tries) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  EXPECT_GT(Moved(&client), 0u);
+  EXPECT_TRUE(Eventually([&] { return Moved(&client) > 0; }));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/client/test_store.h"
+#include "tests/client/waits.h"
 
 namespace vitrine {
 namespace {
@@ -197,7 +198,7 @@ TEST_F(SmallPutTest, AGetThatWaitsIsWoken) {
   Client other = store_.Connect();
   auto get = std::async(std::launch::async,
                         [&] { return other.Get(Id("a"), Timeout(20000)); });
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_TRUE(SomebodyWaits(&client_));
   EXPECT_TRUE(client_.PutLater(Id("a"), BytesOf("x")));
   auto object = get.get();
   ASSERT_TRUE(object) << object.error().ToString();

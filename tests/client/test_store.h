@@ -15,11 +15,11 @@
 #include <fstream>
 #include <sstream>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "tests/client/scratch_dir.h"
 #include "tests/sanitizers.h"
+#include "tests/support/eventually.h"
 
 namespace vitrine {
 
@@ -88,13 +88,13 @@ class TestStore {
     text << file.rdbuf();
     return text.str();
   }
+  bool IsReady() const { return Log().find("ready") != std::string::npos; }
   void WaitUntilReady() {
-    for (int tries = 0; tries < 6000; ++tries) {
-      if (Log().find("ready") != std::string::npos) return;
-      if (::waitpid(pid_, nullptr, WNOHANG) == pid_) break;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    FAIL() << "vitrined did not start: " << Log();
+    const auto ready_or_ended = [this] {
+      return IsReady() || ::waitpid(pid_, nullptr, WNOHANG) == pid_;
+    };
+    Eventually(ready_or_ended, std::chrono::seconds(60));
+    ASSERT_TRUE(IsReady()) << "vitrined did not start: " << Log();
   }
 
   const std::string capacity_;
@@ -130,16 +130,6 @@ inline std::string Content(uint64_t seed, size_t size) {
     c = static_cast<char>(state >> 56);
   }
   return text;
-}
-
-// Polls `condition` for up to `seconds`.
-template <typename Condition>
-bool Eventually(const Condition& condition, int seconds = 20) {
-  for (int tries = 0; tries < seconds * 200; ++tries) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return condition();
 }
 
 }  // namespace vitrine

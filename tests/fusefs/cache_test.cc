@@ -70,6 +70,7 @@ TEST_P(CacheTest, WritesMakeNoRequestForSecurityAttributes) {
   EXPECT_LE(Requests("getxattr"), 1u);
 }
 
+// Invariant (3) of FileSystem.
 TEST_P(CacheTest, NamesGoWhenTheStoreDeletes) {
   Put("a", "x");
   struct stat info;
@@ -81,6 +82,7 @@ TEST_P(CacheTest, NamesGoWhenTheStoreDeletes) {
   EXPECT_EQ(ErrnoOf(::lstat(Direct("a").c_str(), &info)), ENOENT);
 }
 
+// Invariant (3) of FileSystem.
 TEST_P(CacheTest, NamesGoWhenTheStoreEvicts) {
   Put("a", std::string(1 << 20, 'x'));
   struct stat info;
@@ -112,6 +114,7 @@ TEST_P(CacheTest, OpenDescriptorSeesThatItsObjectIsDeleted) {
   EXPECT_EQ(::pread(fd.get(), bytes, 5, 0), 5);
 }
 
+// Invariant (3) of FileSystem.
 TEST_P(CacheTest, NamesThatWereNeverLookedUpCostNothing) {
   for (int i = 0; i < 100; ++i) PutNatively("n" + std::to_string(i));
   for (int i = 0; i < 100; ++i) {

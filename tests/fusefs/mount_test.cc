@@ -25,6 +25,7 @@ TEST_F(MountTest, UnfitDirectoriesAreRefused) {
   EXPECT_NE(FailureAt(""), Code{});
 }
 
+// Invariant (2) of FuseSession.
 TEST_F(MountTest, MountPointInUseIsRefused) {
   if (!StartMount(Switch::kAuto)) GTEST_SKIP() << skip_;
   EXPECT_EQ(FailureAt(Root()), Code::kUnavailable);
@@ -32,6 +33,7 @@ TEST_F(MountTest, MountPointInUseIsRefused) {
   EXPECT_EQ(::stat((Root() + "/sealed").c_str(), &info), 0);
 }
 
+// Invariant (2) of FuseSession.
 TEST_F(MountTest, OtherFileSystemIsNotReplaced) {
   if (::mount("none", Root().c_str(), "tmpfs", 0, nullptr) != 0) {
     GTEST_SKIP() << "cannot mount a tmpfs";
@@ -52,6 +54,16 @@ TEST_F(MountTest, UnmountBySomebodyElseIsTold) {
   if (!StartMount(Switch::kAuto)) GTEST_SKIP() << skip_;
   ASSERT_EQ(::umount2(Root().c_str(), MNT_DETACH), 0);
   EXPECT_TRUE(Eventually([this] { return unmounted_ == 1; }));
+}
+
+// Invariant (2) of FuseSession.
+TEST_F(MountTest, WhatOthersMountedInItsPlaceStays) {
+  if (!StartMount(Switch::kAuto)) GTEST_SKIP() << skip_;
+  ASSERT_EQ(::umount2(Root().c_str(), MNT_DETACH), 0);
+  EXPECT_TRUE(Eventually([this] { return unmounted_ == 1; }));
+  ASSERT_EQ(::mount("none", Root().c_str(), "tmpfs", 0, nullptr), 0);
+  mount_.reset();
+  EXPECT_EQ(::umount(Root().c_str()), 0);
 }
 
 TEST_F(MountTest, OrdinaryEndIsNotTold) {

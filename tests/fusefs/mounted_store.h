@@ -14,7 +14,6 @@
 
 #include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -22,7 +21,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <thread>
 
 #include "fusefs/base/store_names.h"
 #include "fusefs/mount.h"
@@ -31,6 +29,8 @@
 #include "store/metrics/status_json.h"
 #include "store/tiers/tier.h"
 #include "tests/sanitizers.h"
+#include "tests/support/asleep.h"
+#include "tests/support/eventually.h"
 #include "tests/support/scratch_dir.h"
 
 // In a child: ends it with status 1 and says where, if `condition` is false.
@@ -65,7 +65,7 @@ inline pid_t StartChild(const std::function<void()>& body) {
   if (kAddressSanitizer) {
     // Its allocator has no fork handlers: a thread of the mount that is just
     // starting would leave the child with a lock that nobody gives back.
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    OthersFallAsleep();
   }
   const pid_t pid = ::fork();
   if (pid != 0) return pid;
@@ -85,14 +85,6 @@ inline bool ChildSucceeded(pid_t pid) {
 
 inline bool InChild(const std::function<void()>& body) {
   return ChildSucceeded(StartChild(body));
-}
-
-inline bool Eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 500; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return condition();
 }
 
 // Bytes that tell their place and `seed`.

@@ -84,7 +84,9 @@ TEST_P(SmallObjectsMountTest, WhoHasItOpenReadsOnAfterItsDeletion) {
 TEST_P(SmallObjectsMountTest, WaitEndsWhenItIsPut) {
   const pid_t child = StartChild(
       [this] { CHILD_EXPECT(ReadFile(Waiting("late")) == "bytes"); });
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  ASSERT_TRUE(Eventually([this] {
+    return mount_->StatusJson().value("waiting_for_seal", 0) == 1;
+  }));
   PutSmall("late", "bytes");
   EXPECT_TRUE(ChildSucceeded(child));
 }

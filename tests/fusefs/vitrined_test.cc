@@ -21,6 +21,7 @@
 
 #include "schema/base/unique_fd.h"
 #include "schema/machine/mount_table.h"
+#include "tests/support/eventually.h"
 
 namespace vitrine::fusefs {
 namespace {
@@ -95,6 +96,15 @@ class Process {
     }
     return line + ReadAll(err_.read_end);
   }
+  // Waits until it says `part` on standard error.  False: it ended without.
+  bool AwaitErr(const std::string& part) {
+    char c = 0;
+    while (err_said_.find(part) == std::string::npos) {
+      if (::read(err_.read_end.get(), &c, 1) != 1) return false;
+      err_said_.push_back(c);
+    }
+    return true;
+  }
   void Send(int signal) const { ::kill(pid_, signal); }
   // The exit status; 128 + the number of the signal that ended it.
   int Wait() {
@@ -108,13 +118,14 @@ class Process {
     return Wait();
   }
   std::string ReadOut() const { return ReadAll(out_.read_end); }
-  std::string ReadErr() const { return ReadAll(err_.read_end); }
+  std::string ReadErr() const { return err_said_ + ReadAll(err_.read_end); }
   bool Runs() const { return ::waitpid(pid_, nullptr, WNOHANG) == 0; }
   pid_t pid() const { return pid_; }
 
  private:
   Pipe out_;
   Pipe err_;
+  std::string err_said_;  // By now.
   pid_t pid_ = -1;
 };
 
@@ -339,7 +350,8 @@ TEST_F(VitrinedTest, ASecondSignalDoesNoHarm) {
   ASSERT_TRUE(Contains(process.WaitUntilReady(), " ready: "));
   for (int i = 0; i < 20; ++i) {
     process.Send(i % 2 == 0 ? SIGTERM : SIGINT);
-    ::usleep(500);
+    // So they hit it at every stage of its end.
+    LetPass(std::chrono::microseconds(500));
   }
   EXPECT_EQ(process.Wait(), 0);
   ExpectOnlyTheCatalogIsLeft();
@@ -349,7 +361,8 @@ TEST_F(VitrinedTest, ASignalDuringTheStartEndsItCleanly) {
   VITRINED_REQUIRE_MOUNT();
   for (const int delay_us : {0, 2000, 10000, 30000, 60000}) {
     Process process(SmallWithMount());
-    ::usleep(static_cast<useconds_t>(delay_us));
+    // They hit it at every stage of its start.
+    LetPass(std::chrono::microseconds(delay_us));
     const int status = process.End(SIGTERM);
     // Before it has set anything up the signal just ends it.
     EXPECT_TRUE(status == 0 || (status == 128 + SIGTERM)) << status;
@@ -358,15 +371,15 @@ TEST_F(VitrinedTest, ASignalDuringTheStartEndsItCleanly) {
 }
 
 TEST_F(VitrinedTest, UnderNohupItOutlivesTheTerminal) {
-  Process process(Small(), true);
+  Process process(Small({"--log-level", "info"}), true);
   ASSERT_TRUE(Contains(process.WaitUntilReady(), " ready: "));
   process.Send(SIGHUP);
   process.Send(SIGPIPE);
   process.Send(SIGIO);
-  ::usleep(50000);
-  EXPECT_TRUE(process.Runs());
   EXPECT_TRUE(SomebodyListens());
   EXPECT_EQ(process.End(SIGTERM), 0);
+  // An earlier one would have been taken first.
+  EXPECT_TRUE(Contains(process.ReadErr(), "Terminated: ending"));
 }
 
 TEST_F(VitrinedTest, ReadersKeepWhatTheyHaveAndNothingElseStays) {
@@ -388,11 +401,10 @@ TEST_F(VitrinedTest, SomebodyElsesUnmountIsSurvived) {
   Process process(SmallWithMount());
   ASSERT_TRUE(Contains(process.WaitUntilReady(), " ready: "));
   ASSERT_TRUE(Unmount(Path("mnt")));
-  ::usleep(100000);
+  EXPECT_TRUE(process.AwaitErr("unmounted"));
   EXPECT_TRUE(process.Runs());
   EXPECT_TRUE(SomebodyListens());
   EXPECT_EQ(process.End(SIGTERM), 0);
-  EXPECT_TRUE(Contains(process.ReadErr(), "unmounted"));
   ExpectOnlyTheCatalogIsLeft();
 }
 

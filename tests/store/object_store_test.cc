@@ -17,6 +17,7 @@
 #include "store/segments/segment_file.h"
 #include "store/store.h"
 #include "tests/store/store_calls.h"
+#include "tests/support/eventually.h"
 
 namespace vitrine::store {
 namespace {
@@ -99,10 +100,8 @@ class ObjectStoreTest : public testing::Test {
 
   // Orphans are looked after in the background.
   void ExpectUsedSoon(uint64_t bytes) {
-    for (int tries = 0; tries < 200 && used_bytes() != bytes; ++tries) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    EXPECT_EQ(used_bytes(), bytes);
+    EXPECT_TRUE(Eventually([&] { return used_bytes() == bytes; }))
+        << used_bytes();
   }
 
   std::string dir_;
@@ -166,6 +165,7 @@ TEST_F(ObjectStoreTest, WhoAsksToBeToldIsToldThatNothingCanBeEvicted) {
   EXPECT_EQ(answer.Get().error().code, Code::kOutOfMemory);
 }
 
+// Invariant (3) of Store.
 TEST_F(ObjectStoreTest, AWriterMakesSealFailUntilItIsGone) {
   const ObjectRef object = Create("x", 4096);
   {
@@ -182,6 +182,7 @@ TEST_F(ObjectStoreTest, AWriterMakesSealFailUntilItIsGone) {
   EXPECT_TRUE(store_->unsealed().Seal(object, Id("x")));
 }
 
+// Invariant (1) of Store.
 TEST_F(ObjectStoreTest, ASealedObjectNeverChanges) {
   const ObjectRef object = CreateSealed("x", 4096);
   EXPECT_EQ(store_->unsealed().OpenForWriting(object).error().code,
@@ -205,6 +206,7 @@ TEST_F(ObjectStoreTest, ASealedObjectNeverChanges) {
   EXPECT_EQ(status.st_mode & 07777, 0444u);
 }
 
+// Invariant (2) of Store.
 TEST_F(ObjectStoreTest, AnIdIsTakenOnceWhetherSealedOrNot) {
   const ObjectRef object = Create("x", 1);
   EXPECT_EQ(TryCreate("x", 1, NoWait()).error().code, Code::kAlreadyExists);
@@ -237,6 +239,7 @@ TEST_F(ObjectStoreTest, EvictionTakesTheLeastRecentlyUsedFirst) {
   EXPECT_TRUE(store_->sealed().FindSealed(Id("5")));
 }
 
+// Invariant (4) of Store.
 TEST_F(ObjectStoreTest, EvictionSparesWhatIsMappedSharedOrHeld) {
   const ObjectRef mapped = CreateSealed("mapped", 10 * kMiB);
   auto fd = store_->objects().OpenForReading(mapped);
@@ -265,6 +268,7 @@ TEST_F(ObjectStoreTest, EvictionSparesWhatIsMappedSharedOrHeld) {
   EXPECT_EQ(used_bytes(), 0u);
 }
 
+// Invariant (4) of Store.
 TEST_F(ObjectStoreTest, DeletedMemoryCountsUntilItsLastUserIsGone) {
   const ObjectRef object = CreateSealed("x", kMiB);
   auto fd = store_->objects().OpenForReading(object);
@@ -399,6 +403,7 @@ TEST_F(ObjectStoreTest, MetadataAloneDoesNotOutgrowTheCapacity) {
   EXPECT_LE(used_bytes(), kCapacity);
 }
 
+// Invariant (5) of Store.
 TEST_F(ObjectStoreTest, AKilledStoreLosesNothingThatWasSealed) {
   store_.reset();
   const pid_t child = ::fork();

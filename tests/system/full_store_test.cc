@@ -8,12 +8,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <fstream>
 #include <iterator>
 #include <thread>
 #include <vector>
 
+#include "tests/support/eventually.h"
 #include "tests/support/scratch_dir.h"
 #include "tests/system/child_process.h"
 #include "tests/system/content.h"
@@ -61,12 +61,10 @@ class FullStoreTest : public testing::TestWithParam<Kind> {
     EXPECT_TRUE(FileHasContent(store_.sealed("kept"), "kept", kKeptBytes));
     Client client = store_.Connect();
     // An object that was closed a moment ago may still count as open.
-    for (int tries = 0; tries < 50; ++tries) {
-      ASSERT_TRUE(client.Evict(UINT64_MAX));
-      if (store_.GetStatus()["used_bytes"] <= kKeptBytes) break;
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    }
-    EXPECT_TRUE(UsedFallsTo(kKeptBytes)) << store_.GetStatus().dump(1);
+    EXPECT_TRUE(Eventually([&] {
+      EXPECT_TRUE(client.Evict(UINT64_MAX));
+      return UsedBytes() <= kKeptBytes;
+    })) << store_.GetStatus().dump(1);
     const uint64_t half = Capacity() / 2;
     ASSERT_EQ(MapContent(store_.unsealed("after"), "after", half), 0);
     ASSERT_EQ(Rename(store_.unsealed("after"), store_.sealed("after")), 0);
@@ -79,14 +77,9 @@ class FullStoreTest : public testing::TestWithParam<Kind> {
 
   static uint64_t Capacity() { return GetParam().capacity_bytes; }
 
+  uint64_t UsedBytes() const { return store_.GetStatus()["used_bytes"]; }
   bool UsedFallsTo(uint64_t bytes) const {
-    for (int tries = 0; tries < 500; ++tries) {
-      if (store_.GetStatus()["used_bytes"].get<uint64_t>() <= bytes) {
-        return true;
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return false;
+    return Eventually([&] { return UsedBytes() <= bytes; });
   }
 
   UniqueFd Make(const std::string& id) const {

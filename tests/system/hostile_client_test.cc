@@ -9,11 +9,11 @@
 #include <chrono>
 #include <cstring>
 #include <random>
-#include <thread>
 #include <vector>
 
 #include "schema/base/mapping.h"
 #include "schema/client_page.h"
+#include "tests/support/eventually.h"
 #include "tests/system/content.h"
 #include "tests/system/raw_peer.h"
 #include "tests/system/store_process.h"
@@ -56,11 +56,9 @@ class HostileClientTest : public testing::Test {
     FillContent("another", bytes);
     Status put = store_.Connect().Put(Id("another"), bytes);
     EXPECT_TRUE(put) << put.error().ToString();
-    for (int tries = 0; tries < 1000; ++tries) {
-      if (store_.OpenDescriptors() <= descriptors_ + kMoreDescriptors) break;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    EXPECT_LE(store_.OpenDescriptors(), descriptors_ + kMoreDescriptors);
+    EXPECT_TRUE(Eventually([this] {
+      return store_.OpenDescriptors() <= descriptors_ + kMoreDescriptors;
+    })) << store_.OpenDescriptors();
     EXPECT_TRUE(client_->List(Listed::kUnsealed)->empty());
     EXPECT_EQ(store_.Stop(), 0);
   }
@@ -314,10 +312,8 @@ TEST_F(HostileClientTest, ASessionThatGoesTakesItsObjectsAlong) {
     }
     EXPECT_EQ(client_->List(Listed::kUnsealed)->size(), 20u);
   }
-  for (int tries = 0;
-       tries < 1000 && !client_->List(Listed::kUnsealed)->empty(); ++tries) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
+  EXPECT_TRUE(
+      Eventually([this] { return client_->List(Listed::kUnsealed)->empty(); }));
 }
 
 }  // namespace

@@ -4,10 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <chrono>
-#include <functional>
-#include <thread>
-
+#include "tests/support/eventually.h"
 #include "tests/support/scratch_dir.h"
 #include "tests/system/content.h"
 #include "tests/system/files.h"
@@ -21,15 +18,6 @@ constexpr uint64_t kMiB = uint64_t{1} << 20;
 constexpr uint64_t kHugePage = 2 * kMiB;
 
 ObjectId Id(const std::string& id) { return *ObjectId::FromText(id); }
-
-// It becomes so within five seconds.
-bool Becomes(const std::function<bool()>& condition) {
-  for (int tries = 0; tries < 500; ++tries) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
 
 class HugeTmpfsTest : public testing::Test {
  protected:
@@ -75,7 +63,7 @@ class HugeTmpfsTest : public testing::Test {
   void ExpectHuge(const std::string& id, uint64_t size_bytes) const {
     SCOPED_TRACE(id);
     const uint64_t wanted = size_bytes / kHugePage * kHugePage;
-    EXPECT_TRUE(Becomes([&] { return HugeBytesOf(id) == wanted; }))
+    EXPECT_TRUE(Eventually([&] { return HugeBytesOf(id) == wanted; }))
         << HugeBytesOf(id) << " of " << size_bytes;
     // Not through the mount: what was open there is not recycled.
     const auto object = store_.Connect().Get(Id(id));
@@ -94,7 +82,7 @@ class HugeTmpfsTest : public testing::Test {
 
   void DeleteIntoPool(Client* client, const std::string& id) const {
     ASSERT_TRUE(client->Delete(Id(id)));
-    ASSERT_TRUE(Becomes([this] { return Pooled("segments") == 1; }));
+    ASSERT_TRUE(Eventually([this] { return Pooled("segments") == 1; }));
   }
 
   StoreProcess store_{{.capacity = "256M", .passthrough = "on"}};
@@ -142,7 +130,7 @@ TEST_F(HugeTmpfsTest, SmallObjectsTakeSmallPages) {
     ASSERT_EQ(::stat(path.c_str(), &info), 0);
     EXPECT_EQ(static_cast<uint64_t>(info.st_blocks) * 512, kBytes) << id;
   }
-  EXPECT_TRUE(Becomes([this] { return UsedBytes() == 2 * kBytes; }))
+  EXPECT_TRUE(Eventually([this] { return UsedBytes() == 2 * kBytes; }))
       << UsedBytes();
 }
 

@@ -11,13 +11,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <filesystem>
-#include <functional>
 #include <optional>
-#include <thread>
 #include <vector>
 
+#include "tests/support/eventually.h"
 #include "tests/support/scratch_dir.h"
 #include "tests/support/scratch_huge_pages.h"
 #include "tests/system/child_process.h"
@@ -50,15 +48,6 @@ uint64_t WholePages(uint64_t bytes) {
 bool AllZero(std::span<const std::byte> bytes) {
   return std::all_of(bytes.begin(), bytes.end(),
                      [](std::byte byte) { return byte == std::byte{0}; });
-}
-
-// It becomes so within five seconds.
-bool Becomes(const std::function<bool()>& condition) {
-  for (int tries = 0; tries < 500; ++tries) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
 }
 
 // A hugetlbfs of the test's own with pages for it.
@@ -272,7 +261,7 @@ TEST_F(HugetlbfsTest, WithoutAPoolADeleteGivesThePagesBack) {
   EXPECT_EQ(UsedPages(), 4u);
   EXPECT_EQ(UsedBytes(), 8 * kMiB);
   ASSERT_TRUE(client.Delete(Id("a")));
-  EXPECT_TRUE(Becomes([this] { return UsedPages() == 0; })) << UsedPages();
+  EXPECT_TRUE(Eventually([this] { return UsedPages() == 0; })) << UsedPages();
   EXPECT_EQ(UsedBytes(), 0u);
 }
 
@@ -296,7 +285,7 @@ TEST_F(HugetlbfsTest, RecycledPagesShowNothingBeyondAnObject) {
       EXPECT_TRUE(AllZero({data + size, WholePages(size) - size}));
     }
     ASSERT_TRUE(client.Delete(Id(id)));
-    ASSERT_TRUE(Becomes([this] {
+    ASSERT_TRUE(Eventually([this] {
       return store_->GetStatus()["pool"]["segments"] == 1;
     })) << store_->GetStatus().dump(1);
   }
@@ -317,7 +306,7 @@ TEST_F(HugetlbfsTest, FilledUpItSaysSo) {
     }
   });
   EXPECT_TRUE(child.Succeeded());
-  EXPECT_TRUE(Becomes([this] { return UsedBytes() == 0; }));
+  EXPECT_TRUE(Eventually([this] { return UsedBytes() == 0; }));
   EXPECT_EQ(WriteContent(store_->unsealed("endless"), "x", 2 * kCapacity),
             ENOSPC);
   EXPECT_EQ(Unlink(store_->unsealed("endless")), 0);

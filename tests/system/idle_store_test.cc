@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "tests/sanitizers.h"
+#include "tests/support/eventually.h"
 #include "tests/system/store_process.h"
 
 namespace vitrine {
@@ -24,6 +25,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// So long nothing may run: more than one of the housekeeper's rounds.
 constexpr milliseconds kPause{700};
 constexpr int kTries = 60;
 constexpr long kFutexWaitv = 449;
@@ -75,7 +77,7 @@ class IdleStoreTest : public testing::Test {
     std::map<std::string, std::string> after = RunTimes(store_->pid());
     for (int tries = 0; tries < kTries && before != after; ++tries) {
       before = after;
-      std::this_thread::sleep_for(kPause);
+      LetPass(kPause);
       after = RunTimes(store_->pid());
     }
     for (const auto& [thread, time] : after) {
@@ -121,14 +123,13 @@ TEST_F(IdleStoreTest, WithClientsThatWait) {
     EXPECT_TRUE(client.GetMany(std::vector{Id("late"), Id("own")},
                                {.timeout = kNever}));
   });
-  while (store_->GetStatus()["server"]["waits"] != 2) {
-    std::this_thread::sleep_for(milliseconds(5));
-  }
+  ASSERT_TRUE(
+      Eventually([&] { return store_->GetStatus()["server"]["waits"] == 2; }));
   ExpectIdle();
   const std::string schedstat =
       "/proc/self/task/" + std::to_string(waiter) + "/schedstat";
   const std::string ran = FirstWord(schedstat);
-  std::this_thread::sleep_for(kPause);
+  LetPass(kPause);
   ::syscall(kFutexWaitv, nullptr, 0, 0, nullptr, 0);
   if (errno != ENOSYS && errno != EPERM) {
     EXPECT_EQ(FirstWord(schedstat), ran) << "a get that waits wakes up";

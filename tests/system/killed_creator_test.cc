@@ -12,9 +12,9 @@
 #include <future>
 #include <optional>
 #include <random>
-#include <thread>
 #include <vector>
 
+#include "tests/support/eventually.h"
 #include "tests/support/scratch_dir.h"
 #include "tests/system/child_process.h"
 #include "tests/system/content.h"
@@ -44,10 +44,7 @@ ObjectId Id(const std::string& id) { return *ObjectId::FromText(id); }
 template <typename Condition>
 milliseconds TimeUntil(Condition condition) {
   const auto start = Clock::now();
-  while (!condition()) {
-    if (Clock::now() - start > kPatience) return kPatience;
-    std::this_thread::sleep_for(milliseconds(2));
-  }
+  if (!Eventually(condition, kPatience)) return kPatience;
   return std::chrono::duration_cast<milliseconds>(Clock::now() - start);
 }
 
@@ -109,7 +106,10 @@ class KilledCreatorTest : public testing::TestWithParam<const char*> {
   void KillAndExpectGone(const std::string& id, Kill kill) {
     auto told = WaitFor(id, 3 * kPatience, true);
     auto patient = WaitFor(id, milliseconds(300), false);
-    std::this_thread::sleep_for(milliseconds(20));
+    EXPECT_TRUE(Eventually([&] {
+      return store_.GetStatus()["server"]["waits"] == 2 ||
+             patient.wait_for(milliseconds(0)) == std::future_status::ready;
+    }));
     kill();
     const auto start = Clock::now();
     NoteTime(TimeUntil([&] { return !client_->Stat(Id(id)); }));
@@ -167,7 +167,8 @@ TEST_P(KilledCreatorTest, NativeCreatorsAtRandomMoments) {
     if (round % 2 == 0) {
       ASSERT_LT(TimeUntil([&] { return IsUnsealed(first); }), kPatience);
     }
-    std::this_thread::sleep_for(std::chrono::microseconds(random_() % 20'000));
+    // A random moment.
+    LetPass(std::chrono::microseconds(random_() % 20'000));
     const pid_t pid = worker.pid();
     ASSERT_TRUE(worker.Running()) << "status " << worker.Wait();
     worker.Kill();
@@ -242,6 +243,9 @@ TEST_P(KilledCreatorTest, AFileThatWasJustMadeIsGoneAsWell) {
 TEST_P(KilledCreatorTest, AFileThatWasClosedStays) {
   ChildProcess child([&](const auto& parent) {
     if (WriteContent(store_.unsealed("a"), "a", 1 << 20) != 0) return false;
+    const UniqueFd open(::open(store_.unsealed("later").c_str(),
+                               O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+    if (::write(open.get(), "half", 4) != 4) return false;
     parent.Say();
     parent.Await();
     return true;
@@ -249,7 +253,8 @@ TEST_P(KilledCreatorTest, AFileThatWasClosedStays) {
   ASSERT_TRUE(child.AwaitWord());
   ::kill(child.pid(), SIGKILL);
   EXPECT_FALSE(child.Succeeded());
-  std::this_thread::sleep_for(milliseconds(300));
+  // All that follows from the death has followed.
+  NoteTime(TimeUntil([&] { return !Exists(store_.unsealed("later")); }));
   ASSERT_EQ(Rename(store_.unsealed("a"), store_.sealed("a")), 0);
   EXPECT_TRUE(FileHasContent(store_.sealed("a"), "a", 1 << 20));
   EXPECT_EQ(Unlink(store_.sealed("a")), 0);
@@ -273,7 +278,8 @@ TEST_P(KilledCreatorTest, CopiesAtRandomMoments) {
       return false;
     });
     ASSERT_LT(TimeUntil([&] { return Exists(copy); }), kPatience);
-    std::this_thread::sleep_for(std::chrono::microseconds(random_() % 8000));
+    // A random moment.
+    LetPass(std::chrono::microseconds(random_() % 8000));
     ::kill(child.pid(), SIGKILL);
     if (child.Succeeded()) {  // It was quicker.
       EXPECT_EQ(Unlink(copy), 0);

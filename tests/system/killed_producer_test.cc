@@ -11,17 +11,16 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <fstream>
 #include <optional>
 #include <set>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "schema/submission_ring.h"
 #include "tests/sanitizers.h"
+#include "tests/support/eventually.h"
 #include "tests/system/content.h"
 #include "tests/system/store_process.h"
 #include "tests/system/worker_process.h"
@@ -35,14 +34,6 @@ constexpr size_t kRecordLooked = 512;  // More than the record takes.
 constexpr size_t kOtherKills = 150;
 constexpr size_t kAround = 12;
 constexpr size_t kMostSteps = 200'000;
-
-template <typename Condition>
-bool Eventually(const Condition& condition) {
-  for (int tries = 0; tries < 4000 && !condition(); ++tries) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return condition();
-}
 
 // A stepped_worker, stopped before its put.
 class SteppedWorker {

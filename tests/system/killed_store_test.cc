@@ -7,12 +7,13 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <random>
 #include <sstream>
-#include <thread>
 
+#include "tests/support/eventually.h"
 #include "tests/system/content.h"
 #include "tests/system/store_process.h"
 #include "tests/system/worker_process.h"
@@ -21,6 +22,7 @@ namespace vitrine {
 namespace {
 
 constexpr size_t kAnchorBytes = 3 << 20;
+constexpr size_t kMakers = 4;  // The other workers read.
 
 int KillRounds() {
   const char* set = std::getenv("VITRINE_KILL_ROUNDS");
@@ -57,11 +59,9 @@ class KilledStoreTest : public testing::Test {
           std::vector<std::string>{role, store_.socket(), store_.mount(),
                                    number, logs_.back()});
     }
-    for (const std::string& log : {logs_[4], logs_[5]}) {
-      for (int tries = 0; tries < 500 && Lines(log).empty(); ++tries) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      }
-      ASSERT_FALSE(Lines(log).empty()) << "a reader did not start";
+    for (const std::string& log : {logs_[kMakers], logs_[kMakers + 1]}) {
+      ASSERT_TRUE(Eventually([&] { return !Lines(log).empty(); }))
+          << "a reader did not start";
     }
   }
 
@@ -115,8 +115,8 @@ class KilledStoreTest : public testing::Test {
   }
 
   void KillAndRestart() {
-    std::this_thread::sleep_for(
-        std::chrono::microseconds(random_() % 60000 + 5000));
+    // A random moment.
+    LetPass(std::chrono::microseconds(random_() % 60000 + 5000));
     store_.Kill();
     SignalWorkers(SIGSTOP);
     Status started = store_.Start();
@@ -129,6 +129,21 @@ class KilledStoreTest : public testing::Test {
     SignalWorkers(SIGCONT);
   }
 
+  // They find their way back before the next blow.
+  bool AllMakersGoOn() const {
+    std::vector<uintmax_t> before;
+    for (size_t i = 0; i < kMakers; ++i) before.push_back(LogBytes(i));
+    return Eventually([&] {
+      for (size_t i = 0; i < kMakers; ++i) {
+        if (LogBytes(i) == before[i]) return false;
+      }
+      return true;
+    });
+  }
+  uintmax_t LogBytes(size_t worker) const {
+    return std::filesystem::file_size(logs_[worker]);
+  }
+
   StoreProcess store_{{.capacity = "256M", .passthrough = "on"}};
   std::vector<WorkerProcess> workers_;
   std::vector<std::string> logs_;
@@ -139,8 +154,7 @@ TEST_F(KilledStoreTest, NothingThatWasSealedIsLost) {
   for (int round = 0; round < KillRounds(); ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
     ASSERT_NO_FATAL_FAILURE(KillAndRestart());
-    // Let the clients find their way back before the next blow.
-    std::this_thread::sleep_for(std::chrono::milliseconds(120));
+    ASSERT_TRUE(AllMakersGoOn());
   }
   const auto promises = Promises();
   EXPECT_GT(promises.size(), static_cast<size_t>(KillRounds()))
@@ -159,13 +173,8 @@ TEST_F(KilledStoreTest, NothingThatWasSealedIsLost) {
   auto unsealed = client.List(Listed::kUnsealed);
   ASSERT_TRUE(unsealed);
   for (const ObjectStat& stat : *unsealed) (void)client.AbortByName(stat.id);
-  nlohmann::json status;
-  for (int tries = 0; tries < 100; ++tries) {
-    status = store_.GetStatus();
-    if (status["used_bytes"] == 0) break;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  EXPECT_EQ(status["used_bytes"], 0) << status.dump(1);
+  EXPECT_TRUE(Eventually([&] { return store_.GetStatus()["used_bytes"] == 0; }))
+      << store_.GetStatus().dump(1);
   EXPECT_EQ(store_.Stop(), 0);
 }
 

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/eventually.h"
 #include "tests/system/content.h"
 #include "tests/system/files.h"
 #include "tests/system/store_process.h"
@@ -147,18 +148,15 @@ class ManyObjectsTest : public testing::Test {
   // The catalog is never more than a moment behind.
   uint64_t InCatalog() const {
     uint64_t count = 0;
-    for (int tries = 0; tries < 100; ++tries) {
+    Eventually([&] {
       const std::string said =
           store_.Run({"sql", "SELECT count(*) AS n FROM sealed", "--json"});
       const auto rows = nlohmann::json::parse(said, nullptr, false);
-      if (rows.is_discarded() || !rows.is_array()) {
-        ADD_FAILURE() << said;
-        return 0;
-      }
-      count = rows[0]["n"];
-      if (count == 2 * static_cast<uint64_t>(count_)) break;
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
+      const bool understood = rows.is_array();
+      EXPECT_TRUE(understood) << said;
+      if (understood) count = rows[0]["n"];
+      return !understood || count == 2 * static_cast<uint64_t>(count_);
+    });
     return count;
   }
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "tests/support/eventually.h"
 #include "tests/system/child_process.h"
 #include "tests/system/content.h"
 #include "tests/system/files.h"
@@ -171,9 +172,8 @@ TEST_P(SealInUseTest, NativeCallsDoNotSealWhatAFileDescriptorCanWrite) {
   fd = UniqueFd();
   // The kernel tells the store of a close without waiting for it; a rename
   // comes after it in the same queue, a message on the socket need not.
-  for (int tries = 0; tries < 500 && !client.SealByName(Id("a")); ++tries) {
-    ::usleep(10'000);
-  }
+  EXPECT_TRUE(
+      Eventually([&] { return client.SealByName(Id("a")).has_value(); }));
   ExpectUnharmed("a");
 }
 

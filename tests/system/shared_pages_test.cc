@@ -4,13 +4,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <iterator>
-#include <thread>
 #include <vector>
 
+#include "tests/support/eventually.h"
 #include "tests/support/scratch_dir.h"
 #include "tests/system/content.h"
 #include "tests/system/files.h"
@@ -78,15 +77,13 @@ class SharedPagesTest : public testing::Test {
   void ExpectHugePages(const std::string& path, uint64_t size_bytes) const {
     if (!store_.GetStatus()["memory"]["huge_pages"].get<bool>()) return;
     uint64_t huge = 0;
-    for (int tries = 0; tries < 50 && huge < size_bytes; ++tries) {
+    EXPECT_TRUE(Eventually([&] {
       const Mapping mapping = MapFile(path, PROT_READ);
       (void)PageFrames({mapping.data(), mapping.size_bytes()});
       huge = HugeMappedBytes(mapping.data());
-      if (huge < size_bytes) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
-      }
-    }
-    EXPECT_EQ(huge, size_bytes);
+      return huge == size_bytes;
+    })) << huge
+        << " of " << size_bytes;
   }
 
   void ExpectShared(const std::string& id, uint64_t size_bytes) const {

@@ -15,7 +15,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <thread>
+
+#include "tests/support/eventually.h"
 
 namespace vitrine {
 namespace {
@@ -141,10 +142,10 @@ int StoreProcess::Stop() {
   if (pid_ <= 0) return -1;
   ::kill(pid_, SIGTERM);
   int status = 0;
-  const auto deadline = Clock::now() + kStopTime;
-  while (::waitpid(pid_, &status, WNOHANG) == 0) {
-    if (Clock::now() > deadline) ::kill(pid_, SIGKILL);
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  const auto ended = [&] { return ::waitpid(pid_, &status, WNOHANG) != 0; };
+  if (!Eventually(ended, kStopTime)) {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, &status, 0);
   }
   pid_ = -1;
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;

@@ -3,10 +3,9 @@
 #include <gtest/gtest.h>
 #include <sys/statvfs.h>
 
-#include <chrono>
 #include <cstdlib>
-#include <thread>
 
+#include "tests/support/eventually.h"
 #include "tests/system/store_process.h"
 #include "tests/system/worker_process.h"
 
@@ -49,13 +48,11 @@ class StressTest : public testing::TestWithParam<const char*> {
                                 size_t descriptors_before) {
     Client client = store.Connect();
     nlohmann::json status;
-    for (int tries = 0; tries < 100; ++tries) {
-      ASSERT_TRUE(client.Evict(UINT64_MAX));
+    EXPECT_TRUE(Eventually([&] {
+      EXPECT_TRUE(client.Evict(UINT64_MAX));
       status = store.GetStatus();
-      if (status["used_bytes"] == 0) break;
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-    EXPECT_EQ(status["used_bytes"], 0) << status.dump(1);
+      return status["used_bytes"] == 0;
+    })) << status.dump(1);
     EXPECT_EQ(status["objects"]["sealed"], 0);
     EXPECT_EQ(status["objects"]["unsealed"], 0);
     EXPECT_EQ(status["objects"]["deleted_in_use"], 0);

@@ -42,6 +42,7 @@ class Checks {
   int failed_ = 0;
 };
 
+// Invariant (2) of fork.h.
 TEST(PrivateFdTest, AChildHasADudInstead) {
   const PrivateFd fd(UniqueFd(::eventfd(7, EFD_CLOEXEC | EFD_NONBLOCK)));
   EXPECT_EQ(InChild([&] {
@@ -60,6 +61,7 @@ class ForkTest : public testing::Test {
   Client client_ = store_.Connect();
 };
 
+// Invariant (1) of fork.h.
 TEST_F(ForkTest, TheChildIsToldToConnectAnew) {
   EXPECT_EQ(InChild([&] {
               Checks check;
@@ -130,6 +132,7 @@ TEST_F(ForkTest, TheChildConnectsAnew) {
   EXPECT_TRUE(*client_.Contains(Id("b")));
 }
 
+// Invariant (2) of fork.h.
 TEST_F(ForkTest, ALivingChildKeepsNothingAlive) {
   ASSERT_TRUE(client_.Put(Id("kept"), BytesOf(Content(1, 100000))));
   ASSERT_TRUE(client_.Get(Id("kept")));

@@ -9,6 +9,7 @@
 #include "schema/base/futex.h"
 #include "tests/client/index/index_file.h"
 #include "tests/client/test_store.h"
+#include "tests/support/asleep.h"
 
 namespace vitrine {
 namespace {
@@ -18,6 +19,15 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr std::chrono::nanoseconds kNoSpin{0};
+
+// How long `thread` has run by now.
+std::chrono::nanoseconds RunTime(std::thread* thread) {
+  clockid_t clock = 0;
+  timespec time{};
+  ::pthread_getcpuclockid(thread->native_handle(), &clock);
+  ::clock_gettime(clock, &time);
+  return seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
 
 class IndexWaitsTest : public testing::Test {
  protected:
@@ -96,28 +106,25 @@ TEST_F(IndexWaitsTest, WhatComesIntoTheSameChainEndsNoOtherWait) {
   std::string other = "b";
   while (&file_.bucket_of(other) != &file_.bucket_of("a")) other += "b";
   std::atomic<bool> over = false;
-  std::thread waiting([&] {
+  ObservedThread waiting([&] {
     EXPECT_EQ(AwaitForEver("a"), Outcome::kLookAgain);
     over = true;
   });
   ASSERT_TRUE(Waiting(1));
   Publish(0, other);
   WakeFutex(&file_.bucket_of("a").version);
-  std::this_thread::sleep_for(milliseconds(20));
+  EXPECT_TRUE(waiting.FallsAsleep());
   EXPECT_FALSE(over);
   Publish(1, "a");
-  waiting.join();
+  waiting.Join();
 }
 
 TEST_F(IndexWaitsTest, WhoSpinsIsNotAnnounced) {
-  std::atomic<bool> begun = false;
   std::thread spinning([&] {
-    begun = true;
     EXPECT_EQ(waits_.Await("a", seconds(100), kNoDeadline),
               Outcome::kLookAgain);
   });
-  ASSERT_TRUE(Eventually([&] { return begun.load(); }));
-  std::this_thread::sleep_for(milliseconds(20));
+  ASSERT_TRUE(Eventually([&] { return RunTime(&spinning) > milliseconds(5); }));
   EXPECT_EQ(page_.awaited_buckets, 0U);
   file_.Publish(0, "a", 1, 1);  // And nobody is woken.
   spinning.join();

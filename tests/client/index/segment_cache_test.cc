@@ -47,6 +47,7 @@ TEST_F(SegmentCacheTest, AFailedMapLeavesNothing) {
   EXPECT_EQ(cache_.size(), 0u);
 }
 
+// Invariant (2) of SessionStripe.
 TEST_F(SegmentCacheTest, WhatIsInHandIsNotDropped) {
   LocalSegment* const first = Acquire(1);
   LocalSegment* const second = Acquire(2);

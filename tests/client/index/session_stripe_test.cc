@@ -4,7 +4,10 @@
 
 #include <atomic>
 #include <memory>
+#include <random>
+#include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace vitrine {
@@ -17,6 +20,7 @@ class SessionStripeTest : public testing::Test {
   SessionStripe stripe_{&owner_, page_.get()};
 };
 
+// Invariant (1) of SessionStripe.
 TEST_F(SessionStripeTest, SaysWhenAllPinsAreTaken) {
   SpinLockHolder lock(stripe_.lock());
   for (size_t i = 0; i < kPinsPerStripe; ++i) {
@@ -28,6 +32,31 @@ TEST_F(SessionStripeTest, SaysWhenAllPinsAreTaken) {
   EXPECT_EQ(page_->pins[17], 0u);
   EXPECT_EQ(stripe_.Pin(4, 2), 17);
   EXPECT_EQ(page_->pins[17], MakePin(4, 2));
+}
+
+// Invariant (1) of SessionStripe.
+TEST_F(SessionStripeTest, NoTwoObjectsHaveTheSamePin) {
+  SpinLockHolder lock(stripe_.lock());
+  std::mt19937 random(1);
+  std::vector<int> held;
+  std::set<int> numbers;
+  for (uint32_t step = 0; step < 20'000; ++step) {
+    if (held.empty() || random() % 3 != 0) {
+      const int pin = stripe_.Pin(step, 1);
+      if (pin == SessionStripe::kNoPin) {
+        EXPECT_EQ(held.size(), kPinsPerStripe);
+        continue;
+      }
+      ASSERT_TRUE(numbers.insert(pin).second) << pin;
+      ASSERT_LT(static_cast<uint32_t>(pin), page_->pins_high_water);
+      held.push_back(pin);
+    } else {
+      std::swap(held[random() % held.size()], held.back());
+      stripe_.Unpin(held.back());
+      numbers.erase(held.back());
+      held.pop_back();
+    }
+  }
 }
 
 TEST_F(SessionStripeTest, AFormerPageIsNotTouched) {

@@ -14,6 +14,8 @@
 
 #include "tests/client/ring/fake_ring.h"
 #include "tests/client/test_store.h"
+#include "tests/support/asleep.h"
+#include "tests/support/eventually.h"
 
 namespace vitrine {
 namespace {
@@ -49,20 +51,12 @@ class RingWriterTest : public testing::Test {
   // Fills the ring with records that nobody answers.
   int Fill(const std::string& data) {
     int count = 0;
-    std::atomic<int> done = 0;
-    std::thread filler([&] {
-      while (PutLater("id" + std::to_string(count), data)) {
-        ++count;
-        ++done;
-      }
+    ObservedThread filler([&] {
+      while (PutLater("id" + std::to_string(count), data)) ++count;
     });
-    int before = -1;
-    while (before != done) {  // Until it waits.
-      before = done;
-      std::this_thread::sleep_for(milliseconds(200));
-    }
+    EXPECT_TRUE(filler.FallsAsleep());
     writer_->End("the end");
-    filler.join();
+    filler.Join();
     return count;
   }
 
@@ -74,6 +68,7 @@ class RingWriterTest : public testing::Test {
 
 // --- what must not go behind others ---
 
+// Invariant (4) of RingWriter.
 TEST_F(RingWriterTest, NoneGoesBehindOneThatMayWaitLonger) {
   EXPECT_TRUE(PutLater("a", "", 100));
   EXPECT_EQ(CodeOf(PutLater("b", "", 99)), RingWriter::kWouldWaitTooLong);
@@ -125,10 +120,12 @@ TEST_F(RingWriterTest, AUsedRingIsRefused) {
 
 // --- full ---
 
+// Invariant (2) of RingWriter.
 TEST_F(RingWriterTest, AtMostAsManyRecordsAsResultsAreOnTheirWay) {
   EXPECT_EQ(Fill(""), static_cast<int>(kRingResults));
 }
 
+// Invariant (2) of RingWriter.
 TEST_F(RingWriterTest, AFullRingIsNotWrittenOver) {
   const std::string data(10000, 'x');
   const int count = Fill(data);
@@ -144,17 +141,15 @@ TEST_F(RingWriterTest, AFullRingIsNotWrittenOver) {
 
 TEST_F(RingWriterTest, AFullRingGoesOnWhenThereIsRoomAgain) {
   std::atomic<int> put = 0;
-  auto filler = std::async(std::launch::async, [&] {
-    for (; put < 10000; ++put) {
-      if (!PutLater("a")) return false;
-    }
-    return true;
+  ObservedThread filler([&] {
+    while (put < 10000 && PutLater("a")) ++put;
   });
   EXPECT_TRUE(Eventually([&] { return put == kRingResults; }));
-  std::this_thread::sleep_for(milliseconds(50));
+  EXPECT_TRUE(filler.FallsAsleep());
   EXPECT_EQ(put, static_cast<int>(kRingResults));
   fake_.ServeGladly();
-  EXPECT_TRUE(filler.get());
+  filler.Join();
+  EXPECT_EQ(put, 10000);
   EXPECT_TRUE(writer_->Flush(Soon()));
 }
 
@@ -247,6 +242,7 @@ TEST_F(RingWriterTest, WhatWasAnsweredBeforeTheEndDidNotFail) {
   EXPECT_EQ(failed[1].error.code, Code::kDisconnected);
 }
 
+// Invariant (3) of RingWriter.
 TEST_F(RingWriterTest, MoreAnswersThanRecordsEndTheRing) {
   EXPECT_TRUE(PutLater("a"));
   fake_.ring().answered = 2;
@@ -265,6 +261,7 @@ TEST_F(RingWriterTest, AnswersThatAreTakenBackEndTheRing) {
   EXPECT_EQ(nonsense_, 1);
 }
 
+// Invariant (3) of RingWriter.
 TEST_F(RingWriterTest, AnAnswerThatIsNoneEndsTheRing) {
   for (const uint32_t answer : {0u, 2u, 0x200u, ~0u}) {
     SetUp();
@@ -286,6 +283,7 @@ TEST_F(RingWriterTest, AnUnknownCodeIsCorruption) {
   EXPECT_EQ(nonsense_, 0);
 }
 
+// Invariant (3) of RingWriter.
 TEST_F(RingWriterTest, AnIdThatWasWrittenOverEndsTheRing) {
   EXPECT_TRUE(PutLater("a"));
   fake_.ring().bytes[sizeof(RecordHeader)] = std::byte{'/'};
@@ -295,6 +293,7 @@ TEST_F(RingWriterTest, AnIdThatWasWrittenOverEndsTheRing) {
   EXPECT_EQ(nonsense_, 1);
 }
 
+// Invariant (3) of RingWriter.
 TEST_F(RingWriterTest, AHeaderThatWasWrittenOverHarmsNothing) {
   EXPECT_TRUE(PutLater("a"));
   std::memset(fake_.ring().bytes.data(), 255, sizeof(RecordHeader));
@@ -328,6 +327,7 @@ TEST_F(RingWriterTest, AFlushDoesNotWaitForWhatCameLater) {
   EXPECT_TRUE(flush.get());
 }
 
+// Invariant (1) of RingWriter.
 TEST_F(RingWriterTest, FailuresOfPipelinedPutsKeepTheirIds) {
   fake_.Serve([](const FakeRing::Record& record) {
     return record.id.back() == '7' ? kTaken : kRecordSealed;
@@ -418,6 +418,7 @@ TEST_F(RingWriterTest, RecordsOfAllSizesGoRoundTheRingWhole) {
   EXPECT_EQ(wrong, 0);
 }
 
+// Invariant (1) of RingWriter.
 TEST_F(RingWriterTest, ManyThreadsGetTheirOwnAnswers) {
   fake_.Serve([](const FakeRing::Record& record) {
     return record.data == "no" ? kTaken : kRecordSealed;
@@ -448,6 +449,7 @@ TEST_F(RingWriterTest, ManyThreadsGetTheirOwnAnswers) {
 
 // --- forks ---
 
+// Invariant (5) of RingWriter.
 TEST_F(RingWriterTest, AChildTouchesNeitherRingNorBell) {
   EXPECT_TRUE(PutLater("a"));
   fake_.ring().store_sleeps = 1;

@@ -24,6 +24,7 @@ TEST_F(NodeTableTest, UnknownNodesAreIgnored) {
   EXPECT_FALSE(nodes_.Knows(ObjectNode(1)));
 }
 
+// Invariant (1) of NodeTable.
 TEST_F(NodeTableTest, NodeLivesUntilEveryLookupIsForgotten) {
   const ObjectRef object = MakeObject(&place_);
   for (int i = 0; i < 3; ++i) nodes_.Add(ObjectNode(1), object);
@@ -39,6 +40,7 @@ TEST_F(NodeTableTest, ForgettingTooMuchDropsTheNode) {
   EXPECT_EQ(nodes_.size(), 0u);
 }
 
+// Invariant (2) of NodeTable.
 TEST_F(NodeTableTest, LetsGoOfTheObjectWithTheNode) {
   const ObjectRef object = MakeObject(&place_);
   nodes_.Add(ObjectNode(1), object);

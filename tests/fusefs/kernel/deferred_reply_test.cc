@@ -78,6 +78,7 @@ TEST_F(DeferredReplyTest, InterruptedTruncateIsToldSo) {
   EXPECT_TRUE(ChildSucceeded(child));
 }
 
+// Invariant (1) of FileSystem.
 TEST_F(DeferredReplyTest, ManyWritersWaitWithoutHoldingUpOthers) {
   Put("sealed", "sealed");
   held_up_->HoldUp();
@@ -112,8 +113,33 @@ TEST_F(DeferredReplyTest, UnmountEndsThoseWhoWait) {
   held_up_->LetGo();  // Its answer finds nobody.
 }
 
+// Invariants (1) and (2) of DeferredReply.
+TEST(DeferredReplyAloneTest, IsGivenOnceWithNoLockHeld) {
+  for (const bool early : {true, false}) {
+    DeferredReplies all;
+    const auto reply = all.Start(nullptr);
+    int replies = 0;
+    const auto answer = [&] {
+      reply->Answer([&](fuse_req_t) {
+        ++replies;
+        reply->Answer([&](fuse_req_t) { ++replies; });
+        EXPECT_FALSE(reply->Claim());
+        EXPECT_EQ(all.size(), early ? 0u : 1u);
+      });
+    };
+    if (early) answer();
+    reply->Park(/*interruptible=*/false, nullptr);
+    EXPECT_EQ(all.size(), early ? 0u : 1u);
+    answer();
+    reply->Cancel(EINTR);
+    EXPECT_EQ(replies, 1);
+    EXPECT_EQ(all.size(), 0u);
+  }
+}
+
 // Interrupts and answers race: each write is answered once, and what was said
 // to be interrupted was not written.
+// Invariant (1) of DeferredReply.
 TEST_F(DeferredReplyTest, InterruptsAndAnswersRace) {
   for (int round = 0; round < 100; ++round) {
     ASSERT_TRUE(WriteFile(Unsealed("a"), "before"));

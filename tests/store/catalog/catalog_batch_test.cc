@@ -42,6 +42,7 @@ TEST_F(CatalogBatchTest, ManyThatCameAndWentAreForgotten) {
   EXPECT_EQ(batch_.dropped().events, 1990u);
 }
 
+// Invariant (1) of CatalogBatch.
 TEST_F(CatalogBatchTest, ManyThatTheDatabaseKnowsAreNotForgotten) {
   for (uint64_t number = 1; number <= 1000; ++number) {
     Add(&batch_, ObjectEventKind::kDeleted, number);
@@ -49,6 +50,7 @@ TEST_F(CatalogBatchTest, ManyThatTheDatabaseKnowsAreNotForgotten) {
   EXPECT_EQ(batch_.objects().size(), 1000u);
 }
 
+// Invariant (1) of CatalogBatch.
 TEST_F(CatalogBatchTest, LivingObjectsAreNeverForgotten) {
   for (uint64_t number = 1; number <= 1000; ++number) {
     Add(&batch_, ObjectEventKind::kCreated, number);
@@ -57,6 +59,7 @@ TEST_F(CatalogBatchTest, LivingObjectsAreNeverForgotten) {
   EXPECT_EQ(batch_.objects().size(), 1000u);
 }
 
+// Invariant (1) of CatalogBatch.
 TEST_F(CatalogBatchTest, AnObjectHasOneRowWithItsNewestState) {
   Add(&batch_, ObjectEventKind::kCreated, 1, "draft");
   Add(&batch_, ObjectEventKind::kRenamed, 1, "draft2", "draft");

@@ -26,6 +26,7 @@
 #include "schema/sqlite/database.h"
 #include "schema/sqlite/transaction.h"
 #include "store/metrics/status_json.h"
+#include "tests/support/eventually.h"
 #include "tests/support/scratch_dir.h"
 
 namespace vitrine::store {
@@ -37,14 +38,23 @@ using std::chrono::steady_clock;
 
 constexpr uid_t kNobody = 65534;
 
-// Waits until `condition` holds, but not for ever.
-bool Eventually(const std::function<bool()>& condition) {
-  const auto deadline = steady_clock::now() + seconds(20);
-  while (!condition()) {
-    if (steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(milliseconds(2));
+// Runs `body` in a child, which is killed when it says its `number`th word.
+void KillAtWord(int number,
+                const std::function<void(const std::function<void()>&)>& body) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::alarm(60);
+    body([&] { (void)!::write(ends[1], "", 1); });
+    ::_exit(0);
   }
-  return true;
+  ::close(ends[1]);
+  char word = 0;
+  for (int i = 0; i < number; ++i) EXPECT_EQ(::read(ends[0], &word, 1), 1);
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+  ::close(ends[0]);
 }
 
 // Runs `body` in a child; its answer.
@@ -206,6 +216,7 @@ class CatalogTest : public testing::Test {
   nlohmann::json StatusJson() const { return ToJson(catalog_->GetStatus()); }
 
   // Until all that was told is written.
+  bool IsBehind() { return catalog_->StatusJson()["behind"]; }
   void Settle() {
     ASSERT_TRUE(Eventually([this] { return StatusJson()["pending"] == 0; }))
         << StatusJson().dump();
@@ -353,6 +364,7 @@ TEST_F(CatalogTest, NobodyWaitsForACatalogThatCannotBeWritten) {
   }
 }
 
+// Invariant (2) of CatalogBatch.
 TEST_F(CatalogTest, BatchNeverHasMoreObjectsThanItsLimit) {
   CatalogLimits limits;
   limits.pending_rows = 100;
@@ -429,28 +441,28 @@ TEST_F(CatalogTest, RushesDuringAReconcileAreReconciledToo) {
         DeleteInTable(number - 500);
       }
     }
-    std::this_thread::sleep_for(milliseconds(rush % 5));
+    // It begins to reconcile, and the next one comes.
+    if (rush % 2 == 0) {
+      EXPECT_TRUE(Eventually([this] { return !IsBehind(); }));
+    }
   }
   Settle();
-  EXPECT_GT(StatusJson()["times_behind"], 0);
+  EXPECT_GT(StatusJson()["times_behind"], 1);
   EXPECT_EQ(Query("SELECT number FROM sealed"), LivingInTable());
 }
 
 TEST_F(CatalogTest, KilledWhileItIsBehindLeavesAWholeDatabase) {
   for (int round = 0; round < 5; ++round) {
-    const pid_t pid = ::fork();
-    if (pid == 0) {
+    KillAtWord(1 + round, [this](const auto& say) {
       CatalogLimits limits;
       limits.pending_rows = 100;
-      auto catalog = Catalog::Open(dir_.path(), limits);
-      if (!catalog) ::_exit(1);
-      catalog_ = *std::move(catalog);
+      Open(limits);
       catalog_->ReconcileLater(std::make_unique<FakeWalk>(&table_));
-      for (uint64_t i = 1;; ++i) SealInTable(i % 10000 + 1);
-    }
-    std::this_thread::sleep_for(milliseconds(150 + 40 * round));
-    ::kill(pid, SIGKILL);
-    ::waitpid(pid, nullptr, 0);
+      for (uint64_t i = 1;; ++i) {
+        SealInTable(i % 10000 + 1);
+        if (i % 10000 == 0 && IsBehind()) say();
+      }
+    });
     EXPECT_EQ(Query("PRAGMA integrity_check"), "ok");
     Open();
     EXPECT_TRUE(catalog_->Reconcile({Info(5, "o5")}));
@@ -535,21 +547,18 @@ TEST_F(CatalogTest, ReaderThatNeverEndsDoesNotGrowTheLogForEver) {
   EXPECT_LT(std::filesystem::file_size(DbPath() + "-wal"), 16u << 20);
 }
 
+// Invariant (1) of CatalogWriter.
 TEST_F(CatalogTest, KilledWhileWritingLeavesAWholeDatabase) {
   for (int round = 0; round < 5; ++round) {
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-      auto catalog = Catalog::Open(dir_.path());
-      if (!catalog) ::_exit(1);
+    // At a commit, while there is more to write.
+    KillAtWord(3 + round, [this](const auto& say) {
+      Open();
       for (uint64_t i = 1;; ++i) {
-        const ObjectInfo info = Info(i, "o" + std::to_string(i));
-        (*catalog)->OnEvent({ObjectEventKind::kSealed, info, info.id});
-        if (i % 100 == 0) std::this_thread::sleep_for(milliseconds(1));
+        Seal(i, "o" + std::to_string(i));
+        if (i % 1000 == 0) catalog_->AfterPending(say);
+        if (i % 5000 == 0) Settle();
       }
-    }
-    std::this_thread::sleep_for(milliseconds(150 + 40 * round));
-    ::kill(pid, SIGKILL);
-    ::waitpid(pid, nullptr, 0);
+    });
     EXPECT_EQ(Query("PRAGMA integrity_check"), "ok");
     Open();
     EXPECT_TRUE(catalog_->Reconcile({}));
@@ -587,6 +596,7 @@ TEST_F(CatalogTest, ReconcileMarksWhatIsNotThereAsLost) {
             "sealed|10");
 }
 
+// Invariant of CatalogReconcile.
 TEST_F(CatalogTest, ReconcilingLaterComesBeforeWhatIsToldMeanwhile) {
   Open();
   Seal(1, "lost");
@@ -668,6 +678,7 @@ TEST_F(CatalogTest, HistoryIsBounded) {
   EXPECT_EQ(Query("SELECT id FROM sealed"), "stays");
 }
 
+// Invariant (2) of CatalogWriter.
 TEST_F(CatalogTest, AnybodyMayReadItAtAnyTime) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root to become nobody";
   ASSERT_EQ(::chmod(dir_.path().c_str(), 0755), 0);
@@ -693,8 +704,11 @@ TEST_F(CatalogTest, AnybodyMayReadItAtAnyTime) {
     std::atomic<bool> done = false;
     const ObjectInfo info = Info(2, "b", ObjectState::kUnsealed);
     (*catalog)->OnEvent({ObjectEventKind::kCreated, info, info.id});
-    (*catalog)->AfterPending([&] { done = true; });
-    while (!done) std::this_thread::sleep_for(milliseconds(1));
+    (*catalog)->AfterPending([&] {
+      done = true;
+      done.notify_all();
+    });
+    done.wait(false);
     ::_exit(0);  // With no destructor.
   });
   EXPECT_EQ(killed, 0);

@@ -124,6 +124,7 @@ TEST_F(OwnTmpfsPlaceTest, AFailedStartGivesBackWhatItMade) {
   EXPECT_TRUE(StateIsEmpty());
 }
 
+// Invariant (1) of MemoryPlace.
 TEST_F(OwnTmpfsPlaceTest, WhatAKilledStoreLeftIsTakenOver) {
   ASSERT_FALSE(Prepare());
   EXPECT_FALSE(place_->taken_over());
@@ -171,6 +172,7 @@ TEST_F(OwnTmpfsPlaceTest, ItCannotShrinkBelowWhatIsInIt) {
   ASSERT_TRUE(place_->Release());
 }
 
+// Invariant (2) of MemoryPlace.
 TEST_F(OwnTmpfsPlaceTest, SomebodyElsesMountIsLeftAlone) {
   const TestMount foreign(options_.state_dir + "/memory", "tmpfs", "size=4k");
   ASSERT_TRUE(foreign.mounted());
@@ -277,6 +279,7 @@ TEST_F(GivenPlaceTest, AMissingDirectoryAndAFileAreRefused) {
   EXPECT_TRUE(Prepare());
 }
 
+// Invariant (2) of MemoryPlace.
 TEST_F(GivenPlaceTest, ForeignFilesOfOurNamesAreLeftAlone) {
   for (const char* name : {"segments", "index", "journal", ".vitrine"}) {
     std::ofstream(given_ + "/" + name) << "precious";
@@ -289,6 +292,7 @@ TEST_F(GivenPlaceTest, ForeignFilesOfOurNamesAreLeftAlone) {
   EXPECT_TRUE(GivenIsEmpty());
 }
 
+// Invariant (2) of MemoryPlace.
 TEST_F(GivenPlaceTest, AnotherStoresDirectoryIsLeftAlone) {
   ASSERT_FALSE(Prepare());
   WriteSegment();
@@ -338,6 +342,7 @@ TEST_F(GivenPlaceTest, AReadOnlyDirectoryIsRefused) {
   EXPECT_TRUE(Prepare());
 }
 
+// Invariant (2) of MemoryPlace.
 TEST_F(GivenPlaceTest, OnlyWhatIsOursIsRemoved) {
   std::ofstream(given_ + "/notes") << "precious";
   ASSERT_FALSE(Prepare());
@@ -351,6 +356,7 @@ TEST_F(GivenPlaceTest, OnlyWhatIsOursIsRemoved) {
   EXPECT_TRUE(GivenIsEmpty());
 }
 
+// Invariant (1) of MemoryPlace.
 TEST_F(GivenPlaceTest, WhatAKilledStoreLeftIsTakenOver) {
   ASSERT_FALSE(Prepare());
   WriteSegment();
@@ -429,6 +435,7 @@ TEST_F(PrivatePlaceTest, ItComesAndGoes) {
   }));
 }
 
+// Invariant (1) of MemoryPlace.
 TEST_F(PrivatePlaceTest, WhatAKilledStoreLeftIsTakenOver) {
   EXPECT_TRUE(AsUser([&] {
     if (Prepare()) return false;

@@ -216,6 +216,7 @@ TEST_F(IndexWriterTest, MarkedObjectsAreNotFoundUntilUnmarked) {
   EXPECT_EQ(reader.Find(IdOf(1))->size_bytes, 10u);
 }
 
+// Invariant (2) of the index.
 TEST_F(IndexWriterTest, OnlyWhatIsMarkedMovesAndItsPinsAreOthers) {
   const uint32_t slot = Publish(1);
   const Reader reader(*writer_);
@@ -230,6 +231,7 @@ TEST_F(IndexWriterTest, OnlyWhatIsMarkedMovesAndItsPinsAreOthers) {
   writer_->Move(kNoSlot - 1, 8, 0);  // Unknown slots are ignored.
 }
 
+// Invariant (1) of the index.
 TEST_F(IndexWriterTest, OnlyWhatIsMarkedGoesElsewhereAndStaysSealed) {
   const uint32_t slot = Publish(1);
   writer_->SendElsewhere(slot);
@@ -267,6 +269,7 @@ TEST_F(IndexWriterTest, WhatReturnsIsFoundAtItsNewPlaceAndItsWaitersWake) {
   writer_->Return(kNoSlot - 1, 8, 0);  // Unknown slots are ignored.
 }
 
+// Invariant (3) of the index.
 TEST_F(IndexWriterTest, GenerationsOnlyGrow) {
   const uint32_t slot = Publish(1);
   uint64_t last_pin = 0;

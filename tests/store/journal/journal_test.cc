@@ -184,6 +184,7 @@ TEST_F(JournalTest, AWholeRecordThatMakesNoSenseIsCorruption) {
   EXPECT_EQ(CodeOfOpen(), Code::kCorruption);
 }
 
+// Invariant (1) of Journal.
 TEST_F(JournalTest, ATailTornAnywhereIsCutOff) {
   {
     Objects objects;
@@ -447,6 +448,7 @@ TEST_F(JournalTest, ALeftOverRewriteIsRemoved) {
 
 // A child records and rewrites for ever and says how far it came; killed at
 // any moment, it must have left at least that.
+// Invariant (1) of Journal.
 TEST_F(JournalTest, KilledAtAnyMomentNothingThatWasRecordedIsLost) {
   for (int round = 0; round < 20; ++round) {
     int said[2];
@@ -515,6 +517,7 @@ class JournalOnFullTmpfsTest : public testing::Test {
   std::optional<ScratchMount> mount_;
 };
 
+// Invariant (2) of Journal.
 TEST_F(JournalOnFullTmpfsTest, EveryLiveObjectCanBeRemovedWhenItIsFull) {
   Objects objects;
   const std::string path = mount_->path() + "/journal";

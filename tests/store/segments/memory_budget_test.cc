@@ -124,6 +124,7 @@ TEST_F(MemoryBudgetTest, StuckEndsOnlyThoseWhoAsked) {
   EXPECT_EQ(outcomes_, Outcomes({"mount: out of memory", "patient"}));
 }
 
+// Invariant (1) of MemoryBudget.
 TEST_F(MemoryBudgetTest, ForcedChargeMayExceedTheCapacity) {
   budget_->ForceCharge(130);
   EXPECT_EQ(budget_->Get().used_bytes, 130u);
@@ -162,6 +163,7 @@ TEST_F(MemoryBudgetTest, ShortageIsNeverMoreThanWhatIsCharged) {
   EXPECT_EQ(budget_->Shortage(), 95u);
 }
 
+// Invariant (2) of MemoryBudget.
 TEST_F(MemoryBudgetTest, LaterOnesDoNotOvertake) {
   ASSERT_TRUE(budget_->TryCharge(70));
   budget_->Charge(40, SpaceWait{}, Note("first"));
@@ -177,12 +179,42 @@ TEST_F(MemoryBudgetTest, LaterOnesDoNotOvertake) {
   EXPECT_EQ(budget_->Get().used_bytes, 100u);
 }
 
+// Invariant (2) of MemoryBudget.
 TEST_F(MemoryBudgetTest, NothingIsGrantedWithoutWaiting) {
   ASSERT_TRUE(budget_->TryCharge(100));
   budget_->Charge(5, SpaceWait{}, Note("waits"));
   EXPECT_TRUE(budget_->TryCharge(0));
   budget_->Charge(0, SpaceWait{}, Note("empty"));
   EXPECT_EQ(outcomes_, Outcomes({"empty"}));
+}
+
+// Invariant (4) of MemoryBudget.
+TEST_F(MemoryBudgetTest, NothingStaysParkedWhileSomebodyWaits) {
+  budget_->SetReclaim([this](uint64_t bytes) {
+    budget_->UnchargeParked(std::min(bytes, budget_->Get().parked_bytes));
+  });
+  ASSERT_TRUE(budget_->TryCharge(60));
+  ASSERT_TRUE(budget_->TryPark(40));
+  budget_->Charge(90, SpaceWait{}, Note("waits"));
+  EXPECT_EQ(budget_->Get().parked_bytes, 0u);
+  EXPECT_FALSE(budget_->TryPark(10));
+  EXPECT_FALSE(budget_->TryChargeParked(10));
+  EXPECT_EQ(outcomes_, Outcomes());
+  budget_->Uncharge(20);
+  EXPECT_EQ(outcomes_, Outcomes({"waits"}));
+}
+
+// Invariant (4) of MemoryBudget.
+TEST_F(MemoryBudgetTest, NothingStaysParkedBeyondTheCapacity) {
+  budget_->SetReclaim(
+      [this](uint64_t bytes) { budget_->UnchargeParked(bytes); });
+  ASSERT_TRUE(budget_->TryCharge(60));
+  ASSERT_TRUE(budget_->TryPark(40));
+  budget_->ForceCharge(70);
+  EXPECT_EQ(budget_->Get().parked_bytes, 10u);
+  budget_->ForceCharge(70);
+  EXPECT_EQ(budget_->Get().parked_bytes, 0u);
+  EXPECT_EQ(budget_->Get().used_bytes, 160u);
 }
 
 TEST_F(MemoryBudgetTest, ShortageIsToldWhenItBeginsAndForEachWaiter) {
@@ -198,6 +230,7 @@ TEST_F(MemoryBudgetTest, ShortageIsToldWhenItBeginsAndForEachWaiter) {
   EXPECT_EQ(shortages_, 3);
 }
 
+// Invariant (3) of MemoryBudget.
 TEST_F(MemoryBudgetTest, CallbacksMayCallTheBudget) {
   ASSERT_TRUE(budget_->TryCharge(100));
   budget_->Charge(30, SpaceWait{}, [this](Status status) {
@@ -213,6 +246,7 @@ TEST_F(MemoryBudgetTest, CallbacksMayCallTheBudget) {
 
 // Charges and gives back from many threads while waits expire and fail: each
 // callback runs once, the charge never exceeds the capacity, nothing leaks.
+// Invariants (1) and (3) of MemoryBudget.
 TEST_F(MemoryBudgetTest, EveryCallbackRunsExactlyOnceUnderThreads) {
   constexpr int kThreads = 4;
   constexpr int kCharges = 5000;

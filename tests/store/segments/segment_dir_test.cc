@@ -12,6 +12,7 @@
 
 #include "schema/base/mapping.h"
 #include "store/segments/segment_file.h"
+#include "tests/support/huge_mapped.h"
 #include "tests/support/scratch_dir.h"
 #include "tests/support/scratch_huge_pages.h"
 
@@ -34,23 +35,6 @@ mode_t ModeOf(const std::string& path) {
   struct stat info {};
   EXPECT_EQ(::stat(path.c_str(), &info), 0);
   return info.st_mode & 07777;
-}
-
-// How much of the mapping at `data` is by huge pages, as the kernel says.
-uint64_t HugeMappedBytes(const std::byte* data) {
-  std::ifstream smaps("/proc/self/smaps");
-  const auto address = reinterpret_cast<uintptr_t>(data);
-  bool inside = false;
-  for (std::string line; std::getline(smaps, line);) {
-    const size_t dash = line.find('-');
-    if (dash != line.npos && dash < line.find(' ')) {
-      inside = std::stoull(line, nullptr, 16) <= address &&
-               address < std::stoull(line.substr(dash + 1), nullptr, 16);
-    } else if (inside && line.rfind("ShmemPmdMapped:", 0) == 0) {
-      return std::stoull(line.substr(15)) * 1024;
-    }
-  }
-  return 0;
 }
 
 class SegmentDirTest : public testing::Test {

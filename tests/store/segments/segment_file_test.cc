@@ -6,13 +6,13 @@
 #include <sys/wait.h>
 
 #include <atomic>
-#include <chrono>
 #include <cstring>
 #include <optional>
 #include <thread>
 
 #include "schema/base/mapping.h"
 #include "store/segments/segment_dir.h"
+#include "tests/support/eventually.h"
 #include "tests/support/scratch_dir.h"
 
 namespace vitrine::store {
@@ -112,7 +112,8 @@ TEST_F(SegmentFileTest, AnOpenerDuringTheLeaseWaitsAndGetsTheUnlinkedFile) {
     EXPECT_EQ(::pread(reader.get(), seen.data(), seen.size(), 0),
               static_cast<ssize_t>(seen.size()));
   });
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_TRUE(Eventually(
+      [this] { return ::fcntl(file_->fd(), F_GETLEASE) != F_WRLCK; }));
   EXPECT_FALSE(opened);
   EXPECT_TRUE(dir_->Unlink(kNumber));
   file_.reset();

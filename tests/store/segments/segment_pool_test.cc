@@ -99,6 +99,7 @@ TEST_F(SegmentPoolTest, APoolOfSizeZeroKeepsNothing) {
   EXPECT_EQ(CountFiles(retired_path()), 0u);
 }
 
+// Invariant (1) of SegmentPool.
 TEST_F(SegmentPoolTest, OthersDoNotGetIt) {
   Put(1, kMiB);
   EXPECT_FALSE(pool_->Take({.uid = 1001, .gid = 1000, .mode = 0644}, kMiB));
@@ -109,6 +110,7 @@ TEST_F(SegmentPoolTest, OthersDoNotGetIt) {
 }
 
 // A slab is mapped as large as it should be.
+// Invariant (1) of SegmentPool.
 TEST_F(SegmentPoolTest, ASlabOfAnotherSizeIsNoSlab) {
   Put(1, kMiB, Audience::OfSlabs(kMiB));
   EXPECT_FALSE(pool_->Take(Audience::OfSlabs(2 * kMiB), 2 * kMiB));
@@ -127,6 +129,7 @@ TEST_F(SegmentPoolTest, NobodyElseCanOpenARetiredSegment) {
   EXPECT_EQ(info.st_mode & 07777, 0600u);
 }
 
+// Invariant (2) of SegmentPool.
 TEST_F(SegmentPoolTest, WhatSomebodyHasOpenIsNotHandedOut) {
   Put(1, kMiB);
   {
@@ -141,6 +144,7 @@ TEST_F(SegmentPoolTest, WhatSomebodyHasOpenIsNotHandedOut) {
   EXPECT_EQ(used_bytes(), kMiB);
 }
 
+// Invariant (5) of SegmentPool.
 TEST_F(SegmentPoolTest, WhatSomebodyHasOpenStaysChargedWhenItIsGivenBack) {
   Put(1, kMiB);
   Put(2, kMiB);
@@ -155,6 +159,7 @@ TEST_F(SegmentPoolTest, WhatSomebodyHasOpenStaysChargedWhenItIsGivenBack) {
   EXPECT_EQ(CountFiles(retired_path()), 0u);
 }
 
+// Invariant (2) of SegmentPool.
 TEST_F(SegmentPoolTest, WhatSomebodyHasMappedIsNotHandedOut) {
   Put(1, kMiB);
   Result<Mapping> mapping = Error{Code::kNotFound, ""};
@@ -260,6 +265,7 @@ TEST_F(SegmentPoolTest, NoMoreIsGivenBackThanIsWanted) {
   EXPECT_EQ(parked_bytes(), 0u);
 }
 
+// Invariant (3) of SegmentPool.
 TEST_F(SegmentPoolTest, WhoeverWantsMemoryGetsThatOfThePool) {
   Put(1, 8 * kMiB);
   EXPECT_TRUE(budget_.TryCharge(kCapacity - 8 * kMiB));
@@ -276,6 +282,7 @@ TEST_F(SegmentPoolTest, WhoeverTakesMemoryUnaskedTakesThatOfThePool) {
   EXPECT_EQ(used_bytes(), kCapacity);
 }
 
+// Invariant (3) of SegmentPool.
 TEST_F(SegmentPoolTest, NothingIsKeptWhileSomebodyWaits) {
   const RetiredSegment kept = Retire(1, kMiB);
   ASSERT_TRUE(budget_.TryCharge(kCapacity - kMiB));
@@ -334,6 +341,7 @@ TEST_F(SegmentPoolTest, WhatGrowsKeepsWholeHugePagesOnly) {
   EXPECT_EQ(small->size_bytes, kMiB);
 }
 
+// Invariant (4) of SegmentPool.
 TEST_F(SegmentPoolTest, AStartFindsNothingRetired) {
   Put(1, kMiB);
   dir_.reset();

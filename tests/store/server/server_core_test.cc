@@ -2,6 +2,8 @@
 #include "store/server/server_core.h"
 
 #include <fcntl.h>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -9,15 +11,44 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <csignal>
+#include <memory>
+#include <mutex>
 #include <random>
+#include <vector>
 
 #include "tests/store/server/server_peer_fixture.h"
+#include "tests/support/eventually.h"
 
 namespace vitrine::store {
 namespace {
 
 using protocol::Role;
+
+// Counts what is logged while it lives.  Nobody logs when that begins or ends.
+class LogCount {
+ public:
+  LogCount() { sinks().push_back(sink_); }
+  LogCount(const LogCount&) = delete;
+  LogCount& operator=(const LogCount&) = delete;
+  ~LogCount() { sinks().pop_back(); }
+
+  int lines() const { return sink_->lines; }
+
+ private:
+  struct Sink : spdlog::sinks::base_sink<std::mutex> {
+    void sink_it_(const spdlog::details::log_msg&) override { ++lines; }
+    void flush_() override {}
+    std::atomic<int> lines = 0;
+  };
+
+  static std::vector<spdlog::sink_ptr>& sinks() {
+    return spdlog::default_logger()->sinks();
+  }
+
+  const std::shared_ptr<Sink> sink_ = std::make_shared<Sink>();
+};
 
 class ServerCoreTest : public ServerFixture {
  protected:
@@ -234,6 +265,7 @@ TEST_F(ServerCoreTest, ConnectionsBeyondTheLimitAreToldWhyAndTheRestGoOn) {
 
 TEST_F(ServerCoreTest, ServerWithoutDescriptorsLeftRecovers) {
   auto peers = Connect();
+  const LogCount log;
   rlimit before = {};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   {
@@ -249,7 +281,8 @@ TEST_F(ServerCoreTest, ServerWithoutDescriptorsLeftRecovers) {
                   sizeof(address)),
         0);
     const auto failure = peers->call.AskForFailure(CreateRequest("x", 10));
-    std::this_thread::sleep_for(std::chrono::milliseconds(250));
+    // It accepts nobody, and tries again.
+    EXPECT_TRUE(Eventually([&] { return log.lines() >= 2; }));
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
     EXPECT_TRUE(failure.has_value());
     EXPECT_TRUE(Eventually([this] { return Stat("connections") == 4; }));
@@ -285,7 +318,8 @@ TEST_F(ServerCoreTest, ClientThatDiedIsGoneThoughAChildHasItsConnections) {
     (void)peers->call.Ask<protocol::CreateReplyT>(CreateRequest("half", 10));
     const pid_t grandchild = ::fork();
     if (grandchild == 0) {
-      ::sleep(60);
+      ::alarm(60);
+      ::pause();
       ::_exit(0);
     }
     (void)!::write(write_end.get(), &grandchild, sizeof(grandchild));

@@ -8,12 +8,10 @@
 
 #include <chrono>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -23,6 +21,7 @@
 #include "store/metrics/status_json.h"
 #include "store/server/server.h"
 #include "store/store.h"
+#include "tests/support/eventually.h"
 #include "tests/support/scratch_dir.h"
 
 namespace vitrine::store {
@@ -31,17 +30,6 @@ inline constexpr auto kPatience = std::chrono::seconds(20);
 
 inline ObjectId Id(const std::string& text) {
   return *ObjectId::FromText(text);
-}
-
-// True once `condition` holds.
-inline bool Eventually(const std::function<bool()>& condition,
-                       std::chrono::milliseconds patience = kPatience) {
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return true;
 }
 
 // One connection.  What it is told lies in `fds` and in what Receive returns.

@@ -8,7 +8,6 @@
 
 #include <cstring>
 #include <filesystem>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
@@ -20,20 +19,14 @@
 #include "store/segments/segment_file.h"
 #include "store/store.h"
 #include "tests/store/store_calls.h"
+#include "tests/support/asleep.h"
+#include "tests/support/eventually.h"
 #include "tests/support/scratch_dir.h"
 
 namespace vitrine::store {
 namespace {
 
 constexpr uint64_t kCapacity = 16 << 20;
-
-bool Eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 2000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return condition();
-}
 
 // The client's end, without any care.
 class RawRing {
@@ -338,7 +331,7 @@ TEST_F(SubmissionsTest, AClosedRingIsForgottenHoweverMuchIsWrittenToIt) {
       }
     }
   });
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_TRUE(Eventually([&] { return ring.ring().answered.load() > 1000; }));
   submissions_->Close(1);
   EXPECT_TRUE(Eventually([&] { return submissions_->Count().rings == 0; }));
   stop = true;
@@ -381,11 +374,9 @@ TEST_F(SubmissionsTest, AnIdleOneSleeps) {
   RawRing ring = Open(1);
   ASSERT_EQ(ring.Put("a", "x"), kRecordSealed);
   EXPECT_TRUE(Eventually([&] { return ring.ring().store_sleeps.load() == 1; }));
-  EXPECT_TRUE(Eventually([&] {
-    const uint64_t sleeps = submissions_->Count().sleeps;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    return submissions_->Count().sleeps == sleeps;
-  }));
+  const pid_t thread = FindThread(::getpid(), "submissions");
+  ASSERT_NE(thread, 0);
+  EXPECT_TRUE(FallsAsleep(thread));
 }
 
 }  // namespace

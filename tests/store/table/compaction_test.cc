@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "tests/store/table/small_objects_fixture.h"
+#include "tests/support/eventually.h"
 
 namespace vitrine::store {
 namespace {
@@ -29,13 +30,9 @@ class CompactionTest : public SmallObjects {
     }
   }
 
-  // Nothing more is moved within two of the housekeeper's rounds.
-  void WaitUntilStill() {
-    uint64_t before = UINT64_MAX;
-    while (before != slab_count()) {
-      before = slab_count();
-      std::this_thread::sleep_for(std::chrono::milliseconds(1200));
-    }
+  // `slabs` or fewer are left; each round looks at all.
+  bool AreCompactedTo(uint64_t slabs) {
+    return Eventually([&] { return slab_count() <= slabs; });
   }
 
   void ExpectTheRest() {
@@ -52,10 +49,12 @@ TEST_F(CompactionTest, WhatLivesMovesTogetherAndTheRestComesBack) {
   PutAll();
   ASSERT_GE(slab_count(), 8u);
   DeleteMost();
-  WaitUntilStill();
-  EXPECT_LE(slab_count(), 2u);
+  EXPECT_TRUE(AreCompactedTo(2));
   EXPECT_GT(moved(), 0u);
-  ExpectUsedSoon(slab_count() * kSlabBytes + kObjects / kKeptOneIn * kOverhead);
+  EXPECT_TRUE(Eventually([this] {
+    return used_bytes() ==
+           slab_count() * kSlabBytes + kObjects / kKeptOneIn * kOverhead;
+  })) << used_bytes();
   ExpectTheRest();
 }
 
@@ -66,12 +65,12 @@ TEST_F(CompactionTest, WhoeverReadsOneThroughTheMountGoesOnWhereItWas) {
   ASSERT_TRUE(shared);
   const uint64_t segment = store_->objects().Info(object).segment();
   DeleteMost();
-  WaitUntilStill();
+  EXPECT_TRUE(AreCompactedTo(3));
   EXPECT_EQ(store_->objects().Info(object).segment(), segment);
   *shared = nullptr;
   NewSlab();  // One with room.
-  WaitUntilStill();
-  EXPECT_NE(store_->objects().Info(object).segment(), segment);
+  EXPECT_TRUE(Eventually(
+      [&] { return store_->objects().Info(object).segment() != segment; }));
   ExpectTheRest();
 }
 
@@ -82,7 +81,7 @@ TEST_F(CompactionTest, ADescriptorOfTheOldSlabReadsTheOldBytes) {
   ASSERT_TRUE(fd);
   const uint64_t offset = store_->objects().Info(object).offset_bytes;
   DeleteMost();
-  WaitUntilStill();
+  EXPECT_TRUE(AreCompactedTo(2));
   ASSERT_GT(moved(), 0u);
   for (int i = 1; i < kObjects; i += kKeptOneIn) {
     Put(std::to_string(i), Content(i + 1));
@@ -99,7 +98,7 @@ TEST_F(CompactionTest, WhatIsHeldStaysHeld) {
   ASSERT_TRUE(store_->sealed().SetHold(*store_->sealed().FindSealed(Id("10")),
                                        true, {}));
   DeleteMost();
-  WaitUntilStill();
+  EXPECT_TRUE(AreCompactedTo(2));
   ASSERT_GT(moved(), 0u);
   ASSERT_TRUE(Evict(kCapacity));
   EXPECT_EQ(Read("10"), Content(10));
@@ -116,7 +115,8 @@ TEST_F(CompactionTest, ALoneSparseSlabIsNotMovedIntoANewOne) {
   Put("b", "b");
   ASSERT_TRUE(Evict(1));  // The slab of `a`, the older one; `b` is in the open.
   EXPECT_FALSE(store_->sealed().FindSealed(Id("a")));
-  WaitUntilStill();
+  // Two of the housekeeper's rounds, of which nothing else tells.
+  LetPass(std::chrono::milliseconds(1200));
   EXPECT_EQ(moved(), 0u);
   EXPECT_EQ(Read("b"), "b");
 }
@@ -129,8 +129,7 @@ TEST_F(CompactionTest, WhatIsLargerThanThisStorePutsIntoSlabsMovesToo) {
   options_.dedicated_threshold_bytes = 512;
   Restart();
   Put("small", "small");
-  WaitUntilStill();
-  EXPECT_LE(slab_count(), 2u);
+  EXPECT_TRUE(AreCompactedTo(2));
   for (int i = 0; i < kObjects; i += kKeptOneIn) {
     EXPECT_EQ(Read(std::to_string(i)), Content(i)) << i;
   }
@@ -140,14 +139,11 @@ TEST_F(CompactionTest, AKilledStoreFindsWhatWasMoved) {
   ASSERT_NO_FATAL_FAILURE(WorkAndDie([this] {
     PutAll();
     DeleteMost();
-    while (moved() == 0) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
+    if (!Eventually([this] { return moved() > 0; })) ::_exit(1);
   }));
   Restart();
   ExpectTheRest();
-  WaitUntilStill();
-  EXPECT_LE(slab_count(), 2u);
+  EXPECT_TRUE(AreCompactedTo(2));
   ExpectTheRest();
 }
 

@@ -13,11 +13,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "store/store.h"
 #include "tests/store/store_calls.h"
+#include "tests/support/eventually.h"
 #include "tests/support/scratch_dir.h"
 
 namespace vitrine::store {
@@ -118,10 +118,8 @@ class SmallObjects : public testing::Test {
   uint64_t slab_count() { return slabs().at("count").get<uint64_t>(); }
 
   void ExpectUsedSoon(uint64_t bytes) {
-    for (int tries = 0; tries < 500 && used_bytes() != bytes; ++tries) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    EXPECT_EQ(used_bytes(), bytes);
+    EXPECT_TRUE(Eventually([&] { return used_bytes() == bytes; }))
+        << used_bytes();
   }
 
   ScratchDir dir_;

@@ -14,6 +14,7 @@
 #include "store/index/client_registry.h"
 #include "store/segments/segment_file.h"
 #include "tests/store/table/small_objects_fixture.h"
+#include "tests/support/eventually.h"
 
 namespace vitrine::store {
 namespace {
@@ -228,7 +229,9 @@ TEST_F(SmallObjectsTest, RoomThatIsNotThereIsWaitedFor) {
   }
   EXPECT_GT(held.size(), 900u);
   std::thread releaser([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    EXPECT_TRUE(Eventually([this] {
+      return store_->facts().StatusJson()["memory"]["waiters"] == 1;
+    }));
     for (const ObjectRef& object : held) {
       EXPECT_TRUE(store_->sealed().SetHold(object, false, {}));
     }

@@ -18,15 +18,14 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
-#include <functional>
 #include <map>
 #include <random>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "schema/base/mapping.h"
 #include "schema/base/unique_fd.h"
+#include "tests/support/eventually.h"
 #include "tests/system/content.h"
 
 namespace vitrine {
@@ -205,7 +204,8 @@ class Worker {
       if (held.error().code == Code::kNotFound) return;
       Fail("hold " + id + ": " + held.error().ToString());
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(Random(200)));
+    // The time in which others could evict it.
+    LetPass(std::chrono::milliseconds(Random(200)));
     auto object = client_.Get(Id(id));
     if (!object) Fail("held and lost: " + id);
     Expect(id, object->bytes());
@@ -222,9 +222,8 @@ class Worker {
   static std::string Errno(const std::string& path) {
     return path + ": " + std::strerror(errno);
   }
-  static void Pause() {
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
+  // Leaves the memory to others for a while.
+  static void Pause() { LetPass(std::chrono::milliseconds(2)); }
 
   uint64_t Random(uint64_t below) { return random_() % below; }
   // Small ones as often as large ones.

@@ -20,11 +20,11 @@
 #include <deque>
 #include <random>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "schema/base/mapping.h"
 #include "schema/base/unique_fd.h"
+#include "tests/support/eventually.h"
 #include "tests/system/content.h"
 
 namespace vitrine {
@@ -39,8 +39,9 @@ constexpr uint64_t kMostSmallBytes = 32 << 10;
   std::exit(1);
 }
 
+// Leaves the processors to the store and to other workers for a while.
 void Pause(int milliseconds) {
-  std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+  LetPass(std::chrono::milliseconds(milliseconds));
 }
 
 class Log {
