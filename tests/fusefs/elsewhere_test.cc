@@ -75,14 +75,14 @@ TEST_P(ElsewhereTest, AWaitAndADirectLinkBringItBack) {
 }
 
 TEST_P(ElsewhereTest, MoreThanFitsIsReadBack) {
-  for (int i = 0; i < 20; ++i) {
+  for (unsigned i = 0; i < 20; ++i) {
     const std::string id = "o" + std::to_string(i);
-    ASSERT_TRUE(WriteFile(Unsealed(id), Pattern(1'000'000, 1u + i)));
+    ASSERT_TRUE(WriteFile(Unsealed(id), Pattern(1'000'000, 1 + i)));
     ASSERT_EQ(::rename(Unsealed(id).c_str(), Sealed(id).c_str()), 0);
   }
-  for (int i = 0; i < 20; ++i) {
+  for (unsigned i = 0; i < 20; ++i) {
     EXPECT_TRUE(
-        HasBytes(Sealed("o" + std::to_string(i)), Pattern(1'000'000, 1u + i)));
+        HasBytes(Sealed("o" + std::to_string(i)), Pattern(1'000'000, 1 + i)));
   }
 }
 

@@ -5,26 +5,14 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <filesystem>
-#include <memory>
-#include <optional>
-#include <span>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "schema/base/unique_fd.h"
-#include "store/index/client_registry.h"
-#include "store/index/index_writer.h"
-#include "store/journal/journal.h"
 #include "store/segments/memory_budget.h"
 #include "store/segments/orphans.h"
-#include "store/segments/segment_dir.h"
 #include "store/segments/segment_pool.h"
-#include "store/table/eviction_policy.h"
-#include "store/table/object_table.h"
+#include "tests/store/table/table_fixture.h"
 #include "tests/support/eventually.h"
-#include "tests/support/scratch_dir.h"
 
 namespace vitrine::store {
 
@@ -32,20 +20,9 @@ inline constexpr uint64_t kMiB = 1 << 20;
 inline constexpr uint64_t kCapacity = 64 * kMiB;
 
 // A fixture, or part of one.
-class HouseParts : public testing::Test {
+class HouseParts : public TableFixture {
  protected:
-  explicit HouseParts(const std::string& place = "/dev/shm") : scratch_(place) {
-    const std::string path = scratch_.path();
-    std::filesystem::create_directory(path + "/segments");
-    std::filesystem::create_directory(path + "/retired");
-    segments_.emplace(*SegmentDir::Open(path + "/segments", path + "/retired"));
-    std::vector<JournaledObject> journaled;
-    table_ = std::make_unique<ObjectTable>(
-        &*segments_, &clients_, *IndexWriter::Create(path + "/index"),
-        *Journal::Open(path + "/journal", &journaled), MakeLruPolicy());
-    pool_.emplace(&*segments_, &budget_, 16 * kMiB);
-    orphans_.emplace(&budget_, &*pool_);
-  }
+  using TableFixture::TableFixture;
 
   ObjectRef Insert(const std::string& id) {
     auto object = table_->unsealed().Insert(*ObjectId::FromText(id), {});
@@ -72,13 +49,9 @@ class HouseParts : public testing::Test {
     return Eventually([&] { return used_bytes() == bytes; });
   }
 
-  ScratchDir scratch_;
-  std::optional<SegmentDir> segments_;
-  ClientRegistry clients_;
   MemoryBudget budget_{kCapacity, 0};
-  std::optional<SegmentPool> pool_;
-  std::optional<Orphans> orphans_;
-  std::unique_ptr<ObjectTable> table_;
+  SegmentPool pool_{&*segments_, &budget_, 16 * kMiB};
+  Orphans orphans_{&budget_, &pool_};
 };
 
 }  // namespace vitrine::store

@@ -27,7 +27,6 @@
 namespace vitrine::store {
 namespace {
 
-constexpr uint64_t kPage = 4096;
 constexpr uint64_t kSlabBytes = kMiB;
 
 // Remembers the uses that it is told.
@@ -49,7 +48,7 @@ class FakeCatalog : public Catalog {
   void AfterPending(std::function<void()> done) override { done(); }
   void ClientConnected(uint64_t, const std::string&, pid_t, uid_t) override {}
   void ClientDisconnected(uint64_t) override {}
-  nlohmann::json StatusJson() const override { return {}; }
+  StatusSection GetStatus() const override { return {}; }
 
  private:
   std::mutex mutex_;
@@ -65,7 +64,7 @@ class HousekeeperTest : public HouseParts {
 
   void Start() {
     keeper_ = std::make_unique<Housekeeper>(table_.get(), &*segments_,
-                                            &*orphans_, &*pool_, &budget_,
+                                            &orphans_, &pool_, &budget_,
                                             &clients_, &catalog_, [this] {
                                               ++rounds_;
                                               if (at_compaction_)
@@ -107,7 +106,7 @@ class HousekeeperTest : public HouseParts {
 
 TEST_F(HousekeeperTest, OrphansAreGivenBackSoonAfterTheirUsersEnd) {
   UniqueFd reader;
-  orphans_->Add(MakeDropped(&reader));
+  orphans_.Add(MakeDropped(&reader));
   keeper_->Wake();
   EXPECT_EQ(used_bytes(), kMiB);
   // Much more often than it does all the rest.
@@ -119,7 +118,7 @@ TEST_F(HousekeeperTest, OrphansAreGivenBackSoonAfterTheirUsersEnd) {
 
 TEST_F(HousekeeperTest, OrphansAreFoundWithoutAWakeToo) {
   UniqueFd reader;
-  orphans_->Add(MakeDropped(&reader));
+  orphans_.Add(MakeDropped(&reader));
   reader = UniqueFd();
   EXPECT_TRUE(UsesSoon(0));
 }
@@ -140,7 +139,7 @@ TEST_F(HousekeeperTest, ClientsAreAskedToUnmapOrphans) {
   UniqueFd reader;
   DroppedSegment dropped = MakeDropped(&reader);
   const std::vector<uint64_t> expected = {dropped.number};
-  orphans_->Add(std::move(dropped));
+  orphans_.Add(std::move(dropped));
   EXPECT_TRUE(Eventually([&] {
     const std::lock_guard lock(mutex);
     return recalled == expected;
@@ -150,21 +149,21 @@ TEST_F(HousekeeperTest, ClientsAreAskedToUnmapOrphans) {
 
 TEST_F(HousekeeperTest, ASlabIsMadeReadyOnceItIsWanted) {
   keeper_->PrepareSlab(kSlabBytes);
-  EXPECT_TRUE(Eventually([this] { return pool_->Count().prepared == 1; }));
+  EXPECT_TRUE(Eventually([this] { return pool_.Count().prepared == 1; }));
   EXPECT_EQ(budget_.Get().parked_bytes, kSlabBytes);
   keeper_->PrepareSlab(kSlabBytes);
   EXPECT_TRUE(ARoundPasses());
-  EXPECT_EQ(pool_->Count().prepared, 1u) << "one is enough";
-  EXPECT_TRUE(pool_->Take(Audience::OfSlabs(kSlabBytes), kSlabBytes));
+  EXPECT_EQ(pool_.Count().prepared, 1u) << "one is enough";
+  EXPECT_TRUE(pool_.Take(Audience::OfSlabs(kSlabBytes), kSlabBytes));
   keeper_->PrepareSlab(kSlabBytes);
-  EXPECT_TRUE(Eventually([this] { return pool_->Count().prepared == 2; }));
+  EXPECT_TRUE(Eventually([this] { return pool_.Count().prepared == 2; }));
 }
 
 TEST_F(HousekeeperTest, NoSlabIsMadeReadyWhileMemoryIsShort) {
   budget_.ForceCharge(kCapacity);
   keeper_->PrepareSlab(kSlabBytes);
   EXPECT_TRUE(ARoundPasses());
-  EXPECT_EQ(pool_->Count().prepared, 0u);
+  EXPECT_EQ(pool_.Count().prepared, 0u);
   EXPECT_EQ(used_bytes(), kCapacity);
 }
 
@@ -191,10 +190,10 @@ TEST_F(HousekeeperTest, MoreWritersThanARoundLooksAtAreAllCharged) {
 TEST_F(HousekeeperTest, WhatIsGoneIsNotCharged) {
   const ObjectRef object = Insert("a");
   Append(OpenToWrite(object), kMiB);
-  orphans_->Add(*table_->unsealed().Abort(object));
+  orphans_.Add(*table_->unsealed().Abort(object));
   EXPECT_TRUE(ARoundPasses());
   EXPECT_EQ(used_bytes(), 0u);
-  EXPECT_EQ(orphans_->Count().count, 0u);
+  EXPECT_EQ(orphans_.Count().count, 0u);
 }
 
 TEST_F(HousekeeperTest, ASlabInWhichNothingIsPutIsGivenBack) {
@@ -224,7 +223,7 @@ TEST_F(HousekeeperTest, TheJournalIsKeptShort) {
         *ObjectId::FromText(std::string(200, 'a') + std::to_string(i));
     const ObjectRef object = Insert(id.text());
     ASSERT_TRUE(table_->sealing().Seal(object, id, kMiB));
-    orphans_->Add(*table_->sealed().Delete(object, {}));
+    orphans_.Add(*table_->sealed().Delete(object, {}));
   }
   EXPECT_TRUE(Eventually(
       [this] { return table_->queries().Count().journal_bytes < kMiB / 4; }));
@@ -237,7 +236,7 @@ TEST_F(HousekeeperTest, WhatCannotBeCollapsedIsLeftAsItIs) {
   ASSERT_EQ(::ftruncate(OpenToWrite(sparse).get(), 8 * kMiB), 0);
   const ObjectRef gone = Write("gone", 4 * kMiB);
   EXPECT_TRUE(ARoundPasses());
-  orphans_->Add(*table_->unsealed().Abort(gone));
+  orphans_.Add(*table_->unsealed().Abort(gone));
   const uint64_t used = used_bytes();
   for (const ObjectRef& object : {small, sparse, gone}) {
     keeper_->Collapse(object);
@@ -289,7 +288,7 @@ TEST_F(CollapsingTest, WhatGrewByWritesGetsHugePages) {
 TEST_F(HousekeeperTest, ItEndsWithWorkBeforeIt) {
   for (int i = 0; i < 20; ++i) {
     UniqueFd reader;
-    orphans_->Add(MakeDropped(&reader));
+    orphans_.Add(MakeDropped(&reader));
     keeper_->Collapse(Write(std::to_string(i), kPage));
     keeper_->PrepareSlab(kSlabBytes);
     keeper_->Wake();

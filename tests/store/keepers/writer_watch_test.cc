@@ -11,8 +11,6 @@
 namespace vitrine::store {
 namespace {
 
-constexpr uint64_t kPage = 4096;
-
 class WriterWatchTest : public HouseParts {
  protected:
   void Start(WriterWatch::Options options = {.limit_bytes = kCapacity}) {

@@ -21,7 +21,7 @@ inline constexpr uint64_t kSlab = 64 << 10;
 
 class TableFixture : public testing::Test {
  protected:
-  TableFixture() {
+  explicit TableFixture(const std::string& place = "/dev/shm") : dir_(place) {
     for (const char* name : {"/segments", "/retired"}) {
       std::filesystem::create_directory(dir_.path() + name);
     }
