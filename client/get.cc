@@ -1,4 +1,5 @@
-// Get and Contains, by the index alone; and waits in the store.
+// Get and Contains, by the index; Want, for an object that is elsewhere; waits
+// in the store.
 #include <utility>
 
 #include "client/base/spin_lock.h"
@@ -43,9 +44,11 @@ Error NotThere(const ObjectId& id, Timeout timeout) {
 Result<std::optional<Object>> ClientImpl::GetNow(const ObjectId& id,
                                                  Deadline back_by) {
   auto attempt = UntilNotBusy([&] { return core_->TryGet(id); });
+  Backoff backoff;
   // The object may be evicted again before it is found in the index.
   while (attempt.outcome == Outcome::kElsewhere) {
     if (Status ok = Want(id, back_by); !ok) return ok.error();
+    backoff.Pause();
     attempt = UntilNotBusy([&] { return core_->TryGet(id); });
     if (RemainingMs(back_by) == 0) break;
   }

@@ -228,11 +228,15 @@ void MknodOp(fuse_req_t req, fuse_ino_t, const char*, mode_t, dev_t) noexcept {
 // interrupted while its object came back.
 void OpenObject(fuse_req_t req, FileSystem& files, fuse_ino_t node, int flags) {
   const auto opened = files.Open(node, flags);
-  if (opened || !files.IsElsewhere(node)) return ReplyOpen(req, files, opened);
+  if (opened || opened.error() != FileSystem::kElsewhere) {
+    return ReplyOpen(req, files, opened);
+  }
   OnceInMemory(req, files, node, [&files, node, flags](fuse_req_t r) {
     auto again = files.Open(node, flags);
     // It was evicted anew: the kernel tries once more.
-    if (!again && files.IsElsewhere(node)) again = Errno{ESTALE};
+    if (!again && again.error() == FileSystem::kElsewhere) {
+      again = Errno{ESTALE};
+    }
     ReplyOpen(r, files, again);
   });
 }

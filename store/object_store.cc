@@ -140,8 +140,9 @@ void ObjectStore::SetUpRetriever() {
       .budget = parts_.budget.get(),
       .tier = parts_.options.tier.get(),
       .add_room =
-          [this](SpaceWait wait, Done<void> done) {
-            small_.AddRoom(wait, std::move(done));
+          [this](uint64_t bytes, SpaceWait wait, Done<void> done,
+                 const void* whose) {
+            small_.AddRoomFor(bytes, wait, std::move(done), whose);
           },
       // Also while the workers end: then on the thread that asks.
       .run = [workers = parts_.workers.get()](

@@ -53,7 +53,10 @@ Attributes OfObject(const ObjectInfo& info) {
   stat.st_gid = info.gid;
   stat.st_size = static_cast<off_t>(info.size_bytes);
   stat.st_blksize = 4096;
-  const uint64_t taken = sealed ? info.charged_bytes : info.size_bytes;
+  // The kernel may keep the answer for ever: an object that is elsewhere is
+  // shown as it is in memory, not as a hole.
+  const bool counted = sealed && !info.elsewhere;
+  const uint64_t taken = counted ? info.charged_bytes : info.size_bytes;
   stat.st_blocks = static_cast<blkcnt_t>((taken + 511) / 512);
   SetTimes(&stat, info.modified_ns,
            info.sealed_ns != 0 ? info.sealed_ns : info.modified_ns);

@@ -19,6 +19,7 @@
 #include <fuse3/fuse_lowlevel.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -93,6 +94,8 @@ class FileSystem : public Observer,
     fuse_entry_param entry{};
     Opened opened;
   };
+  // kElsewhere, which no caller sees: BringBack first.
+  static constexpr int kElsewhere = EREMOTE;
   Answer<Opened> Open(uint64_t node, int flags);
   // True if the node is of an object that is not in memory.
   bool IsElsewhere(uint64_t node) const;

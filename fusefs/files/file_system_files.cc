@@ -55,6 +55,7 @@ Answer<FileSystem::Opened> FileSystem::OpenObject(const ObjectRef& object,
                              {.writes = writes, .creates = creates});
   if (!file) {
     const Code code = file.error().code;
+    if (code == Code::kUnavailable) return Errno{kElsewhere};
     const bool gone = code == Code::kNotFound || code == Code::kGone;
     if (gone) return Errno{ESTALE};
     return file.error();

@@ -51,7 +51,7 @@ struct ObjectInfo {
   bool copied = false;     // The tier has its bytes.
   // The slab with its bytes, which small sealed objects share.  0: its bytes
   // are in a segment of its own, which has its number.  kLeftSlab: it was in a
-  // slab, and is gone.
+  // slab, and is elsewhere or gone.
   uint64_t slab = 0;
   uint64_t offset_bytes = 0;
   // All of its pages are recycled from another object.

@@ -121,11 +121,12 @@ class SealedObjects {
   virtual Result<ObjectRef> FindSealed(const ObjectId& id) = 0;
   // Runs `done` when the sealed object `id` is in memory: at once, unless it is
   // elsewhere.  Bringing it back waits for space as CreateSized does.
-  // kNotFound: no such object.  kTimeout: not in time.
+  // kNotFound: no such object.  kOutOfMemory: no memory in time.
   virtual void Want(const ObjectId& id, SpaceWait wait, Done<void> done) = 0;
   // kNotPermitted: `who` is neither owner nor root.  kNotFound: gone.
   virtual Status Delete(const ObjectRef& object, const Credentials& who) = 0;
-  // A held object stays in memory.  kNotPermitted as for Delete.
+  // A held object is not evicted.  (One that is elsewhere stays there until it
+  // is wanted.)  kNotPermitted as for Delete.
   virtual Status SetHold(const ObjectRef& object, bool hold,
                          const Credentials& who) = 0;
   // Evicts until `bytes` are given back or nothing more can be; says how many.

@@ -106,10 +106,13 @@ Eviction::Batch Evictor::EvictBatch(uint64_t bytes) {
     return eviction.Finish(eviction.Begin(bytes, Fate::kGone));
   }
   Eviction::Departure departure = eviction.Begin(bytes, Fate::kElsewhere);
-  NoteCarried(CarryTo(tier_, &departure));
+  const Status carried = CarryTo(tier_, &departure);
+  NoteCarried(carried);
   table_->upkeep().DrainTouches();
   Eviction::Batch batch = eviction.Finish(std::move(departure));
   for (const uint64_t number : batch.deleted) tier_->Forget(number);
+  // Other victims would fare no better.
+  if (!carried && batch.evicted == 0) batch.examined = batch.evictable;
   return batch;
 }
 

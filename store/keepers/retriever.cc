@@ -4,10 +4,12 @@
 #include <sys/mman.h>
 
 #include <cstddef>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "schema/base/mapping.h"
+#include "store/segments/segment_calls.h"
 
 namespace vitrine::store {
 
@@ -31,8 +33,7 @@ void Retriever::Want(const ObjectRef& object, SpaceWait wait, Done<void> done) {
 }
 
 uint64_t Retriever::ChargeOf(const ObjectInfo& info) const {
-  const uint64_t page = parts_.segments->page_bytes();
-  return (info.size_bytes + page - 1) / page * page;
+  return RoundUpTo(info.size_bytes, parts_.segments->page_bytes());
 }
 
 void Retriever::Start(const ObjectRef& object, SpaceWait wait) {
@@ -53,6 +54,7 @@ void Retriever::Start(const ObjectRef& object, SpaceWait wait) {
         fetch();
       },
       object.get());
+  EndWaitIfGone(object);
 }
 
 // Retired while it is filled: a store that is killed meanwhile leaves nothing
@@ -61,28 +63,40 @@ Result<RetiredSegment> Retriever::FetchSegment(const ObjectInfo& info) {
   const uint64_t number = parts_.table->upkeep().NewNumber();
   auto fd = parts_.segments->CreateRetired(number, info.size_bytes);
   if (!fd) return fd.error();
-  RetiredSegment segment{.number = number,
-                         .allocated_bytes = ChargeOf(info),
-                         .size_bytes = info.size_bytes};
-  if (info.size_bytes == 0) return segment;
-  auto memory =
-      Mapping::Map(fd->get(), segment.allocated_bytes, PROT_READ | PROT_WRITE);
-  Status got = memory
-                   ? parts_.tier->Get(info, {memory->data(), info.size_bytes})
-                   : memory.error();
-  if (got) return segment;
+  const SegmentFile file(*std::move(fd));
+  Status filled = Fill(file, info);
+  const auto extent = file.Stat();
+  if (filled && !extent) filled = extent.error();
+  if (filled) {
+    return RetiredSegment{.number = number,
+                          .allocated_bytes = extent->allocated_bytes,
+                          .size_bytes = info.size_bytes};
+  }
   (void)parts_.segments->UnlinkRetired(number);  // Only this thread has it.
-  return got.error();
+  return filled.error();
+}
+
+Status Retriever::Fill(const SegmentFile& file, const ObjectInfo& info) {
+  if (info.size_bytes == 0) return Get(info, {});
+  auto memory = Mapping::Map(file.fd(), ChargeOf(info), PROT_READ | PROT_WRITE);
+  if (!memory) return memory.error();
+  return Get(info, {memory->data(), info.size_bytes});
 }
 
 Status Retriever::PutBack(const ObjectRef& object, const ObjectInfo& info,
                           uint64_t charged_bytes) {
-  auto segment = FetchSegment(info);
-  Status back = segment ? parts_.table->returning().Return(object, *segment)
-                        : segment.error();
-  if (back) return back;
-  if (segment) (void)parts_.segments->UnlinkRetired(segment->number);
+  const auto segment = FetchSegment(info);
+  if (!segment) {
+    parts_.budget->Uncharge(charged_bytes);
+    return segment.error();
+  }
+  // It may take more than was asked for: whole huge pages.
+  parts_.budget->ForceCharge(segment->allocated_bytes);
   parts_.budget->Uncharge(charged_bytes);
+  Status back = parts_.table->returning().Return(object, *segment);
+  if (back) return back;
+  (void)parts_.segments->UnlinkRetired(segment->number);
+  parts_.budget->Uncharge(segment->allocated_bytes);
   return back;
 }
 
@@ -94,15 +108,34 @@ void Retriever::Fetch(const ObjectRef& object, const ObjectInfo& info,
 void Retriever::FetchSmall(const ObjectRef& object, const ObjectInfo& info,
                            SpaceWait wait) {
   std::vector<std::byte> bytes(info.size_bytes);
-  Status back = parts_.tier->Get(info, bytes);
-  if (back) back = parts_.table->returning().ReturnSmall(object, bytes);
-  if (back || back.error().code != Code::kOutOfMemory) {
-    return Finish(object, back);
+  if (Status got = Get(info, bytes); !got) return Finish(object, got);
+  const auto back = parts_.table->returning().ReturnSmall(object, bytes);
+  if (!back) return Finish(object, back.error());
+  if (*back) return Finish(object, Status());
+  parts_.add_room(
+      info.size_bytes, wait,
+      [this, object, info, wait](Status added) {
+        if (!added) return GiveUp(object, added.error());
+        parts_.run(
+            [this, object, info, wait] { FetchSmall(object, info, wait); });
+      },
+      object.get());
+  EndWaitIfGone(object);
+}
+
+// An object that was deleted before it began to wait for memory.
+void Retriever::EndWaitIfGone(const ObjectRef& object) {
+  if (parts_.table->queries().Info(object).state == ObjectState::kGone) {
+    parts_.budget->EndWaitsOf(object.get());
   }
-  parts_.add_room(wait, [this, object, info, wait](Status added) {
-    if (!added) return GiveUp(object, added.error());
-    parts_.run([this, object, info, wait] { FetchSmall(object, info, wait); });
-  });
+}
+
+// A client takes kNotFound for the end of the object.
+Status Retriever::Get(const ObjectInfo& info, std::span<std::byte> bytes) {
+  Status got = parts_.tier->Get(info, bytes);
+  if (got || got.error().code != Code::kNotFound) return got;
+  return Error{Code::kCorruption, "the tier has lost `" + info.id.text() +
+                                      "`: " + got.error().message};
 }
 
 // The tier keeps its copy: the next eviction of the object carries nothing.

@@ -2,10 +2,12 @@
 #ifndef VITRINE_STORE_KEEPERS_RETRIEVER_H_
 #define VITRINE_STORE_KEEPERS_RETRIEVER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <utility>
 
@@ -13,6 +15,7 @@
 #include "store/base/requests.h"
 #include "store/segments/memory_budget.h"
 #include "store/segments/segment_dir.h"
+#include "store/segments/segment_file.h"
 #include "store/table/object_table.h"
 #include "store/tiers/tier.h"
 
@@ -30,8 +33,10 @@ class Retriever {
     SegmentDir* segments;
     MemoryBudget* budget;
     Tier* tier;
-    // Makes room for small objects, as SmallObjects::AddRoom.
-    std::function<void(SpaceWait wait, Done<void> done)> add_room;
+    // Makes room for a small object of `bytes`, as SmallPuts::AddRoom.
+    std::function<void(uint64_t bytes, SpaceWait wait, Done<void> done,
+                       const void* whose)>
+        add_room;
     // Runs a task on a thread that may wait for the tier.
     std::function<void(std::function<void()> task)> run;
   };
@@ -61,10 +66,13 @@ class Retriever {
   void Fetch(const ObjectRef& object, const ObjectInfo& info,
              uint64_t charged_bytes) EXCLUDES(mutex_);
   Result<RetiredSegment> FetchSegment(const ObjectInfo& info);
+  Status Fill(const SegmentFile& file, const ObjectInfo& info);
   Status PutBack(const ObjectRef& object, const ObjectInfo& info,
                  uint64_t charged_bytes);
   void FetchSmall(const ObjectRef& object, const ObjectInfo& info,
                   SpaceWait wait) EXCLUDES(mutex_);
+  Status Get(const ObjectInfo& info, std::span<std::byte> bytes);
+  void EndWaitIfGone(const ObjectRef& object);
   // Tells all waiters.
   void Finish(const ObjectRef& object, const Status& status) EXCLUDES(mutex_);
   // There was no memory in the first waiter's time.  Tells it, and starts again

@@ -44,6 +44,9 @@ StatusSection FactsRole::GetStatus() {
   status.AddPart("memory", GetMemoryStatus());
   status.AddPart("pool", PoolSection(parts_->pool->Count()));
   status.AddPart("eviction", EvictionSection(table, parts_->evictor->Count()));
+  if (parts_->retriever != nullptr) {
+    status.AddPart("retriever", RetrieverSection(parts_->retriever->Count()));
+  }
   status.AddList("clients", parts_->clients.GetStatus());
   status.AddPart("catalog", parts_->catalog->GetStatus());
   MutexLock lock(sources_mutex_);

@@ -1,6 +1,7 @@
 #include "store/roles/slab_role.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 namespace vitrine::store {
@@ -57,10 +58,12 @@ Status SlabRole::OpenSlab(const std::optional<RetiredSegment>& recycled,
   return Status();
 }
 
-Status SlabRole::AddSlab(const std::optional<RetiredSegment>& recycled) {
-  Status opened = OpenSlab(recycled, small_object_bytes_);
-  if (opened && parts_->pool->enabled())
+Status SlabRole::AddSlab(const std::optional<RetiredSegment>& recycled,
+                         uint64_t needed_bytes) {
+  Status opened = OpenSlab(recycled, needed_bytes);
+  if (opened && parts_->pool->enabled()) {
     parts_->housekeeper->PrepareSlab(slab_bytes_);
+  }
   return opened;
 }
 
@@ -96,15 +99,26 @@ void SlabRole::AddRoom(SpaceWait wait, Done<void> done, const void* whose) {
   if (small_object_bytes_ == 0) {
     return done(Error{Code::kUnsupported, "this store has no slabs"});
   }
+  AddRoomFor(small_object_bytes_, wait, std::move(done), whose);
+}
+
+void SlabRole::AddRoomFor(uint64_t bytes, SpaceWait wait, Done<void> done,
+                          const void* whose) {
+  if (bytes > slab_bytes_) {
+    return done(Error{Code::kTooLarge, std::to_string(bytes) +
+                                           " bytes do not fit into a slab of " +
+                                           std::to_string(slab_bytes_)});
+  }
   const auto recycled = TakeSlab();
   if (recycled || parts_->budget->TryCharge(slab_bytes_)) {
-    return done(AddSlab(recycled));
+    return done(AddSlab(recycled, bytes));
   }
   parts_->budget->Charge(
       slab_bytes_, wait,
-      [this, done = std::move(done)](Status granted) {
+      [this, bytes, done = std::move(done)](Status granted) {
         if (!granted) return done(parts_->Explain(granted.error()));
-        parts_->workers->Run([this, done] { done(AddSlab(std::nullopt)); });
+        parts_->workers->Run(
+            [this, bytes, done] { done(AddSlab(std::nullopt, bytes)); });
       },
       whose);
 }

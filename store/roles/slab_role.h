@@ -16,6 +16,10 @@ class SlabRole final : public SmallPuts {
 
   // Once there is a budget.
   void SetUp();
+  // AddRoom, for an object of `bytes` that exists already, in a store that may
+  // take no new ones.
+  void AddRoomFor(uint64_t bytes, SpaceWait wait, Done<void> done,
+                  const void* whose);
   // Gives back what slabs that are nearly empty take.
   void CompactSlabs();
 
@@ -36,7 +40,8 @@ class SlabRole final : public SmallPuts {
   std::optional<RetiredSegment> TakeSlab();
   void GiveUpSlab(const std::optional<RetiredSegment>& recycled);
   // Makes room, and the slab after that ready.
-  Status AddSlab(const std::optional<RetiredSegment>& recycled);
+  Status AddSlab(const std::optional<RetiredSegment>& recycled,
+                 uint64_t needed_bytes);
 
   uint64_t slab_bytes_ = 0;
   uint64_t small_object_bytes_ = 0;

@@ -170,6 +170,12 @@ constexpr MetricOf<Evictions> kEvictorMetrics[] = {
     Counter<&Evictions::carry_failures>(
         "carry_failures", "Batches of which a tier did not take everything.")};
 
+constexpr MetricOf<Retriever::Numbers> kRetrieverMetrics[] = {
+    Gauge<&Retriever::Numbers::waiting>(
+        "waiting", "Objects that are on their way back into memory."),
+    Counter<&Retriever::Numbers::failures>(
+        "failures", "Times that an object could not be brought back.")};
+
 }  // namespace
 
 StatusSection StoreSection(const ProcessFacts& facts, const Budget& budget,
@@ -202,6 +208,10 @@ StatusSection MemorySection(const MemoryFacts& facts, const Budget& budget,
 
 StatusSection PoolSection(const Pool& pool) {
   return MakeSection(kPoolMetrics, pool);
+}
+
+StatusSection RetrieverSection(const Retriever::Numbers& retriever) {
+  return MakeSection(kRetrieverMetrics, retriever);
 }
 
 StatusSection EvictionSection(const Table& table, const Evictions& evictor) {

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "store/keepers/evictor.h"
+#include "store/keepers/retriever.h"
 #include "store/keepers/writer_watch.h"
 #include "store/metrics/status_section.h"
 #include "store/segments/memory_budget.h"
@@ -47,6 +48,7 @@ StatusSection MemorySection(const MemoryFacts& facts,
                             const MemoryBudget::Numbers& budget,
                             const WriterWatch::Numbers& writers);
 StatusSection PoolSection(const SegmentPool::Numbers& pool);
+StatusSection RetrieverSection(const Retriever::Numbers& retriever);
 StatusSection EvictionSection(const TableQueries::Numbers& table,
                               const Evictor::Numbers& evictor);
 

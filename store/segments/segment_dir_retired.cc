@@ -50,7 +50,9 @@ Result<UniqueFd> SegmentDir::CreateRetired(uint64_t number,
   if (!made) return made.error();
   auto fd = OpenSegmentAt(retired_fd_.get(), SegmentName(number), O_RDWR);
   made = fd ? TruncateSegment(fd->get(), FileBytes(size_bytes)) : fd.error();
-  if (made && size_bytes > 0) made = Allocate(fd->get(), 0, size_bytes);
+  if (made && size_bytes > 0) {
+    made = Allocate(fd->get(), 0, FileBytes(size_bytes));
+  }
   if (made) return fd;
   (void)UnlinkRetired(number);  // The first error is what counts.
   return made.error();
@@ -106,8 +108,8 @@ Status SegmentDir::FitTo(const SegmentFile& file, uint64_t have_bytes,
 Status SegmentDir::Reinstate(uint64_t retired, uint64_t number) {
   const std::string old_name = SegmentName(retired);
   const std::string name = SegmentName(number);
-  // RENAME_NOREPLACE is not needed, as no number is used twice; hugetlbfs does
-  // not support it.
+  // RENAME_NOREPLACE is not needed: a number is used again only by an object
+  // that was elsewhere, whose segment is gone.  hugetlbfs does not support it.
   if (::renameat(retired_fd_.get(), old_name.c_str(), fd_.get(),
                  name.c_str()) == 0) {
     return Status();

@@ -430,7 +430,9 @@ void RequestHandler::OpenFor(uint64_t connection, const Credentials& who,
     if (before != info.segment())
       fd = parts_.store->objects().OpenForReading(*object);
   }
-  if (!fd && info.elsewhere) return OpenOnceInMemory(connection, who, id);
+  if (!fd && fd.error().code == Code::kUnavailable) {
+    return OpenOnceInMemory(connection, who, id);
+  }
   if (!fd) return void(ReplyFailure(connection, fd.error()));
   parts_.store->objects().Touch(*object);
   std::vector<UniqueFd> fds;
@@ -476,6 +478,11 @@ void RequestHandler::Want(Connection* connection,
                           const protocol::Want& request) {
   const auto id = ObjectId::FromText(request.id()->string_view());
   if (!id) return void(ReplyFailure(connection->id(), id.error()));
+  const auto object = parts_.store->sealed().FindSealed(*id);
+  if (!object) return void(ReplyFailure(connection->id(), object.error()));
+  if (!MayRead(parts_.store->objects().Info(*object), connection->peer())) {
+    return void(ReplyFailure(connection->id(), MayNotRead(*id)));
+  }
   parts_.store->sealed().Want(
       *id, {.deadline = DeadlineAfter(request.timeout_ms())},
       [this, peer = connection->id(), loop = parts_.loop](Result<void> here) {

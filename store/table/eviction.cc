@@ -71,7 +71,9 @@ Eviction::Departure Eviction::Begin(uint64_t bytes, Fate fate) {
   });
   if (fate == Fate::kElsewhere) {
     LeaveOutUsed(&departure);
-    for (Victim& victim : victims) PrepareCarrying(&victim);
+    std::erase_if(victims, [this](Victim& victim) REQUIRES(table_->mutex) {
+      return !PrepareCarrying(&victim);
+    });
   }
   return departure;
 }
@@ -90,16 +92,18 @@ void Eviction::LeaveOutUsed(Departure* departure) {
                 });
 }
 
-void Eviction::PrepareCarrying(Victim* victim) {
+bool Eviction::PrepareCarrying(Victim* victim) {
   for (const ObjectRef& object : victim->objects) {
     victim->infos.push_back(object->Info());
   }
   auto file = Share(*victim);
   if (file) {
     victim->file = *std::move(file);
-  } else {
-    spdlog::error("eviction: {}", file.error().ToString());
+    return true;
   }
+  spdlog::error("eviction: {}", file.error().ToString());
+  table_->evictable.Touch(EntryOf(*victim));  // Others are tried first.
+  return false;
 }
 
 // --- finish ---
@@ -121,6 +125,7 @@ void Eviction::FindGoing(Victim* victim, Batch* batch) {
   if (entry == nullptr || !std::exchange(entry->leaving, false)) {
     ++batch->examined;
     ++batch->taken_back;
+    if (Slab* const slab = SlabOf(*victim)) slab->going = false;
     return;
   }
   const Slab* const slab = SlabOf(*victim);
@@ -193,7 +198,6 @@ DroppedSegment Eviction::Remove(const ObjectRef& object, Fate fate) {
 bool Eviction::Evict(const Victim& victim,
                      const std::unordered_set<uint64_t>& pins, Fate fate,
                      Batch* batch) {
-  if (fate == Fate::kElsewhere && !victim.carried) return false;
   if (AnyPinned(victim.going, pins)) return false;
   Slab* const slab = SlabOf(victim);
   if (slab != nullptr && !SlabMayGo(slab)) return false;
@@ -233,8 +237,10 @@ Eviction::Batch Eviction::Finish(Departure departure) {
     if (victim.going.empty()) continue;
     const bool enough = batch.dropped_bytes >= departure.bytes;
     if (!enough) ++batch.examined;
-    if (enough || !Evict(victim, pins, departure.fate, &batch)) {
-      TakeBack(victim, !enough);
+    // A tier that took nothing of it takes nothing of others, either.
+    const bool stays = departure.fate == Fate::kElsewhere && !victim.carried;
+    if (enough || stays || !Evict(victim, pins, departure.fate, &batch)) {
+      TakeBack(victim, !enough && !stays);
     }
   }
   return batch;

@@ -1,16 +1,19 @@
-// Eviction, in three steps, so that bytes can be carried elsewhere meanwhile:
+// Eviction, in three steps, so that bytes can be carried elsewhere meanwhile.
 //
-//   Begin   under the lock: the victims at the old end of the queue are
-//   leaving; carry   without a lock: the caller copies their bytes to where
-//   they go; Finish  under the lock: each victim goes that is still leaving,
-//   and that
-//           nobody has pinned, open or mapped.  The others are taken back.
+// 1. Begin, under the lock: the victims at the old end of the queue are
+// leaving.
 //
-//           .--------------------- taken back <-------------------.
-//           v                                                     |
-//   SEALED, in memory --Begin--> leaving --Finish--> evicting --in use
-//                                                       |
-//                                 GONE <--no tier-------+--tier--> ELSEWHERE
+// 2. Carry, without a lock: the caller copies their bytes to where they go.
+//
+// 3. Finish, under the lock: each victim goes that is still leaving, and that
+//    no process has pinned, open or mapped.  The others are taken back.
+//
+//           .---------------- taken back <----------------.
+//           v                                             |
+//   SEALED, in memory --Begin--> leaving --Finish--> evicting
+//                                                         |
+//                              GONE <--without a tier-----+
+//              SEALED and ELSEWHERE <--with a tier--------'
 //
 // A victim that leaves is an ordinary object: it is found, read, pinned, held
 // and deleted as any other.  A use, a hold or a removal takes it back.  Readers
@@ -45,7 +48,6 @@ class Eviction {
     uint64_t bytes = 0;
     std::vector<ObjectRef> objects;
     // For the carrier, with Fate::kElsewhere: what to carry, and where it is.
-    // Null: the segment cannot be read.
     std::vector<ObjectInfo> infos = {};
     std::shared_ptr<SegmentFile> file = {};
     // Set by the carrier: the tier has all of them.  False: the victim is taken
@@ -89,7 +91,8 @@ class Eviction {
   bool IsOpened(const Victim& victim) REQUIRES(table_->mutex);
   // Leaves out those that are in use: carrying them would be in vain.
   void LeaveOutUsed(Departure* departure) REQUIRES(table_->mutex);
-  void PrepareCarrying(Victim* victim) REQUIRES(table_->mutex);
+  // False: the segment cannot be read.
+  bool PrepareCarrying(Victim* victim) REQUIRES(table_->mutex);
 
   // Sets `going`: none, if it was used, held or removed since Begin.
   void FindGoing(Victim* victim, Batch* batch) REQUIRES(table_->mutex);
@@ -104,7 +107,7 @@ class Eviction {
   // Null: a process has it open or mapped.
   std::shared_ptr<SegmentFile> Lease(const Victim& victim, Batch* batch)
       REQUIRES(table_->mutex);
-  // False: it is in use, or was not carried.
+  // False: it is in use.
   bool Evict(const Victim& victim, const std::unordered_set<uint64_t>& pins,
              Fate fate, Batch* batch) REQUIRES(table_->mutex);
   DroppedSegment Remove(const ObjectRef& object, Fate fate)

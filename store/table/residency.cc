@@ -5,15 +5,11 @@
 #include <string>
 #include <utility>
 
+#include "store/segments/segment_calls.h"
 #include "store/table/object_errors.h"
 
 namespace vitrine::store {
 namespace {
-
-uint64_t RoundUp(uint64_t bytes, uint64_t page_bytes) {
-  const uint64_t rest = bytes % page_bytes;
-  return rest == 0 ? bytes : bytes - rest + page_bytes;
-}
 
 // Looking for holes takes longer, the more pages there are.
 constexpr uint64_t kMostLookedThrough = 2 << 20;
@@ -58,7 +54,7 @@ bool Residency::HasItsPages(ObjectRecord* object) {
   const auto extent = (*file)->Stat();
   return extent && extent->size_bytes <= kMostLookedThrough &&
          extent->allocated_bytes ==
-             RoundUp(extent->size_bytes, segments_->page_bytes()) &&
+             RoundUpTo(extent->size_bytes, segments_->page_bytes()) &&
          (*file)->IsWrittenTo(extent->size_bytes);
 }
 
@@ -152,7 +148,6 @@ Status Residency::PutBack(ObjectRecord* object, const RetiredSegment& segment) {
   }
   object->own->shared.reset();  // That was another segment.
   object->own->charged_bytes = segment.allocated_bytes;
-  object->own->recyclable = true;
   object->own->recycled = false;
   // As at a seal: until it is done, clients ask for a descriptor.
   if (Status ok =
@@ -174,7 +169,7 @@ Status Residency::Restore(ObjectRecord* object,
   if (!extent) return extent.error();
   if (extent->size_bytes !=
       (segments_->is_hugetlbfs()
-           ? RoundUp(journaled.info.size_bytes, segments_->page_bytes())
+           ? RoundUpTo(journaled.info.size_bytes, segments_->page_bytes())
            : journaled.info.size_bytes)) {
     return Error{Code::kCorruption, "segment of another size"};
   }

@@ -62,7 +62,8 @@ class Residency {
   DroppedSegment Take(Slab* slab);
 
   // Makes the retired segment, which has all of the object's bytes, that of an
-  // object that was elsewhere.
+  // object that was elsewhere.  It has the number that the one before had: if
+  // that was not to be recycled, neither is this one.
   Status PutBack(ObjectRecord* object, const RetiredSegment& segment);
   // Finds the segment that a killed store left of `journaled`, and makes it
   // read-only.  kNotFound, kCorruption: it is not there, or another one.

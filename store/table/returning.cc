@@ -23,14 +23,12 @@ Status Returning::Return(const ObjectRef& object,
   return Status();
 }
 
-Status Returning::ReturnSmall(const ObjectRef& object,
-                              std::span<const std::byte> bytes) {
+Result<bool> Returning::ReturnSmall(const ObjectRef& object,
+                                    std::span<const std::byte> bytes) {
   PendingWakes wakes;
   MutexLock lock(table_->mutex);
-  if (Status ok = CheckElsewhere(*object); !ok) return ok;
-  if (!table_->slabs.HasRoom(bytes.size())) {
-    return Error{Code::kOutOfMemory, "the open slab has no room"};
-  }
+  if (Status ok = CheckElsewhere(*object); !ok) return ok.error();
+  if (!table_->slabs.HasRoom(bytes.size())) return false;
   Slab* const slab = table_->slabs.open();
   const uint64_t end_bytes = slab->end_bytes();
   ObjectInfo info = object->Info();
@@ -39,11 +37,11 @@ Status Returning::ReturnSmall(const ObjectRef& object,
   info.offset_bytes = slab->Place(bytes);
   if (Status ok = table_->log.RecordMoved({&info, 1}); !ok) {
     slab->Rewind(end_bytes);  // Nobody has been told of the place.
-    return ok;
+    return ok.error();
   }
   table_->Return(object, slab, info.offset_bytes, &wakes);
   table_->log.Tell({ObjectEventKind::kMoved, info, info.id});
-  return Status();
+  return true;
 }
 
 }  // namespace vitrine::store

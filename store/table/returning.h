@@ -22,8 +22,9 @@ class Returning {
   Status Return(const ObjectRef& object, const RetiredSegment& segment)
       EXCLUDES(table_->mutex);
   // The same, of a small object, whose bytes are copied into the open slab.
-  // kOutOfMemory: the slab has no room for them.
-  Status ReturnSmall(const ObjectRef& object, std::span<const std::byte> bytes)
+  // False: the slab has no room for them.
+  Result<bool> ReturnSmall(const ObjectRef& object,
+                           std::span<const std::byte> bytes)
       EXCLUDES(table_->mutex);
 
  private:

@@ -3,7 +3,7 @@
 //
 // Invariants:
 //  (1) A slab has a live object or is the open one, but for the moment between
-//      Restore and DropEmpty.
+//      Restore and EndRestore.
 //  (2) The eviction queue has exactly the slabs that are closed and in which
 //      nothing is held.
 //  (3) bytes() is the sum of the slabs' sizes, objects() of what lives in them.

@@ -83,6 +83,7 @@ DroppedSegment TableState::DropRecorded(const ObjectRef& object,
     directory.RemoveUnsealed(object->id.text());
   }
   object->state = ObjectState::kGone;
+  object->elsewhere = false;
   log.Notify(why, *object);
   if (object->slab != nullptr) {
     dropped = slabs.Leave(std::exchange(object->slab, nullptr));

@@ -30,18 +30,16 @@ Status CarryObjects(Tier* tier, const Eviction::Victim& victim) {
 }  // namespace
 
 Status CarryTo(Tier* tier, Eviction::Departure* departure) {
-  Status first;
   for (Eviction::Victim& victim : departure->victims) {
-    if (victim.file == nullptr) continue;
     const Status carried = CarryObjects(tier, victim);
     victim.carried = carried.has_value();
     if (victim.carried) continue;
-    if (first) first = carried;
     for (const ObjectInfo& info : victim.infos) {
       if (!info.copied) tier->Forget(info.number);
     }
+    return carried;
   }
-  return first;
+  return Status();
 }
 
 }  // namespace vitrine::store

@@ -8,8 +8,8 @@
 namespace vitrine::store {
 
 // Puts every object of the victims into `tier` and notes which victims were
-// carried.  Of a victim that was not, the tier keeps nothing.  Returns the
-// first failure.
+// carried.  Ends with the first failure, which it returns; of that victim the
+// tier keeps nothing.
 Status CarryTo(Tier* tier, Eviction::Departure* departure);
 
 }  // namespace vitrine::store

@@ -16,13 +16,16 @@ namespace vitrine::store {
 // Thread-safe: several objects may come and go at once.  Objects are known by
 // ObjectInfo::number, which is never used twice.
 //
-// The journal does not say yet what a tier has: it must not outlive the store.
+// A tier is made for one store and ends with it: the journal does not say yet
+// what is elsewhere, so that a store that is killed loses it.  A tier that
+// outlives its store needs those records first.
 class Tier {
  public:
   virtual ~Tier() = default;
 
-  // Keeps `bytes`, all of the object's.  Before it returns they are safe; after
-  // an error it may have some of them.  Putting an object again is no error.
+  // Keeps `bytes`, all of the object's, of which the store has no other copy
+  // once it returns.  After an error it may have some of them.  Putting an
+  // object again is no error.
   virtual Status Put(const ObjectInfo& object,
                      std::span<const std::byte> bytes) = 0;
   // Fills `bytes` with all of the object's.  kNotFound: the tier has none.

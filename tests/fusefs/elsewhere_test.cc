@@ -47,6 +47,7 @@ TEST_P(ElsewhereTest, ItIsListedWithItsSizeAndNotBroughtBackForThat) {
   struct stat info;
   ASSERT_EQ(::stat(Sealed("a").c_str(), &info), 0);
   EXPECT_EQ(info.st_size, static_cast<off_t>(bytes.size()));
+  EXPECT_GE(info.st_blocks * 512, info.st_size);  // Not a hole.
   DIR* const dir = ::opendir(Sealed("").c_str());
   ASSERT_NE(dir, nullptr);
   bool found = false;

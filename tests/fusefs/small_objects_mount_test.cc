@@ -85,7 +85,7 @@ TEST_P(SmallObjectsMountTest, WaitEndsWhenItIsPut) {
   const pid_t child = StartChild(
       [this] { CHILD_EXPECT(ReadFile(Waiting("late")) == "bytes"); });
   ASSERT_TRUE(Eventually([this] {
-    return mount_->StatusJson().value("waiting_for_seal", 0) == 1;
+    return store::ToJson(mount_->GetStatus()).value("waiting_for_seal", 0) == 1;
   }));
   PutSmall("late", "bytes");
   EXPECT_TRUE(ChildSucceeded(child));

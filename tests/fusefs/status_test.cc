@@ -25,7 +25,7 @@ TEST_P(StatusTest, AllThatItShowsIsDeclared) {
   store_->facts().SetStatusSource("mount",
                                   [this] { return mount_->GetStatus(); });
   const auto status = ReadStatus();
-  store::ExpectDeclared(status, store_->GetStatus());
+  store::ExpectDeclared(status, store_->facts().GetStatus());
   store_->facts().SetStatusSource("mount", nullptr);
   EXPECT_EQ(status.at("mount").at("mount_point"), Root());
   EXPECT_TRUE(status.at("mount").at("passthrough").is_boolean());

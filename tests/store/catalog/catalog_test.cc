@@ -216,7 +216,7 @@ class CatalogTest : public testing::Test {
   nlohmann::json StatusJson() const { return ToJson(catalog_->GetStatus()); }
 
   // Until all that was told is written.
-  bool IsBehind() { return catalog_->StatusJson()["behind"]; }
+  bool IsBehind() { return StatusJson()["behind"]; }
   void Settle() {
     ASSERT_TRUE(Eventually([this] { return StatusJson()["pending"] == 0; }))
         << StatusJson().dump();

@@ -221,6 +221,26 @@ TEST_F(RetrieverTest, ATierThatFailsOnceIsAskedAgain) {
   EXPECT_EQ(ReadWanted("a"), Bytes("a", kMiB));
 }
 
+TEST_F(RetrieverTest, WhatTheTierHasLostIsNotTakenForDeleted) {
+  const ObjectRef a = PutLarge("a");
+  SendElsewhere(a);
+  tier_->Forget(store_->objects().Info(a).number);
+  const Status lost = Want("a");
+  ASSERT_FALSE(lost);
+  EXPECT_EQ(lost.error().code, Code::kCorruption);
+  EXPECT_TRUE(IsElsewhere(a));
+}
+
+TEST_F(RetrieverTest, SmallOnesComeBackToAStoreThatTakesNoNewOnes) {
+  Put("a", Bytes("a", 1000));
+  WorkAndDie([this] { Put("b", Bytes("b", 1000)); });
+  options_.strict = true;
+  Restart();
+  const ObjectRef b = *store_->sealed().FindSealed(Id("b"));
+  SendElsewhere(b);
+  EXPECT_EQ(ReadWanted("b"), Bytes("b", 1000));
+}
+
 TEST_F(RetrieverTest, OneWithoutTimeFailsAloneWhenThereIsNoMemory) {
   const ObjectRef a = PutLarge("a", 2 * kMiB);
   SendElsewhere(a);

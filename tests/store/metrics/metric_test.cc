@@ -18,7 +18,7 @@ TEST_F(DeclarationsTest, AllThatStatusShowsIsDeclared) {
   const auto status = nlohmann::json::parse(reply->json);
   EXPECT_GT(status.flatten().size(), 80u);
   EXPECT_EQ(status.at("clients").size(), 1u);
-  ExpectDeclared(status, store_->GetStatus());
+  ExpectDeclared(status, store_->facts().GetStatus());
 }
 
 // Whoever reads the JSON finds what was always there.

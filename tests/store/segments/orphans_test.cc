@@ -65,8 +65,9 @@ class OrphansTest : public testing::Test {
   }
   DroppedSegment Retire(uint64_t number, uint64_t charged_bytes = kMiB) {
     DroppedSegment dropped = Dropped(number, charged_bytes);
-    EXPECT_TRUE(dir_->Retire(number));
+    EXPECT_TRUE(dir_->Retire(number, number));
     dropped.retired_from = kAll;
+    dropped.retired_number = number;
     return dropped;
   }
 
