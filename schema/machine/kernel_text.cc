@@ -1,19 +1,28 @@
 #include "schema/machine/kernel_text.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
-#include <fstream>
-#include <sstream>
+
+#include "schema/base/unique_fd.h"
 
 namespace vitrine::machine {
 
 Result<std::string> ReadText(const std::string& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file || text.bad()) return ErrnoError("read " + path, errno);
-  return text.str();
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return ErrnoError("read " + path, errno);
+  std::string text;
+  std::array<char, 4096> part;
+  for (;;) {
+    const ssize_t count = ::read(fd.get(), part.data(), part.size());
+    if (count == 0) return text;
+    if (count > 0) text.append(part.data(), static_cast<size_t>(count));
+    if (count < 0 && errno != EINTR) return ErrnoError("read " + path, errno);
+  }
 }
 
 std::optional<uint64_t> ReadNumber(const std::string& path) {

@@ -105,7 +105,8 @@ inline void ExpectDeclared(const nlohmann::json& status,
   Collect(section, "", &declared);
   for (const auto& [place, metric] : declared) CheckMetric(*metric);
   CheckNames(declared);
-  for (const auto& [place, value] : status.flatten().items()) {
+  const nlohmann::json flat = status.flatten();
+  for (const auto& [place, value] : flat.items()) {
     // An empty list or object.
     if (value.is_null()) continue;
     const Metric* const metric = Find(declared, place);

@@ -305,6 +305,24 @@ TEST_F(SegmentDirOnHugetlbfsTest, AFullPoolKeepsWhatItHad) {
   EXPECT_EQ(dir_->GetSpace()->free_bytes, 0u);
 }
 
+// Its size is no whole page: what the store maps to fill it is unmapped again.
+TEST_F(SegmentDirOnHugetlbfsTest, ARetiredOneThatWasFilledIsFreeToGo) {
+  const std::string path = mount_->path();
+  ASSERT_EQ(::mkdir((path + "/segments").c_str(), 0700), 0);
+  ASSERT_EQ(::mkdir((path + "/retired").c_str(), 0700), 0);
+  Result<SegmentDir> dir =
+      SegmentDir::Open(path + "/segments", path + "/retired");
+  ASSERT_TRUE(dir) << dir.error().ToString();
+  {
+    const auto fd = dir->CreateRetired(kNumber, 5000);
+    ASSERT_TRUE(fd) << fd.error().ToString();
+  }
+  ASSERT_TRUE(dir->Reinstate(kNumber, kNumber + 1));
+  const auto file = dir->OpenShared(kNumber + 1);
+  ASSERT_TRUE(file);
+  EXPECT_TRUE(*(*file)->LeaseAlone());
+}
+
 TEST_F(SegmentDirOnHugetlbfsTest, TrimGivesBackWhatWasReserved) {
   ASSERT_TRUE(dir_->Create(kNumber));
   ASSERT_TRUE(dir_->Reserve(kNumber, 0, kPages * kHugePageBytes));
