@@ -38,13 +38,13 @@ class FakeKernel : public Kernel {
 
 class OpenObjectsTest : public ::testing::Test {
  protected:
-  OpenObjectsTest() {
+  std::unique_ptr<Store> OpenStore() const {
     StoreOptions options;
     options.capacity_bytes = 64 << 20;
     options.state_dir = dir_.path() + "/state";
     options.memory_dir = dir_.path() + "/memory";
     std::filesystem::create_directory(options.memory_dir);
-    store_ = *Store::Open(options);
+    return *Store::Open(options);
   }
 
   ObjectRef Create(const std::string& id) {
@@ -72,7 +72,7 @@ class OpenObjectsTest : public ::testing::Test {
   }
 
   ScratchDir dir_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Store> store_ = OpenStore();
   FakeKernel kernel_;
   OpenObjects objects_{store_.get(), &kernel_};
 };
