@@ -55,7 +55,7 @@ class ManyGetter {
   ClientImpl* const client_;
   const Client::GetManyOptions options_;
   const Deadline deadline_;
-  const Deadline back_by_;  // For objects that are elsewhere.
+  const Deadline back_by_;      // For objects that are elsewhere.
   std::vector<Wanted> wanted_;  // Distinct ids.
   std::vector<size_t> places_;  // Of each id asked for, in `wanted_`.
   size_t need_ = 0;

@@ -101,7 +101,7 @@ class SmallPuts {
   virtual uint64_t small_object_bytes() const = 0;
   // Creates and seals `objects` of one creator in their order, as far as there
   // is room, and appends to `results` what became of each: kAlreadyExists, or
-  // OK.  Whoever is left over needs AddRoom first.
+  // OK.  Objects without a result need AddRoom first.
   virtual void PutSmall(const Credentials& creator,
                         std::span<const SmallObject> objects,
                         std::vector<Status>* results) = 0;
@@ -143,10 +143,10 @@ class ObjectViews {
       const ObjectRef& object) = 0;
   // A new read-only description: give it away (kernel leases see it).
   virtual Result<UniqueFd> OpenForReading(const ObjectRef& object) = 0;
-  // The store's own read-only description, one for all who ask; the object is
-  // not evicted while anybody has it.  For passthrough and for reading; since
-  // whoever reads may keep references to pages, a segment that is the object's
-  // own is not recycled afterwards.  kNotFound: gone.
+  // The store's own read-only description, one for all callers, for passthrough
+  // and for reading.  The object is not evicted while a caller has it.  Readers
+  // may keep references to pages, so that a segment of the object's own is not
+  // recycled afterwards.  kNotFound: gone.  kUnavailable: elsewhere.
   virtual Result<std::shared_ptr<SegmentFile>> Share(
       const ObjectRef& object) = 0;
   // Is it pinned, open or mapped, by any process by any path?  (A slab that is

@@ -19,7 +19,7 @@ struct MemoryLimit {
 Result<MemoryLimit> LimitOfMachine();
 // That of the tmpfs that `path` is on, or the machine's if that is less.
 Result<MemoryLimit> LimitOfTmpfs(const std::string& path);
-// On the hugetlbfs that `path` is on: what nobody has, and the `own_pages` that
+// On the hugetlbfs of `path`: the pages that are free, and the `own_pages` that
 // the store has already.
 Result<MemoryLimit> LimitOfHugetlbfs(const std::string& path,
                                      uint64_t own_pages);

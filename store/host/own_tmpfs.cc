@@ -87,7 +87,7 @@ Result<OwnTmpfs> MountOwnTmpfs(const std::string& path, uint64_t size_bytes,
 
 Status UnmountOwnTmpfs(const std::string& path) {
   if (::umount2(path.c_str(), UMOUNT_NOFOLLOW) == 0) return {};
-  // Whoever has it open keeps what he has; nobody can open more.
+  // A process that has a file open keeps it; none can open more.
   if (errno == EBUSY &&
       ::umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) {
     return {};

@@ -93,7 +93,7 @@ void MemoryRole::WithCharge(const ObjectRef& object, uint64_t needed_bytes,
           parts_->table->unsealed().EndChange(object);
           return done(parts_->Explain(granted.error()));
         }
-        // Whoever freed the space should not have to allocate it, too.
+        // The thread that freed the space does not allocate it, too.
         parts_->workers->Run(
             [this, object, needed_bytes, charged_bytes, then, done] {
               Charged(object, needed_bytes, charged_bytes, then, done);

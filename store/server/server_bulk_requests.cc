@@ -140,7 +140,7 @@ void RequestHandler::Delete(Connection* connection,
     for (const Result<ObjectId>& id : ids) {
       codes.push_back(CodeByte(DeleteOne(store, id, who)));
     }
-    // Whoever has the answer finds the names gone everywhere.
+    // A client that has the answer finds the names gone everywhere.
     store->events().AfterObservers([this, loop, peer,
                                     codes = std::move(codes)] {
       loop->Post([this, peer, codes] { Reply(peer, DeleteMessage(codes)); });

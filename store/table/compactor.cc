@@ -26,7 +26,7 @@ Compactor::Compaction Compactor::CompactBatch() {
 }
 
 Compactor::Compaction Compactor::MoveOut(Slab* slab) {
-  // Whoever reads it through the mount goes on at the old place.
+  // A reader through the mount goes on at the old place.
   if (slab->shared.use_count() > 0) return {};
   const std::vector<ObjectRef> live =
       table_->LiveIn(*slab, kMovedPerBatch, true);

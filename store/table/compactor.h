@@ -1,9 +1,9 @@
-// Compaction: what still lives in slabs that are nearly empty moves into the
-// open one, so that their memory comes back.
+// Compaction: the objects that still live in nearly empty slabs move into the
+// open slab, so that the memory of the others comes back.
 //
-// A move is an eviction that ends well: the slot is marked, the pins are looked
-// at, and what nobody has pinned gets a new place.  Between the mark and the
-// new place readers wait, for microseconds; afterwards they find the new place.
+// A move begins as an eviction ends: the slot is marked, and the pins are read.
+// An object that no client has pinned gets a new place.  Between the mark and
+// the new place readers wait, for microseconds; then they find the new place.
 #ifndef VITRINE_STORE_TABLE_COMPACTOR_H_
 #define VITRINE_STORE_TABLE_COMPACTOR_H_
 

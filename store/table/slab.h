@@ -18,8 +18,8 @@
 namespace vitrine::store {
 
 // Places objects one behind the other while it is open, and counts those that
-// live in it.  No place is used twice: whoever still has the segment of dead
-// objects mapped goes on reading what was there.
+// live in it.  No place is used twice: a process that still has the segment
+// of deleted objects mapped goes on reading their bytes.
 //
 // Not thread-safe: the object table's lock guards it.
 class Slab {
