@@ -207,17 +207,20 @@ void FuseSession::NoteEnd() {
   if (!ended_.exchange(true) && on_end_) on_end_();
 }
 
+// A device number alone does not tell: the kernel gives that of a file system
+// that is gone to the next one.
 bool FuseSession::MountIsOurs() const {
+  if (device_.empty() || ended_) return false;
   const auto mount = machine::FindMount(mount_point_);
-  return mount && mount->has_value() && (*mount)->device == device_;
+  return mount && mount->has_value() && (*mount)->device == device_ &&
+         (*mount)->type.starts_with("fuse");
 }
 
 void FuseSession::Stop() {
   if (stopping_.exchange(true)) return;
   // Detaches the mount while requests are still answered; then no new user can
   // come in.  A failure leaves a dead mount, which the next start replaces.
-  if (!device_.empty() && MountIsOurs())
-    static_cast<void>(DetachMount(mount_point_));
+  if (MountIsOurs()) static_cast<void>(DetachMount(mount_point_));
   // A signal may come just before the read that it is to interrupt, so it is
   // repeated.
   while (working_ > 0) {
