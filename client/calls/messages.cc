@@ -96,20 +96,23 @@ Result<Metadata> AskForMetadata(CallPool& calls, const std::string& id) {
 }
 
 Result<std::string> AskForStatus(CallPool& calls) {
+  // Of some hundred thousand clients.
+  constexpr size_t kLongestBytes = 64 << 20;
   protocol::GetStatusT request;
   request.in_parts = true;
-  auto answer = calls.Ask<protocol::StatusReply>(std::move(request));
+  auto answer = calls.Ask<protocol::StatusReply>(request);
   if (!answer) return answer.error();
-  std::string text = (*answer)->json()->str();
-  while ((*answer)->more()) {
-    if (Status next = calls.Next(&*answer); !next) return next.error();
-    if ((*answer)->json()->size() == 0) {
+  std::string text;
+  for (;;) {
+    const auto part = (*answer)->json()->string_view();
+    text += part;
+    if (!(*answer)->more()) return text;
+    if (part.empty() || text.size() > kLongestBytes) {
       answer->connection->MarkBroken();
       return BadMessage("a status without an end");
     }
-    text += (*answer)->json()->string_view();
+    if (Status next = calls.Next(&*answer); !next) return next.error();
   }
-  return text;
 }
 
 }  // namespace vitrine

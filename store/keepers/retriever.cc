@@ -14,22 +14,28 @@
 namespace vitrine::store {
 
 void Retriever::Want(const ObjectRef& object, SpaceWait wait, Done<void> done) {
-  bool first = false;
-  {
-    MutexLock lock(mutex_);
-    // Under the lock: Finish tells those who came before the object was back.
-    const ObjectInfo info = parts_.table->queries().Info(object);
-    if (info.state == ObjectState::kSealed && info.elsewhere) {
-      std::deque<Waiter>& waiters = waiters_[info.number];
-      waiters.push_back({wait, std::move(done)});
-      first = waiters.size() == 1;
-      if (!first) return;
-    }
+  switch (Join(object, wait, done)) {
+    case Place::kFirst:
+      return Start(object, wait);
+    case Place::kBehind:
+      return;
+    case Place::kNone:
+      // If its eviction has begun, the use takes it back.
+      parts_.table->sealed().Touch(object);
+      return done(Status());
   }
-  if (first) return Start(object, wait);
-  // If its eviction has begun, that takes it back.
-  parts_.table->sealed().Touch(object);
-  done(Status());
+}
+
+// The object's state is read under the lock: Finish tells all who joined before
+// the object was back.
+Retriever::Place Retriever::Join(const ObjectRef& object, SpaceWait wait,
+                                 const Done<void>& done) {
+  MutexLock lock(mutex_);
+  const ObjectInfo info = parts_.table->queries().Info(object);
+  if (!info.elsewhere) return Place::kNone;
+  std::deque<Waiter>& waiters = waiters_[info.number];
+  waiters.push_back({wait, done});
+  return waiters.size() == 1 ? Place::kFirst : Place::kBehind;
 }
 
 uint64_t Retriever::ChargeOf(const ObjectInfo& info) const {

@@ -60,6 +60,10 @@ class Retriever {
     Done<void> done;
   };
 
+  // Where a caller waits; kNone: the object is in memory, or gone.
+  enum class Place : uint8_t { kNone, kFirst, kBehind };
+  Place Join(const ObjectRef& object, SpaceWait wait, const Done<void>& done)
+      EXCLUDES(mutex_);
   // Waits for memory on behalf of the first waiter.
   void Start(const ObjectRef& object, SpaceWait wait) EXCLUDES(mutex_);
   // Fetches the bytes; their memory is charged.
