@@ -119,25 +119,25 @@ void Eviction::NoteCopies(const Victim& victim, Batch* batch) {
   }
 }
 
-void Eviction::FindGoing(Victim* victim, Batch* batch) {
+void Eviction::KeepLeaving(Victim* victim, Batch* batch) {
   victim->file.reset();
   EvictionEntry* const entry = EntryOf(*victim);
   if (entry == nullptr || !std::exchange(entry->leaving, false)) {
     ++batch->examined;
     ++batch->taken_back;
     if (Slab* const slab = SlabOf(*victim)) slab->going = false;
+    victim->objects.clear();
     return;
   }
-  const Slab* const slab = SlabOf(*victim);
-  for (const ObjectRef& object : victim->objects) {
-    // Deletion and compaction take objects out of their slab.
-    if (object->slab == slab) victim->going.push_back(object);
-  }
+  // Deletion and compaction take objects out of their slab.
+  std::erase_if(victim->objects, [slab = SlabOf(*victim)](const auto& object) {
+    return object->slab != slab;
+  });
 }
 
-void Eviction::MarkGoing(const std::vector<Victim>& victims) {
+void Eviction::Mark(const std::vector<Victim>& victims) {
   for (const Victim& victim : victims) {
-    for (const ObjectRef& object : victim.going) {
+    for (const ObjectRef& object : victim.objects) {
       table_->directory.index().MarkEvicting(object->slot);
     }
   }
@@ -147,9 +147,7 @@ std::unordered_set<uint64_t> Eviction::FindPins(
     const std::vector<Victim>& victims) const {
   std::vector<ObjectRef> objects;
   for (const Victim& victim : victims) {
-    for (const ObjectRef& object : victim.objects) {
-      if (object->slot != kNoSlot) objects.push_back(object);
-    }
+    objects.insert(objects.end(), victim.objects.begin(), victim.objects.end());
   }
   return table_->FindPinsOf(objects);
 }
@@ -198,13 +196,13 @@ DroppedSegment Eviction::Remove(const ObjectRef& object, Fate fate) {
 bool Eviction::Evict(const Victim& victim,
                      const std::unordered_set<uint64_t>& pins, Fate fate,
                      Batch* batch) {
-  if (AnyPinned(victim.going, pins)) return false;
+  if (AnyPinned(victim.objects, pins)) return false;
   Slab* const slab = SlabOf(victim);
   if (slab != nullptr && !SlabMayGo(slab)) return false;
   const auto file = Lease(victim, batch);
   if (file == nullptr) return false;
-  if (fate == Fate::kGone) table_->log.RecordRemoved(victim.going);
-  for (const ObjectRef& object : victim.going) {
+  if (fate == Fate::kGone) table_->log.RecordRemoved(victim.objects);
+  for (const ObjectRef& object : victim.objects) {
     ++batch->evicted;
     ++table_->evicted_objects;
     table_->evicted_bytes += object->cost_bytes();
@@ -212,11 +210,11 @@ bool Eviction::Evict(const Victim& victim,
     batch->dropped_bytes += dropped.charged_bytes;
     batch->dropped.push_back(std::move(dropped));
   }
-  return !victim.going.empty();
+  return true;
 }
 
 void Eviction::TakeBack(const Victim& victim, bool examined) {
-  for (const ObjectRef& object : victim.going) {
+  for (const ObjectRef& object : victim.objects) {
     table_->directory.index().Unmark(object->slot);
   }
   if (!examined) return;
@@ -229,12 +227,12 @@ Eviction::Batch Eviction::Finish(Departure departure) {
   Batch batch = std::move(departure.so_far);
   for (Victim& victim : departure.victims) {
     NoteCopies(victim, &batch);
-    FindGoing(&victim, &batch);
+    KeepLeaving(&victim, &batch);
   }
-  MarkGoing(departure.victims);
+  Mark(departure.victims);
   const auto pins = FindPins(departure.victims);
   for (const Victim& victim : departure.victims) {
-    if (victim.going.empty()) continue;
+    if (victim.objects.empty()) continue;
     const bool enough = batch.dropped_bytes >= departure.bytes;
     if (!enough) ++batch.examined;
     // A tier that took nothing of it takes nothing of others, either.

@@ -1,7 +1,6 @@
 // Eviction, in three steps, so that bytes can be carried elsewhere meanwhile.
 //
-// 1. Begin, under the lock: the victims at the old end of the queue are
-// leaving.
+// 1. Begin, under the lock: the oldest entries of the queue are leaving.
 //
 // 2. Carry, without a lock: the caller copies their bytes to where they go.
 //
@@ -53,8 +52,6 @@ class Eviction {
     // Set by the carrier: the tier has all of them.  False: the victim is taken
     // back.
     bool carried = false;
-    // Of Finish: the objects that are still leaving.
-    std::vector<ObjectRef> going = {};
   };
   struct Batch {
     std::vector<DroppedSegment> dropped = {};
@@ -94,9 +91,10 @@ class Eviction {
   // False: the segment cannot be read.
   bool PrepareCarrying(Victim* victim) REQUIRES(table_->mutex);
 
-  // Sets `going`: none, if it was used, held or removed since Begin.
-  void FindGoing(Victim* victim, Batch* batch) REQUIRES(table_->mutex);
-  void MarkGoing(const std::vector<Victim>& victims) REQUIRES(table_->mutex);
+  // Leaves in it the objects that are still leaving: none, if it was used, held
+  // or removed since Begin.
+  void KeepLeaving(Victim* victim, Batch* batch) REQUIRES(table_->mutex);
+  void Mark(const std::vector<Victim>& victims) REQUIRES(table_->mutex);
   std::unordered_set<uint64_t> FindPins(
       const std::vector<Victim>& victims) const REQUIRES(table_->mutex);
   bool AnyPinned(const std::vector<ObjectRef>& objects,
