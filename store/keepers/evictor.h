@@ -19,7 +19,7 @@ namespace vitrine::store {
 // Thread-safe.  All that it is given must outlive it.
 class Evictor {
  public:
-  // Without a `tier` what is evicted is gone.
+  // Without a `tier`, evicted objects are gone.
   Evictor(ObjectTable* table, MemoryBudget* budget, Orphans* orphans,
           ClientRegistry* clients, Tier* tier);
   // Requests that are not done get what was freed so far.

@@ -49,15 +49,13 @@ void Retriever::Start(const ObjectRef& object, SpaceWait wait) {
         [this, object, info, wait] { FetchSmall(object, info, wait); });
   }
   const uint64_t bytes = ChargeOf(info);
-  const auto fetch = [this, object, info, bytes] {
-    parts_.run([this, object, info, bytes] { Fetch(object, info, bytes); });
-  };
-  if (parts_.budget->TryCharge(bytes)) return fetch();
   parts_.budget->Charge(
       bytes, wait,
-      [this, object, fetch](Status granted) {
+      [this, object, info, bytes](Status granted) {
         if (!granted) return GiveUp(object, granted.error());
-        fetch();
+        parts_.run([this, object, info, bytes] {
+          Finish(object, PutBack(object, info, bytes));
+        });
       },
       object.get());
   EndWaitIfGone(object);
@@ -106,11 +104,6 @@ Status Retriever::PutBack(const ObjectRef& object, const ObjectInfo& info,
   return back;
 }
 
-void Retriever::Fetch(const ObjectRef& object, const ObjectInfo& info,
-                      uint64_t charged_bytes) {
-  Finish(object, PutBack(object, info, charged_bytes));
-}
-
 void Retriever::FetchSmall(const ObjectRef& object, const ObjectInfo& info,
                            SpaceWait wait) {
   std::vector<std::byte> bytes(info.size_bytes);
@@ -129,11 +122,13 @@ void Retriever::FetchSmall(const ObjectRef& object, const ObjectInfo& info,
   EndWaitIfGone(object);
 }
 
+bool Retriever::IsGone(const ObjectRef& object) const {
+  return parts_.table->queries().Info(object).state == ObjectState::kGone;
+}
+
 // An object that was deleted before it began to wait for memory.
 void Retriever::EndWaitIfGone(const ObjectRef& object) {
-  if (parts_.table->queries().Info(object).state == ObjectState::kGone) {
-    parts_.budget->EndWaitsOf(object.get());
-  }
+  if (IsGone(object)) parts_.budget->EndWaitsOf(object.get());
 }
 
 // A client takes kNotFound for the end of the object.
@@ -145,9 +140,13 @@ Status Retriever::Get(const ObjectInfo& info, std::span<std::byte> bytes) {
 }
 
 // The tier keeps its copy: the next eviction of the object carries nothing.
-void Retriever::Finish(const ObjectRef& object, const Status& status) {
+void Retriever::Finish(const ObjectRef& object, Status status) {
   const uint64_t number = NumberOf(*object);
   std::deque<Waiter> waiters;
+  // The tier forgets an object that is deleted: no fault of the tier.
+  if (!status && IsGone(object)) {
+    status = Error{Code::kNotFound, "the object was deleted"};
+  }
   {
     MutexLock lock(mutex_);
     waiters.swap(waiters_[number]);

@@ -21,9 +21,9 @@
 
 namespace vitrine::store {
 
-// Fetches each object once, however many ask for it: one that asks first waits
-// for memory and has the others wait with it.  If it gives up, the next one
-// takes over.
+// Fetches each object once for all callers that want it.  The first caller
+// waits for memory; the others wait behind it.  If the first one's time is
+// over, the next one waits for memory.
 //
 // Thread-safe.  All that it is given must outlive it.
 class Retriever {
@@ -66,19 +66,18 @@ class Retriever {
       EXCLUDES(mutex_);
   // Waits for memory on behalf of the first waiter.
   void Start(const ObjectRef& object, SpaceWait wait) EXCLUDES(mutex_);
-  // Fetches the bytes; their memory is charged.
-  void Fetch(const ObjectRef& object, const ObjectInfo& info,
-             uint64_t charged_bytes) EXCLUDES(mutex_);
   Result<RetiredSegment> FetchSegment(const ObjectInfo& info);
   Status Fill(const SegmentFile& file, const ObjectInfo& info);
+  // Fetches the bytes; their memory is charged.
   Status PutBack(const ObjectRef& object, const ObjectInfo& info,
                  uint64_t charged_bytes);
   void FetchSmall(const ObjectRef& object, const ObjectInfo& info,
                   SpaceWait wait) EXCLUDES(mutex_);
   Status Get(const ObjectInfo& info, std::span<std::byte> bytes);
+  bool IsGone(const ObjectRef& object) const;
   void EndWaitIfGone(const ObjectRef& object);
   // Tells all waiters.
-  void Finish(const ObjectRef& object, const Status& status) EXCLUDES(mutex_);
+  void Finish(const ObjectRef& object, Status status) EXCLUDES(mutex_);
   // There was no memory in the first waiter's time.  Tells it, and starts again
   // for the next one.
   void GiveUp(const ObjectRef& object, const Error& error) EXCLUDES(mutex_);
