@@ -65,7 +65,7 @@ inline pid_t StartChild(const std::function<void()>& body) {
   if (kAddressSanitizer) {
     // Its allocator has no fork handlers: a thread of the mount that is just
     // starting would leave the child with a lock that nobody gives back.
-    OthersFallAsleep();
+    OthersSleep();
   }
   const pid_t pid = ::fork();
   if (pid != 0) return pid;

@@ -1,5 +1,5 @@
-// Threads that have nothing to do until somebody wakes them: whatever was to
-// make them act has been looked at, and they did not.
+// Whether threads sleep.  A thread that sleeps has dealt with everything that
+// was to make it act.
 #ifndef VITRINE_TESTS_SUPPORT_ASLEEP_H_
 #define VITRINE_TESTS_SUPPORT_ASLEEP_H_
 
@@ -58,17 +58,20 @@ inline pid_t FindThread(pid_t pid, const std::string& name) {
   return 0;
 }
 
-// True once no other thread of this process runs, hence none is in malloc.
-inline bool OthersFallAsleep() {
-  for (const auto& task :
-       std::filesystem::directory_iterator("/proc/self/task")) {
-    const pid_t thread = std::stoi(task.path().filename());
-    if (thread != ::gettid() && !FallsAsleep(thread)) return false;
-  }
-  return true;
+// True once no other thread of this process runs, so that none is in malloc.  A
+// thread that wakes every millisecond counts while it sleeps.
+inline bool OthersSleep() {
+  return Eventually([] {
+    for (const auto& task :
+         std::filesystem::directory_iterator("/proc/self/task")) {
+      const pid_t thread = std::stoi(task.path().filename());
+      if (thread != ::gettid() && SleepOf(thread).empty()) return false;
+    }
+    return true;
+  });
 }
 
-// A thread of which the test can tell that it waits.
+// A thread whose sleep a test can see.
 class ObservedThread {
  public:
   explicit ObservedThread(std::function<void()> body)

@@ -1,4 +1,4 @@
-// What those who keep house stand on, without the store around it.
+// The surroundings of a keeper, without a store.
 #ifndef VITRINE_TESTS_STORE_KEEPERS_HOUSE_PARTS_H_
 #define VITRINE_TESTS_STORE_KEEPERS_HOUSE_PARTS_H_
 
