@@ -1,4 +1,4 @@
-// The declarations of what `status` shows of the files that are open.
+// The values of `status` for open files.
 #ifndef VITRINE_FUSEFS_FILES_FILE_METRICS_H_
 #define VITRINE_FUSEFS_FILES_FILE_METRICS_H_
 

@@ -1,4 +1,4 @@
-// How much memory the cgroups let this process have.
+// The memory limit of this process's cgroups.
 #ifndef VITRINE_SCHEMA_MACHINE_CGROUP_MEMORY_H_
 #define VITRINE_SCHEMA_MACHINE_CGROUP_MEMORY_H_
 
@@ -8,8 +8,8 @@
 
 namespace vitrine::machine {
 
-// The least limit of our memory cgroup and those above it, of version 1 and 2;
-// none if nothing limits us.  `root` is where proc and sys are.
+// The least limit of our memory cgroup and those above it, of version 1 and 2.
+// None: there is no limit.  `root` is the directory of proc and sys.
 std::optional<uint64_t> ReadCgroupMemoryLimit(const std::string& root = "/");
 
 }  // namespace vitrine::machine

@@ -1,8 +1,8 @@
-// Leases, by which the kernel says whether anybody else uses a file.
+// Leases: the kernel's answer to whether another process uses a file.
 //
-// Whoever opens a leased file makes the kernel signal this process.  The signal
-// is set to SIGURG, which is ignored unless somebody handles it: the default of
-// leases, SIGIO, would end the process.
+// An open of a leased file makes the kernel signal this process.  The signal is
+// set to SIGURG, which is ignored by default: the default of leases, SIGIO,
+// would end the process.
 #ifndef VITRINE_SCHEMA_MACHINE_FILE_LEASE_H_
 #define VITRINE_SCHEMA_MACHINE_FILE_LEASE_H_
 
@@ -10,8 +10,8 @@
 
 namespace vitrine::machine {
 
-// Takes the lease F_RDLCK (nobody writes) or F_WRLCK (nobody else has it open
-// or mapped).  False: somebody's use stands against it.
+// Takes the lease F_RDLCK (no process writes) or F_WRLCK (no other description
+// and no mapping).  False: refused, as another process uses the file.
 Result<bool> TakeLease(int fd, int type);
 void DropLease(int fd);
 

@@ -1,4 +1,4 @@
-// What /etc/fuse.conf allows ordinary users.
+// The permissions that /etc/fuse.conf gives ordinary users.
 #ifndef VITRINE_SCHEMA_MACHINE_FUSE_CONF_H_
 #define VITRINE_SCHEMA_MACHINE_FUSE_CONF_H_
 
@@ -6,8 +6,8 @@
 
 namespace vitrine::machine {
 
-// May they let others into their mounts (`user_allow_other`)?  Not if the file
-// cannot be read.  `root` is where etc is.
+// True if they may admit other users to their mounts (`user_allow_other`).
+// False if the file cannot be read.  `root` is the directory that has etc.
 bool FuseConfAllowsOthers(const std::string& root = "/");
 
 }  // namespace vitrine::machine

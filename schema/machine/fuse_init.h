@@ -1,4 +1,4 @@
-// What the kernel's FUSE says in its first request, FUSE_INIT.
+// FUSE_INIT, the first request of the kernel's FUSE.
 #ifndef VITRINE_SCHEMA_MACHINE_FUSE_INIT_H_
 #define VITRINE_SCHEMA_MACHINE_FUSE_INIT_H_
 
@@ -21,7 +21,7 @@ struct FuseInit {
   bool passthrough;
 };
 
-// None: it is another request, or none at all.
+// None: the bytes are another request, or no request.
 std::optional<FuseInit> ParseFuseInit(std::span<const std::byte> request);
 
 }  // namespace vitrine::machine

@@ -1,4 +1,4 @@
-// Reading what the kernel says in the files of /proc and /sys.
+// Readers for the files of /proc and /sys.
 #ifndef VITRINE_SCHEMA_MACHINE_KERNEL_TEXT_H_
 #define VITRINE_SCHEMA_MACHINE_KERNEL_TEXT_H_
 

@@ -1,4 +1,4 @@
-// Whether file leases tell the truth in a directory.
+// A test of whether file leases tell the truth in a directory.
 #ifndef VITRINE_SCHEMA_MACHINE_LEASE_PROBE_H_
 #define VITRINE_SCHEMA_MACHINE_LEASE_PROBE_H_
 
@@ -6,8 +6,9 @@
 
 namespace vitrine::machine {
 
-// Tries it with a scratch file in the open directory `dir`.  kUnsupported: they
-// do not, or there are none; other errors: it could not be tried.
+// Tries leases on a scratch file in the open directory `dir`.  kUnsupported:
+// there are none, or they do not tell the truth.  Other errors: no scratch file
+// could be used.
 Status ProbeLeases(int dir);
 
 }  // namespace vitrine::machine

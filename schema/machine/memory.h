@@ -1,4 +1,4 @@
-// How much memory there is for us.
+// The memory that this process may use.
 #ifndef VITRINE_SCHEMA_MACHINE_MEMORY_H_
 #define VITRINE_SCHEMA_MACHINE_MEMORY_H_
 
@@ -12,8 +12,8 @@ namespace vitrine::machine {
 
 struct Memory {
   uint64_t total_bytes;
-  // Of our memory cgroup, or of one above it; none unless it is less than the
-  // machine has.
+  // The limit of our memory cgroup or of one above it.  None: it is not less
+  // than the machine's memory.
   std::optional<uint64_t> cgroup_limit_bytes;
 
   uint64_t usable_bytes() const {
@@ -21,7 +21,7 @@ struct Memory {
   }
 };
 
-// kIoError: the kernel does not say.  `root` is where proc and sys are.
+// kIoError: /proc cannot be read.  `root` is the directory of proc and sys.
 Result<Memory> ReadMemory(const std::string& root = "/");
 
 }  // namespace vitrine::machine

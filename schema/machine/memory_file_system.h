@@ -1,4 +1,4 @@
-// Which file system that holds memory a file is on, and how much it may have.
+// The memory file system (tmpfs, hugetlbfs) of a file, and its limits.
 #ifndef VITRINE_SCHEMA_MACHINE_MEMORY_FILE_SYSTEM_H_
 #define VITRINE_SCHEMA_MACHINE_MEMORY_FILE_SYSTEM_H_
 
@@ -26,8 +26,8 @@ struct MemoryFileSystem {
   bool is_hugetlbfs() const { return kind == Kind::kHugetlbfs; }
 };
 
-// That of the file `path`, or of the open file `fd`; `path` is what an error
-// names.
+// The file system of the file `path`, or of the open file `fd`.  Errors name
+// `path`.
 Result<MemoryFileSystem> FileSystemOf(const std::string& path);
 Result<MemoryFileSystem> FileSystemOf(int fd, const std::string& path);
 

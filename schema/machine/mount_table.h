@@ -1,4 +1,4 @@
-// What is mounted where.
+// The table of mounts.
 #ifndef VITRINE_SCHEMA_MACHINE_MOUNT_TABLE_H_
 #define VITRINE_SCHEMA_MACHINE_MOUNT_TABLE_H_
 
@@ -19,8 +19,8 @@ struct MountEntry {
   std::string options;        // Of this mount: "rw,nosuid".
   std::string super_options;  // Of the file system: "rw,size=8388608k".
 
-  // The value of `name` among super_options; "" if it stands there without
-  // one; none if it does not stand there.
+  // The value of the super option `name`.  "": the option has no value.  None:
+  // there is no such option.
   std::optional<std::string> SuperOption(const std::string& name) const;
 };
 
@@ -29,7 +29,7 @@ std::vector<MountEntry> ParseMountInfo(const std::string& text);
 
 // All mounts that this process sees, those on top last.
 Result<std::vector<MountEntry>> ReadMounts();
-// What is mounted on `mount_point` itself, the topmost if there are several.
+// The mount on `mount_point` itself; the topmost, if there are several.
 // The path must have no symbolic links in it.
 Result<std::optional<MountEntry>> FindMount(const std::string& mount_point);
 // The mount that the file `path` is on.

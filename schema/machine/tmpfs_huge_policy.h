@@ -1,4 +1,4 @@
-// What the kernel says of huge pages on tmpfs as a whole.
+// The kernel's policy for huge pages on all tmpfs.
 #ifndef VITRINE_SCHEMA_MACHINE_TMPFS_HUGE_POLICY_H_
 #define VITRINE_SCHEMA_MACHINE_TMPFS_HUGE_POLICY_H_
 

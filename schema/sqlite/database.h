@@ -18,8 +18,8 @@ class Database {
  public:
   // `flags` as for sqlite3_open_v2.
   static Result<Database> Open(const std::string& path, int flags);
-  // Read-only, of a file that nobody writes meanwhile.  SQLite makes no file
-  // beside it, so it need not be allowed to.
+  // Read-only, for a file that no process writes meanwhile.  SQLite makes no
+  // file beside it, so that no permission to do so is needed.
   static Result<Database> OpenImmutable(const std::string& path);
   Database() = default;
   Database(Database&& other) noexcept
@@ -43,7 +43,7 @@ class Database {
  private:
   Database(sqlite3* handle, std::string path)
       : handle_(handle), path_(std::move(path)) {}
-  // `name`: of `path`, as SQLite is to be told.
+  // `name` is what SQLite is given for `path`: the path itself, or a URI.
   static Result<Database> OpenNamed(const std::string& name,
                                     const std::string& path, int flags);
 

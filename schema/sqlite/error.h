@@ -1,4 +1,4 @@
-// SQLite's codes as ours.
+// SQLite's error codes as codes of Error.
 #ifndef VITRINE_SCHEMA_SQLITE_ERROR_H_
 #define VITRINE_SCHEMA_SQLITE_ERROR_H_
 
@@ -9,10 +9,9 @@
 
 namespace vitrine::sqlite {
 
-// kInvalidArgument: the SQL makes no sense.  kNotPermitted: this connection
-// does not do that for anybody.  kCorruption: damaged, or no database.
-// kUnavailable: locked by somebody.  kIoError: disk full, unreadable, and the
-// like.
+// kInvalidArgument: the SQL is wrong.  kNotPermitted: the connection may not do
+// that.  kCorruption: damaged, or no database.  kUnavailable: locked by another
+// connection.  kIoError: disk full, unreadable, and the like.
 Code CodeOf(int sqlite_code);
 
 // The error that `database` reported last: "<what>: <SQLite's words>", with

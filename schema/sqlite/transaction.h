@@ -10,8 +10,7 @@
 
 namespace vitrine::sqlite {
 
-// Rolled back unless committed.  The Database must
-// outlive it.
+// Rolled back unless committed.  The Database must outlive it.
 class Transaction {
  public:
   static Result<Transaction> Begin(Database* database);

@@ -1,4 +1,4 @@
-// What a column of a row may hold.
+// The value of a column of a row.
 #ifndef VITRINE_SCHEMA_SQLITE_VALUE_H_
 #define VITRINE_SCHEMA_SQLITE_VALUE_H_
 
@@ -11,7 +11,7 @@ namespace vitrine::sqlite {
 struct Blob {
   std::string bytes;
 };
-// Nothing stands for NULL.
+// std::monostate is NULL.
 using Value = std::variant<std::monostate, int64_t, double, std::string, Blob>;
 
 }  // namespace vitrine::sqlite

@@ -1,4 +1,4 @@
-// The declarations of what `status` shows of the catalog.
+// The catalog's values of `status`.
 #ifndef VITRINE_STORE_CATALOG_CATALOG_METRICS_H_
 #define VITRINE_STORE_CATALOG_CATALOG_METRICS_H_
 

@@ -1,6 +1,6 @@
-// The declaration of what `status` shows: each number, flag and text has one,
-// next to the code that knows its value.  The JSON is made from declarations,
-// and so is whatever else may be.
+// The declarations of the values of `status`.  Each number, flag and text has
+// one, next to the code that knows the value.  The JSON and all other forms are
+// made from the declarations.
 #ifndef VITRINE_STORE_METRICS_METRIC_H_
 #define VITRINE_STORE_METRICS_METRIC_H_
 
@@ -23,8 +23,8 @@ enum class MetricKind : uint8_t {
 enum class MetricUnit : uint8_t { kNone, kBytes, kSeconds, kMilliseconds };
 
 struct Metric {
-  // The key in the JSON.  Small letters, digits and '_', so that the names of
-  // the sections around it and this make a valid name for Prometheus.
+  // The key in the JSON: small letters, digits and '_'.  The names of its
+  // sections and this one make a valid name for Prometheus.
   std::string_view name;
   MetricUnit unit;
   MetricKind kind;

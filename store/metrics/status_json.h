@@ -8,7 +8,8 @@
 
 namespace vitrine::store {
 
-// An object.  Its texts are valid UTF-8, whatever paths and clients' names are.
+// An object whose texts are valid UTF-8; other bytes of paths and clients'
+// names are replaced.
 nlohmann::json ToJson(const StatusSection& section);
 
 }  // namespace vitrine::store

@@ -16,7 +16,7 @@ void EventsRole::RemoveObserver(Observer* observer) {
 void EventsRole::AfterObservers(std::function<void()> done) {
   std::function<void()> next = std::move(done);
   for (Observer* observer : parts_->table->upkeep().Observers()) {
-    // The catalog is behind by design; nobody waits for it.
+    // The catalog is written asynchronously; no caller waits for it.
     if (observer == parts_->catalog.get()) continue;
     next = [observer, then = std::move(next)] { observer->AfterPending(then); };
   }

@@ -20,7 +20,7 @@ class SlabRole final : public SmallPuts {
   // take no new ones.
   void AddRoomFor(uint64_t bytes, SpaceWait wait, Done<void> done,
                   const void* whose);
-  // Gives back what slabs that are nearly empty take.
+  // Gives back the memory of nearly empty slabs.
   void CompactSlabs();
 
   uint64_t small_object_bytes() const override { return small_object_bytes_; }

@@ -1,4 +1,4 @@
-// The declarations of what `status` shows of the store itself.
+// The store's own values of `status`.
 #ifndef VITRINE_STORE_ROLES_STORE_METRICS_H_
 #define VITRINE_STORE_ROLES_STORE_METRICS_H_
 

@@ -32,7 +32,7 @@ struct StoreParts {
   // --- steps of several roles ---
   // Whole pages.
   uint64_t RoundUp(uint64_t bytes) const;
-  // Says in the message who uses what.
+  // The error with a message of what uses the memory.
   Error Explain(const Error& error) const;
   // `freed_bytes` as the object table says it.
   void GiveBack(int64_t freed_bytes);

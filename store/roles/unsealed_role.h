@@ -30,7 +30,8 @@ class UnsealedRole final : public UnsealedObjects {
   Result<ObjectRef> FindUnsealed(const ObjectId& id) override;
 
  private:
-  // Can one more writer write unseen, without running into the end of memory?
+  // True if the evictor frees memory faster than one more unseen writer fills
+  // it.
   bool EvictorKeepsAhead() const;
 
   StoreParts* const parts_;

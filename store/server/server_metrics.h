@@ -1,4 +1,4 @@
-// The declarations of what `status` shows of the server.
+// The server's values of `status`.
 #ifndef VITRINE_STORE_SERVER_SERVER_METRICS_H_
 #define VITRINE_STORE_SERVER_SERVER_METRICS_H_
 

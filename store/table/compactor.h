@@ -30,15 +30,15 @@ class Compactor {
   // True if moving what lives in slabs that are nearly empty would give memory
   // back.
   bool WantsCompaction() const EXCLUDES(table_->mutex);
-  // Moves some of it, of one slab after the other, into the open slab.  Readers
-  // keep what they have: what is pinned stays, and a slab that is given up
-  // stays whole for its users.
+  // Moves some of these objects, slab after slab, into the open slab.  A pinned
+  // object stays.  A slab that is given up stays whole for the processes that
+  // have it mapped.
   Compaction CompactBatch() EXCLUDES(table_->mutex);
 
  private:
   Compaction MoveOut(Slab* slab) REQUIRES(table_->mutex);
-  // Those of `objects`, all of `slab`, that go into the open slab, as they will
-  // be there; their bytes are there already.
+  // Copies the bytes of `objects`, all of `slab`, to the open slab as far as
+  // they fit.  Returns the copied objects with their new places.
   Result<std::vector<ObjectInfo>> CopyOut(const Slab& slab,
                                           std::span<const ObjectRef> objects)
       REQUIRES(table_->mutex);

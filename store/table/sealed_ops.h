@@ -26,8 +26,8 @@ class SealedOps {
   // For the store itself to look at.
   Result<std::shared_ptr<SegmentFile>> Share(const ObjectRef& object)
       EXCLUDES(table_->mutex);
-  // For others to read: a segment of its own is never recycled then. kNotFound:
-  // gone.
+  // For others to read.  A segment of the object's own is never recycled
+  // afterwards.  kNotFound: gone.
   Result<std::shared_ptr<SegmentFile>> Lend(const ObjectRef& object)
       EXCLUDES(table_->mutex);
   // The path of the segment, to be told to anybody.

@@ -26,10 +26,10 @@ class SlabOps {
       EXCLUDES(table_->mutex);
   // So that eviction may take it.
   DroppedSegment CloseOpenSlab() EXCLUDES(table_->mutex);
-  // Gives an open slab back in which nothing lives, and in which nothing was
-  // placed since the last call.
+  // Gives back an open slab that has no live object and got none since the last
+  // call.
   DroppedSegment CloseIdleSlab() EXCLUDES(table_->mutex);
-  // See Store::PutSmall.  Returns what is to be charged besides the slab.
+  // See SmallPuts::PutSmall.  Returns the charge besides the slab.
   uint64_t PutSmall(const Credentials& creator,
                     std::span<const SmallObject> objects,
                     std::vector<Status>* results) EXCLUDES(table_->mutex);
@@ -39,8 +39,8 @@ class SlabOps {
  private:
   ObjectRef Place(const Credentials& creator, const SmallObject& small,
                   int64_t now_ns) REQUIRES(table_->mutex);
-  // Makes those that were placed visible, one after the other.  Returns how
-  // many before the first failure, which is told.
+  // Makes the placed objects visible, one after the other.  Returns their
+  // number before the first failure, which `*failure` gets.
   size_t CommitPlaced(const std::vector<ObjectRef>& placed, PendingWakes* wakes,
                       Status* failure) REQUIRES(table_->mutex);
 

@@ -21,7 +21,7 @@ class TableQueries {
   std::shared_ptr<const Metadata> GetMetadata(const ObjectRef& object) const
       EXCLUDES(table_->mutex);
   bool InUse(const ObjectRef& object) EXCLUDES(table_->mutex);
-  // See Store::Describe.
+  // See ObjectViews::Describe.
   std::vector<ListedObject> Describe(std::span<const ObjectRef> objects,
                                      ObjectState state) EXCLUDES(table_->mutex);
   std::vector<ObjectRef> List(ObjectState state) const EXCLUDES(table_->mutex);
@@ -56,7 +56,7 @@ class TableQueries {
   Numbers Count() const EXCLUDES(table_->mutex);
   // Sealed and unsealed objects.
   std::pair<size_t, size_t> CountObjects() const EXCLUDES(table_->mutex);
-  // All that could be evicted if nobody used it.
+  // All segments that could be evicted if they were not in use.
   struct Victims {
     size_t segments = 0;
     uint64_t bytes = 0;

@@ -23,23 +23,23 @@ class UnsealedOps {
       EXCLUDES(table_->mutex);
   // kNotPermitted: sealed.  kNotFound: gone.
   Status CheckWritable(const ObjectRef& object) const EXCLUDES(table_->mutex);
-  // Between Begin and End the object cannot be sealed.  Begin says what is
-  // charged for it.
+  // Between Begin and End the object cannot be sealed.  Begin returns the
+  // object's charge.
   Result<uint64_t> BeginChange(const ObjectRef& object) EXCLUDES(table_->mutex);
   void EndChange(const ObjectRef& object) EXCLUDES(table_->mutex);
-  // Says that the object's charge is now at least `charged_bytes`; returns
-  // by how much it grew.  Gone objects: 0.
+  // Raises the object's charge to at least `charged_bytes`.  Returns the
+  // growth; 0 for an object that is gone.
   uint64_t RaiseCharge(const ObjectRef& object, uint64_t charged_bytes)
       EXCLUDES(table_->mutex);
   Status BeginWriting(const ObjectRef& object, WriteMode mode)
       EXCLUDES(table_->mutex);
-  // Returns the charge that became free (negative: how much more it takes):
-  // after the last writer, memory beyond the size is given back.
+  // After the last writer, memory beyond the size is given back.  Returns the
+  // charge that became free; negative: the object takes more than was charged.
   int64_t EndWriting(const ObjectRef& object, WriteMode mode)
       EXCLUDES(table_->mutex);
-  // Sets the size of the segment, within a change; returns the charge that
-  // became free.  While other changes are pending that is nothing: they rely on
-  // what they have charged.
+  // Sets the size of the segment, within a change.  Returns the charge that
+  // became free: 0 while other changes are pending, since they rely on their
+  // charges.
   Result<int64_t> SetSize(const ObjectRef& object, uint64_t size_bytes)
       EXCLUDES(table_->mutex);
   // A carried write ended at `end_bytes`: the size is at least that.
@@ -56,7 +56,7 @@ class UnsealedOps {
   Result<int64_t> SetMetadata(const ObjectRef& object, const std::string& name,
                               std::optional<std::string> value)
       EXCLUDES(table_->mutex);
-  // `replaced` gets what had the id before.
+  // `replaced` gets the segment of the object that had the id before.
   Status Rename(const ObjectRef& object, const ObjectId& id, bool no_replace,
                 DroppedSegment* replaced) EXCLUDES(table_->mutex);
   // kNotPermitted: sealed.

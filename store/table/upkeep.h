@@ -1,4 +1,4 @@
-// What the object table needs now and then, and who hears of its changes.
+// Upkeep of the object table, and its observers.
 #ifndef VITRINE_STORE_TABLE_UPKEEP_H_
 #define VITRINE_STORE_TABLE_UPKEEP_H_
 
@@ -19,12 +19,11 @@ class Upkeep {
   void RemoveObserver(Observer* observer) EXCLUDES(table_->mutex);
   std::vector<Observer*> Observers() const EXCLUDES(table_->mutex);
 
-  // From now on, segments that others may have are retired when they are
-  // dropped, not unlinked.
+  // From now on, dropped segments of sealed objects are retired, not unlinked.
   void Recycle() EXCLUDES(table_->mutex);
   // A number for a segment that is none yet.
   uint64_t NewNumber() EXCLUDES(table_->mutex) { return table_->NewNumber(); }
-  // Moves what clients touched to the young end.
+  // Moves the objects that clients touched to the young end of the queue.
   void DrainTouches() EXCLUDES(table_->mutex);
   // Objects whose recency or use count changed since the last call.
   std::vector<ObjectInfo> TakeUses() EXCLUDES(table_->mutex);
