@@ -26,10 +26,7 @@ HugetlbPool ReadHugetlbPool(uint64_t page_bytes, const std::string& root) {
 }
 
 std::optional<uint64_t> DefaultHugePageBytes(const std::string& root) {
-  const std::string text = ReadText(root + "/proc/meminfo").value_or("");
-  const std::optional<uint64_t> kib = FindNumber(text, "Hugepagesize:", 10);
-  if (!kib || *kib > UINT64_MAX / 1024) return std::nullopt;
-  return *kib * 1024;
+  return ReadMeminfoBytes("Hugepagesize:", root);
 }
 
 }  // namespace vitrine::machine

@@ -14,6 +14,10 @@ namespace vitrine::machine {
 Result<std::string> ReadText(const std::string& path);
 // The number that the file starts with; none if it is missing or says "max".
 std::optional<uint64_t> ReadNumber(const std::string& path);
+// The bytes after `key` ("MemTotal:") in /proc/meminfo, which counts in KiB.
+// None: there is no such line.  `root` is the directory of proc.
+std::optional<uint64_t> ReadMeminfoBytes(std::string_view key,
+                                         const std::string& root);
 
 // The number after `key` in lines such as "CapEff: 00ff", read in `base`.
 std::optional<uint64_t> FindNumber(std::string_view text, std::string_view key,

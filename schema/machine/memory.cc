@@ -4,19 +4,9 @@
 #include "schema/machine/kernel_text.h"
 
 namespace vitrine::machine {
-namespace {
-
-std::optional<uint64_t> ReadTotal(const std::string& root) {
-  const std::string text = ReadText(root + "/proc/meminfo").value_or("");
-  const std::optional<uint64_t> kib = FindNumber(text, "MemTotal:", 10);
-  if (!kib || *kib > UINT64_MAX / 1024) return std::nullopt;
-  return *kib * 1024;
-}
-
-}  // namespace
 
 Result<Memory> ReadMemory(const std::string& root) {
-  const std::optional<uint64_t> total = ReadTotal(root);
+  const std::optional<uint64_t> total = ReadMeminfoBytes("MemTotal:", root);
   if (!total) {
     return Error{Code::kIoError, "/proc/meminfo does not say MemTotal"};
   }
