@@ -133,27 +133,34 @@ void ServerCore::OnPacket(Connection* connection,
 void ServerCore::Close(uint64_t id) {
   const std::unique_ptr<Connection> connection = connections_.Take(id);
   if (connection == nullptr) return;
-  parts_.stats->connections = connections_.size();
   parts_.loop->CancelTimer(connection->hello_timer);
   acceptor_.Release(connection->peer().uid);
-  if (!connection->role.has_value()) return;
+  if (connection->role.has_value()) EndRole(id, connection.get());
+  // Last: who reads that a connection is gone finds nothing of it.
+  parts_.stats->connections = connections_.size();
+}
+
+void ServerCore::EndRole(uint64_t id, Connection* connection) {
   switch (*connection->role) {
     case Role::kSession:
       return CloseSession(connection->session);
     case Role::kCall:
-      waits_.Cancel(id);
-      if (connection->creating != nullptr) {
-        requests_.Abandon(*connection->creating, connection->peer());
-      }
-      if (connection->wants_room != nullptr) {
-        parts_.store->small().EndWaitsForRoom(connection->wants_room.get());
-      }
-      if (ClientSession* const session = sessions_.Find(connection->session)) {
-        session->calls.erase(id);
-      }
-      return;
+      return EndCall(id, connection);
     case Role::kEvents:
       return subscriptions_.Remove(id);
+  }
+}
+
+void ServerCore::EndCall(uint64_t id, Connection* connection) {
+  waits_.Cancel(id);
+  if (connection->creating != nullptr) {
+    requests_.Abandon(*connection->creating, connection->peer());
+  }
+  if (connection->wants_room != nullptr) {
+    parts_.store->small().EndWaitsForRoom(connection->wants_room.get());
+  }
+  if (ClientSession* const session = sessions_.Find(connection->session)) {
+    session->calls.erase(id);
   }
 }
 

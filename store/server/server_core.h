@@ -59,6 +59,9 @@ class ServerCore {
   void Read(Connection* connection);
   void OnPacket(Connection* connection, std::span<const uint8_t> bytes);
   void Close(uint64_t id);
+  // What its role left, ends.
+  void EndRole(uint64_t id, Connection* connection);
+  void EndCall(uint64_t id, Connection* connection);
   void CloseSession(uint64_t id);
   // The peer broke the protocol.
   void Violation(Connection* connection, const Error& error);
