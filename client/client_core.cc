@@ -186,7 +186,7 @@ ClientCore::Attempt ClientCore::Finish(const IndexReader::Entry& entry,
     if (!inside) return Failed(inside.error());
   }
   if ((entry.flags & kSlotHasMetadata) != 0) {
-    object->SetHasMetadata(this, id.text(), entry.segment);
+    object->SetHasMetadata(this, id.text(), entry.number);
   }
   return Attempt{Outcome::kGot, std::move(object)};
 }

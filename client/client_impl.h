@@ -19,6 +19,8 @@
 
 namespace vitrine {
 
+class SegmentWriter;
+
 // Thread-safe.  Owns the connection to the store.
 class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
  public:
@@ -72,7 +74,7 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
  private:
   // An unsealed object and a writable descriptor of it.
   struct NewObject {
-    std::unique_ptr<Writer::State> state;
+    std::unique_ptr<SegmentWriter> writer;
     PrivateFd fd;
     bool recycled = false;  // Its pages are there, with old content.
   };
@@ -86,15 +88,20 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
         keeper_(core, options.name) {}
 
   Result<unsigned> ModeOf(const CreateOptions& options) const;
+  // True if such an object may be filled here and go through the ring.
+  Result<bool> MayBeSmall(uint64_t size_bytes, const CreateOptions& options);
+  Result<Writer> CreateSmall(const ObjectId& id, uint64_t size_bytes,
+                             const CreateOptions& options);
   Result<NewObject> Reserve(const ObjectId& id, uint64_t size_bytes,
                             const CreateOptions& options);
   // By `by_ring` if the object may go through the ring; else by PutDirectly.
   Status PutBy(Status (RingWriter::*by_ring)(const SmallPut&),
                const ObjectId& id, std::span<const std::byte> bytes,
                const CreateOptions& options);
-  // The ring for such an object; null: it must not go through a ring.
+  // The ring for such an object, whose metadata is packed; null: it must not go
+  // through a ring.
   Result<RingWriter*> RingFor(const HeldSession& session, size_t size_bytes,
-                              const CreateOptions& options, unsigned mode);
+                              size_t metadata_bytes, unsigned mode);
   Status PutDirectly(const ObjectId& id, std::span<const std::byte> bytes,
                      const CreateOptions& options, unsigned mode);
   Status PutInline(const ObjectId& id, std::span<const std::byte> bytes,

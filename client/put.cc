@@ -11,7 +11,7 @@
 #include "client/calls/messages.h"
 #include "client/client_impl.h"
 #include "client/ring/ring_writer.h"
-#include "client/writer_state.h"
+#include "client/segment_writer.h"
 #include "schema/base/write_all.h"
 
 namespace vitrine {
@@ -26,13 +26,14 @@ Status ClientImpl::PutBy(Status (RingWriter::*by_ring)(const SmallPut&),
                          const CreateOptions& options) {
   auto mode = ModeOf(options);
   if (!mode) return mode.error();
+  const auto metadata = PackMetadataList(options.metadata);
   {
     const HeldSession session = core_->Hold();
-    auto ring = RingFor(session, bytes.size(), options, *mode);
+    auto ring = RingFor(session, bytes.size(), metadata.size(), *mode);
     if (!ring) return ring.error();
     if (*ring != nullptr) {
       Status put = ((*ring)->*by_ring)(
-          SmallPut{id, bytes, *mode, ProtocolMs(options.timeout)});
+          SmallPut{id, bytes, *mode, ProtocolMs(options.timeout), metadata});
       if (put || put.error().code != RingWriter::kWouldWaitTooLong) return put;
     }
   }
@@ -64,10 +65,9 @@ Result<std::vector<FailedPut>> ClientImpl::Flush(Timeout timeout) {
 
 Result<RingWriter*> ClientImpl::RingFor(const HeldSession& session,
                                         size_t size_bytes,
-                                        const CreateOptions& options,
-                                        unsigned mode) {
-  if (session.get() == nullptr || !options.metadata.empty() ||
-      (mode & kReadableByOthers) == 0 ||
+                                        size_t metadata_bytes, unsigned mode) {
+  if (session.get() == nullptr || (mode & kReadableByOthers) == 0 ||
+      metadata_bytes > kMaxRecordMetadataBytes ||
       size_bytes > RingWriter::kMaxDataBytes ||
       size_bytes > session->small_object_bytes() ||
       session->small_object_bytes() == 0) {
@@ -109,25 +109,25 @@ Status ClientImpl::PutLarge(const ObjectId& id,
                             const CreateOptions& options) {
   auto object = Reserve(id, bytes.size(), options);
   if (!object) return object.error();
-  Writer::State& state = *object->state;
+  SegmentWriter& writer = *object->writer;
   auto filled = Fill(*object, bytes);
   if (!filled) return filled;
   { const PrivateFd closed = std::move(object->fd); }
-  return state.Seal();
+  return writer.Seal();
 }
 
 Status ClientImpl::Fill(const NewObject& object,
                         std::span<const std::byte> bytes) const {
-  Writer::State& state = *object.state;
+  SegmentWriter& writer = *object.writer;
   if (!object.recycled || bytes.size() < kLeastLargeCopyBytes) {
     // New pages are filled by write(2) rather than by a mapping: the kernel
     // does so without clearing them first and without a fault for each.
     auto written = WriteAllAt(object.fd.get(), 0, bytes);
     if (written || written.error().code != Code::kUnsupported) return written;
   }
-  auto mapped = state.Map(object.fd, bytes.size());
+  auto mapped = writer.Map(object.fd, bytes.size());
   if (!mapped) return mapped;
-  CopyLarge(state.bytes(), bytes, copy_threads_);
+  CopyLarge(writer.bytes(), bytes, copy_threads_);
   return {};
 }
 

@@ -1,55 +1,27 @@
 #ifndef VITRINE_CLIENT_WRITER_STATE_H_
 #define VITRINE_CLIENT_WRITER_STATE_H_
 
-#include <vitrine/client.h>
+#include <vitrine/result.h>
 
-#include <cstdint>
-#include <memory>
+#include <cstddef>
 #include <span>
-#include <utility>
-
-#include "client/client_impl.h"
-#include "client/session.h"
-#include "schema/base/mapping.h"
 
 namespace vitrine {
 
-// The state of a Writer: an object being filled.  One thread at a time.
-struct Writer::State {
+// What a Writer does, which depends on where its object is being filled.  One
+// thread at a time.  The destructor aborts the object unless it has ended.
+class WriterState {
  public:
-  State(std::weak_ptr<ClientImpl> owner, std::weak_ptr<Session> in_session,
-        uint64_t object_number, uint64_t forks_before)
-      : client_(std::move(owner)),
-        session_(std::move(in_session)),
-        number_(object_number),
-        forks_before_(forks_before),
-        fork_generation_(ForkGeneration()) {}
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-  // Aborts it unless it has ended.
-  ~State();
+  WriterState() = default;
+  WriterState(const WriterState&) = delete;
+  WriterState& operator=(const WriterState&) = delete;
+  virtual ~WriterState() = default;
 
-  // Maps the segment behind the writable descriptor `fd`.
-  Status Map(const PrivateFd& fd, uint64_t size_bytes);
-  std::span<std::byte> bytes() const;
-  Status Seal();
-  Status Abort();
-
- private:
-  bool IsForked() const { return fork_generation_ != ForkGeneration(); }
-  // The session that created the object, if it is still the current one.
-  Result<std::shared_ptr<Session>> CurrentSession() const;
-  Status CheckUse() const;
-  Status SealOnce();
-
-  std::weak_ptr<ClientImpl> client_;
-  std::weak_ptr<Session> session_;
-  uint64_t number_;
-  uint64_t forks_before_;  // ForksBegun before the descriptor was there.
-  Mapping mapping_;
-  uint64_t size_bytes_ = 0;
-  uint64_t fork_generation_;
-  bool ended_ = false;
+  // As in Writer.
+  virtual std::span<std::byte> bytes() = 0;
+  virtual Status Seal() = 0;
+  virtual Status SealLater() = 0;
+  virtual Status Abort() = 0;
 };
 
 }  // namespace vitrine

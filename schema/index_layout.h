@@ -135,7 +135,7 @@ struct alignas(64) IndexSlot {
   std::atomic<uint64_t> size_bytes;
   std::atomic<uint32_t> next;
   std::atomic<uint32_t> flags;
-  uint64_t reserved;
+  std::atomic<uint64_t> number;  // The object's; never used twice.
 };
 
 static_assert(sizeof(IndexBucket) == 8);

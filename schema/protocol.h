@@ -9,7 +9,7 @@
 
 namespace vitrine {
 
-inline constexpr uint32_t kProtocolVersion = 2;
+inline constexpr uint32_t kProtocolVersion = 3;
 inline constexpr size_t kMaxMessageBytes = 128 * 1024;
 // The most data that a Put carries in its message.
 inline constexpr size_t kMaxInlinePutBytes = 64 * 1024;

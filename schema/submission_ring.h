@@ -42,22 +42,29 @@ namespace vitrine {
 inline constexpr uint64_t kRingBytes = 1024 * 1024;  // A power of two.
 inline constexpr uint32_t kRingResults = 4096;       // A power of two.
 inline constexpr uint64_t kRecordAlignment = 64;
+// An object with more metadata is no small one.
+inline constexpr uint16_t kMaxRecordMetadataBytes = 4096;
 
 // An answer: kRecordSealed, or kRecordFailed | Code.
 inline constexpr uint32_t kRecordSealed = 1;
 inline constexpr uint32_t kRecordFailed = 0x100;
 
-// The id follows it, then the data, then padding up to the alignment.
+// The id follows it, then the data, then the metadata (0 bytes, or the finished
+// buffer of a `MetadataList`, schema/protocol.fbs), then padding up to the
+// alignment.
 struct RecordHeader {
   uint32_t record_bytes;  // All of it, with padding.
   uint32_t data_bytes;
-  uint32_t mode;       // Permission bits, umask applied; others may read.
-  uint32_t id_bytes;   // 0: a filler; only its record_bytes is used.
+  uint32_t mode;      // Permission bits, umask applied; others may read.
+  uint16_t id_bytes;  // 0: a filler; only its record_bytes is used.
+  uint16_t metadata_bytes;
   int64_t timeout_ms;  // How long to wait for space.  -1: no limit.
 };
 
-constexpr uint64_t RecordBytes(uint64_t id_bytes, uint64_t data_bytes) {
-  const uint64_t bytes = sizeof(RecordHeader) + id_bytes + data_bytes;
+constexpr uint64_t RecordBytes(uint64_t id_bytes, uint64_t data_bytes,
+                               uint64_t metadata_bytes = 0) {
+  const uint64_t bytes =
+      sizeof(RecordHeader) + id_bytes + data_bytes + metadata_bytes;
   return (bytes + kRecordAlignment - 1) / kRecordAlignment * kRecordAlignment;
 }
 

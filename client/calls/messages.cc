@@ -25,6 +25,16 @@ std::vector<std::unique_ptr<protocol::MetadataEntryT>> PackMetadata(
   return entries;
 }
 
+std::vector<uint8_t> PackMetadataList(const Metadata& metadata) {
+  if (metadata.empty()) return {};
+  protocol::MetadataListT list;
+  list.entries = PackMetadata(metadata);
+  flatbuffers::FlatBufferBuilder builder;
+  builder.Finish(protocol::MetadataList::Pack(builder, &list));
+  const auto bytes = builder.GetBufferSpan();
+  return {bytes.begin(), bytes.end()};
+}
+
 Result<Metadata> UnpackMetadata(const protocol::GetMetadataReply& reply) {
   Metadata metadata;
   if (reply.metadata() == nullptr) return metadata;

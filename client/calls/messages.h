@@ -4,6 +4,7 @@
 
 #include <vitrine/client.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,9 @@ namespace vitrine {
 
 std::vector<std::unique_ptr<protocol::MetadataEntryT>> PackMetadata(
     const Metadata& metadata);
+
+// The finished buffer of a MetadataList; empty without metadata.
+std::vector<uint8_t> PackMetadataList(const Metadata& metadata);
 
 // kCorruption: the reply is no valid metadata.
 Result<Metadata> UnpackMetadata(const protocol::GetMetadataReply& reply);

@@ -125,6 +125,7 @@ IndexReader::Outcome IndexReader::Walk(const IndexKey& key, uint32_t head,
         slot.key_high.load(std::memory_order_acquire) == key.high) {
       entry->slot = number;
       entry->word = slot.word.load(std::memory_order_acquire);
+      entry->number = slot.number.load(std::memory_order_acquire);
       entry->segment = slot.segment.load(std::memory_order_acquire);
       entry->offset = slot.offset.load(std::memory_order_acquire);
       entry->size_bytes = slot.size_bytes.load(std::memory_order_acquire);

@@ -28,6 +28,7 @@ class IndexReader {
     uint32_t bucket_version;
     uint32_t flags;
     uint64_t word;
+    uint64_t number;
     uint64_t segment;
     uint64_t offset;
     uint64_t size_bytes;

@@ -54,6 +54,18 @@ Result<Mapping> MapRing(int fd) {
   return mapping;
 }
 
+uint64_t RecordBytesOf(const SmallPut& put) {
+  return RecordBytes(put.id.text().size(), put.data.size(),
+                     put.metadata.size());
+}
+
+// Copies `part` to `*place`, and moves that behind it.
+template <typename T, size_t kSize>
+void AppendTo(std::byte** place, std::span<T, kSize> part) {
+  if (!part.empty()) std::memcpy(*place, part.data(), part.size_bytes());
+  *place += part.size_bytes();
+}
+
 Error WouldWait() {
   return Error{RingWriter::kWouldWaitTooLong,
                "records before it may wait for longer than it may"};
@@ -149,10 +161,11 @@ void RingWriter::End(const std::string& why) {
 // --- appending ---
 
 Result<uint64_t> RingWriter::Append(const SmallPut& put, Waiter* waiter) {
-  if (put.data.size() > kMaxDataBytes) {
+  if (put.data.size() > kMaxDataBytes ||
+      put.metadata.size() > kMaxRecordMetadataBytes) {
     return Error{Code::kInvalidArgument, "too large for the submission ring"};
   }
-  const uint64_t bytes = RecordBytes(put.id.text().size(), put.data.size());
+  const uint64_t bytes = RecordBytesOf(put);
   uint64_t end = 0;
   {
     MutexLock lock(mutex_);
@@ -168,7 +181,7 @@ Result<uint64_t> RingWriter::Append(const SmallPut& put, Waiter* waiter) {
 }
 
 Result<uint64_t> RingWriter::AppendInTurn(const SmallPut& put, Waiter* waiter) {
-  const uint64_t bytes = RecordBytes(put.id.text().size(), put.data.size());
+  const uint64_t bytes = RecordBytesOf(put);
   MutexLock turn(turn_);
   while (true) {
     uint64_t count = 0;
@@ -218,15 +231,16 @@ uint64_t RingWriter::Write(const SmallPut& put, uint64_t record_bytes,
   if (record_bytes > to_wrap) WriteFiller(to_wrap);
   const std::string& id = put.id.text();
   const RecordHeader header{static_cast<uint32_t>(record_bytes),
-                            static_cast<uint32_t>(put.data.size()), put.mode,
-                            static_cast<uint32_t>(id.size()), put.timeout_ms};
-  std::byte* at = ring_->bytes.data() + submitted_ % kRingBytes;
-  std::memcpy(at, &header, sizeof(header));
-  std::memcpy(at + sizeof(header), id.data(), id.size());
-  if (!put.data.empty()) {
-    std::memcpy(at + sizeof(header) + id.size(), put.data.data(),
-                put.data.size());
-  }
+                            static_cast<uint32_t>(put.data.size()),
+                            put.mode,
+                            static_cast<uint16_t>(id.size()),
+                            static_cast<uint16_t>(put.metadata.size()),
+                            put.timeout_ms};
+  std::byte* place = ring_->bytes.data() + submitted_ % kRingBytes;
+  AppendTo(&place, std::span(&header, 1));
+  AppendTo(&place, std::span(id));
+  AppendTo(&place, put.data);
+  AppendTo(&place, put.metadata);
   const int64_t timeout_ms = Comparable(put.timeout_ms);
   longest_timeout_ms_ = appended_ == collected_
                             ? timeout_ms
@@ -242,7 +256,7 @@ uint64_t RingWriter::Write(const SmallPut& put, uint64_t record_bytes,
 
 // The filler becomes visible together with the record behind it.
 void RingWriter::WriteFiller(uint64_t bytes) {
-  const RecordHeader header{static_cast<uint32_t>(bytes), 0, 0, 0, 0};
+  const RecordHeader header{.record_bytes = static_cast<uint32_t>(bytes)};
   std::memcpy(ring_->bytes.data() + submitted_ % kRingBytes, &header,
               sizeof(header));
   submitted_ += bytes;

@@ -50,6 +50,8 @@ struct SmallPut {
   std::span<const std::byte> data;  // At most RingWriter::kMaxDataBytes.
   unsigned mode;                    // Umask applied; others may read.
   int64_t timeout_ms;               // To wait for space in the store.
+  // Packed (PackMetadataList); at most kMaxRecordMetadataBytes.
+  std::span<const uint8_t> metadata = {};
 };
 
 // Owns the mapped ring and its bell.  Thread-safe.  The PutFailures must
@@ -59,7 +61,7 @@ class RingWriter {
   // A record and the filler before it never need more than the whole ring.
   static constexpr uint64_t kMaxDataBytes =
       kRingBytes / 2 - sizeof(RecordHeader) - ObjectId::kMaxBytes -
-      kRecordAlignment;
+      kMaxRecordMetadataBytes - kRecordAlignment;
 
   // Maps the ring.  kCorruption: `ring` is no ring, or `bell` no eventfd.
   // A wait for an answer spins for at least `spin` before it sleeps.

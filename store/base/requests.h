@@ -13,6 +13,7 @@
 #include <functional>
 #include <span>
 
+#include "store/base/metadata.h"
 #include "store/base/object.h"
 
 namespace vitrine::store {
@@ -40,6 +41,7 @@ struct SmallObject {
   ObjectId id;
   mode_t mode;  // Permission bits; others may read.
   std::span<const std::byte> data;
+  MetadataRef metadata = nullptr;
 };
 
 // How the writes of a writer through the mount reach the memory.

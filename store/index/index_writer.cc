@@ -151,6 +151,7 @@ void IndexWriter::Fill(IndexSlot* slot, const IndexKey& key,
   slot->offset.store(entry.offset, kRelease);
   slot->size_bytes.store(entry.size_bytes, kRelease);
   slot->flags.store(entry.flags, kRelease);
+  slot->number.store(entry.number, kRelease);
   slot->word.store(MakeSlotWord(SlotGeneration(word) + 1, SlotState::kSealed),
                    kRelease);
 }

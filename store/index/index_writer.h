@@ -27,6 +27,7 @@ class IndexWriter {
     uint64_t offset;
     uint64_t size_bytes;
     uint32_t flags;
+    uint64_t number = 0;
   };
   // Makes `id` visible.  Returns its slot.  kAlreadyExists: its key is taken.
   // kOutOfMemory: there is no free slot, or no memory for one.

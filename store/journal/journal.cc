@@ -24,6 +24,10 @@ uint64_t RecordBytesOf(const ObjectInfo& info, const Metadata& metadata) {
   return SealedRecordBytes(info.id.text(), metadata, info.in_slab());
 }
 
+uint64_t RecordBytesOf(const JournaledObject& object) {
+  return RecordBytesOf(object.info, MetadataOf(object.metadata));
+}
+
 Status AddSealed(const ObjectInfo& info, const Metadata& metadata,
                  std::string* records) {
   Result<std::string> record = EncodeSealed(info, metadata);
@@ -33,15 +37,15 @@ Status AddSealed(const ObjectInfo& info, const Metadata& metadata,
 }
 
 // Neighbours that can share a record do so.
-Status AddSealedInSlabs(std::span<const ObjectInfo> infos,
+Status AddSealedInSlabs(std::span<const JournaledObject> objects,
                         std::string* records) {
-  for (size_t first = 0, end = 0; first < infos.size(); first = end) {
-    while (end < infos.size() && end - first < kMostInRecord &&
-           ShareRecord(infos[first], infos[end])) {
+  for (size_t first = 0, end = 0; first < objects.size(); first = end) {
+    while (end < objects.size() && end - first < kMostInRecord &&
+           ShareRecord(objects[first].info, objects[end].info)) {
       ++end;
     }
     Result<std::string> record =
-        EncodeSealedInSlab(infos.subspan(first, end - first));
+        EncodeSealedInSlab(objects.subspan(first, end - first));
     if (!record) return record.error();
     *records += *record;
   }
@@ -102,7 +106,7 @@ Status Journal::Replay(std::vector<JournaledObject>* objects) {
   *objects = std::move(replay).Finish();
   live_ = objects->size();
   for (const JournaledObject& object : *objects) {
-    live_bytes_ += RecordBytesOf(object.info, object.metadata);
+    live_bytes_ += RecordBytesOf(object);
   }
   if (size_bytes_ == bytes.size()) return Status();
   return CutTail();
@@ -132,21 +136,23 @@ Status Journal::RecordSealed(const ObjectInfo& info, const Metadata& metadata) {
   return Status();
 }
 
-Status Journal::RecordSealedInSlabs(std::span<const ObjectInfo> infos) {
+Status Journal::RecordSealedInSlabs(std::span<const JournaledObject> objects) {
   std::string records;
-  Status status = AddSealedInSlabs(infos, &records);
+  Status status = AddSealedInSlabs(objects, &records);
   if (!status) return status;
-  status = Append(records, live_ + infos.size());
+  status = Append(records, live_ + objects.size());
   if (!status) return status;
-  live_ += infos.size();
-  for (const ObjectInfo& info : infos) live_bytes_ += RecordBytesOf(info, {});
+  live_ += objects.size();
+  for (const JournaledObject& object : objects) {
+    live_bytes_ += RecordBytesOf(object);
+  }
   return Status();
 }
 
 // The newest record of an object is the valid one.
-Status Journal::RecordMoved(std::span<const ObjectInfo> infos) {
+Status Journal::RecordMoved(std::span<const JournaledObject> objects) {
   std::string records;
-  Status status = AddSealedInSlabs(infos, &records);
+  Status status = AddSealedInSlabs(objects, &records);
   return status ? Append(records, live_) : status;
 }
 
@@ -195,14 +201,14 @@ Status Journal::AppendObjects(
   Status status = Begin();
   if (!status) return status;
   std::string batch;
-  std::vector<ObjectInfo> small;
-  for_each([&](const ObjectInfo& info, const Metadata& metadata) {
+  std::vector<JournaledObject> small;
+  for_each([&](const JournaledObject& object) {
     if (!status) return;
     ++live_;
-    live_bytes_ += RecordBytesOf(info, metadata);
-    if (!info.in_slab()) {
-      status = AddSealed(info, metadata, &batch);
-    } else if (small.push_back(info); small.size() == kMostInRecord) {
+    live_bytes_ += RecordBytesOf(object);
+    if (!object.info.in_slab()) {
+      status = AddSealed(object.info, MetadataOf(object.metadata), &batch);
+    } else if (small.push_back(object); small.size() == kMostInRecord) {
       status = AddSealedInSlabs(small, &batch);
       small.clear();
     }

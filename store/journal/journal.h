@@ -44,9 +44,9 @@ class Journal {
   // object never returns that.
   Status RecordSealed(const ObjectInfo& info, const Metadata& metadata);
   // Objects in slabs; all of them, or none.
-  Status RecordSealedInSlabs(std::span<const ObjectInfo> infos);
+  Status RecordSealedInSlabs(std::span<const JournaledObject> objects);
   // New places of sealed objects; all of them, or none.
-  Status RecordMoved(std::span<const ObjectInfo> infos);
+  Status RecordMoved(std::span<const JournaledObject> objects);
   // `bytes` is the sum of their SealedRecordBytes.
   Status RecordRemoved(std::span<const uint64_t> numbers, uint64_t bytes);
   Status RecordHold(uint64_t number, bool hold);
@@ -54,8 +54,7 @@ class Journal {
   // True if a rewrite would at least halve it.  Rewrite calls `for_each`,
   // which calls back with every live object.
   bool WantsRewrite() const;
-  using Visitor =
-      std::function<void(const ObjectInfo& info, const Metadata& metadata)>;
+  using Visitor = std::function<void(const JournaledObject& object)>;
   Status Rewrite(const std::function<void(const Visitor&)>& for_each);
 
   uint64_t size_bytes() const { return size_bytes_; }

@@ -19,6 +19,7 @@ using flatbuffers::Offset;
 enum class Kind : uint8_t { kSealed = 1, kInSlab = 2, kRemoved = 3, kHold = 4 };
 constexpr uint64_t kHeldFlag = 1;
 constexpr uint64_t kUsedFlag = 2;
+constexpr uint64_t kMetadataFlag = 4;
 
 constexpr size_t kFrameBytes = 2 * sizeof(uint32_t);
 // Far more than an id and the most metadata can take.
@@ -73,24 +74,27 @@ Offset<flatbuffers::Vector<Offset<journal::MetadataEntry>>> AddMetadata(
   return builder->CreateVector(entries);
 }
 
-Result<Metadata> ReadMetadata(const journal::Sealed& sealed) {
+Result<MetadataRef> CheckAndShare(Metadata metadata) {
+  if (Status status = CheckMetadata(metadata); !status) return status.error();
+  return ShareMetadata(std::move(metadata));
+}
+
+Result<MetadataRef> ReadMetadata(const journal::Sealed& sealed) {
   Metadata metadata;
-  if (sealed.metadata() == nullptr) return metadata;
+  if (sealed.metadata() == nullptr) return MetadataRef();
   for (const journal::MetadataEntry* entry : *sealed.metadata()) {
     std::string& value = metadata[entry->name()->str()];
     if (entry->value() == nullptr) continue;
     value.assign(reinterpret_cast<const char*>(entry->value()->data()),
                  entry->value()->size());
   }
-  Status status = CheckMetadata(metadata);
-  if (!status) return status.error();
-  return metadata;
+  return CheckAndShare(std::move(metadata));
 }
 
 Result<JournalRecord> ReadSealed(const journal::Sealed& sealed) {
   Result<ObjectId> id = ObjectId::FromText(sealed.id()->string_view());
   if (!id) return Nonsense(id.error().message);
-  Result<Metadata> metadata = ReadMetadata(sealed);
+  Result<MetadataRef> metadata = ReadMetadata(sealed);
   if (!metadata) return Nonsense(metadata.error().message);
   ObjectInfo info{.number = sealed.number(),
                   .id = std::move(*id),
@@ -122,19 +126,49 @@ Result<JournalRecord> DecodeSealed(std::string_view bytes) {
   return ReadSealed(*journal::GetSealed(aligned.data()));
 }
 
-void PackSmall(const ObjectInfo& info, std::string* record) {
+void PackText(std::string_view text, std::string* record) {
+  PackNumber(text.size(), record);
+  *record += text;
+}
+
+void PackMetadata(const Metadata& metadata, std::string* record) {
+  PackNumber(metadata.size(), record);
+  for (const auto& [name, value] : metadata) {
+    PackText(name, record);
+    PackText(value, record);
+  }
+}
+
+std::string_view UnpackText(Unpacker* packed) {
+  return packed->Bytes(packed->Number());
+}
+
+Result<MetadataRef> UnpackMetadata(Unpacker* packed) {
+  Metadata metadata;
+  for (uint64_t rest = packed->Number(); rest > 0 && packed->ok(); --rest) {
+    const std::string_view name = UnpackText(packed);
+    metadata.emplace(name, UnpackText(packed));
+  }
+  return CheckAndShare(std::move(metadata));
+}
+
+void PackSmall(const JournaledObject& object, std::string* record) {
+  const ObjectInfo& info = object.info;
+  const Metadata& metadata = MetadataOf(object.metadata);
   const bool used = info.use_count > 0 || info.used_ns != info.sealed_ns;
   PackNumber(info.number - info.slab, record);
   PackNumber(info.offset_bytes, record);
   PackNumber(info.size_bytes, record);
   PackNumber(info.mode, record);
-  PackNumber((info.hold ? kHeldFlag : 0) | (used ? kUsedFlag : 0), record);
+  PackNumber((info.hold ? kHeldFlag : 0) | (used ? kUsedFlag : 0) |
+                 (metadata.empty() ? 0 : kMetadataFlag),
+             record);
   if (used) {
     PackNumber(static_cast<uint64_t>(info.used_ns - info.sealed_ns), record);
     PackNumber(info.use_count, record);
   }
-  PackNumber(info.id.text().size(), record);
-  *record += info.id.text();
+  PackText(info.id.text(), record);
+  if (!metadata.empty()) PackMetadata(metadata, record);
 }
 
 // `shared` has the values that the objects of the record have in common.
@@ -146,16 +180,22 @@ Result<JournaledObject> UnpackSmall(const ObjectInfo& shared,
   info.size_bytes = info.charged_bytes = packed->Number();
   info.mode = static_cast<mode_t>(packed->Number());
   const uint64_t flags = packed->Number();
+  if (flags > (kHeldFlag | kUsedFlag | kMetadataFlag)) {
+    return Nonsense("a small object with unknown flags");
+  }
   info.hold = (flags & kHeldFlag) != 0;
   if ((flags & kUsedFlag) != 0) {
     info.used_ns = static_cast<int64_t>(
         static_cast<uint64_t>(shared.sealed_ns) + packed->Number());
     info.use_count = packed->Number();
   }
-  Result<ObjectId> id = ObjectId::FromText(packed->Bytes(packed->Number()));
+  Result<ObjectId> id = ObjectId::FromText(UnpackText(packed));
   if (!id) return Nonsense(id.error().message);
   info.id = std::move(*id);
-  return JournaledObject{std::move(info), {}};
+  if ((flags & kMetadataFlag) == 0) return JournaledObject{std::move(info)};
+  Result<MetadataRef> metadata = UnpackMetadata(packed);
+  if (!metadata) return Nonsense(metadata.error().message);
+  return JournaledObject{std::move(info), std::move(*metadata)};
 }
 
 Result<JournalRecord> DecodeInSlab(std::string_view bytes) {
@@ -231,16 +271,17 @@ Result<std::string> EncodeSealed(const ObjectInfo& info,
   return EndLongRecord(std::move(record));
 }
 
-Result<std::string> EncodeSealedInSlab(std::span<const ObjectInfo> infos) {
-  const ObjectInfo& shared = infos.front();
+Result<std::string> EncodeSealedInSlab(
+    std::span<const JournaledObject> objects) {
+  const ObjectInfo& shared = objects.front().info;
   std::string record = BeginRecord(Kind::kInSlab);
   PackNumber(shared.uid, &record);
   PackNumber(shared.gid, &record);
   PackNumber(static_cast<uint32_t>(shared.creator_pid), &record);
   PackNumber(static_cast<uint64_t>(shared.sealed_ns), &record);
   PackNumber(shared.slab, &record);
-  PackNumber(infos.size(), &record);
-  for (const ObjectInfo& info : infos) PackSmall(info, &record);
+  PackNumber(objects.size(), &record);
+  for (const JournaledObject& object : objects) PackSmall(object, &record);
   return EndLongRecord(std::move(record));
 }
 

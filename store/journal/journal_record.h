@@ -13,13 +13,14 @@
 #include <variant>
 #include <vector>
 
+#include "store/base/metadata.h"
 #include "store/base/object.h"
 
 namespace vitrine::store {
 
 struct JournaledObject {
   ObjectInfo info;
-  Metadata metadata;
+  MetadataRef metadata = nullptr;
 };
 
 struct JournaledRemoval {
@@ -48,8 +49,9 @@ bool ShareRecord(const ObjectInfo& left, const ObjectInfo& right);
 // than a reader accepts.
 Result<std::string> EncodeSealed(const ObjectInfo& info,
                                  const Metadata& metadata);
-// `infos` has at least one object; every two of them share a record.
-Result<std::string> EncodeSealedInSlab(std::span<const ObjectInfo> infos);
+// `objects` has at least one; every two of them share a record.
+Result<std::string> EncodeSealedInSlab(
+    std::span<const JournaledObject> objects);
 std::string EncodeRemoval(std::span<const uint64_t> numbers);
 std::string EncodeHold(const JournaledHold& hold);
 

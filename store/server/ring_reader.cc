@@ -4,16 +4,32 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
-#include <string_view>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "schema/base/futex.h"
 #include "store/index/sealed_memfd.h"
+#include "store/server/server_metadata.h"
 
 namespace vitrine::store {
 namespace {
 
 Error Corrupt(const char* how) { return Error{Code::kCorruption, how}; }
+
+Result<MetadataRef> ParseMetadata(std::span<const std::byte> packed) {
+  if (packed.empty()) return MetadataRef();
+  if (packed.size() > kMaxRecordMetadataBytes) {
+    return Error{Code::kTooLarge, "too much metadata for a small object"};
+  }
+  // A copy, which cannot change after it was checked.
+  std::vector<uint8_t> bytes(packed.size());
+  std::memcpy(bytes.data(), packed.data(), packed.size());
+  auto metadata = server::ReadMetadataList(bytes);
+  if (!metadata) return metadata.error();
+  return ShareMetadata(std::move(*metadata));
+}
 
 }  // namespace
 
@@ -68,7 +84,8 @@ Result<RingReader::Parsed> RingReader::Parse(uint64_t position,
   }
   if (header.id_bytes == 0) return Parsed{header.record_bytes, std::nullopt};
   if (header.id_bytes > ObjectId::kMaxBytes ||
-      RecordBytes(header.id_bytes, header.data_bytes) != header.record_bytes) {
+      RecordBytes(header.id_bytes, header.data_bytes, header.metadata_bytes) !=
+          header.record_bytes) {
     return Corrupt("a record that contradicts its length");
   }
   return Parsed{
@@ -88,9 +105,14 @@ Result<SmallObject> RingReader::ParseObject(const RecordHeader& header,
   if ((header.mode & ~0777U) != 0 || (header.mode & 0004) == 0) {
     return Error{Code::kInvalidArgument, "not to be read by all"};
   }
+  const std::byte* const data = body + header.id_bytes;
+  auto metadata =
+      ParseMetadata(std::span(data + header.data_bytes, header.metadata_bytes));
+  if (!metadata) return metadata.error();
   return SmallObject{std::move(*id),
                      static_cast<mode_t>(header.mode),
-                     {body + header.id_bytes, header.data_bytes}};
+                     {data, header.data_bytes},
+                     std::move(*metadata)};
 }
 
 void RingReader::Answer(const std::vector<Status>& answers) {

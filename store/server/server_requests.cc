@@ -9,6 +9,8 @@
 
 #include "schema/base/mapping.h"
 #include "schema/base/write_all.h"
+#include "schema/submission_ring.h"
+#include "store/server/server_metadata.h"
 #include "store/server/server_timeouts.h"
 
 namespace vitrine::store::server {
@@ -19,27 +21,9 @@ namespace {
 constexpr uint64_t kQuickBytes = 1024 * 1024;
 constexpr uint32_t kPermissionBits = 0777;
 
-using MetadataEntries =
-    flatbuffers::Vector<flatbuffers::Offset<protocol::MetadataEntry>>;
-
 std::string ToString(const flatbuffers::Vector<uint8_t>* bytes) {
   if (bytes == nullptr) return {};
   return {reinterpret_cast<const char*>(bytes->data()), bytes->size()};
-}
-
-Result<Metadata> ReadMetadata(const MetadataEntries* entries) {
-  Metadata metadata;
-  if (entries == nullptr) return metadata;
-  for (const protocol::MetadataEntry* entry : *entries) {
-    if (!metadata.emplace(entry->name()->str(), ToString(entry->value()))
-             .second) {
-      return Error{Code::kInvalidArgument, "a metadata name comes twice"};
-    }
-  }
-  if (Status checked = CheckMetadata(metadata); !checked) {
-    return checked.error();
-  }
-  return metadata;
 }
 
 Result<NewObject> ReadOptions(const Connection& connection, uint32_t mode,
@@ -160,6 +144,7 @@ struct RequestHandler::SmallPut {
   ObjectId id;
   mode_t mode;
   std::string data;
+  MetadataRef metadata;
   SpaceWait wait;
 };
 
@@ -212,13 +197,15 @@ void RequestHandler::Put(Connection* connection, const protocol::Put& request) {
   }
   const uint64_t small_bytes = parts_.store->small().small_object_bytes();
   if (small_bytes > 0 && size_bytes <= small_bytes &&
-      options->metadata.empty() && (options->mode & 0004) != 0) {
+      MetadataBytes(options->metadata) <= kMaxRecordMetadataBytes &&
+      (options->mode & 0004) != 0) {
     return PutSmall(std::make_shared<const SmallPut>(
         SmallPut{connection->id(),
                  connection->peer(),
                  std::move(*id),
                  options->mode,
                  std::move(data),
+                 ShareMetadata(std::move(options->metadata)),
                  {.deadline = DeadlineAfter(request.timeout_ms())}}));
   }
   CreateSized(connection, *id, size_bytes, std::move(*options),
@@ -248,7 +235,7 @@ void RequestHandler::PutSmall(const std::shared_ptr<const SmallPut>& put) {
   if (connection == nullptr) return;
   connection->wants_room = nullptr;
   const SmallObject object{put->id, put->mode,
-                           std::as_bytes(std::span(put->data))};
+                           std::as_bytes(std::span(put->data)), put->metadata};
   std::vector<Status> results;
   parts_.store->small().PutSmall(put->creator, {&object, 1}, &results);
   if (!results.empty() && results[0]) {

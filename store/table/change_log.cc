@@ -26,7 +26,7 @@ void ChangeLog::RecordRemoved(std::span<const ObjectRef> objects) {
 void ChangeLog::RecordLost(const JournaledObject& object) {
   WarnIfFailed(journal_.RecordRemoved(
       {&object.info.number, 1},
-      SealedRecordBytes(object.info.id.text(), object.metadata,
+      SealedRecordBytes(object.info.id.text(), MetadataOf(object.metadata),
                         object.info.in_slab())));
 }
 

@@ -32,11 +32,11 @@ class ChangeLog {
   Status RecordSealed(const ObjectRecord& object) {
     return journal_.RecordSealed(object.Info(), object.metadata());
   }
-  Status RecordSealedInSlabs(std::span<const ObjectInfo> infos) {
-    return journal_.RecordSealedInSlabs(infos);
+  Status RecordSealedInSlabs(std::span<const JournaledObject> objects) {
+    return journal_.RecordSealedInSlabs(objects);
   }
-  Status RecordMoved(std::span<const ObjectInfo> infos) {
-    return journal_.RecordMoved(infos);
+  Status RecordMoved(std::span<const JournaledObject> objects) {
+    return journal_.RecordMoved(objects);
   }
   Status RecordHold(uint64_t number, bool hold) {
     return journal_.RecordHold(number, hold);

@@ -42,10 +42,10 @@ Compactor::Compaction Compactor::MoveOut(Slab* slab) {
   if (!places) {
     spdlog::warn("compaction: {}", places.error().ToString());
     free.clear();
-    places = std::vector<ObjectInfo>();
+    places = std::vector<JournaledObject>();
   }
   for (size_t i = 0; i < places->size(); ++i) {
-    MoveTo(free[i].get(), (*places)[i]);
+    MoveTo(free[i].get(), (*places)[i].info);
   }
   for (const ObjectRef& object : live)
     table_->directory.index().Unmark(object->slot);
@@ -57,9 +57,9 @@ Compactor::Compaction Compactor::MoveOut(Slab* slab) {
   return done;
 }
 
-Result<std::vector<ObjectInfo>> Compactor::CopyOut(
+Result<std::vector<JournaledObject>> Compactor::CopyOut(
     const Slab& slab, std::span<const ObjectRef> objects) {
-  std::vector<ObjectInfo> places;
+  std::vector<JournaledObject> places;
   if (objects.empty() || table_->slabs.open() == nullptr) return places;
   auto fd = table_->segments->OpenFresh(slab.segment(), O_RDONLY);
   if (!fd) return fd.error();
@@ -68,7 +68,8 @@ Result<std::vector<ObjectInfo>> Compactor::CopyOut(
   places.reserve(objects.size());
   const uint64_t end_bytes = table_->slabs.open()->end_bytes();
   for (const ObjectRef& object : objects) {
-    ObjectInfo info = object->Info();
+    JournaledObject moved = object->Journaled();
+    ObjectInfo& info = moved.info;
     if (!table_->slabs.open()->HasRoom(info.size_bytes) ||
         table_->slabs.open()->end_bytes() - end_bytes >= kMovedBytesPerBatch) {
       break;
@@ -76,7 +77,7 @@ Result<std::vector<ObjectInfo>> Compactor::CopyOut(
     info.offset_bytes = table_->slabs.open()->Place(
         {memory->data() + info.offset_bytes, info.size_bytes});
     info.slab = table_->slabs.open()->segment();
-    places.push_back(std::move(info));
+    places.push_back(std::move(moved));
   }
   if (places.empty()) return places;
   if (Status ok = table_->log.RecordMoved(places); !ok) {

@@ -39,8 +39,8 @@ class Compactor {
   Compaction MoveOut(Slab* slab) REQUIRES(table_->mutex);
   // Copies the bytes of `objects`, all of `slab`, to the open slab as far as
   // they fit.  Returns the copied objects with their new places.
-  Result<std::vector<ObjectInfo>> CopyOut(const Slab& slab,
-                                          std::span<const ObjectRef> objects)
+  Result<std::vector<JournaledObject>> CopyOut(
+      const Slab& slab, std::span<const ObjectRef> objects)
       REQUIRES(table_->mutex);
   void MoveTo(ObjectRecord* object, const ObjectInfo& place)
       REQUIRES(table_->mutex);

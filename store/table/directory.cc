@@ -55,7 +55,8 @@ Status Directory::Publish(const ObjectRef& object) {
       index_.Publish(object->id.text(), {.segment = object->segment(),
                                          .offset = object->offset_bytes,
                                          .size_bytes = object->size_bytes,
-                                         .flags = FlagsOf(*object)});
+                                         .flags = FlagsOf(*object),
+                                         .number = object->number});
   if (!slot) return slot.error();
   object->slot = *slot;
   if (sealed_by_slot_.size() <= *slot) sealed_by_slot_.resize(*slot + 1);

@@ -19,11 +19,6 @@ uint32_t Saturated(uint64_t count) {
 // make_shared puts its two counts and a pointer before it.
 static_assert(sizeof(ObjectRecord) <= 104);
 
-const std::shared_ptr<const Metadata>& NoMetadata() {
-  static const auto none = std::make_shared<const Metadata>();
-  return none;
-}
-
 ObjectRecord::ObjectRecord(const ObjectInfo& initial)
     : number(initial.number),
       id(initial.id),
@@ -40,7 +35,8 @@ ObjectRecord::ObjectRecord(const ObjectInfo& initial)
       hold(initial.hold),
       elsewhere(initial.elsewhere),
       copied(initial.copied),
-      uses_changed(false) {
+      uses_changed(false),
+      labelled(false) {
   if (initial.in_slab()) return;
   own = std::make_unique<OwnSegment>();
   own->metadata = NoMetadata();
@@ -61,16 +57,27 @@ uint64_t ObjectRecord::charged_bytes() const {
 }
 
 uint64_t ObjectRecord::overhead_bytes() const {
-  return in_slab() ? SmallObjectOverheadBytes(id.text().size())
-                   : own->overhead_bytes;
+  if (!in_slab()) return own->overhead_bytes;
+  return SmallObjectOverheadBytes(id.text().size()) +
+         (labelled ? SmallMetadataCharge(metadata()) : 0);
 }
 
 uint64_t ObjectRecord::segment() const {
   return slab != nullptr ? slab->segment() : number;
 }
 
-const Metadata& ObjectRecord::metadata() const {
-  return in_slab() ? *NoMetadata() : *own->metadata;
+const MetadataRef& ObjectRecord::shared_metadata() const {
+  static const MetadataRef none;
+  if (own != nullptr) return own->metadata;
+  if (!labelled) return none;
+  return static_cast<const LabelledRecord*>(this)->metadata;
+}
+
+ObjectRef MakeSmallRecord(const ObjectInfo& initial, MetadataRef metadata) {
+  if (MetadataOf(metadata).empty()) {
+    return std::make_shared<ObjectRecord>(initial);
+  }
+  return std::make_shared<LabelledRecord>(initial, std::move(metadata));
 }
 
 // Small objects are created by their seal.
@@ -103,10 +110,16 @@ uint64_t ObjectRecord::SlabNumber() const {
 }
 
 uint64_t MetadataCharge(const Metadata& metadata) {
-  uint64_t bytes = 0;
-  for (const auto& [name, value] : metadata)
-    bytes += name.size() + value.size();
+  const uint64_t bytes = MetadataBytes(metadata);
   return bytes <= kFreeMetadataBytes ? 0 : kMetadataCopies * bytes;
+}
+
+uint64_t SmallMetadataCharge(const Metadata& metadata) {
+  constexpr uint64_t kMapBytes = 96;
+  constexpr uint64_t kEntryBytes = 128;
+  constexpr uint64_t kCopies = 3;
+  return kMapBytes + kEntryBytes * metadata.size() +
+         kCopies * MetadataBytes(metadata);
 }
 
 uint64_t NumberOf(const ObjectRecord& object) { return object.number; }

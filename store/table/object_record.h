@@ -12,7 +12,9 @@
 #include <utility>
 
 #include "schema/index_layout.h"
+#include "store/base/metadata.h"
 #include "store/base/object.h"
+#include "store/journal/journal_record.h"
 #include "store/segments/segment_file.h"
 #include "store/table/eviction_policy.h"
 #include "store/table/slab.h"
@@ -39,7 +41,7 @@ struct OwnSegment {
     return passthrough_writers + carried_writers + pending_changes > 0;
   }
 
-  std::shared_ptr<const Metadata> metadata;
+  MetadataRef metadata;  // Not null.
   // The store's one description of the segment, while somebody needs it.
   std::weak_ptr<SegmentFile> shared;
   uint64_t charged_bytes = 0;
@@ -78,9 +80,11 @@ class ObjectRecord {
   uint64_t cost_bytes() const { return charged_bytes() + overhead_bytes(); }
   uint64_t overhead_bytes() const;
   uint64_t segment() const;
-  const Metadata& metadata() const;
+  const Metadata& metadata() const { return MetadataOf(shared_metadata()); }
+  const MetadataRef& shared_metadata() const;
 
   ObjectInfo Info() const;
+  JournaledObject Journaled() const { return {Info(), shared_metadata()}; }
   // As in ObjectInfo.
   uint64_t SlabNumber() const;
   void NoteUse(int64_t now_ns);
@@ -104,15 +108,32 @@ class ObjectRecord {
   bool elsewhere : 1;     // Sealed, and its bytes are not in memory.
   bool copied : 1;        // The tier has its bytes; so it is if elsewhere.
   bool uses_changed : 1;  // Since the catalog was last told.
+  bool labelled : 1;      // It is a LabelledRecord.
 };
+
+// A small object with metadata, which few small objects have.
+class LabelledRecord : public ObjectRecord {
+ public:
+  LabelledRecord(const ObjectInfo& initial, MetadataRef its_metadata)
+      : ObjectRecord(initial), metadata(std::move(its_metadata)) {
+    labelled = true;
+  }
+
+  const MetadataRef metadata;  // Not null.
+};
+
+// A record of an object in a slab.
+ObjectRef MakeSmallRecord(const ObjectInfo& initial, MetadataRef metadata);
 
 // What an object with `metadata` is charged besides its segment: nothing for
 // the usual few words; else for the copies in the store's own memory and in
 // the journal, two of them while that is rewritten.
 uint64_t MetadataCharge(const Metadata& metadata);
 
-// Objects without any share one.
-const std::shared_ptr<const Metadata>& NoMetadata();
+// What a small object with `metadata` is charged for it besides: the copy in
+// the table and its parts, and two copies in the journal while that is
+// rewritten.
+uint64_t SmallMetadataCharge(const Metadata& metadata);
 
 }  // namespace vitrine::store
 

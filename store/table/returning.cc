@@ -31,11 +31,12 @@ Result<bool> Returning::ReturnSmall(const ObjectRef& object,
   if (!table_->slabs.HasRoom(bytes.size())) return false;
   Slab* const slab = table_->slabs.open();
   const uint64_t end_bytes = slab->end_bytes();
-  ObjectInfo info = object->Info();
+  JournaledObject record = object->Journaled();
+  ObjectInfo& info = record.info;
   info.elsewhere = false;
   info.slab = slab->segment();
   info.offset_bytes = slab->Place(bytes);
-  if (Status ok = table_->log.RecordMoved({&info, 1}); !ok) {
+  if (Status ok = table_->log.RecordMoved({&record, 1}); !ok) {
     slab->Rewind(end_bytes);  // Nobody has been told of the place.
     return ok.error();
   }

@@ -73,7 +73,7 @@ DroppedSegment SlabOps::CloseIdleSlab() {
 
 ObjectRef SlabOps::Place(const Credentials& creator, const SmallObject& small,
                          int64_t now_ns) {
-  auto object = std::make_shared<ObjectRecord>(
+  auto object = MakeSmallRecord(
       ObjectInfo{.number = table_->next_number++,
                  .id = small.id,
                  .state = ObjectState::kSealed,
@@ -85,7 +85,8 @@ ObjectRef SlabOps::Place(const Credentials& creator, const SmallObject& small,
                  .sealed_ns = now_ns,
                  .used_ns = now_ns,
                  .slab = table_->slabs.open()->segment(),
-                 .offset_bytes = table_->slabs.open()->Place(small.data)});
+                 .offset_bytes = table_->slabs.open()->Place(small.data)},
+      small.metadata);
   object->slab = table_->slabs.open();
   return object;
 }
@@ -126,10 +127,12 @@ uint64_t SlabOps::PutSmall(const Credentials& creator,
 size_t SlabOps::CommitPlaced(const std::vector<ObjectRef>& placed,
                              PendingWakes* wakes, Status* failure) {
   if (placed.empty()) return 0;
-  std::vector<ObjectInfo> infos;
-  infos.reserve(placed.size());
-  for (const ObjectRef& object : placed) infos.push_back(object->Info());
-  *failure = table_->log.RecordSealedInSlabs(infos);
+  std::vector<JournaledObject> records;
+  records.reserve(placed.size());
+  for (const ObjectRef& object : placed) {
+    records.push_back(object->Journaled());
+  }
+  *failure = table_->log.RecordSealedInSlabs(records);
   const bool journaled = failure->has_value();
   size_t published = 0;
   while (*failure && published < placed.size()) {
@@ -141,7 +144,8 @@ size_t SlabOps::CommitPlaced(const std::vector<ObjectRef>& placed,
   }
   table_->NoteWaiters(std::span(placed).first(published), wakes);
   for (size_t i = 0; i < published; ++i) {
-    table_->log.Tell({ObjectEventKind::kSealed, infos[i], infos[i].id});
+    const ObjectInfo& info = records[i].info;
+    table_->log.Tell({ObjectEventKind::kSealed, info, info.id});
   }
   return published;
 }

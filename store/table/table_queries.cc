@@ -16,7 +16,8 @@ ObjectInfo TableQueries::Info(const ObjectRef& object) {
 std::shared_ptr<const Metadata> TableQueries::GetMetadata(
     const ObjectRef& object) const {
   MutexLock lock(table_->mutex);
-  return object->in_slab() ? NoMetadata() : object->own->metadata;
+  const MetadataRef& metadata = object->shared_metadata();
+  return metadata != nullptr ? metadata : NoMetadata();
 }
 
 bool TableQueries::InUse(const ObjectRef& object) {

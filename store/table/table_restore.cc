@@ -35,7 +35,9 @@ Status TableRestore::RestoreInSlab(ObjectRecord* object,
 }
 
 Result<ObjectRef> TableRestore::RestoreOne(const JournaledObject& journaled) {
-  auto object = std::make_shared<ObjectRecord>(journaled.info);
+  auto object = journaled.info.in_slab()
+                    ? MakeSmallRecord(journaled.info, journaled.metadata)
+                    : std::make_shared<ObjectRecord>(journaled.info);
   object->state = ObjectState::kSealed;
   Status restored = object->in_slab()
                         ? RestoreInSlab(object.get(), journaled.info)

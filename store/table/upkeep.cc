@@ -45,7 +45,7 @@ void Upkeep::RewriteJournalIfWanted() {
   table_->log.RewriteIfWanted(
       [this](const Journal::Visitor& visit) REQUIRES(table_->mutex) {
         for (const ObjectRef& object : table_->directory.slots()) {
-          if (object != nullptr) visit(object->Info(), object->metadata());
+          if (object != nullptr) visit(object->Journaled());
         }
       });
 }

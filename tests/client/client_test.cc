@@ -58,8 +58,9 @@ TEST_F(ClientTest, WithoutRoomInTimeItIsOutOfMemory) {
 }
 
 TEST_F(ClientTest, TheIdOfAnObjectIsTaken) {
-  auto writer = client_.Create(Id("a"), 10);
-  EXPECT_EQ(CodeOf(client_.Create(Id("a"), 10)), Code::kAlreadyExists);
+  auto writer = client_.Create(Id("a"), 10, {.announce = true});
+  EXPECT_EQ(CodeOf(client_.Create(Id("a"), 10, {.announce = true})),
+            Code::kAlreadyExists);
   EXPECT_EQ(CodeOf(Put("a", "x")), Code::kAlreadyExists);
   ASSERT_TRUE(writer->Seal());
   EXPECT_EQ(CodeOf(client_.Create(Id("a"), 10)), Code::kAlreadyExists);
@@ -67,7 +68,7 @@ TEST_F(ClientTest, TheIdOfAnObjectIsTaken) {
 }
 
 TEST_F(ClientTest, AnUnsealedObjectIsNotThere) {
-  auto writer = client_.Create(Id("a"), 10);
+  auto writer = client_.Create(Id("a"), 10, {.announce = true});
   EXPECT_EQ(CodeOf(client_.Get(Id("a"))), Code::kNotFound);
   EXPECT_EQ(CodeOf(client_.Get(Id("a"), Timeout(20))), Code::kTimeout);
   EXPECT_FALSE(*client_.Contains(Id("a")));
@@ -90,16 +91,16 @@ TEST_F(ClientTest, AWriterEndsOnce) {
 }
 
 TEST_F(ClientTest, AnAbortedObjectIsGone) {
-  auto writer = client_.Create(Id("a"), 10);
+  auto writer = client_.Create(Id("a"), 10, {.announce = true});
   EXPECT_TRUE(writer->Abort());
   EXPECT_EQ(CodeOf(client_.Stat(Id("a"))), Code::kNotFound);
-  { auto dropped = client_.Create(Id("a"), 10); }
+  { auto dropped = client_.Create(Id("a"), 10, {.announce = true}); }
   EXPECT_EQ(CodeOf(client_.Stat(Id("a"))), Code::kNotFound);
   EXPECT_TRUE(Put("a", "x"));
 }
 
 TEST_F(ClientTest, AWriterKeepsAnObjectThatIsStillMappedElsewhere) {
-  auto writer = client_.Create(Id("a"), 5);
+  auto writer = client_.Create(Id("a"), 5, {.announce = true});
   ASSERT_TRUE(writer);
   std::memcpy(writer->bytes().data(), "hello", 5);
   const std::string segments = store_.memory_dir() + "/segments";
@@ -298,8 +299,8 @@ TEST_F(ClientTest, DeleteSaysForEachWhatHappened) {
 
 TEST_F(ClientTest, SealsAndAbortsWhatAnotherLeft) {
   Client other = store_.Connect();
-  auto first = other.Create(Id("first"), 1);
-  auto second = other.Create(Id("second"), 1);
+  auto first = other.Create(Id("first"), 1, {.announce = true});
+  auto second = other.Create(Id("second"), 1, {.announce = true});
   EXPECT_EQ(CodeOf(client_.SealByName(Id("first"))), Code::kInUse);
   EXPECT_TRUE(client_.AbortByName(Id("second")));
   EXPECT_EQ(CodeOf(second->Seal()), Code::kGone);
@@ -481,7 +482,7 @@ TEST_F(ClientTest, EveryWayToSealWakesWhoWaits) {
         ASSERT_TRUE(writer && writer->Seal());
       },
       [&](const ObjectId& id) {
-        auto writer = other.Create(id, 10);
+        auto writer = other.Create(id, 10, {.announce = true});
         ASSERT_TRUE(writer);
         std::thread([&] { (void)other.SealByName(id); }).join();
         (void)writer->Seal();  // The mapping stood in the way.
@@ -543,7 +544,7 @@ TEST_F(ClientTest, NoDescriptorIsInheritable) {
   ASSERT_TRUE(Put("a", Content(1, 100000)));
   auto object = client_.Get(Id("a"));
   auto events = client_.Subscribe();
-  auto writer = client_.Create(Id("b"), 100);
+  auto writer = client_.Create(Id("b"), 100, {.announce = true});
   int of_sockets = 0;
   for (const auto& entry :
        std::filesystem::directory_iterator("/proc/self/fd")) {
@@ -568,7 +569,7 @@ TEST_F(ClientTest, NoDescriptorIsLeft) {
     const std::string id = "object" + std::to_string(i);
     ASSERT_TRUE(Put(id, Content(1, 70000)));
     ASSERT_TRUE(client_.Get(Id(id)));
-    { auto dropped = client_.Create(Id("dropped"), 100); }
+    { auto dropped = client_.Create(Id("dropped"), 100000); }
     auto events = client_.Subscribe(EventsFrom::kExisting);
     ASSERT_TRUE(events);
   }

@@ -188,9 +188,9 @@ TEST_F(ReconnectTest, WhatIsInHandFromBeforeIsNotEvicted) {
 }
 
 TEST_F(ReconnectTest, WritersOfALostStoreAreGone) {
-  auto during = client_.Create(Id("a"), 10);
-  auto after = client_.Create(Id("b"), 10);
-  auto dropped = client_.Create(Id("c"), 10);
+  auto during = client_.Create(Id("a"), 10, {.announce = true});
+  auto after = client_.Create(Id("b"), 10, {.announce = true});
+  auto dropped = client_.Create(Id("c"), 10, {.announce = true});
   ASSERT_TRUE(during && after && dropped);
   store_.Kill();
   ASSERT_TRUE(Eventually([&] { return IsDisconnected(); }));
@@ -214,7 +214,7 @@ TEST_F(ReconnectTest, AStoreThatWasStoppedTakesItsObjectsAlong) {
 
 TEST_F(ReconnectTest, AWriterOutlivesItsClientWithoutHarm) {
   std::optional<Client> second = store_.Connect();
-  auto writer = second->Create(Id("a"), 10);
+  auto writer = second->Create(Id("a"), 10, {.announce = true});
   ASSERT_TRUE(writer);
   second.reset();
   EXPECT_EQ(CodeOf(writer->Seal()), Code::kGone);

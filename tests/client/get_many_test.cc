@@ -114,7 +114,7 @@ TEST_F(GetManyTest, WaitsForSomeOfManyChunks) {
 
 TEST_F(GetManyTest, StopsWhenTheCreatorOfOneDies) {
   std::optional<Client> creator = store_.Connect();
-  auto writer = creator->Create(Id("object1"), 10);
+  auto writer = creator->Create(Id("object1"), 10, {.announce = true});
   ASSERT_TRUE(writer);
   std::thread killer([&] {
     EXPECT_TRUE(SomebodyWaits(&*creator));
@@ -132,7 +132,7 @@ TEST_F(GetManyTest, StopsWhenOneOfManyChunksIsGone) {
   std::vector<Writer> writers;
   const std::vector<ObjectId> ids = Ids(0, 600);
   for (const ObjectId& id : ids) {
-    auto writer = client_.Create(id, 1);
+    auto writer = client_.Create(id, 1, {.announce = true});
     ASSERT_TRUE(writer);
     writers.push_back(std::move(*writer));
   }

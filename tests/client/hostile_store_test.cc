@@ -330,7 +330,8 @@ TEST_F(HostileStoreTest, ANewObjectWithAShortSegmentIsRefused) {
     return Answer{FakeStore::Say(protocol::CreateReplyT()), {file.get()}};
   });
   Client client = Connect();
-  EXPECT_EQ(CodeOf(client.Create(Id("a"), 11)), Code::kCorruption);
+  EXPECT_EQ(CodeOf(client.Create(Id("a"), 11, {.announce = true})),
+            Code::kCorruption);
   EXPECT_EQ(aborts, 1);
 }
 

@@ -40,7 +40,7 @@ TEST_F(SmallPutTest, ATakenIdIsRefusedAndNamed) {
 }
 
 TEST_F(SmallPutTest, AnIdThatIsBeingWrittenIsTaken) {
-  auto writer = client_.Create(Id("a"), 10);
+  auto writer = client_.Create(Id("a"), 10, {.announce = true});
   ASSERT_TRUE(writer);
   EXPECT_EQ(CodeOf(client_.Put(Id("a"), {})), Code::kAlreadyExists);
 }

@@ -31,7 +31,7 @@ class HugeTmpfsTest : public testing::Test {
   }
 
   void Make(Client* client, const std::string& id, uint64_t size_bytes) {
-    auto writer = client->Create(Id(id), size_bytes);
+    auto writer = client->Create(Id(id), size_bytes, {.announce = true});
     ASSERT_TRUE(writer) << writer.error().ToString();
     FillContent(id, writer->bytes());
     const Status sealed = writer->Seal();

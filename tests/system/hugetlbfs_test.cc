@@ -94,7 +94,8 @@ class HugetlbfsTest : public testing::Test {
   }
 
   Status Make(Client* client, const std::string& id, uint64_t size_bytes) {
-    auto writer = client->Create(Id(id), size_bytes, {.timeout = Timeout(100)});
+    auto writer = client->Create(Id(id), size_bytes,
+                                 {.timeout = Timeout(100), .announce = true});
     if (!writer) return writer.error();
     FillContent(id, writer->bytes());
     return writer->Seal();

@@ -35,6 +35,7 @@ namespace vitrine {
 class ClientImpl;
 class MappedObject;
 class SubscriptionImpl;
+class WriterState;
 
 // How long a call may wait.  A negative time other than kNever is kPoll.
 using Timeout = std::chrono::milliseconds;
@@ -65,6 +66,10 @@ struct CreateOptions {
   unsigned mode = 0666;
   // How long to wait for space.
   Timeout timeout = Timeout(10000);
+  // Of Create: tells the store at once, which costs a message.  Then the object
+  // is listed as unsealed, its id is taken, and a GetMany with stop_when_gone
+  // waits for it.  Otherwise the store may learn of a small object at its seal.
+  bool announce = false;
 };
 
 // A put that PutLater queued and that failed.
@@ -123,16 +128,26 @@ class VITRINE_EXPORT Object {
 
 // An object being filled.  Move-only; destroying it unsealed aborts it.  Not
 // thread-safe, but different writers are independent.
+//
+// A small object (see Client::Put) that was not announced is filled in this
+// process's own memory, and takes no message: the seal puts it into the
+// submission ring.
 class VITRINE_EXPORT Writer {
  public:
-  // Empty once the writer has ended.  Not inherited by fork.
+  // At first zeros, or bytes of an object that had the same owner, group and
+  // mode.  Empty once the writer has ended.  Not inherited by fork.
   std::span<std::byte> bytes();
-  // Makes the object immutable and visible to all; ends the writer.  kInUse:
-  // another process has it open or mapped writable.  Only then the object stays
-  // unsealed, the writer keeps it (without its bytes), and Seal may be tried
-  // again.  kGone: the store lost the object meanwhile.  kAlreadyExists: the id
-  // was taken.
+  // Makes the object immutable and visible to all; ends the writer, except for
+  // two errors, after which Seal may be tried again:
+  //   kInUse        another process has it open or mapped writable; the writer
+  //                 keeps the object, but its bytes() are empty;
+  //   kOutOfMemory  there was no space for a small object in time.
+  // Others: kGone: the store lost the object meanwhile, or the client was
+  // closed.  kAlreadyExists: the id was taken.
   Status Seal();
+  // The same, but pipelined, as Client::PutLater: Client::Flush tells the
+  // result.  Ends the writer.  An object that is not small is sealed at once.
+  Status SealLater();
   // Drops the object; ends the writer.
   Status Abort();
 
@@ -142,9 +157,8 @@ class VITRINE_EXPORT Writer {
 
  private:
   friend class ClientImpl;
-  struct State;
-  explicit Writer(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit Writer(std::unique_ptr<WriterState> state);
+  std::unique_ptr<WriterState> state_;
 };
 
 enum class EventKind : uint8_t {
@@ -207,12 +221,15 @@ class VITRINE_EXPORT Client {
   static Result<Client> Connect(const ConnectOptions& options = {});
 
   // Reserves all of `size_bytes`, so writing never fails.  Waits for space up
-  // to the options' timeout.  kAlreadyExists: the id is taken, sealed or not.
+  // to the options' timeout; a small object that is not announced does so when
+  // it is sealed.  kAlreadyExists: the id is taken.  (If another client took it
+  // for an object that is not sealed yet, the seal may be the first to say so.)
   // kOutOfMemory: no space in time.  kTooLarge: more than the capacity.
   Result<Writer> Create(const ObjectId& id, uint64_t size_bytes,
                         const CreateOptions& options = {});
   // Create, copy and seal in one, with the errors of Create.  A small object
-  // that others may read and that has no metadata takes no message.
+  // that others may read takes no message; small is less than the store's
+  // --dedicated-threshold, with less than 4 KiB of metadata.
   // kDisconnected: the object may have been sealed or not.
   Status Put(const ObjectId& id, std::span<const std::byte> bytes,
              const CreateOptions& options = {});
@@ -240,7 +257,8 @@ class VITRINE_EXPORT Client {
     Timeout timeout = kPoll;
     // Return as soon as this many distinct ids are there; 0: all of them.
     size_t need = 0;
-    // Also return when no client is creating one of them any more.
+    // Also return when none of them is being created any more, as far as the
+    // store knows (CreateOptions::announce).
     bool stop_when_gone = false;
   };
   // In the order of `ids`, which may repeat; empty where an object is not

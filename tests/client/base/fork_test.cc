@@ -139,7 +139,7 @@ TEST_F(ForkTest, ALivingChildKeepsNothingAlive) {
   std::array<int, 2> pipe_fds;
   ASSERT_EQ(::pipe2(pipe_fds.data(), O_CLOEXEC), 0);
   auto second = std::make_optional(store_.Connect());
-  auto writer = second->Create(Id("left"), 10);
+  auto writer = second->Create(Id("left"), 10, {.announce = true});
   const pid_t child = ::fork();
   if (child == 0) {
     ::close(pipe_fds[1]);

@@ -112,8 +112,9 @@ class FakeRing {
     ASSERT_EQ(header.record_bytes % kRecordAlignment, 0u);
     ASSERT_LE(position_ % kRingBytes + header.record_bytes, kRingBytes);
     if (header.id_bytes == 0) return;
-    ASSERT_EQ(header.record_bytes,
-              RecordBytes(header.id_bytes, header.data_bytes));
+    ASSERT_EQ(
+        header.record_bytes,
+        RecordBytes(header.id_bytes, header.data_bytes, header.metadata_bytes));
   }
 
   void Run(const Judge& judge) {

@@ -146,6 +146,9 @@ TEST_F(SessionRingTest, OnlyWhatItIsForGoesThroughTheRing) {
   EXPECT_TRUE(client.PutLater(Id("a"), BytesOf(small + "x"), open));
   EXPECT_TRUE(client.PutLater(Id("a"), BytesOf(small), closed));
   EXPECT_TRUE(client.PutLater(Id("a"), BytesOf(small), described));
+  EXPECT_EQ(messages_, 2);
+  described.metadata["name"] = std::string(kMaxRecordMetadataBytes, 'x');
+  EXPECT_TRUE(client.PutLater(Id("a"), BytesOf(small), described));
   EXPECT_EQ(messages_, 3);
   open.mode = 01666;
   EXPECT_EQ(CodeOf(client.PutLater(Id("a"), {}, open)), Code::kInvalidArgument);

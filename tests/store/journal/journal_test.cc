@@ -173,8 +173,7 @@ TEST_F(JournalTest, AnyFlippedBitIsFoundOrCutOff) {
 TEST_F(JournalTest, AWholeRecordThatMakesNoSenseIsCorruption) {
   Replayed();
   const std::string head = Bytes();
-  JournaledObject bad{InfoOf(1, "a"), {{"vitrine.state", "forged"}}};
-  SetBytes(head + *EncodeSealed(bad.info, bad.metadata));
+  SetBytes(head + *EncodeSealed(InfoOf(1, "a"), {{"vitrine.state", "forged"}}));
   EXPECT_EQ(CodeOfOpen(), Code::kCorruption);
   // An empty payload, well framed.
   std::string empty(8, '\0');
@@ -294,36 +293,42 @@ TEST_F(JournalTest, EverythingComesBack) {
   const Objects objects = Replayed();
   ASSERT_EQ(objects.size(), 2u);
   ExpectSame(objects.at(1).info, InfoOf(1, std::string(255, 'n')));
-  EXPECT_EQ(objects.at(1).metadata, metadata);
+  EXPECT_EQ(MetadataOf(objects.at(1).metadata), metadata);
   ExpectSame(objects.at(UINT64_MAX).info, held);
 }
 
 TEST_F(JournalTest, SmallObjectsComeBackWhateverTheyShare) {
-  std::vector<ObjectInfo> infos;
+  std::vector<JournaledObject> sealed;
+  const auto add = [&sealed](ObjectInfo info) -> JournaledObject& {
+    return sealed.emplace_back(JournaledObject{std::move(info)});
+  };
   for (uint64_t number = 6; number < 606; ++number) {
-    infos.push_back(SmallOf(number, std::to_string(number)));
+    add(SmallOf(number, std::to_string(number)));
   }
-  infos.push_back(SmallOf(606, std::string(255, 'n'), 1));
-  infos.back().hold = true;
-  infos.push_back(SmallOf(UINT64_MAX, "used", 1));
-  infos.back().use_count = 7;
-  infos.back().used_ns -= 1000;  // Clocks are set back.
-  infos.push_back(SmallOf(608, "others", 1));
-  infos.back().uid = infos.back().gid = UINT32_MAX;
-  infos.push_back(SmallOf(3, "empty", 2));
-  infos.back().size_bytes = infos.back().charged_bytes = 0;
+  add(SmallOf(606, std::string(255, 'n'), 1)).info.hold = true;
+  ObjectInfo& used = add(SmallOf(UINT64_MAX, "used", 1)).info;
+  used.use_count = 7;
+  used.used_ns -= 1000;  // Clocks are set back.
+  ObjectInfo& others = add(SmallOf(608, "others", 1)).info;
+  others.uid = others.gid = UINT32_MAX;
+  ObjectInfo& empty = add(SmallOf(3, "empty", 2)).info;
+  empty.size_bytes = empty.charged_bytes = 0;
+  add(SmallOf(609, "labelled", 2)).metadata =
+      ShareMetadata({{"k", std::string("\0v", 2)}, {"empty", ""}});
   {
     Objects objects;
     Journal journal = Open(&objects);
-    ASSERT_TRUE(journal.RecordSealedInSlabs(infos));
+    ASSERT_TRUE(journal.RecordSealedInSlabs(sealed));
     const uint64_t gone[] = {6, 7, 599};
     ASSERT_TRUE(journal.RecordRemoved(gone, 0));
   }
   const Objects replayed = Replayed();
-  EXPECT_EQ(replayed.size(), infos.size() - 3);
-  for (const ObjectInfo& info : infos) {
-    const auto found = replayed.find(info.number);
-    if (found != replayed.end()) ExpectSame(found->second.info, info);
+  EXPECT_EQ(replayed.size(), sealed.size() - 3);
+  for (const JournaledObject& object : sealed) {
+    const auto found = replayed.find(object.info.number);
+    if (found == replayed.end()) continue;
+    ExpectSame(found->second.info, object.info);
+    EXPECT_EQ(MetadataOf(found->second.metadata), MetadataOf(object.metadata));
   }
   EXPECT_EQ(replayed.count(7) + replayed.count(599), 0u);
 }
@@ -332,14 +337,15 @@ TEST_F(JournalTest, ASmallObjectTakesFewBytes) {
   Objects objects;
   Journal journal = Open(&objects);
   const uint64_t before = journal.size_bytes();
-  const ObjectInfo one = SmallOf(6, "0123456789abcdef");
+  const JournaledObject one{SmallOf(6, "0123456789abcdef")};
   ASSERT_TRUE(journal.RecordSealedInSlabs({&one, 1}));
   EXPECT_LE(journal.size_bytes() - before, 64u);
 }
 
 TEST_F(JournalTest, SmallObjectsThatMakeNoSenseAreCorruption) {
-  const ObjectInfo infos[] = {SmallOf(6, "a"), SmallOf(7, "b")};
-  const std::string record = *EncodeSealedInSlab(infos);
+  const JournaledObject objects[] = {
+      {SmallOf(6, "a")}, {SmallOf(7, "b"), ShareMetadata({{"k", "value"}})}};
+  const std::string record = *EncodeSealedInSlab(objects);
   const std::string payload = record.substr(8);
   ASSERT_TRUE(DecodeRecord(payload));
   for (size_t size = 0; size < payload.size(); ++size) {
@@ -368,14 +374,15 @@ TEST_F(JournalTest, ARewriteKeepsSmallObjects) {
   for (uint64_t number = 6; number < 1006; ++number) {
     infos.push_back(SmallOf(number, std::to_string(number),
                             static_cast<int64_t>(number / 300)));
-    ASSERT_TRUE(journal.RecordSealedInSlabs({&infos.back(), 1}));
+    const JournaledObject last{infos.back()};
+    ASSERT_TRUE(journal.RecordSealedInSlabs({&last, 1}));
   }
   const ObjectInfo own = InfoOf(2000, "own");
   const uint64_t size_bytes = journal.size_bytes();
   ASSERT_TRUE(journal.Rewrite([&](const Journal::Visitor& visit) {
     for (const ObjectInfo& info : infos) {
-      if (info.number == 500) visit(own, {{"k", "v"}});
-      visit(info, {});
+      if (info.number == 500) visit({own, ShareMetadata({{"k", "v"}})});
+      visit({info});
     }
   }));
   EXPECT_LT(journal.size_bytes(), size_bytes);
@@ -400,7 +407,7 @@ TEST_F(JournalTest, TheMostMetadataThereCanBeComesBack) {
     Journal journal = Open(&objects);
     ASSERT_TRUE(journal.RecordSealed(InfoOf(1, "a"), metadata));
   }
-  EXPECT_EQ(Replayed().at(1).metadata, metadata);
+  EXPECT_EQ(MetadataOf(Replayed().at(1).metadata), metadata);
 }
 
 TEST_F(JournalTest, ARewriteKeepsWhatLives) {
@@ -418,7 +425,7 @@ TEST_F(JournalTest, ARewriteKeepsWhatLives) {
   live.hold = true;
   const uint64_t size_bytes = journal.size_bytes();
   ASSERT_TRUE(journal.Rewrite([&](const Journal::Visitor& visit) {
-    visit(live, {{"k", "v"}});
+    visit({live, ShareMetadata({{"k", "v"}})});
   }));
   EXPECT_LT(journal.size_bytes(), size_bytes / 2);
   EXPECT_FALSE(journal.WantsRewrite());
@@ -426,7 +433,7 @@ TEST_F(JournalTest, ARewriteKeepsWhatLives) {
   const Objects replayed = Replayed();
   ASSERT_EQ(replayed.size(), 2u);
   ExpectSame(replayed.at(1).info, live);
-  EXPECT_EQ(replayed.at(1).metadata, (Metadata{{"k", "v"}}));
+  EXPECT_EQ(MetadataOf(replayed.at(1).metadata), (Metadata{{"k", "v"}}));
 }
 
 TEST_F(JournalTest, AnImpossibleRewriteChangesNothing) {
@@ -472,7 +479,7 @@ TEST_F(JournalTest, KilledAtAnyMomentNothingThatWasRecordedIsLost) {
         const Status rewritten =
             journal.Rewrite([&](const Journal::Visitor& visit) {
               for (uint64_t live = first; live <= last; ++live) {
-                visit(InfoOf(live, std::to_string(live)), {});
+                visit({InfoOf(live, std::to_string(live))});
               }
             });
         if (!rewritten) ::_exit(1);
@@ -536,7 +543,7 @@ TEST_F(JournalOnFullTmpfsTest, EveryLiveObjectCanBeRemovedWhenItIsFull) {
   const uint64_t size_bytes = journal->size_bytes();
   EXPECT_FALSE(journal->Rewrite([&](const Journal::Visitor& visit) {
     for (uint64_t live = 0; live < sealed; ++live) {
-      visit(InfoOf(live, std::to_string(live)), {});
+      visit({InfoOf(live, std::to_string(live))});
     }
   }));
   EXPECT_EQ(journal->size_bytes(), size_bytes);

@@ -109,6 +109,15 @@ TEST_F(RetrieverTest, WhatIsInMemoryAsksNoTier) {
   EXPECT_EQ(none.error().code, Code::kNotFound);
 }
 
+TEST_F(RetrieverTest, ASmallOneKeepsItsMetadata) {
+  const Metadata metadata = {{"shape", "3,4"}};
+  PutLabelled("a", "bytes", metadata);
+  SendElsewhere(*store_->sealed().FindSealed(Id("a")));
+  EXPECT_EQ(MetadataOfSealed("a"), metadata);
+  EXPECT_EQ(ReadWanted("a"), "bytes");
+  EXPECT_EQ(MetadataOfSealed("a"), metadata);
+}
+
 TEST_F(RetrieverTest, ManyWhoWantItFetchItOnce) {
   const ObjectRef a = PutLarge("a");
   SendElsewhere(a);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "schema/base/mapping.h"
+#include "schema/protocol.h"
 #include "schema/submission_ring.h"
 #include "store/segments/segment_file.h"
 #include "store/store.h"
@@ -44,22 +45,28 @@ class RawRing {
   int bell() const { return bell_.get(); }
 
   void Write(const RecordHeader& header, const std::string& id,
-             const std::string& data) {
+             const std::string& data, const std::string& metadata = {}) {
     std::byte* place = ring().bytes.data() + end_ % kRingBytes;
     std::memcpy(place, &header, sizeof(header));
     std::memcpy(place + sizeof(header), id.data(), id.size());
     std::memcpy(place + sizeof(header) + id.size(), data.data(), data.size());
+    std::memcpy(place + sizeof(header) + id.size() + data.size(),
+                metadata.data(), metadata.size());
     end_ += header.record_bytes;
   }
   void Append(const std::string& id, const std::string& data,
-              uint32_t mode = 0644, int64_t timeout_ms = 10'000) {
-    const auto bytes =
-        static_cast<uint32_t>(RecordBytes(id.size(), data.size()));
+              uint32_t mode = 0644, int64_t timeout_ms = 10'000,
+              const std::string& metadata = {}) {
+    const auto bytes = static_cast<uint32_t>(
+        RecordBytes(id.size(), data.size(), metadata.size()));
     const uint64_t room = kRingBytes - end_ % kRingBytes;
-    if (bytes > room) Write({static_cast<uint32_t>(room), 0, 0, 0, 0}, "", "");
+    if (bytes > room) {
+      Write({.record_bytes = static_cast<uint32_t>(room)}, "", "");
+    }
     Write({bytes, static_cast<uint32_t>(data.size()), mode,
-           static_cast<uint32_t>(id.size()), timeout_ms},
-          id, data);
+           static_cast<uint16_t>(id.size()),
+           static_cast<uint16_t>(metadata.size()), timeout_ms},
+          id, data, metadata);
     ++appended_;
   }
   void Submit() { SubmitAs(end_); }
@@ -93,6 +100,22 @@ class RawRing {
 
 int64_t Failed(Code code) {
   return kRecordFailed | static_cast<uint32_t>(code);
+}
+
+// A MetadataList, whatever it has.
+std::string Packed(
+    const std::vector<std::pair<std::string, std::string>>& entries) {
+  protocol::MetadataListT list;
+  for (const auto& [name, value] : entries) {
+    auto entry = std::make_unique<protocol::MetadataEntryT>();
+    entry->name = name;
+    entry->value.assign(value.begin(), value.end());
+    list.entries.push_back(std::move(entry));
+  }
+  flatbuffers::FlatBufferBuilder builder;
+  builder.Finish(protocol::MetadataList::Pack(builder, &list));
+  return std::string(reinterpret_cast<const char*>(builder.GetBufferPointer()),
+                     builder.GetSize());
 }
 
 class SubmissionsTest : public testing::Test {
@@ -202,12 +225,43 @@ TEST_F(SubmissionsTest, ABatchIsAnsweredInOrder) {
   }
 }
 
+TEST_F(SubmissionsTest, BadMetadataIsRefused) {
+  RawRing ring = Open(1);
+  const auto put = [&ring](const std::string& id, const std::string& metadata) {
+    ring.Append(id, "x", 0644, 10'000, metadata);
+    ring.Submit();
+    return ring.LastAnswer();
+  };
+  const std::string good = Packed({{"k", "v"}});
+  EXPECT_EQ(put("a", good), kRecordSealed);
+  const auto object = *store_->sealed().FindSealed(*ObjectId::FromText("a"));
+  EXPECT_EQ(*store_->objects().GetMetadata(object), (Metadata{{"k", "v"}}));
+  // The last bytes are padding.
+  for (size_t size = 1; size + 4 <= good.size(); ++size) {
+    EXPECT_EQ(put("cut", good.substr(0, size)), Failed(Code::kInvalidArgument));
+  }
+  EXPECT_EQ(put("twice", Packed({{"k", "v"}, {"k", "w"}})),
+            Failed(Code::kInvalidArgument));
+  EXPECT_EQ(put("forged", Packed({{"vitrine.size", "1"}})),
+            Failed(Code::kInvalidArgument));
+  EXPECT_EQ(put("much", std::string(kMaxRecordMetadataBytes + 1, 'x')),
+            Failed(Code::kTooLarge));
+  std::mt19937 random(5);
+  for (int i = 0; i < 2000; ++i) {
+    std::string noise = good;
+    noise[random() % noise.size()] = static_cast<char>(random());
+    EXPECT_NE(put("noise-" + std::to_string(i), noise), -1);
+  }
+  EXPECT_EQ(put("b", ""), kRecordSealed);
+  EXPECT_EQ(nonsense_, 0);
+}
+
 TEST_F(SubmissionsTest, ImpossibleRecordsEndTheRingAndNothingElse) {
   const std::vector<RecordHeader> impossible = {
-      {0, 0, 0644, 1, 0},          {64, 0, 0644, 256, 0},
-      {64, 1 << 30, 0644, 1, 0},   {65, 0, 0644, 1, 0},
-      {UINT32_MAX, 0, 0644, 1, 0}, {128, 0, 0644, 1, 0},
-      {64, UINT32_MAX, 0644, 1, 0}};
+      {0, 0, 0644, 1, 0, 0},           {64, 0, 0644, 256, 0, 0},
+      {64, 1 << 30, 0644, 1, 0, 0},    {65, 0, 0644, 1, 0, 0},
+      {UINT32_MAX, 0, 0644, 1, 0, 0},  {128, 0, 0644, 1, 0, 0},
+      {64, UINT32_MAX, 0644, 1, 0, 0}, {64, 0, 0644, 1, UINT16_MAX, 0}};
   RawRing good = Open(1000);
   for (size_t i = 0; i < impossible.size(); ++i) {
     RawRing ring = Open(i);

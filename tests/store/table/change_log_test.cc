@@ -78,9 +78,8 @@ TEST_F(ChangeLogTest, AJournalThatIsMostlyDeadIsRewrittenWithWhatLives) {
     log_.RecordRemoved({&object, 1});
   }
   const uint64_t before = log_.journal_bytes();
-  log_.RewriteIfWanted([&kept](const Journal::Visitor& visit) {
-    visit(kept->Info(), kept->metadata());
-  });
+  log_.RewriteIfWanted(
+      [&kept](const Journal::Visitor& visit) { visit(kept->Journaled()); });
   EXPECT_LT(log_.journal_bytes(), before / 2);
   (void)OpenJournal();
   ASSERT_EQ(journaled_.size(), 1u);

@@ -93,6 +93,19 @@ TEST_F(CompactionTest, ADescriptorOfTheOldSlabReadsTheOldBytes) {
   EXPECT_EQ(bytes, Content(10));
 }
 
+TEST_F(CompactionTest, MetadataMovesAlong) {
+  const Metadata metadata = {{"shape", "3,4"}};
+  ASSERT_NO_FATAL_FAILURE(WorkAndDie([&] {
+    PutLabelled("labelled", "x", metadata);
+    PutAll();
+    DeleteMost();
+    if (!AreCompactedTo(2)) ::_exit(1);
+    if (MetadataOfSealed("labelled") != metadata) ::_exit(2);
+  }));
+  Restart();
+  EXPECT_EQ(MetadataOfSealed("labelled"), metadata);
+}
+
 TEST_F(CompactionTest, WhatIsHeldStaysHeld) {
   PutAll();
   ASSERT_TRUE(store_->sealed().SetHold(*store_->sealed().FindSealed(Id("10")),

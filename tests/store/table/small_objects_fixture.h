@@ -74,8 +74,10 @@ class SmallObjects : public testing::Test {
   }
 
   Status TryPut(const std::string& id, const std::string& data,
-                std::chrono::milliseconds patience = std::chrono::seconds(20)) {
-    const SmallObject object{Id(id), 0644, std::as_bytes(std::span(data))};
+                std::chrono::milliseconds patience = std::chrono::seconds(20),
+                Metadata metadata = {}) {
+    const SmallObject object{Id(id), 0644, std::as_bytes(std::span(data)),
+                             ShareMetadata(std::move(metadata))};
     for (;;) {
       std::vector<Status> results;
       store_->small().PutSmall({}, {&object, 1}, &results);
@@ -87,6 +89,17 @@ class SmallObjects : public testing::Test {
   void Put(const std::string& id, const std::string& data) {
     const Status put = TryPut(id, data);
     EXPECT_TRUE(put) << id << ": " << put.error().ToString();
+  }
+
+  void PutLabelled(const std::string& id, const std::string& data,
+                   Metadata metadata) {
+    EXPECT_TRUE(TryPut(id, data, std::chrono::seconds(20), std::move(metadata)))
+        << id;
+  }
+
+  Metadata MetadataOfSealed(const std::string& id) {
+    const auto object = store_->sealed().FindSealed(Id(id));
+    return object ? *store_->objects().GetMetadata(*object) : Metadata();
   }
 
   // What is put from now on is in another slab than what was.

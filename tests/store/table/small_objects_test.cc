@@ -74,6 +74,32 @@ TEST_F(SmallObjectsTest, ManyShareASegmentAndEachHasItsBytes) {
   EXPECT_EQ(store_->objects().List(ObjectState::kSealed).size(), 1000u);
 }
 
+TEST_F(SmallObjectsTest, MetadataIsKeptAndCharged) {
+  const Metadata metadata = {{"shape", "3,4"}, {"none", ""}};
+  Put("plain", "x");
+  const uint64_t before = used_bytes();
+  PutLabelled("a", "bytes", metadata);
+  EXPECT_EQ(MetadataOfSealed("a"), metadata);
+  EXPECT_TRUE(MetadataOfSealed("plain").empty());
+  EXPECT_EQ(slabs().at("objects"), 2);
+  EXPECT_GE(used_bytes(), before + kOverhead + MetadataBytes(metadata));
+  ASSERT_TRUE(
+      store_->sealed().Delete(*store_->sealed().FindSealed(Id("a")), {}));
+  ExpectUsedSoon(before);
+}
+
+TEST_F(SmallObjectsTest, MetadataOutlivesAKilledStore) {
+  const Metadata metadata = {{"shape", "3,4"}};
+  WorkAndDie([&] {
+    Put("plain", "x");
+    PutLabelled("a", "bytes", metadata);
+  });
+  Restart();
+  EXPECT_EQ(Read("a"), "bytes");
+  EXPECT_EQ(MetadataOfSealed("a"), metadata);
+  EXPECT_TRUE(MetadataOfSealed("plain").empty());
+}
+
 TEST_F(SmallObjectsTest, TheSegmentIsReadableAndNobodyCanWriteIt) {
   Put("a", "bytes");
   const ObjectRef object = *store_->sealed().FindSealed(Id("a"));

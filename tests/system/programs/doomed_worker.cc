@@ -36,7 +36,8 @@ int Main(int argc, char** argv) {
     const std::string id =
         std::string("doomed-") + argv[2] + "-" + std::to_string(made);
     auto writer = client->Create(*ObjectId::FromText(id),
-                                 1 + random() % (kMostBytes >> random() % 12));
+                                 1 + random() % (kMostBytes >> random() % 12),
+                                 {.announce = true});
     if (!writer) return Fail("create " + id, writer.error());
     FillContent(id, writer->bytes());
     unsealed.push_back(*std::move(writer));

@@ -1,0 +1,74 @@
+#include "client/small_writer.h"
+
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "client/client_impl.h"
+
+namespace vitrine {
+namespace {
+
+// As aligned as the object will be in a slab.
+constexpr std::align_val_t kAlignment{64};
+
+}  // namespace
+
+void SmallWriter::Free::operator()(std::byte* bytes) const {
+  ::operator delete(bytes, kAlignment);
+}
+
+// Zeros, so that nothing of this process is published unawares.
+SmallWriter::Buffer SmallWriter::MakeBuffer(size_t size_bytes) {
+  void* const bytes = ::operator new(size_bytes, kAlignment);
+  std::memset(bytes, 0, size_bytes);
+  return Buffer(static_cast<std::byte*>(bytes));
+}
+
+SmallWriter::SmallWriter(std::weak_ptr<ClientImpl> client, ObjectId id,
+                         size_t size_bytes, CreateOptions options)
+    : client_(std::move(client)),
+      id_(std::move(id)),
+      size_bytes_(size_bytes),
+      options_(std::move(options)),
+      fork_generation_(ForkGeneration()),
+      buffer_(MakeBuffer(size_bytes)) {}
+
+std::span<std::byte> SmallWriter::bytes() {
+  if (IsForked() || buffer_ == nullptr) return {};
+  return {buffer_.get(), size_bytes_};
+}
+
+Status SmallWriter::CheckUse() const {
+  if (IsForked()) {
+    return Error{Code::kForked, "the writer is the parent process's"};
+  }
+  if (buffer_ != nullptr) return {};
+  return Error{Code::kInvalidArgument, "the writer has ended"};
+}
+
+Status SmallWriter::PutBy(PutFunction put) {
+  auto usable = CheckUse();
+  if (!usable) return usable;
+  const auto client = client_.lock();
+  if (client == nullptr) {
+    buffer_.reset();
+    return Error{Code::kGone, "the client was closed, its objects aborted"};
+  }
+  auto done = ((*client).*put)(id_, bytes(), options_);
+  const bool may_try_again = !done && done.error().code == Code::kOutOfMemory;
+  if (!may_try_again) buffer_.reset();
+  return done;
+}
+
+Status SmallWriter::Seal() { return PutBy(&ClientImpl::Put); }
+
+Status SmallWriter::SealLater() { return PutBy(&ClientImpl::PutLater); }
+
+Status SmallWriter::Abort() {
+  auto usable = CheckUse();
+  if (usable) buffer_.reset();
+  return usable;
+}
+
+}  // namespace vitrine

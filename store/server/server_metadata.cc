@@ -1,0 +1,40 @@
+#include "store/server/server_metadata.h"
+
+#include <string>
+#include <utility>
+
+namespace vitrine::store::server {
+namespace {
+
+std::string ToString(const flatbuffers::Vector<uint8_t>* bytes) {
+  if (bytes == nullptr) return {};
+  return {reinterpret_cast<const char*>(bytes->data()), bytes->size()};
+}
+
+}  // namespace
+
+Result<Metadata> ReadMetadata(const MetadataEntries* entries) {
+  Metadata metadata;
+  if (entries == nullptr) return metadata;
+  for (const protocol::MetadataEntry* entry : *entries) {
+    if (!metadata.emplace(entry->name()->str(), ToString(entry->value()))
+             .second) {
+      return Error{Code::kInvalidArgument, "a metadata name comes twice"};
+    }
+  }
+  if (Status checked = CheckMetadata(metadata); !checked) {
+    return checked.error();
+  }
+  return metadata;
+}
+
+Result<Metadata> ReadMetadataList(const std::vector<uint8_t>& bytes) {
+  flatbuffers::Verifier verifier(bytes.data(), bytes.size());
+  if (!verifier.VerifyBuffer<protocol::MetadataList>(nullptr)) {
+    return Error{Code::kInvalidArgument, "no list of metadata"};
+  }
+  return ReadMetadata(
+      flatbuffers::GetRoot<protocol::MetadataList>(bytes.data())->entries());
+}
+
+}  // namespace vitrine::store::server

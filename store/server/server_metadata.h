@@ -1,0 +1,26 @@
+// Metadata that clients send.
+#ifndef VITRINE_STORE_SERVER_SERVER_METADATA_H_
+#define VITRINE_STORE_SERVER_SERVER_METADATA_H_
+
+#include <vitrine/metadata.h>
+#include <vitrine/result.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "schema/protocol.h"
+
+namespace vitrine::store::server {
+
+using MetadataEntries =
+    flatbuffers::Vector<flatbuffers::Offset<protocol::MetadataEntry>>;
+
+// Of a message that the verifier accepted; null: there are none.
+// kInvalidArgument.
+Result<Metadata> ReadMetadata(const MetadataEntries* entries);
+// Of a buffer that should be a MetadataList.  kInvalidArgument.
+Result<Metadata> ReadMetadataList(const std::vector<uint8_t>& bytes);
+
+}  // namespace vitrine::store::server
+
+#endif  // VITRINE_STORE_SERVER_SERVER_METADATA_H_
