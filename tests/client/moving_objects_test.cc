@@ -102,14 +102,16 @@ TEST(MovingObjectsTest, WhatIsHeldInTheHandStaysAsItIs) {
     in_hand.push_back(*std::move(object));
   }
   DeleteMost(&client);
+  // Others than those in hand may have moved before they were deleted.
+  const uint64_t moved = Moved(&client);
   // Two of the housekeeper's rounds, of which nothing else tells.
   LetPass(std::chrono::milliseconds(1200));
-  EXPECT_EQ(Moved(&client), 0u);
+  EXPECT_EQ(Moved(&client), moved);
   for (size_t i = 0; i < in_hand.size(); ++i) {
     EXPECT_EQ(Text(in_hand[i]), Content(static_cast<int>(i) * kKeptOneIn));
   }
   in_hand.clear();
-  EXPECT_TRUE(Eventually([&] { return Moved(&client) > 0; }));
+  EXPECT_TRUE(Eventually([&] { return Moved(&client) > moved; }));
 }
 
 }  // namespace

@@ -82,6 +82,7 @@ TEST_F(GetWithoutSystemCallsTest, AMillionGetsMakeNone) {
   int marks = 0;
   std::vector<std::string> between;
   for (const TracedCall& traced : calls) {
+    if (traced.call.rfind("<... ", 0) == 0) continue;  // The end of a call.
     const bool is_mark = traced.call.rfind(kMark, 0) == 0;
     if (is_mark) {
       ++marks;
