@@ -6,7 +6,7 @@
 namespace vitrine::store::server {
 namespace {
 
-std::string ToString(const flatbuffers::Vector<uint8_t>* bytes) {
+std::string ValueOf(const flatbuffers::Vector<uint8_t>* bytes) {
   if (bytes == nullptr) return {};
   return {reinterpret_cast<const char*>(bytes->data()), bytes->size()};
 }
@@ -17,7 +17,7 @@ Result<Metadata> ReadMetadata(const MetadataEntries* entries) {
   Metadata metadata;
   if (entries == nullptr) return metadata;
   for (const protocol::MetadataEntry* entry : *entries) {
-    if (!metadata.emplace(entry->name()->str(), ToString(entry->value()))
+    if (!metadata.emplace(entry->name()->str(), ValueOf(entry->value()))
              .second) {
       return Error{Code::kInvalidArgument, "a metadata name comes twice"};
     }
