@@ -98,10 +98,9 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
   Status PutBy(Status (RingWriter::*by_ring)(const SmallPut&),
                const ObjectId& id, std::span<const std::byte> bytes,
                const CreateOptions& options);
-  // The ring for such an object, whose metadata is packed; null: it must not go
-  // through a ring.
+  // The ring for such an object; null: it must not go through a ring.
   Result<RingWriter*> RingFor(const HeldSession& session, size_t size_bytes,
-                              size_t metadata_bytes, unsigned mode);
+                              const Metadata& metadata, unsigned mode);
   Status PutDirectly(const ObjectId& id, std::span<const std::byte> bytes,
                      const CreateOptions& options, unsigned mode);
   Status PutInline(const ObjectId& id, std::span<const std::byte> bytes,

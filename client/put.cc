@@ -26,12 +26,12 @@ Status ClientImpl::PutBy(Status (RingWriter::*by_ring)(const SmallPut&),
                          const CreateOptions& options) {
   auto mode = ModeOf(options);
   if (!mode) return mode.error();
-  const auto metadata = PackMetadataList(options.metadata);
   {
     const HeldSession session = core_->Hold();
-    auto ring = RingFor(session, bytes.size(), metadata.size(), *mode);
+    auto ring = RingFor(session, bytes.size(), options.metadata, *mode);
     if (!ring) return ring.error();
     if (*ring != nullptr) {
+      const auto metadata = PackMetadataList(options.metadata);
       Status put = ((*ring)->*by_ring)(
           SmallPut{id, bytes, *mode, ProtocolMs(options.timeout), metadata});
       if (put || put.error().code != RingWriter::kWouldWaitTooLong) return put;
@@ -65,9 +65,10 @@ Result<std::vector<FailedPut>> ClientImpl::Flush(Timeout timeout) {
 
 Result<RingWriter*> ClientImpl::RingFor(const HeldSession& session,
                                         size_t size_bytes,
-                                        size_t metadata_bytes, unsigned mode) {
+                                        const Metadata& metadata,
+                                        unsigned mode) {
   if (session.get() == nullptr || (mode & kReadableByOthers) == 0 ||
-      metadata_bytes > kMaxRecordMetadataBytes ||
+      RecordMetadataBytes(metadata) > kMaxRecordMetadataBytes ||
       size_bytes > RingWriter::kMaxDataBytes ||
       size_bytes > session->small_object_bytes() ||
       session->small_object_bytes() == 0) {

@@ -15,11 +15,14 @@
 namespace vitrine {
 
 // The store knows nothing of the object before its seal.  So it survives the
-// end of a session: it is put in the one that is current then.
+// end of a session: it is put in the one that is current then.  It is kept
+// until it is sealed or can never be.
 class SmallWriter final : public WriterState {
  public:
-  SmallWriter(std::weak_ptr<ClientImpl> client, ObjectId id, size_t size_bytes,
-              CreateOptions options);
+  // kOutOfMemory: this process has none.
+  static Result<std::unique_ptr<SmallWriter>> Make(
+      std::weak_ptr<ClientImpl> client, const ObjectId& id, size_t size_bytes,
+      const CreateOptions& options);
 
   std::span<std::byte> bytes() override;
   Status Seal() override;
@@ -35,7 +38,9 @@ class SmallWriter final : public WriterState {
                                              std::span<const std::byte>,
                                              const CreateOptions&);
 
-  static Buffer MakeBuffer(size_t size_bytes);
+  SmallWriter(std::weak_ptr<ClientImpl> client, ObjectId id, size_t size_bytes,
+              CreateOptions options, Buffer buffer);
+
   bool IsForked() const { return fork_generation_ != ForkGeneration(); }
   Status CheckUse() const;
   Status PutBy(PutFunction put);

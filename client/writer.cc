@@ -90,8 +90,7 @@ Result<bool> ClientImpl::MayBeSmall(uint64_t size_bytes,
   if (options.announce) return false;
   auto mode = ModeOf(options);
   if (!mode) return mode.error();
-  auto ring = RingFor(core_->Hold(), size_bytes,
-                      PackMetadataList(options.metadata).size(), *mode);
+  auto ring = RingFor(core_->Hold(), size_bytes, options.metadata, *mode);
   if (!ring) return ring.error();
   return *ring != nullptr;
 }
@@ -103,8 +102,9 @@ Result<Writer> ClientImpl::CreateSmall(const ObjectId& id, uint64_t size_bytes,
   if (*taken) {
     return Error{Code::kAlreadyExists, "`" + id.text() + "` is taken"};
   }
-  return Writer(
-      std::make_unique<SmallWriter>(weak_from_this(), id, size_bytes, options));
+  auto writer = SmallWriter::Make(weak_from_this(), id, size_bytes, options);
+  if (!writer) return writer.error();
+  return Writer(std::move(*writer));
 }
 
 }  // namespace vitrine

@@ -70,7 +70,7 @@
 namespace vitrine {
 
 inline constexpr uint64_t kIndexMagic = 0x5854'5249'5649'3031;  // "10IVIRTX"
-inline constexpr uint32_t kIndexVersion = 1;
+inline constexpr uint32_t kIndexVersion = 2;
 inline constexpr uint32_t kNoSlot = UINT32_MAX;
 
 struct IndexKey {

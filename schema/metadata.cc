@@ -1,5 +1,7 @@
 #include <vitrine/metadata.h>
 
+#include "schema/submission_ring.h"
+
 namespace vitrine {
 namespace {
 
@@ -24,6 +26,15 @@ Status CheckMetadata(const Metadata& metadata) {
                      std::to_string(kMaxMetadataBytes) + " are allowed"};
   }
   return Status();
+}
+
+uint64_t RecordMetadataBytes(const Metadata& metadata) {
+  constexpr uint64_t kBytes = 32;
+  uint64_t bytes = metadata.empty() ? 0 : kBytes;
+  for (const auto& [name, value] : metadata) {
+    bytes += kBytes + name.size() + value.size();
+  }
+  return bytes;
 }
 
 }  // namespace vitrine

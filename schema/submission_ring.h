@@ -32,6 +32,8 @@
 #ifndef VITRINE_SCHEMA_SUBMISSION_RING_H_
 #define VITRINE_SCHEMA_SUBMISSION_RING_H_
 
+#include <vitrine/metadata.h>
+
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -42,8 +44,12 @@ namespace vitrine {
 inline constexpr uint64_t kRingBytes = 1024 * 1024;  // A power of two.
 inline constexpr uint32_t kRingResults = 4096;       // A power of two.
 inline constexpr uint64_t kRecordAlignment = 64;
-// An object with more metadata is no small one.
+// An object with more metadata (RecordMetadataBytes) is no small one.
 inline constexpr uint16_t kMaxRecordMetadataBytes = 4096;
+
+// No less than what `metadata` takes in a record: names, values, 32 bytes for
+// each entry and 32 more; 0 without entries.
+uint64_t RecordMetadataBytes(const Metadata& metadata);
 
 // An answer: kRecordSealed, or kRecordFailed | Code.
 inline constexpr uint32_t kRecordSealed = 1;

@@ -19,6 +19,8 @@ constexpr size_t kBatchBytes = 1024 * 1024;
 
 // A replay has this many objects of a record in memory at once.
 constexpr size_t kMostInRecord = 256;
+// About: metadata makes records long, and a reader has a limit.
+constexpr uint64_t kMostRecordBytes = 1 << 20;
 
 uint64_t RecordBytesOf(const ObjectInfo& info, const Metadata& metadata) {
   return SealedRecordBytes(info.id.text(), metadata, info.in_slab());
@@ -40,9 +42,11 @@ Status AddSealed(const ObjectInfo& info, const Metadata& metadata,
 Status AddSealedInSlabs(std::span<const JournaledObject> objects,
                         std::string* records) {
   for (size_t first = 0, end = 0; first < objects.size(); first = end) {
+    uint64_t bytes = 0;
     while (end < objects.size() && end - first < kMostInRecord &&
+           bytes < kMostRecordBytes &&
            ShareRecord(objects[first].info, objects[end].info)) {
-      ++end;
+      bytes += RecordBytesOf(objects[end++]);
     }
     Result<std::string> record =
         EncodeSealedInSlab(objects.subspan(first, end - first));

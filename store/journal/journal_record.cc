@@ -1,5 +1,6 @@
 #include "store/journal/journal_record.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -16,10 +17,15 @@ namespace {
 using flatbuffers::FlatBufferBuilder;
 using flatbuffers::Offset;
 
-enum class Kind : uint8_t { kSealed = 1, kInSlab = 2, kRemoved = 3, kHold = 4 };
+enum class Kind : uint8_t {
+  kSealed = 1,
+  kInSlab = 2,
+  kRemoved = 3,
+  kHold = 4,
+  kInSlabLabelled = 5
+};
 constexpr uint64_t kHeldFlag = 1;
 constexpr uint64_t kUsedFlag = 2;
-constexpr uint64_t kMetadataFlag = 4;
 
 constexpr size_t kFrameBytes = 2 * sizeof(uint32_t);
 // Far more than an id and the most metadata can take.
@@ -152,27 +158,22 @@ Result<MetadataRef> UnpackMetadata(Unpacker* packed) {
   return CheckAndShare(std::move(metadata));
 }
 
-void PackSmall(const JournaledObject& object, std::string* record) {
-  const ObjectInfo& info = object.info;
-  const Metadata& metadata = MetadataOf(object.metadata);
+void PackSmall(const ObjectInfo& info, std::string* record) {
   const bool used = info.use_count > 0 || info.used_ns != info.sealed_ns;
   PackNumber(info.number - info.slab, record);
   PackNumber(info.offset_bytes, record);
   PackNumber(info.size_bytes, record);
   PackNumber(info.mode, record);
-  PackNumber((info.hold ? kHeldFlag : 0) | (used ? kUsedFlag : 0) |
-                 (metadata.empty() ? 0 : kMetadataFlag),
-             record);
+  PackNumber((info.hold ? kHeldFlag : 0) | (used ? kUsedFlag : 0), record);
   if (used) {
     PackNumber(static_cast<uint64_t>(info.used_ns - info.sealed_ns), record);
     PackNumber(info.use_count, record);
   }
   PackText(info.id.text(), record);
-  if (!metadata.empty()) PackMetadata(metadata, record);
 }
 
 // `shared` has the values that the objects of the record have in common.
-Result<JournaledObject> UnpackSmall(const ObjectInfo& shared,
+Result<JournaledObject> UnpackSmall(const ObjectInfo& shared, bool labelled,
                                     Unpacker* packed) {
   ObjectInfo info = shared;
   info.number = shared.slab + packed->Number();
@@ -180,7 +181,7 @@ Result<JournaledObject> UnpackSmall(const ObjectInfo& shared,
   info.size_bytes = info.charged_bytes = packed->Number();
   info.mode = static_cast<mode_t>(packed->Number());
   const uint64_t flags = packed->Number();
-  if (flags > (kHeldFlag | kUsedFlag | kMetadataFlag)) {
+  if (flags > (kHeldFlag | kUsedFlag)) {
     return Nonsense("a small object with unknown flags");
   }
   info.hold = (flags & kHeldFlag) != 0;
@@ -192,13 +193,13 @@ Result<JournaledObject> UnpackSmall(const ObjectInfo& shared,
   Result<ObjectId> id = ObjectId::FromText(UnpackText(packed));
   if (!id) return Nonsense(id.error().message);
   info.id = std::move(*id);
-  if ((flags & kMetadataFlag) == 0) return JournaledObject{std::move(info)};
+  if (!labelled) return JournaledObject{std::move(info)};
   Result<MetadataRef> metadata = UnpackMetadata(packed);
   if (!metadata) return Nonsense(metadata.error().message);
   return JournaledObject{std::move(info), std::move(*metadata)};
 }
 
-Result<JournalRecord> DecodeInSlab(std::string_view bytes) {
+Result<JournalRecord> DecodeInSlab(std::string_view bytes, bool labelled) {
   Unpacker packed(bytes);
   ObjectInfo shared{.id = *ObjectId::FromText("-"),
                     .state = ObjectState::kSealed};
@@ -212,7 +213,7 @@ Result<JournalRecord> DecodeInSlab(std::string_view bytes) {
   if (shared.slab == 0) return Nonsense("small objects in no slab");
   std::vector<JournaledObject> objects;
   for (uint64_t i = 0; i < count; ++i) {
-    Result<JournaledObject> object = UnpackSmall(shared, &packed);
+    Result<JournaledObject> object = UnpackSmall(shared, labelled, &packed);
     if (!object) return object.error();
     objects.push_back(std::move(*object));
   }
@@ -242,10 +243,10 @@ size_t SealedRecordBytes(std::string_view id, const Metadata& metadata,
                          bool in_slab) {
   constexpr size_t kSmallBytes = 50;
   constexpr size_t kOwnBytes = 170;
-  constexpr size_t kEntryBytes = 24;
+  const size_t entry_bytes = in_slab ? 4 : 24;
   size_t bytes = id.size() + (in_slab ? kSmallBytes : kOwnBytes);
   for (const auto& [name, value] : metadata) {
-    bytes += kEntryBytes + name.size() + value.size();
+    bytes += entry_bytes + name.size() + value.size();
   }
   return bytes;
 }
@@ -274,14 +275,22 @@ Result<std::string> EncodeSealed(const ObjectInfo& info,
 Result<std::string> EncodeSealedInSlab(
     std::span<const JournaledObject> objects) {
   const ObjectInfo& shared = objects.front().info;
-  std::string record = BeginRecord(Kind::kInSlab);
+  const bool labelled = std::any_of(
+      objects.begin(), objects.end(), [](const JournaledObject& object) {
+        return !MetadataOf(object.metadata).empty();
+      });
+  std::string record =
+      BeginRecord(labelled ? Kind::kInSlabLabelled : Kind::kInSlab);
   PackNumber(shared.uid, &record);
   PackNumber(shared.gid, &record);
   PackNumber(static_cast<uint32_t>(shared.creator_pid), &record);
   PackNumber(static_cast<uint64_t>(shared.sealed_ns), &record);
   PackNumber(shared.slab, &record);
   PackNumber(objects.size(), &record);
-  for (const JournaledObject& object : objects) PackSmall(object, &record);
+  for (const JournaledObject& object : objects) {
+    PackSmall(object.info, &record);
+    if (labelled) PackMetadata(MetadataOf(object.metadata), &record);
+  }
   return EndLongRecord(std::move(record));
 }
 
@@ -319,11 +328,13 @@ Result<FramedPayload> UnframeRecord(std::string_view bytes) {
 Result<JournalRecord> DecodeRecord(std::string_view payload) {
   if (payload.empty()) return Nonsense("an empty record");
   const std::string_view body = payload.substr(1);
-  switch (static_cast<Kind>(payload[0])) {
+  const auto kind = static_cast<Kind>(payload[0]);
+  switch (kind) {
     case Kind::kSealed:
       return DecodeSealed(body);
     case Kind::kInSlab:
-      return DecodeInSlab(body);
+    case Kind::kInSlabLabelled:
+      return DecodeInSlab(body, kind == Kind::kInSlabLabelled);
     case Kind::kRemoved:
       return DecodeRemoval(body);
     case Kind::kHold:

@@ -16,6 +16,10 @@
 namespace vitrine::store {
 namespace {
 
+// Of the records that are read at once: it lies in memory that is not charged
+// while they wait for room.
+constexpr uint64_t kMostMetadataBytes = 128 * 1024;
+
 Error Corrupt(const char* how) { return Error{Code::kCorruption, how}; }
 
 Result<MetadataRef> ParseMetadata(std::span<const std::byte> packed) {
@@ -28,6 +32,10 @@ Result<MetadataRef> ParseMetadata(std::span<const std::byte> packed) {
   std::memcpy(bytes.data(), packed.data(), packed.size());
   auto metadata = server::ReadMetadataList(bytes);
   if (!metadata) return metadata.error();
+  // Entries may share their bytes in the packed form.
+  if (RecordMetadataBytes(*metadata) > kMaxRecordMetadataBytes) {
+    return Error{Code::kTooLarge, "too much metadata for a small object"};
+  }
   return ShareMetadata(std::move(*metadata));
 }
 
@@ -57,13 +65,19 @@ Status RingReader::Read(size_t most, std::vector<Record>* records) {
   if (end - position_ > kRingBytes || end % kRecordAlignment != 0) {
     return Corrupt("a ring's end is out of reach");
   }
-  while (position != end && records->size() < most) {
+  uint64_t metadata_bytes = 0;
+  while (position != end && records->size() < most &&
+         metadata_bytes < kMostMetadataBytes) {
     auto parsed = Parse(position, end);
     if (!parsed) return parsed.error();
     position += parsed->record_bytes;
     if (!parsed->record) {
       if (ends_.empty()) position_ = position;
       continue;
+    }
+    if (parsed->record->object) {
+      metadata_bytes +=
+          RecordMetadataBytes(MetadataOf(parsed->record->object->metadata));
     }
     records->push_back(std::move(*parsed->record));
     ends_.push_back(position);

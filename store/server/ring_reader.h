@@ -24,8 +24,8 @@ class RingReader {
   static Result<Made> Make(uint64_t most_data_bytes);
 
   struct Record {
-    // kInvalidArgument: the answer to the record.  The bytes are in the ring,
-    // and the client may still change them.
+    // kInvalidArgument, kTooLarge: the answer to the record.  The bytes are in
+    // the ring, and the client may still change them.
     Result<SmallObject> object;
     int64_t timeout_ms;
   };

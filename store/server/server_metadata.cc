@@ -16,7 +16,13 @@ std::string ValueOf(const flatbuffers::Vector<uint8_t>* bytes) {
 Result<Metadata> ReadMetadata(const MetadataEntries* entries) {
   Metadata metadata;
   if (entries == nullptr) return metadata;
+  uint64_t bytes = 0;
   for (const protocol::MetadataEntry* entry : *entries) {
+    bytes += entry->name()->size() +
+             (entry->value() != nullptr ? entry->value()->size() : 0);
+    if (bytes > kMaxMetadataBytes) {  // Before it is copied.
+      return Error{Code::kInvalidArgument, "too much metadata"};
+    }
     if (!metadata.emplace(entry->name()->str(), ValueOf(entry->value()))
              .second) {
       return Error{Code::kInvalidArgument, "a metadata name comes twice"};

@@ -197,7 +197,7 @@ void RequestHandler::Put(Connection* connection, const protocol::Put& request) {
   }
   const uint64_t small_bytes = parts_.store->small().small_object_bytes();
   if (small_bytes > 0 && size_bytes <= small_bytes &&
-      MetadataBytes(options->metadata) <= kMaxRecordMetadataBytes &&
+      RecordMetadataBytes(options->metadata) <= kMaxRecordMetadataBytes &&
       (options->mode & 0004) != 0) {
     return PutSmall(std::make_shared<const SmallPut>(
         SmallPut{connection->id(),

@@ -67,15 +67,18 @@ Result<std::vector<JournaledObject>> Compactor::CopyOut(
   if (!memory) return memory.error();
   places.reserve(objects.size());
   const uint64_t end_bytes = table_->slabs.open()->end_bytes();
+  uint64_t moved_bytes = 0;
   for (const ObjectRef& object : objects) {
     JournaledObject moved = object->Journaled();
     ObjectInfo& info = moved.info;
     if (!table_->slabs.open()->HasRoom(info.size_bytes) ||
-        table_->slabs.open()->end_bytes() - end_bytes >= kMovedBytesPerBatch) {
+        moved_bytes >= kMovedBytesPerBatch) {
       break;
     }
     info.offset_bytes = table_->slabs.open()->Place(
-        {memory->data() + info.offset_bytes, info.size_bytes});
+        {memory->data() + info.offset_bytes, info.size_bytes},
+        object->metadata_charge());
+    moved_bytes += info.size_bytes + MetadataBytes(object->metadata());
     info.slab = table_->slabs.open()->segment();
     places.push_back(std::move(moved));
   }

@@ -58,12 +58,15 @@ uint64_t ObjectRecord::charged_bytes() const {
 
 uint64_t ObjectRecord::overhead_bytes() const {
   if (!in_slab()) return own->overhead_bytes;
-  return SmallObjectOverheadBytes(id.text().size()) +
-         (labelled ? SmallMetadataCharge(metadata()) : 0);
+  return SmallObjectOverheadBytes(id.text().size()) + metadata_charge();
 }
 
 uint64_t ObjectRecord::segment() const {
   return slab != nullptr ? slab->segment() : number;
+}
+
+uint64_t ObjectRecord::metadata_charge() const {
+  return labelled ? SmallMetadataCharge(metadata()) : 0;
 }
 
 const MetadataRef& ObjectRecord::shared_metadata() const {
@@ -116,10 +119,10 @@ uint64_t MetadataCharge(const Metadata& metadata) {
 
 uint64_t SmallMetadataCharge(const Metadata& metadata) {
   constexpr uint64_t kMapBytes = 96;
-  constexpr uint64_t kEntryBytes = 128;
-  constexpr uint64_t kCopies = 3;
+  constexpr uint64_t kEntryBytes = 160;  // A node, and what malloc adds.
+  if (metadata.empty()) return 0;
   return kMapBytes + kEntryBytes * metadata.size() +
-         kCopies * MetadataBytes(metadata);
+         kMetadataCopies * MetadataBytes(metadata);
 }
 
 uint64_t NumberOf(const ObjectRecord& object) { return object.number; }

@@ -79,6 +79,8 @@ class ObjectRecord {
   uint64_t charged_bytes() const;
   uint64_t cost_bytes() const { return charged_bytes() + overhead_bytes(); }
   uint64_t overhead_bytes() const;
+  // What a small object is charged for its metadata, among the overhead.
+  uint64_t metadata_charge() const;
   uint64_t segment() const;
   const Metadata& metadata() const { return MetadataOf(shared_metadata()); }
   const MetadataRef& shared_metadata() const;
@@ -130,9 +132,8 @@ ObjectRef MakeSmallRecord(const ObjectInfo& initial, MetadataRef metadata);
 // the journal, two of them while that is rewritten.
 uint64_t MetadataCharge(const Metadata& metadata);
 
-// What a small object with `metadata` is charged for it besides: the copy in
-// the table and its parts, and two copies in the journal while that is
-// rewritten.
+// What a small object with `metadata` is charged for it: a copy in the table,
+// and the copies in the journal while that is rewritten.
 uint64_t SmallMetadataCharge(const Metadata& metadata);
 
 }  // namespace vitrine::store

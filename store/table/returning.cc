@@ -35,7 +35,7 @@ Result<bool> Returning::ReturnSmall(const ObjectRef& object,
   ObjectInfo& info = record.info;
   info.elsewhere = false;
   info.slab = slab->segment();
-  info.offset_bytes = slab->Place(bytes);
+  info.offset_bytes = slab->Place(bytes, object->metadata_charge());
   if (Status ok = table_->log.RecordMoved({&record, 1}); !ok) {
     slab->Rewind(end_bytes);  // Nobody has been told of the place.
     return ok.error();

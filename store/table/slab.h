@@ -45,12 +45,17 @@ class Slab {
 
   bool open() const { return memory_.data() != nullptr; }
   // Empty objects take a place, too: a slab holds no more than it has places.
+  // Nor has it room once the metadata of its objects, which is charged without
+  // a wait for memory, costs as much as the slab.
   bool HasRoom(uint64_t bytes) const {
-    return open() && std::max<uint64_t>(bytes, 1) <= size_bytes_ - end_bytes_;
+    return open() && metadata_charge_ < size_bytes_ &&
+           std::max<uint64_t>(bytes, 1) <= size_bytes_ - end_bytes_;
   }
   // Copies `data` to the next place and returns its offset.  There is room.
-  uint64_t Place(std::span<const std::byte> data) {
+  uint64_t Place(std::span<const std::byte> data,
+                 uint64_t metadata_charge = 0) {
     const uint64_t offset = end_bytes_;
+    metadata_charge_ += metadata_charge;
     if (!data.empty()) {
       std::memcpy(memory_.data() + offset, data.data(), data.size());
     }
@@ -107,6 +112,7 @@ class Slab {
   const uint64_t size_bytes_;  // A multiple of kAlignmentBytes.
   Mapping memory_;
   uint64_t end_bytes_ = 0;
+  uint64_t metadata_charge_ = 0;  // Of all that was placed.
   size_t live_ = 0;
   uint64_t live_bytes_ = 0;
   std::vector<uint32_t> slots_;

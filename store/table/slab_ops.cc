@@ -74,18 +74,20 @@ DroppedSegment SlabOps::CloseIdleSlab() {
 ObjectRef SlabOps::Place(const Credentials& creator, const SmallObject& small,
                          int64_t now_ns) {
   auto object = MakeSmallRecord(
-      ObjectInfo{.number = table_->next_number++,
-                 .id = small.id,
-                 .state = ObjectState::kSealed,
-                 .size_bytes = small.data.size(),
-                 .mode = small.mode & 07777,
-                 .uid = creator.uid,
-                 .gid = creator.gid,
-                 .creator_pid = creator.pid,
-                 .sealed_ns = now_ns,
-                 .used_ns = now_ns,
-                 .slab = table_->slabs.open()->segment(),
-                 .offset_bytes = table_->slabs.open()->Place(small.data)},
+      ObjectInfo{
+          .number = table_->next_number++,
+          .id = small.id,
+          .state = ObjectState::kSealed,
+          .size_bytes = small.data.size(),
+          .mode = small.mode & 07777,
+          .uid = creator.uid,
+          .gid = creator.gid,
+          .creator_pid = creator.pid,
+          .sealed_ns = now_ns,
+          .used_ns = now_ns,
+          .slab = table_->slabs.open()->segment(),
+          .offset_bytes = table_->slabs.open()->Place(
+              small.data, SmallMetadataCharge(MetadataOf(small.metadata)))},
       small.metadata);
   object->slab = table_->slabs.open();
   return object;

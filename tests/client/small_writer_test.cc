@@ -110,6 +110,37 @@ TEST_F(SmallWriterTest, ItSurvivesTheStore) {
   EXPECT_EQ(TextOf(*client_.Get(Id("a"))), "text");
 }
 
+TEST_F(SmallWriterTest, ASealWithoutAStoreMayBeTriedAgain) {
+  Writer writer = Filled("a", "text");
+  store_.Kill();
+  EXPECT_TRUE(Eventually([&] { return !client_.List(); }));
+  EXPECT_EQ(CodeOf(writer.Seal()), Code::kDisconnected);
+  EXPECT_EQ(writer.bytes().size(), 4u);
+  store_.Start();
+  EXPECT_TRUE(Eventually([&] { return client_.List().has_value(); }));
+  ASSERT_TRUE(writer.Seal());
+  EXPECT_EQ(TextOf(*client_.Get(Id("a"))), "text");
+}
+
+TEST_F(SmallWriterTest, AnEmptyOneIsAnObject) {
+  Writer writer = Filled("empty", "");
+  ASSERT_TRUE(writer.Seal());
+  EXPECT_EQ(client_.Get(Id("empty"))->size_bytes(), 0u);
+}
+
+// Either side of the most metadata that goes into a slab.
+TEST_F(SmallWriterTest, MetadataAroundTheLimitIsKept) {
+  for (size_t entries = 100; entries < 140; entries += 3) {
+    Metadata metadata;
+    for (size_t i = 0; i < entries; ++i) metadata["k" + std::to_string(i)];
+    const std::string id = std::to_string(entries);
+    ASSERT_TRUE(Filled(id, "x", {.metadata = metadata}).Seal()) << entries;
+    ASSERT_TRUE(client_.Put(Id("put-" + id), {}, {.metadata = metadata}));
+    EXPECT_EQ(*client_.GetMetadata(Id(id)), metadata) << entries;
+    EXPECT_EQ(*client_.GetMetadata(Id("put-" + id)), metadata) << entries;
+  }
+}
+
 TEST_F(SmallWriterTest, ItIsGoneWithItsClient) {
   std::optional<Client> second = store_.Connect();
   auto writer = second->Create(Id("a"), 10);

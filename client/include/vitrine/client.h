@@ -137,16 +137,18 @@ class VITRINE_EXPORT Writer {
   // At first zeros, or bytes of an object that had the same owner, group and
   // mode.  Empty once the writer has ended.  Not inherited by fork.
   std::span<std::byte> bytes();
-  // Makes the object immutable and visible to all; ends the writer, except for
-  // two errors, after which Seal may be tried again:
-  //   kInUse        another process has it open or mapped writable; the writer
-  //                 keeps the object, but its bytes() are empty;
-  //   kOutOfMemory  there was no space for a small object in time.
-  // Others: kGone: the store lost the object meanwhile, or the client was
-  // closed.  kAlreadyExists: the id was taken.
+  // Makes the object immutable and visible to all; ends the writer.  After
+  // these errors the writer keeps the object, and Seal may be tried again:
+  //   kInUse         another process has it open or mapped writable; bytes() is
+  //                  empty from now on;
+  //   kOutOfMemory   there was no space for a small object in time;
+  //   kDisconnected  of a small object: it may have been sealed or not; if it
+  //                  was, the next Seal says kAlreadyExists.
+  // Others end it: kGone: the store lost the object meanwhile, or the client
+  // was closed.  kAlreadyExists: the id was taken.
   Status Seal();
   // The same, but pipelined, as Client::PutLater: Client::Flush tells the
-  // result.  Ends the writer.  An object that is not small is sealed at once.
+  // result.  An object that is not small is sealed at once.
   Status SealLater();
   // Drops the object; ends the writer.
   Status Abort();
@@ -221,15 +223,17 @@ class VITRINE_EXPORT Client {
   static Result<Client> Connect(const ConnectOptions& options = {});
 
   // Reserves all of `size_bytes`, so writing never fails.  Waits for space up
-  // to the options' timeout; a small object that is not announced does so when
-  // it is sealed.  kAlreadyExists: the id is taken.  (If another client took it
-  // for an object that is not sealed yet, the seal may be the first to say so.)
-  // kOutOfMemory: no space in time.  kTooLarge: more than the capacity.
+  // to the options' timeout.  (A small object that is not announced takes its
+  // space when it is sealed.)  kAlreadyExists: the id is taken.  (If another
+  // client took it for an object that is not sealed yet, the seal may be the
+  // first to say so.) kOutOfMemory: no space in time.  kTooLarge: more than the
+  // capacity.
   Result<Writer> Create(const ObjectId& id, uint64_t size_bytes,
                         const CreateOptions& options = {});
   // Create, copy and seal in one, with the errors of Create.  A small object
-  // that others may read takes no message; small is less than the store's
-  // --dedicated-threshold, with less than 4 KiB of metadata.
+  // that others may read takes no message.  It is small if it has fewer bytes
+  // than the store's --dedicated-threshold and its metadata takes at most 4 KiB
+  // with 32 bytes added for each entry, and 32 more.
   // kDisconnected: the object may have been sealed or not.
   Status Put(const ObjectId& id, std::span<const std::byte> bytes,
              const CreateOptions& options = {});

@@ -333,6 +333,39 @@ TEST_F(JournalTest, SmallObjectsComeBackWhateverTheyShare) {
   EXPECT_EQ(replayed.count(7) + replayed.count(599), 0u);
 }
 
+// Metadata makes records long, and uses make them longer.
+TEST_F(JournalTest, SmallObjectsWithMuchMetadataCanBeRewritten) {
+  std::vector<JournaledObject> sealed;
+  for (uint64_t number = 6; number < 606; ++number) {
+    sealed.push_back({SmallOf(number, std::to_string(number)),
+                      ShareMetadata({{"k", std::string(16'000, 'v')}})});
+  }
+  Objects objects;
+  Journal journal = Open(&objects);
+  ASSERT_TRUE(journal.RecordSealedInSlabs(sealed));
+  for (JournaledObject& object : sealed) {
+    object.info.use_count = UINT32_MAX;
+    object.info.used_ns += 1'000'000'000'000;
+  }
+  ASSERT_TRUE(journal.RecordMoved(sealed));
+  ASSERT_TRUE(journal.Rewrite([&](const Journal::Visitor& visit) {
+    for (const JournaledObject& object : sealed) visit(object);
+  }));
+  const Objects replayed = Replayed();
+  ASSERT_EQ(replayed.size(), sealed.size());
+  for (const JournaledObject& object : sealed) {
+    EXPECT_EQ(MetadataOf(replayed.at(object.info.number).metadata),
+              MetadataOf(object.metadata));
+  }
+}
+
+TEST_F(JournalTest, ForgedMetadataOfASmallObjectIsCorruption) {
+  const JournaledObject forged{SmallOf(6, "a"),
+                               ShareMetadata({{"vitrine.state", "forged"}})};
+  const std::string record = *EncodeSealedInSlab({&forged, 1});
+  EXPECT_EQ(DecodeRecord(record.substr(8)).error().code, Code::kCorruption);
+}
+
 TEST_F(JournalTest, ASmallObjectTakesFewBytes) {
   Objects objects;
   Journal journal = Open(&objects);

@@ -118,6 +118,21 @@ std::string Packed(
                      builder.GetSize());
 }
 
+// A MetadataList whose entries have one value of `bytes` between them.
+std::string SharedValues(size_t count, size_t bytes) {
+  flatbuffers::FlatBufferBuilder builder;
+  const auto value = builder.CreateVector(std::vector<uint8_t>(bytes, 'x'));
+  std::vector<flatbuffers::Offset<protocol::MetadataEntry>> entries;
+  for (size_t i = 0; i < count; ++i) {
+    const auto name = builder.CreateString("name-" + std::to_string(i));
+    entries.push_back(protocol::CreateMetadataEntry(builder, name, value));
+  }
+  const auto list = builder.CreateVector(entries);
+  builder.Finish(protocol::CreateMetadataList(builder, list));
+  return std::string(reinterpret_cast<const char*>(builder.GetBufferPointer()),
+                     builder.GetSize());
+}
+
 class SubmissionsTest : public testing::Test {
  protected:
   SubmissionsTest() {
@@ -246,6 +261,7 @@ TEST_F(SubmissionsTest, BadMetadataIsRefused) {
             Failed(Code::kInvalidArgument));
   EXPECT_EQ(put("much", std::string(kMaxRecordMetadataBytes + 1, 'x')),
             Failed(Code::kTooLarge));
+  EXPECT_EQ(put("shared", SharedValues(16, 2000)), Failed(Code::kTooLarge));
   std::mt19937 random(5);
   for (int i = 0; i < 2000; ++i) {
     std::string noise = good;

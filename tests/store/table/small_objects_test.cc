@@ -88,6 +88,24 @@ TEST_F(SmallObjectsTest, MetadataIsKeptAndCharged) {
   ExpectUsedSoon(before);
 }
 
+// Held objects cannot be evicted.
+TEST_F(SmallObjectsTest, MetadataWaitsForMemoryToo) {
+  const Metadata much = {{"key", std::string(4000, 'x')}};
+  Status put;
+  int sealed = 0;
+  for (; put && sealed < 5000; ++sealed) {
+    const std::string id = std::to_string(sealed);
+    put = TryPut(id, "", std::chrono::milliseconds(200), much);
+    if (!put) break;
+    const auto object = store_->sealed().FindSealed(Id(id));
+    ASSERT_TRUE(object && store_->sealed().SetHold(*object, true, {}));
+  }
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().code, Code::kOutOfMemory);
+  EXPECT_GT(sealed, 100);
+  EXPECT_LE(used_bytes(), kCapacity + 2 * kSlabBytes);
+}
+
 TEST_F(SmallObjectsTest, MetadataOutlivesAKilledStore) {
   const Metadata metadata = {{"shape", "3,4"}};
   WorkAndDie([&] {
