@@ -1,11 +1,11 @@
 #include "store/object_store.h"
 
-#include <malloc.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "store/base/heap.h"
 #include "store/index/index_writer.h"
 #include "store/journal/journal.h"
 #include "store/table/table_walk.h"
@@ -66,7 +66,7 @@ Status ObjectStore::Start() {
   if (Status ok = Restore(journaled); !ok) return ok;
   // With many objects that was as much as all that is kept of them.
   journaled = {};
-  ::malloc_trim(0);
+  TrimHeap();
   small_.SetUp();
   SetUpPool();
   SetUpKeepers();

@@ -1,6 +1,5 @@
 #include "store/catalog/catalog.h"
 
-#include <malloc.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 
 #include "schema/base/mutex.h"
 #include "schema/base/wall_clock.h"
+#include "store/base/heap.h"
 #include "store/base/thread_setup.h"
 #include "store/catalog/catalog_metrics.h"
 #include "store/catalog/catalog_reconcile.h"
@@ -402,7 +402,7 @@ Status SqliteCatalog::WriteBatch(bool force) {
     NoteSuccess(rows);
     // Memory that was needed while the catalog was behind is given back.
     if (std::exchange(trim_memory_, false) || rows >= kHugeBatch) {
-      ::malloc_trim(0);
+      TrimHeap();
     }
   } else {
     NoteFailure(status.error());
