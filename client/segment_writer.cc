@@ -28,14 +28,6 @@ std::span<std::byte> SegmentWriter::bytes() {
   return {mapping_.data(), static_cast<size_t>(size_bytes_)};
 }
 
-Status SegmentWriter::CheckUse() const {
-  if (IsForked()) {
-    return Error{Code::kForked, "the writer is the parent process's"};
-  }
-  if (ended_) return Error{Code::kInvalidArgument, "the writer has ended"};
-  return {};
-}
-
 Result<std::shared_ptr<Session>> SegmentWriter::CurrentSession() const {
   const auto client = client_.lock();
   if (client == nullptr) {
@@ -65,7 +57,7 @@ Status SegmentWriter::Seal() {
 }
 
 Status SegmentWriter::SealOnce() {
-  auto usable = CheckUse();
+  auto usable = CheckUse(ended_);
   if (!usable) return usable;
   mapping_ = Mapping();  // A seal fails while any writable mapping exists.
   ended_ = true;
@@ -81,7 +73,7 @@ Status SegmentWriter::SealOnce() {
 }
 
 Status SegmentWriter::Abort() {
-  auto usable = CheckUse();
+  auto usable = CheckUse(ended_);
   if (!usable) return usable;
   mapping_ = Mapping();
   ended_ = true;

@@ -22,8 +22,7 @@ class SegmentWriter final : public WriterState {
       : client_(std::move(owner)),
         session_(std::move(in_session)),
         number_(object_number),
-        forks_before_(forks_before),
-        fork_generation_(ForkGeneration()) {}
+        forks_before_(forks_before) {}
   ~SegmentWriter() override;
 
   // Maps the segment behind the writable descriptor `fd`.
@@ -34,10 +33,8 @@ class SegmentWriter final : public WriterState {
   Status Abort() override;
 
  private:
-  bool IsForked() const { return fork_generation_ != ForkGeneration(); }
   // The session that created the object, if it is still the current one.
   Result<std::shared_ptr<Session>> CurrentSession() const;
-  Status CheckUse() const;
   Status SealOnce();
 
   std::weak_ptr<ClientImpl> client_;
@@ -46,7 +43,6 @@ class SegmentWriter final : public WriterState {
   uint64_t forks_before_;  // ForksBegun before the descriptor was there.
   Mapping mapping_;
   uint64_t size_bytes_ = 0;
-  uint64_t fork_generation_;
   bool ended_ = false;
 };
 

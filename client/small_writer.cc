@@ -46,7 +46,6 @@ SmallWriter::SmallWriter(std::weak_ptr<ClientImpl> client, ObjectId id,
       id_(std::move(id)),
       size_bytes_(size_bytes),
       options_(std::move(options)),
-      fork_generation_(ForkGeneration()),
       buffer_(std::move(buffer)) {}
 
 std::span<std::byte> SmallWriter::bytes() {
@@ -54,16 +53,8 @@ std::span<std::byte> SmallWriter::bytes() {
   return {buffer_.get(), size_bytes_};
 }
 
-Status SmallWriter::CheckUse() const {
-  if (IsForked()) {
-    return Error{Code::kForked, "the writer is the parent process's"};
-  }
-  if (buffer_ != nullptr) return {};
-  return Error{Code::kInvalidArgument, "the writer has ended"};
-}
-
 Status SmallWriter::PutBy(PutFunction put) {
-  auto usable = CheckUse();
+  auto usable = CheckUse(buffer_ == nullptr);
   if (!usable) return usable;
   const auto client = client_.lock();
   if (client == nullptr) {
@@ -80,7 +71,7 @@ Status SmallWriter::Seal() { return PutBy(&ClientImpl::Put); }
 Status SmallWriter::SealLater() { return PutBy(&ClientImpl::PutLater); }
 
 Status SmallWriter::Abort() {
-  auto usable = CheckUse();
+  auto usable = CheckUse(buffer_ == nullptr);
   if (usable) buffer_.reset();
   return usable;
 }

@@ -41,15 +41,12 @@ class SmallWriter final : public WriterState {
   SmallWriter(std::weak_ptr<ClientImpl> client, ObjectId id, size_t size_bytes,
               CreateOptions options, Buffer buffer);
 
-  bool IsForked() const { return fork_generation_ != ForkGeneration(); }
-  Status CheckUse() const;
   Status PutBy(PutFunction put);
 
   const std::weak_ptr<ClientImpl> client_;
   const ObjectId id_;
   const size_t size_bytes_;
   const CreateOptions options_;
-  const uint64_t fork_generation_;
   Buffer buffer_;  // Null: the writer has ended.
 };
 

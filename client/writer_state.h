@@ -4,7 +4,10 @@
 #include <vitrine/result.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
+
+#include "client/base/fork.h"
 
 namespace vitrine {
 
@@ -22,6 +25,20 @@ class WriterState {
   virtual Status Seal() = 0;
   virtual Status SealLater() = 0;
   virtual Status Abort() = 0;
+
+ protected:
+  bool IsForked() const { return fork_generation_ != ForkGeneration(); }
+  // kForked, or kInvalidArgument if the writer has `ended`.
+  Status CheckUse(bool ended) const {
+    if (IsForked()) {
+      return Error{Code::kForked, "the writer is the parent process's"};
+    }
+    if (ended) return Error{Code::kInvalidArgument, "the writer has ended"};
+    return {};
+  }
+
+ private:
+  const uint64_t fork_generation_ = ForkGeneration();
 };
 
 }  // namespace vitrine

@@ -4,14 +4,11 @@
 #include <utility>
 
 namespace vitrine::store::server {
-namespace {
 
-std::string ValueOf(const flatbuffers::Vector<uint8_t>* bytes) {
+std::string ToString(const flatbuffers::Vector<uint8_t>* bytes) {
   if (bytes == nullptr) return {};
   return {reinterpret_cast<const char*>(bytes->data()), bytes->size()};
 }
-
-}  // namespace
 
 Result<Metadata> ReadMetadata(const MetadataEntries* entries) {
   Metadata metadata;
@@ -23,7 +20,7 @@ Result<Metadata> ReadMetadata(const MetadataEntries* entries) {
     if (bytes > kMaxMetadataBytes) {  // Before it is copied.
       return Error{Code::kInvalidArgument, "too much metadata"};
     }
-    if (!metadata.emplace(entry->name()->str(), ValueOf(entry->value()))
+    if (!metadata.emplace(entry->name()->str(), ToString(entry->value()))
              .second) {
       return Error{Code::kInvalidArgument, "a metadata name comes twice"};
     }

@@ -1,4 +1,4 @@
-// Metadata that clients send.
+// Metadata and other bytes that clients send.
 #ifndef VITRINE_STORE_SERVER_SERVER_METADATA_H_
 #define VITRINE_STORE_SERVER_SERVER_METADATA_H_
 
@@ -6,6 +6,7 @@
 #include <vitrine/result.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "schema/protocol.h"
@@ -14,6 +15,9 @@ namespace vitrine::store::server {
 
 using MetadataEntries =
     flatbuffers::Vector<flatbuffers::Offset<protocol::MetadataEntry>>;
+
+// Empty without `bytes`.
+std::string ToString(const flatbuffers::Vector<uint8_t>* bytes);
 
 // Of a message that the verifier accepted; null: there are none.
 // kInvalidArgument.

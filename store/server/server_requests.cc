@@ -21,11 +21,6 @@ namespace {
 constexpr uint64_t kQuickBytes = 1024 * 1024;
 constexpr uint32_t kPermissionBits = 0777;
 
-std::string ToString(const flatbuffers::Vector<uint8_t>* bytes) {
-  if (bytes == nullptr) return {};
-  return {reinterpret_cast<const char*>(bytes->data()), bytes->size()};
-}
-
 Result<NewObject> ReadOptions(const Connection& connection, uint32_t mode,
                               const MetadataEntries* entries) {
   auto metadata = ReadMetadata(entries);

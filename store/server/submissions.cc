@@ -26,7 +26,8 @@ constexpr size_t kRecordsPerRound = 256;
 constexpr auto kAttention = std::chrono::microseconds(50);
 // The number of rounds in which even a full ring is read.
 constexpr int kLastRounds = kRingBytes / kRecordAlignment / kRecordsPerRound;
-// Each takes a megabyte that is not charged, and a descriptor.
+// Each takes a megabyte that is not charged, metadata of the records that wait,
+// and a descriptor.
 constexpr size_t kMostRingsOfAUser = 256;
 
 Result<UniqueFd> MakeBell() {
