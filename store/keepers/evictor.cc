@@ -166,11 +166,14 @@ void Evictor::NoProgress(const Eviction::Batch& batch) {
 }
 
 void Evictor::GiveUp() {
+  {
+    // First: whoever hears of it finds it counted.
+    MutexLock lock(mutex_);
+    ++numbers_.stuck;
+    pause_ms_ = std::clamp(2 * pause_ms_, kFirstPauseMs, kLongestPauseMs);
+  }
   budget_->FailStuck();
   FinishRequests(true);
-  MutexLock lock(mutex_);
-  ++numbers_.stuck;
-  pause_ms_ = std::clamp(2 * pause_ms_, kFirstPauseMs, kLongestPauseMs);
 }
 
 void Evictor::CreditRequests(uint64_t freed) {
