@@ -97,6 +97,16 @@ class SmallObjects : public testing::Test {
         << id;
   }
 
+  // Null: it was evicted before it could be held.
+  ObjectRef HoldIfThere(const std::string& id) {
+    const auto object = store_->sealed().FindSealed(Id(id));
+    const Status held = object ? store_->sealed().SetHold(*object, true, {})
+                               : Status(object.error());
+    EXPECT_TRUE(held || held.error().code == Code::kNotFound)
+        << id << ": " << held.error().ToString();
+    return held ? *object : nullptr;
+  }
+
   Metadata MetadataOfSealed(const std::string& id) {
     const auto object = store_->sealed().FindSealed(Id(id));
     return object ? *store_->objects().GetMetadata(*object) : Metadata();

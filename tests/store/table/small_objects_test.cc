@@ -97,9 +97,7 @@ TEST_F(SmallObjectsTest, MetadataWaitsForMemoryToo) {
     const std::string id = std::to_string(sealed);
     put = TryPut(id, "", std::chrono::milliseconds(200), much);
     if (!put) break;
-    // It may have been evicted by now.
-    const auto object = store_->sealed().FindSealed(Id(id));
-    if (object) (void)store_->sealed().SetHold(*object, true, {});
+    (void)HoldIfThere(id);
   }
   ASSERT_FALSE(put);
   EXPECT_EQ(put.error().code, Code::kOutOfMemory);
@@ -267,10 +265,7 @@ TEST_F(SmallObjectsTest, RoomThatIsNotThereIsWaitedFor) {
       EXPECT_EQ(put.error().code, Code::kOutOfMemory);
       break;
     }
-    // It may be evicted before it is held: nothing else can be.
-    const auto object = store_->sealed().FindSealed(Id(id));
-    if (object && store_->sealed().SetHold(*object, true, {}))
-      held.push_back(*object);
+    if (ObjectRef object = HoldIfThere(id)) held.push_back(std::move(object));
   }
   EXPECT_GT(held.size(), 900u);
   std::thread releaser([&] {
