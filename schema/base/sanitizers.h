@@ -1,23 +1,22 @@
-// Which sanitizer the tests are built with, for what cannot work under it.
-#ifndef VITRINE_TESTS_SANITIZERS_H_
-#define VITRINE_TESTS_SANITIZERS_H_
+// Which sanitizer this is built with, for what cannot work under it.
+#ifndef VITRINE_SCHEMA_BASE_SANITIZERS_H_
+#define VITRINE_SCHEMA_BASE_SANITIZERS_H_
 
 #if defined(__has_feature)
-#define VITRINE_TESTS_HAS_FEATURE(feature) __has_feature(feature)
+#define VITRINE_HAS_FEATURE(feature) __has_feature(feature)
 #else
-#define VITRINE_TESTS_HAS_FEATURE(feature) 0
+#define VITRINE_HAS_FEATURE(feature) 0
 #endif
 
 namespace vitrine {
 
-#if defined(__SANITIZE_THREAD__) || VITRINE_TESTS_HAS_FEATURE(thread_sanitizer)
+#if defined(__SANITIZE_THREAD__) || VITRINE_HAS_FEATURE(thread_sanitizer)
 inline constexpr bool kThreadSanitizer = true;
 #else
 inline constexpr bool kThreadSanitizer = false;
 #endif
 
-#if defined(__SANITIZE_ADDRESS__) || \
-    VITRINE_TESTS_HAS_FEATURE(address_sanitizer)
+#if defined(__SANITIZE_ADDRESS__) || VITRINE_HAS_FEATURE(address_sanitizer)
 inline constexpr bool kAddressSanitizer = true;
 #else
 inline constexpr bool kAddressSanitizer = false;
@@ -25,6 +24,6 @@ inline constexpr bool kAddressSanitizer = false;
 
 }  // namespace vitrine
 
-#undef VITRINE_TESTS_HAS_FEATURE
+#undef VITRINE_HAS_FEATURE
 
-#endif  // VITRINE_TESTS_SANITIZERS_H_
+#endif  // VITRINE_SCHEMA_BASE_SANITIZERS_H_

@@ -17,8 +17,8 @@
 #include <string>
 #include <vector>
 
+#include "schema/base/sanitizers.h"
 #include "tests/client/scratch_dir.h"
-#include "tests/sanitizers.h"
 #include "tests/support/eventually.h"
 
 namespace vitrine {

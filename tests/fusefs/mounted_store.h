@@ -24,11 +24,11 @@
 
 #include "fusefs/base/store_names.h"
 #include "fusefs/mount.h"
+#include "schema/base/sanitizers.h"
 #include "schema/base/unique_fd.h"
 #include "schema/machine/mount_table.h"
 #include "store/metrics/status_json.h"
 #include "store/tiers/tier.h"
-#include "tests/sanitizers.h"
 #include "tests/support/asleep.h"
 #include "tests/support/eventually.h"
 #include "tests/support/scratch_dir.h"

@@ -10,7 +10,7 @@
 #include <iostream>
 #include <ostream>
 
-#include "tests/sanitizers.h"
+#include "schema/base/sanitizers.h"
 #include "tests/schema/memory_model.h"
 
 namespace vitrine {

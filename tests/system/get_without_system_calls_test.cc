@@ -6,7 +6,7 @@
 #include <sstream>
 #include <vector>
 
-#include "tests/sanitizers.h"
+#include "schema/base/sanitizers.h"
 #include "tests/system/content.h"
 #include "tests/system/store_process.h"
 #include "tests/system/worker_process.h"

@@ -16,7 +16,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/sanitizers.h"
+#include "schema/base/sanitizers.h"
 #include "tests/support/eventually.h"
 #include "tests/system/store_process.h"
 

@@ -18,8 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include "schema/base/sanitizers.h"
 #include "schema/submission_ring.h"
-#include "tests/sanitizers.h"
 #include "tests/support/eventually.h"
 #include "tests/system/content.h"
 #include "tests/system/store_process.h"

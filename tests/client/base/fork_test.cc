@@ -14,8 +14,8 @@
 #include <thread>
 #include <vector>
 
+#include "schema/base/sanitizers.h"
 #include "tests/client/test_store.h"
-#include "tests/sanitizers.h"
 
 namespace vitrine {
 namespace {
