@@ -27,7 +27,7 @@ void DeferredReply::Answer(Reply reply) {
 
 bool DeferredReply::Claim() {
   MutexLock lock(mutex_);
-  if (state_ == State::kAnswered || early_) return false;
+  if (claimed_ || state_ == State::kAnswered || early_) return false;
   claimed_ = true;
   return true;
 }
@@ -74,10 +74,7 @@ void DeferredReply::Interrupt() {
 }
 
 void DeferredReply::Cancel(int error) {
-  {
-    MutexLock lock(mutex_);
-    if (claimed_) return;
-  }
+  if (!Claim()) return;
   Answer([error](fuse_req_t request) { fuse_reply_err(request, error); });
 }
 

@@ -7,6 +7,9 @@
 // Invariants:
 //  (1) Each request gets exactly one reply.
 //  (2) No lock is held at the reply.
+//  (3) A request that was interrupted or cancelled does nothing: either its
+//  work
+//      claims it or its end does.
 #ifndef VITRINE_FUSEFS_KERNEL_DEFERRED_REPLY_H_
 #define VITRINE_FUSEFS_KERNEL_DEFERRED_REPLY_H_
 
@@ -34,8 +37,8 @@ class DeferredReply : public std::enable_shared_from_this<DeferredReply> {
 
   // Answers with `reply`, unless the request was answered before.
   void Answer(Reply reply) EXCLUDES(mutex_);
-  // True: from now on only Answer ends the request, no interrupt.  False: the
-  // request was interrupted or answered before.
+  // True: from now on only the caller ends the request, by Answer.  False: the
+  // request was claimed, interrupted or answered before.
   bool Claim() EXCLUDES(mutex_);
   // Call it when the method that may answer later has returned.
   // `interruptible`: on a signal to the caller, `on_interrupt` is called and

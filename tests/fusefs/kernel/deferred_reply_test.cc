@@ -137,9 +137,18 @@ TEST(DeferredReplyAloneTest, IsGivenOnceWithNoLockHeld) {
   }
 }
 
+// Invariant (3) of DeferredReply.  An end takes the same claim as the work.
+TEST(DeferredReplyAloneTest, IsClaimedOnce) {
+  DeferredReplies all;
+  const auto reply = all.Start(nullptr);
+  EXPECT_TRUE(reply->Claim());
+  EXPECT_FALSE(reply->Claim());
+  reply->Cancel(EINTR);  // A reply to no request would crash.
+}
+
 // Interrupts and answers race: each write is answered once, and what was said
 // to be interrupted was not written.
-// Invariant (1) of DeferredReply.
+// Invariants (1) and (3) of DeferredReply.
 TEST_F(DeferredReplyTest, InterruptsAndAnswersRace) {
   for (int round = 0; round < 100; ++round) {
     ASSERT_TRUE(WriteFile(Unsealed("a"), "before"));
