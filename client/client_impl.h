@@ -20,6 +20,7 @@
 namespace vitrine {
 
 class SegmentWriter;
+class WriterState;
 
 // Thread-safe.  Owns the connection to the store.
 class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
@@ -90,14 +91,29 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
   Result<unsigned> ModeOf(const CreateOptions& options) const;
   // True if such an object may be filled here and go through the ring.
   Result<bool> MayBeSmall(uint64_t size_bytes, const CreateOptions& options);
+  // kAlreadyExists: `id` is sealed.
+  Status CheckNotSealed(const ObjectId& id);
+  // A writer on a blank of the session; null: there is none for such an object.
+  Result<std::unique_ptr<WriterState>> WriteToBlank(
+      const ObjectId& id, uint64_t size_bytes, const CreateOptions& options);
   Result<Writer> CreateSmall(const ObjectId& id, uint64_t size_bytes,
                              const CreateOptions& options);
   Result<NewObject> Reserve(const ObjectId& id, uint64_t size_bytes,
                             const CreateOptions& options);
-  // By `by_ring` if the object may go through the ring; else by PutDirectly.
-  Status PutBy(Status (RingWriter::*by_ring)(const SmallPut&),
-               const ObjectId& id, std::span<const std::byte> bytes,
-               const CreateOptions& options);
+  // The two ways to put: waiting for the answer, or pipelined.
+  struct PutWay {
+    Status (RingWriter::*put)(const SmallPut&);
+    Status (WriterState::*seal)();
+  };
+  Status PutBy(const PutWay& way, const ObjectId& id,
+               std::span<const std::byte> bytes, const CreateOptions& options);
+  // Through the ring.  kWouldWaitTooLong: the object is not for the ring, or
+  // has to go by message for now.
+  Status PutByRing(const PutWay& way, const ObjectId& id,
+                   std::span<const std::byte> bytes,
+                   const CreateOptions& options, unsigned mode);
+  Status PutInBlank(const PutWay& way, std::unique_ptr<WriterState> writer,
+                    std::span<const std::byte> bytes) const;
   // The ring for such an object; null: it must not go through a ring.
   Result<RingWriter*> RingFor(const HeldSession& session, size_t size_bytes,
                               const Metadata& metadata, unsigned mode);

@@ -1,5 +1,5 @@
-// Put, in each of its ways: through the submission ring, in a message, or by
-// writing to a segment of its own.
+// Put, in each of its ways: through the submission ring, into a blank, in a
+// message, or by writing to a segment of its own.
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +12,7 @@
 #include "client/client_impl.h"
 #include "client/ring/ring_writer.h"
 #include "client/segment_writer.h"
+#include "client/writer_state.h"
 #include "schema/base/write_all.h"
 
 namespace vitrine {
@@ -21,34 +22,50 @@ constexpr unsigned kReadableByOthers = 0004;
 
 }  // namespace
 
-Status ClientImpl::PutBy(Status (RingWriter::*by_ring)(const SmallPut&),
-                         const ObjectId& id, std::span<const std::byte> bytes,
+Status ClientImpl::PutBy(const PutWay& way, const ObjectId& id,
+                         std::span<const std::byte> bytes,
                          const CreateOptions& options) {
   auto mode = ModeOf(options);
   if (!mode) return mode.error();
-  {
-    const HeldSession session = core_->Hold();
-    auto ring = RingFor(session, bytes.size(), options.metadata, *mode);
-    if (!ring) return ring.error();
-    if (*ring != nullptr) {
-      const auto metadata = PackMetadataList(options.metadata);
-      Status put = ((*ring)->*by_ring)(
-          SmallPut{id, bytes, *mode, ProtocolMs(options.timeout), metadata});
-      if (put || put.error().code != RingWriter::kWouldWaitTooLong) return put;
-    }
-  }
+  Status put = PutByRing(way, id, bytes, options, *mode);
+  if (put || put.error().code != RingWriter::kWouldWaitTooLong) return put;
+  auto in_blank = WriteToBlank(id, bytes.size(), options);
+  if (!in_blank) return in_blank.error();
+  if (*in_blank != nullptr) return PutInBlank(way, std::move(*in_blank), bytes);
   return PutDirectly(id, bytes, options, *mode);
+}
+
+Status ClientImpl::PutByRing(const PutWay& way, const ObjectId& id,
+                             std::span<const std::byte> bytes,
+                             const CreateOptions& options, unsigned mode) {
+  const HeldSession session = core_->Hold();
+  auto ring = RingFor(session, bytes.size(), options.metadata, mode);
+  if (!ring) return ring.error();
+  if (*ring == nullptr) {
+    return Error{RingWriter::kWouldWaitTooLong, "not for the ring"};
+  }
+  const auto metadata = PackMetadataList(options.metadata);
+  return ((*ring)->*way.put)(
+      SmallPut{id, bytes, mode, ProtocolMs(options.timeout), metadata});
+}
+
+Status ClientImpl::PutInBlank(const PutWay& way,
+                              std::unique_ptr<WriterState> writer,
+                              std::span<const std::byte> bytes) const {
+  CopyLarge(writer->bytes(), bytes, copy_threads_);
+  return (writer.get()->*way.seal)();
 }
 
 Status ClientImpl::Put(const ObjectId& id, std::span<const std::byte> bytes,
                        const CreateOptions& options) {
-  return PutBy(&RingWriter::Put, id, bytes, options);
+  return PutBy({&RingWriter::Put, &WriterState::Seal}, id, bytes, options);
 }
 
 Status ClientImpl::PutLater(const ObjectId& id,
                             std::span<const std::byte> bytes,
                             const CreateOptions& options) {
-  return PutBy(&RingWriter::PutLater, id, bytes, options);
+  return PutBy({&RingWriter::PutLater, &WriterState::SealLater}, id, bytes,
+               options);
 }
 
 Result<std::vector<FailedPut>> ClientImpl::Flush(Timeout timeout) {

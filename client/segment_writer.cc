@@ -1,17 +1,8 @@
 #include "client/segment_writer.h"
 
-#include <chrono>
-
-#include "client/base/spin_lock.h"
 #include "client/calls/messages.h"
 
 namespace vitrine {
-namespace {
-
-// How long a child that was just forked may take to drop a descriptor.
-constexpr std::chrono::milliseconds kForkPatience{500};
-
-}  // namespace
 
 SegmentWriter::~SegmentWriter() {
   if (IsForked()) {
@@ -28,32 +19,8 @@ std::span<std::byte> SegmentWriter::bytes() {
   return {mapping_.data(), static_cast<size_t>(size_bytes_)};
 }
 
-Result<std::shared_ptr<Session>> SegmentWriter::CurrentSession() const {
-  const auto client = client_.lock();
-  if (client == nullptr) {
-    return Error{Code::kGone, "the client was closed, its objects aborted"};
-  }
-  auto current = client->core().Current();
-  if (!current) return current.error();
-  if (*current != session_.lock()) {
-    return Error{Code::kGone, "the store was restarted, the object aborted"};
-  }
-  return current;
-}
-
-// A child that another thread forks has a copy of the descriptor until its fork
-// handler has run.  This process cannot see when that is.
 Status SegmentWriter::Seal() {
-  auto sealed = SealOnce();
-  if (forks_before_ == ForksBegun()) return sealed;
-  const Deadline deadline = Clock::now() + kForkPatience;
-  Backoff backoff;
-  while (!sealed && sealed.error().code == Code::kInUse &&
-         Clock::now() < deadline) {
-    backoff.Pause();
-    sealed = SealOnce();
-  }
-  return sealed;
+  return session_.Seal([this] { return SealOnce(); });
 }
 
 Status SegmentWriter::SealOnce() {
@@ -61,7 +28,7 @@ Status SegmentWriter::SealOnce() {
   if (!usable) return usable;
   mapping_ = Mapping();  // A seal fails while any writable mapping exists.
   ended_ = true;
-  auto session = CurrentSession();
+  auto session = session_.Current();
   if (!session) return session.error();
   auto answer =
       (*session)->calls().Ask<protocol::Done>(protocol::SealT{{}, number_});
@@ -77,7 +44,7 @@ Status SegmentWriter::Abort() {
   if (!usable) return usable;
   mapping_ = Mapping();
   ended_ = true;
-  auto session = CurrentSession();
+  auto session = session_.Current();
   if (!session) return session.error();
   auto answer =
       (*session)->calls().Ask<protocol::Done>(protocol::AbortT{{}, number_});
@@ -88,7 +55,7 @@ Status SegmentWriter::Abort() {
 }
 
 Status SegmentWriter::Map(const PrivateFd& fd, uint64_t size_bytes) {
-  const auto session = session_.lock();
+  const auto session = session_.Get();
   if (session == nullptr) {
     return Error{Code::kGone, "the store was restarted, the object aborted"};
   }

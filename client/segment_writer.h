@@ -9,6 +9,7 @@
 
 #include "client/client_impl.h"
 #include "client/session.h"
+#include "client/writer_session.h"
 #include "client/writer_state.h"
 #include "schema/base/mapping.h"
 
@@ -19,10 +20,8 @@ class SegmentWriter final : public WriterState {
   SegmentWriter(std::weak_ptr<ClientImpl> owner,
                 std::weak_ptr<Session> in_session, uint64_t object_number,
                 uint64_t forks_before)
-      : client_(std::move(owner)),
-        session_(std::move(in_session)),
-        number_(object_number),
-        forks_before_(forks_before) {}
+      : session_(std::move(owner), std::move(in_session), forks_before),
+        number_(object_number) {}
   ~SegmentWriter() override;
 
   // Maps the segment behind the writable descriptor `fd`.
@@ -33,14 +32,10 @@ class SegmentWriter final : public WriterState {
   Status Abort() override;
 
  private:
-  // The session that created the object, if it is still the current one.
-  Result<std::shared_ptr<Session>> CurrentSession() const;
   Status SealOnce();
 
-  std::weak_ptr<ClientImpl> client_;
-  std::weak_ptr<Session> session_;
-  uint64_t number_;
-  uint64_t forks_before_;  // ForksBegun before the descriptor was there.
+  const WriterSession session_;
+  const uint64_t number_;
   Mapping mapping_;
   uint64_t size_bytes_ = 0;
   bool ended_ = false;

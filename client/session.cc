@@ -1,9 +1,12 @@
 #include "client/session.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <utility>
@@ -64,6 +67,13 @@ Status CheckHelloReply(const protocol::HelloReply& reply, size_t fds) {
   return {};
 }
 
+Result<PrivateFd> MakeBell() {
+  const ForkDelay delay;
+  UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!fd.valid()) return ErrnoError("eventfd", errno);
+  return PrivateFd(std::move(fd));
+}
+
 }  // namespace
 
 struct Session::Welcome {
@@ -111,16 +121,18 @@ Result<std::shared_ptr<Session>> Session::Open(std::shared_ptr<ClientCore> core,
   if (!message) return message.error();
   auto welcome = TakeWelcome(std::move(*message));
   if (!welcome) return welcome.error();
-  std::shared_ptr<Session> session(new Session(std::move(core), path, name,
-                                               std::move(*connection),
-                                               std::move(*welcome)));
+  auto bell = MakeBell();
+  if (!bell) return bell.error();
+  std::shared_ptr<Session> session(
+      new Session(std::move(core), path, name, std::move(*connection),
+                  std::move(*welcome), std::move(*bell)));
   session->core_->Add(session.get());
   return session;
 }
 
 Session::Session(std::shared_ptr<ClientCore> core, const std::string& path,
                  const std::string& name, std::unique_ptr<Connection> life_line,
-                 Welcome welcome)
+                 Welcome welcome, PrivateFd blanks_bell)
     : core_(std::move(core)),
       path_(path),
       state_dir_(std::move(welcome.state_dir)),
@@ -129,7 +141,8 @@ Session::Session(std::shared_ptr<ClientCore> core, const std::string& path,
       life_line_(std::move(life_line)),
       segment_dir_(std::move(welcome.segment_dir)),
       index_(std::move(welcome.index)),
-      page_(std::move(welcome.page)) {
+      page_(std::move(welcome.page)),
+      blanks_bell_(std::move(blanks_bell)) {
   auto* const page = reinterpret_cast<ClientPage*>(page_.data());
   for (size_t i = 0; i < kPageStripes; ++i) {
     stripes_.push_back(
@@ -141,6 +154,12 @@ Session::Session(std::shared_ptr<ClientCore> core, const std::string& path,
                                       [this] { Break(); });
   ring_ = std::make_unique<SessionRing>(
       calls_.get(), &core_->put_failures(), [this] { Break(); }, core_->spin());
+  blanks_ = std::make_unique<BlankStock>(BlankStock::Parts{
+      .calls = calls_.get(),
+      .ring = ring_.get(),
+      .map = [this](const PrivateFd& fd,
+                    uint64_t size_bytes) { return MapBlank(fd, size_bytes); },
+      .wake = [this] { ::eventfd_write(blanks_bell_.get(), 1); }});
 }
 
 Session::~Session() { core_->Remove(this); }
@@ -222,13 +241,50 @@ Result<Mapping> Session::MapForWriting(const PrivateFd& fd,
   return mapping;
 }
 
+Result<Mapping> Session::MapBlank(const PrivateFd& fd,
+                                  uint64_t size_bytes) const {
+  auto mapping = MapForWriting(fd, size_bytes);
+  // Without it (before Linux 5.14) the writer has the faults.
+  if (mapping) {
+    (void)::madvise(mapping->data(), mapping->size_bytes(),
+                    MADV_POPULATE_WRITE);
+  }
+  return mapping;
+}
+
+Status Session::AwaitMessage(int cancel_fd) {
+  std::array<pollfd, 3> ready = {pollfd{life_line_->fd(), POLLIN, 0},
+                                 pollfd{cancel_fd, POLLIN, 0},
+                                 pollfd{blanks_bell_.get(), POLLIN, 0}};
+  while (true) {
+    const Deadline next = blanks_->NextTending();
+    if (::poll(ready.data(), ready.size(), PollTimeoutMs(next)) < 0 &&
+        errno != EINTR) {
+      return ErrnoError("poll", errno);
+    }
+    if (ready[1].revents != 0) {
+      return Error{Code::kInterrupted, "the client is closing"};
+    }
+    if (ready[0].revents != 0) return {};
+    eventfd_t rings = 0;
+    const bool rang = ::eventfd_read(blanks_bell_.get(), &rings) == 0;
+    if (rang || Clock::now() >= next) blanks_->Tend();
+  }
+}
+
 Error Session::Serve(int cancel_fd) {
   while (true) {
+    auto awaited = AwaitMessage(cancel_fd);
+    if (!awaited) return awaited.error();
     auto message = life_line_->Receive(kNoDeadline, cancel_fd);
     if (!message) return message.error();
     const auto* recall = message->response->body_as_Recall();
     if (recall == nullptr)
       return CorruptStore("the store said something unasked");
+    if (recall->blanks()) {
+      blanks_->Recall();
+      blanks_->Tend();
+    }
     if (recall->segments() == nullptr) continue;
     segments_->Drop({recall->segments()->data(), recall->segments()->size()});
   }

@@ -22,6 +22,7 @@
 #include "client/index/index_waits.h"
 #include "client/index/segment_cache.h"
 #include "client/index/session_stripe.h"
+#include "client/ring/blank_stock.h"
 #include "client/ring/session_ring.h"
 #include "schema/client_page.h"
 
@@ -51,6 +52,7 @@ class Session {
   SessionStripe& stripe(size_t number) { return *stripes_[number]; }
   SegmentCache& segments() { return *segments_; }
   SessionRing& ring() { return *ring_; }
+  BlankStock& blanks() { return *blanks_; }
   // The greatest size of an object that may go through the ring.
   uint64_t small_object_bytes() const { return small_object_bytes_; }
   const std::string& path() const { return path_; }
@@ -63,8 +65,8 @@ class Session {
   // Maps an unsealed object's segment for writing; children do not get it.
   Result<Mapping> MapForWriting(const PrivateFd& fd, uint64_t size_bytes) const;
 
-  // Serves Recalls until the store hangs up or sends nonsense, or `cancel_fd`
-  // becomes readable.  For one thread.
+  // Serves Recalls, and tends the blanks, until the store hangs up or sends
+  // nonsense, or `cancel_fd` becomes readable.  For one thread.
   Error Serve(int cancel_fd);
   // Makes Serve return.
   void Break() { life_line_->Shutdown(); }
@@ -92,7 +94,7 @@ class Session {
 
   Session(std::shared_ptr<ClientCore> core, const std::string& path,
           const std::string& name, std::unique_ptr<Connection> life_line,
-          Welcome welcome);
+          Welcome welcome, PrivateFd blanks_bell);
 
   static Result<Welcome> TakeWelcome(Connection::Message message);
   Result<PrivateFd> OpenSegment(const IndexReader::Entry& entry,
@@ -100,6 +102,11 @@ class Session {
   Result<PrivateFd> OpenByName(const IndexReader::Entry& entry);
   Result<PrivateFd> AskForDescriptor(const IndexReader::Entry& entry,
                                      const std::string& id);
+  // Maps a blank, with its pages.
+  Result<Mapping> MapBlank(const PrivateFd& fd, uint64_t size_bytes) const;
+  // Waits for a message; tends the blanks meanwhile.  kInterrupted:
+  // `cancel_fd` is readable.
+  Status AwaitMessage(int cancel_fd);
   uint64_t RoundToPages(uint64_t size_bytes) const;
   // The object counts as in hand until the end, which keeps this alive.
   void ReleaseAndUnmap(size_t stripe, uint64_t segment);
@@ -118,6 +125,8 @@ class Session {
   std::unique_ptr<SegmentCache> segments_;
   std::unique_ptr<CallPool> calls_;
   std::unique_ptr<SessionRing> ring_;  // After the pool, which it uses.
+  const PrivateFd blanks_bell_;        // An eventfd: the blanks want tending.
+  std::unique_ptr<BlankStock> blanks_;
 };
 
 }  // namespace vitrine

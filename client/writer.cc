@@ -1,6 +1,7 @@
 // Create and Writer.
 #include <utility>
 
+#include "client/blank_writer.h"
 #include "client/calls/messages.h"
 #include "client/client_impl.h"
 #include "client/segment_writer.h"
@@ -78,6 +79,9 @@ Result<Writer> ClientImpl::Create(const ObjectId& id, uint64_t size_bytes,
   auto small = MayBeSmall(size_bytes, options);
   if (!small) return small.error();
   if (*small) return CreateSmall(id, size_bytes, options);
+  auto in_blank = WriteToBlank(id, size_bytes, options);
+  if (!in_blank) return in_blank.error();
+  if (*in_blank != nullptr) return Writer(std::move(*in_blank));
   auto object = Reserve(id, size_bytes, options);
   if (!object) return object.error();
   auto mapped = object->writer->Map(object->fd, size_bytes);
@@ -95,13 +99,36 @@ Result<bool> ClientImpl::MayBeSmall(uint64_t size_bytes,
   return *ring != nullptr;
 }
 
+Status ClientImpl::CheckNotSealed(const ObjectId& id) {
+  auto sealed = Contains(id);
+  if (!sealed) return sealed.error();
+  if (!*sealed) return {};
+  return Error{Code::kAlreadyExists, "`" + id.text() + "` is taken"};
+}
+
+Result<std::unique_ptr<WriterState>> ClientImpl::WriteToBlank(
+    const ObjectId& id, uint64_t size_bytes, const CreateOptions& options) {
+  auto mode = ModeOf(options);
+  if (!mode) return mode.error();
+  if (options.announce || size_bytes == 0 || size_bytes > kMaxBlankBytes ||
+      RecordMetadataBytes(options.metadata) > kMaxRecordMetadataBytes) {
+    return std::unique_ptr<WriterState>();
+  }
+  auto is_free = CheckNotSealed(id);
+  if (!is_free) return is_free.error();
+  auto session = core_->Current();
+  if (!session) return session.error();
+  auto blank = (*session)->blanks().Take(size_bytes, *mode);
+  if (!blank) return std::unique_ptr<WriterState>();
+  return std::unique_ptr<WriterState>(std::make_unique<BlankWriter>(
+      weak_from_this(), *session, id, size_bytes,
+      PackMetadataList(options.metadata), std::move(*blank)));
+}
+
 Result<Writer> ClientImpl::CreateSmall(const ObjectId& id, uint64_t size_bytes,
                                        const CreateOptions& options) {
-  auto taken = Contains(id);
-  if (!taken) return taken.error();
-  if (*taken) {
-    return Error{Code::kAlreadyExists, "`" + id.text() + "` is taken"};
-  }
+  auto is_free = CheckNotSealed(id);
+  if (!is_free) return is_free.error();
   auto writer = SmallWriter::Make(weak_from_this(), id, size_bytes, options);
   if (!writer) return writer.error();
   return Writer(std::move(*writer));

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "protocol_generated.h"
+#include "schema/packet_socket.h"
 
 namespace vitrine {
 
@@ -16,6 +17,11 @@ inline constexpr size_t kMaxInlinePutBytes = 64 * 1024;
 // The most ids in one Wait or Delete.
 inline constexpr size_t kMaxIdsPerRequest = 256;
 inline constexpr size_t kSessionTokenBytes = 16;
+// Limits of blanks: the size of one, the number in one request, and the number
+// that a session may have.
+inline constexpr uint64_t kMaxBlankBytes = uint64_t{32} << 20;
+inline constexpr size_t kMaxBlanksPerRequest = kMaxPacketDescriptors;
+inline constexpr size_t kMaxBlanksOfSession = 64;
 
 }  // namespace vitrine
 

@@ -1,9 +1,12 @@
-// A client's submission ring: how it creates and seals small objects without a
-// message.
+// A client's submission ring: how it creates and seals objects without a
+// message: small ones, whose bytes are in the record, and larger ones, whose
+// bytes are in a blank (schema/protocol.fbs).
 //
 // The client writes whole records with the objects' bytes.  The store reads
 // every ring, copies each object into one of the store's slabs, makes it
-// visible and answers.  Later changes of the ring change no object.
+// visible and answers.  Later changes of the ring change no object.  A record
+// whose mode is kSealsBlank has a BlankRecord in the place of the bytes: the
+// store seals that blank as the object.
 //
 // One file for each client, made by the store (protocol: OpenRing), of a size
 // that cannot change, mapped writable by that client and by the store.  The
@@ -51,6 +54,21 @@ inline constexpr uint16_t kMaxRecordMetadataBytes = 4096;
 // each entry and 32 more; 0 without entries.
 uint64_t RecordMetadataBytes(const Metadata& metadata);
 
+// In the place of a mode.
+inline constexpr uint32_t kSealsBlank = 1U << 31;
+// In BlankRecord::flags.
+inline constexpr uint32_t kKeepIfInUse = 1;
+
+// Which blank to seal; its mode is that of the blank.  The client has unmapped
+// and closed it.  If it cannot be sealed, it is gone, unless the answer is
+// kInUse and the record says kKeepIfInUse.
+struct BlankRecord {
+  uint64_t number;
+  uint64_t size_bytes;  // Of the object; at most the blank's.
+  uint32_t flags;
+  uint32_t reserved;
+};
+
 // An answer: kRecordSealed, or kRecordFailed | Code.
 inline constexpr uint32_t kRecordSealed = 1;
 inline constexpr uint32_t kRecordFailed = 0x100;
@@ -61,7 +79,8 @@ inline constexpr uint32_t kRecordFailed = 0x100;
 struct RecordHeader {
   uint32_t record_bytes;  // All of it, with padding.
   uint32_t data_bytes;
-  uint32_t mode;      // Permission bits, umask applied; others may read.
+  uint32_t mode;      // Permission bits, umask applied, others may read; or
+                      // kSealsBlank.
   uint16_t id_bytes;  // 0: a filler; only its record_bytes is used.
   uint16_t metadata_bytes;
   int64_t timeout_ms;  // How long to wait for space.  -1: no limit.
@@ -86,6 +105,7 @@ struct SubmissionRing {
 };
 
 static_assert(sizeof(RecordHeader) == 24);
+static_assert(sizeof(BlankRecord) == 24);
 static_assert(std::atomic<uint64_t>::is_always_lock_free);
 
 }  // namespace vitrine

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "store/journal/journal_replay.h"
+#include "store/roles/blank_role.h"
 #include "store/roles/events_role.h"
 #include "store/roles/facts_role.h"
 #include "store/roles/memory_role.h"
@@ -27,6 +28,7 @@ class ObjectStore : public Store {
 
   MemoryRequests& memory() override { return memory_; }
   UnsealedObjects& unsealed() override { return unsealed_; }
+  BlankSegments& blanks() override { return blanks_; }
   SmallPuts& small() override { return small_; }
   SealedObjects& sealed() override { return sealed_; }
   ObjectViews& objects() override { return objects_; }
@@ -52,6 +54,7 @@ class ObjectStore : public Store {
   StoreParts parts_;
   MemoryRole memory_{&parts_};
   UnsealedRole unsealed_{&parts_};
+  BlankRole blanks_{&parts_};
   SlabRole small_{&parts_};
   SealedRole sealed_{&parts_};
   ViewsRole objects_{&parts_};

@@ -41,6 +41,7 @@ class Store {
 
   virtual MemoryRequests& memory() = 0;
   virtual UnsealedObjects& unsealed() = 0;
+  virtual BlankSegments& blanks() = 0;
   virtual SmallPuts& small() = 0;
   virtual SealedObjects& sealed() = 0;
   virtual ObjectViews& objects() = 0;

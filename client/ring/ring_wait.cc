@@ -20,7 +20,8 @@ constexpr uint64_t kManyRecords = 64;
 constexpr std::chrono::microseconds kNap{50};
 
 constexpr uint32_t kShortestSpinNs = 1000;
-constexpr uint32_t kLongestSpinNs = 10000;
+// The seal of a blank takes the store some 30 us; a wake-up takes longer.
+constexpr uint32_t kLongestSpinNs = 50000;
 constexpr int kSpinsPerLook = 16;
 // One wait in this many spins for the longest time, to notice a store that has
 // become faster.

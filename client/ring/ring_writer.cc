@@ -71,6 +71,19 @@ Error WouldWait() {
                "records before it may wait for longer than it may"};
 }
 
+BlankRecord RecordOf(const SealedBlank& blank) {
+  return {.number = blank.number,
+          .size_bytes = blank.size_bytes,
+          .flags = blank.keep_if_in_use ? kKeepIfInUse : 0,
+          .reserved = 0};
+}
+
+// With "no limit", so that it may follow any record.
+SmallPut PutOf(const SealedBlank& blank, const BlankRecord& record) {
+  return {blank.id, std::as_bytes(std::span(&record, 1)), kSealsBlank,
+          /*timeout_ms=*/-1, blank.metadata};
+}
+
 // Makes "no limit" the greatest value.
 int64_t Comparable(int64_t timeout_ms) {
   return timeout_ms < 0 ? std::numeric_limits<int64_t>::max() : timeout_ms;
@@ -94,6 +107,8 @@ Status ToStatus(uint32_t answer, const ObjectId& id) {
       return Error{code, "there was no room for " + name + " in time"};
     case Code::kCorruption:
       return Error{code, "the store says nonsense about " + name};
+    case Code::kInUse:
+      return Error{code, "somebody has " + name + " open for writing"};
     default:
       return Error{code, "the store refused " + name};
   }
@@ -138,6 +153,16 @@ Status RingWriter::PutLater(const SmallPut& put) {
   auto end = Append(put, nullptr);
   if (!end) return end.error();
   return {};
+}
+
+Status RingWriter::Seal(const SealedBlank& blank) {
+  const BlankRecord record = RecordOf(blank);
+  return Put(PutOf(blank, record));
+}
+
+Status RingWriter::SealLater(const SealedBlank& blank) {
+  const BlankRecord record = RecordOf(blank);
+  return PutLater(PutOf(blank, record));
 }
 
 Status RingWriter::Flush(Deadline deadline) {
@@ -241,7 +266,9 @@ uint64_t RingWriter::Write(const SmallPut& put, uint64_t record_bytes,
   AppendTo(&place, std::span(id));
   AppendTo(&place, put.data);
   AppendTo(&place, put.metadata);
-  const int64_t timeout_ms = Comparable(put.timeout_ms);
+  // A seal holds up those behind it only for as long as it takes.
+  const int64_t timeout_ms =
+      put.mode == kSealsBlank ? 0 : Comparable(put.timeout_ms);
   longest_timeout_ms_ = appended_ == collected_
                             ? timeout_ms
                             : std::max(longest_timeout_ms_, timeout_ms);

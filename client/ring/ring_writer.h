@@ -54,6 +54,15 @@ struct SmallPut {
   std::span<const uint8_t> metadata = {};
 };
 
+// A blank that becomes an object.
+struct SealedBlank {
+  const ObjectId& id;
+  uint64_t number;
+  uint64_t size_bytes;
+  bool keep_if_in_use;  // It may be sealed later if somebody has it open.
+  std::span<const uint8_t> metadata = {};  // As in SmallPut.
+};
+
 // Owns the mapped ring and its bell.  Thread-safe.  The PutFailures must
 // outlive it.
 class RingWriter {
@@ -84,6 +93,9 @@ class RingWriter {
   Status Put(const SmallPut& put) EXCLUDES(mutex_);
   // Returns when the record is in the ring; waits for room.
   Status PutLater(const SmallPut& put) EXCLUDES(mutex_);
+  // The same for a blank; these wait for no space of their own.
+  Status Seal(const SealedBlank& blank) EXCLUDES(mutex_);
+  Status SealLater(const SealedBlank& blank) EXCLUDES(mutex_);
   // Returns when all that was appended before is collected.  kTimeout.
   Status Flush(Deadline deadline) EXCLUDES(mutex_);
 

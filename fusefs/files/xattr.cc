@@ -30,8 +30,9 @@ const char* StateName(ObjectState state) {
       return "unsealed";
     case ObjectState::kSealed:
       return "sealed";
+    case ObjectState::kBlank:  // No file shows a blank.
     case ObjectState::kGone:
-      return "gone";
+      break;
   }
   return "gone";
 }

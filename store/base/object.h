@@ -18,7 +18,8 @@ namespace vitrine::store {
 class ObjectRecord;
 using ObjectRef = std::shared_ptr<ObjectRecord>;
 
-enum class ObjectState : uint8_t { kUnsealed, kSealed, kGone };
+// kBlank: memory for an object to come; its id is a stand-in.
+enum class ObjectState : uint8_t { kUnsealed, kSealed, kGone, kBlank };
 
 // The credentials of a peer on the socket or a caller of the mount.
 struct Credentials {

@@ -44,6 +44,20 @@ struct SmallObject {
   MetadataRef metadata = nullptr;
 };
 
+// Memory for objects to come.
+struct NewBlank {
+  Credentials creator;
+  mode_t mode = 0644;
+  uint64_t size_bytes = 0;
+};
+
+// What a blank becomes.
+struct BlankSeal {
+  ObjectId id;
+  uint64_t size_bytes = 0;  // At most the blank's.
+  MetadataRef metadata = nullptr;
+};
+
 // How the writes of a writer through the mount reach the memory.
 enum class WriteMode : uint8_t {
   kPassthrough,  // The kernel writes to the segment; the store watches.

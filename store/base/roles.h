@@ -92,6 +92,25 @@ class UnsealedObjects {
   virtual Result<ObjectRef> FindUnsealed(const ObjectId& id) = 0;
 };
 
+// Blanks: segments with memory that a client has ahead of its need.
+class BlankSegments {
+ public:
+  virtual ~BlankSegments() = default;
+
+  // A blank, all of it reserved, if that can be had at once and without an
+  // eviction.  kOutOfMemory: not now.  kInvalidArgument: of no such size.
+  virtual Result<ObjectRef> MakeBlank(const NewBlank& blank) = 0;
+  // A new, writable description of it.  Close it soon: while it is open,
+  // SealBlank says kInUse.  kNotFound: gone, or sealed.
+  virtual Result<UniqueFd> OpenBlank(const ObjectRef& blank) = 0;
+  // Makes it immutable and visible, as UnsealedObjects::Seal does.
+  // kInvalidArgument: the size is beyond the blank.  kNotFound: gone, or sealed
+  // before.
+  virtual Status SealBlank(const ObjectRef& blank, const BlankSeal& seal) = 0;
+  // Gives its memory back, soon.  One that is sealed or gone is left alone.
+  virtual void DropBlank(ObjectRef blank) = 0;
+};
+
 // Small objects, created and sealed at once.
 class SmallPuts {
  public:

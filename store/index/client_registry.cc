@@ -138,6 +138,13 @@ size_t ClientRegistry::Recall(const std::vector<uint64_t>& segments) const {
   return asked;
 }
 
+void ClientRegistry::RecallBlanks() const {
+  MutexLock lock(mutex_);
+  for (const auto& [number, entry] : clients_) {
+    if (entry.client.recall_blanks) entry.client.recall_blanks();
+  }
+}
+
 uint64_t ClientRegistry::AwaitedBuckets() const {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   uint64_t awaited = 0;

@@ -30,6 +30,8 @@ class ClientRegistry {
     uid_t uid;
     // Asks the client to unmap these segments; must not wait.
     std::function<void(const std::vector<uint64_t>&)> recall;
+    // Asks the client for its blanks; must not wait.
+    std::function<void()> recall_blanks = {};
   };
 
   // Makes a page for a new client.  `page` is a writable descriptor for it.
@@ -55,6 +57,9 @@ class ClientRegistry {
   // Asks every client that keeps mappings to unmap `segments`; returns how many
   // were asked.
   size_t Recall(const std::vector<uint64_t>& segments) const EXCLUDES(mutex_);
+
+  // Asks every client to give back the blanks that no writer has.
+  void RecallBlanks() const EXCLUDES(mutex_);
 
   // The AwaitedBits of all clients.  The caller has published before: this
   // begins with the publisher's fence (index_layout.h).  Takes no system call,

@@ -155,8 +155,11 @@ void Evictor::NoProgress(const Eviction::Batch& batch) {
   orphans_->Add(table_->slabs().CloseOpenSlab());
   // What was deleted while somebody merely kept it mapped comes back soon.
   orphans_->Poll();
-  const bool worth_another =
-      !batch.busy.empty() || batch.opened > 0 || orphans_->Count().count > 0;
+  // Clients give their blanks back only once nothing else is left to give.
+  const bool blanks = table_->blanks().Count().blanks > 0;
+  if (blanks && Target() > 0 && rounds_in_vain_ == 0) clients_->RecallBlanks();
+  const bool worth_another = blanks || !batch.busy.empty() ||
+                             batch.opened > 0 || orphans_->Count().count > 0;
   if (Target() > 0 && worth_another && ++rounds_in_vain_ < kRoundsForRecall) {
     std::this_thread::sleep_for(kRecallPause);
     return;

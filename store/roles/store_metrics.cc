@@ -74,7 +74,11 @@ constexpr MetricOf<Table> kObjectMetrics[] = {
                                     "Objects that are being written."),
     Gauge<&Table::unsealed_bytes>("unsealed_bytes",
                                   "Size of all objects that are being written.",
-                                  MetricUnit::kBytes)};
+                                  MetricUnit::kBytes),
+    Gauge<&Table::blanks>(
+        "blanks", "Segments that clients have ahead of objects to come."),
+    Gauge<&Table::blank_bytes>(
+        "blank_bytes", "Memory that those segments take.", MetricUnit::kBytes)};
 
 constexpr MetricOf<Dropped> kOrphanMetrics[] = {
     Gauge<&Dropped::count>(

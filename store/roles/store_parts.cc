@@ -25,7 +25,8 @@ Error StoreParts::Explain(const Error& error) const {
           part(objects.sealed_objects, objects.sealed_bytes, "sealed") + " (" +
           part(objects.held_objects, objects.held_bytes, "held") + "), " +
           part(objects.unsealed_objects, objects.unsealed_bytes, "unsealed") +
-          ", " + part(in_use.count, in_use.bytes, "deleted but still in use")};
+          ", " + part(objects.blanks, objects.blank_bytes, "blanks") + ", " +
+          part(in_use.count, in_use.bytes, "deleted but still in use")};
 }
 
 void StoreParts::GiveBack(int64_t freed_bytes) {

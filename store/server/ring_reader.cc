@@ -39,6 +39,19 @@ Result<MetadataRef> ParseMetadata(std::span<const std::byte> packed) {
   return ShareMetadata(std::move(*metadata));
 }
 
+Result<RingReader::SubmittedBlank> ParseBlank(ObjectId id,
+                                              std::span<const std::byte> data) {
+  BlankRecord record;  // A copy, which cannot change after it was checked.
+  if (data.size() != sizeof(record)) {
+    return Error{Code::kInvalidArgument, "a record of no blank"};
+  }
+  std::memcpy(&record, data.data(), sizeof(record));
+  return RingReader::SubmittedBlank{
+      .number = record.number,
+      .keep_if_in_use = (record.flags & kKeepIfInUse) != 0,
+      .seal = {std::move(id), record.size_bytes}};
+}
+
 }  // namespace
 
 Result<RingReader::Made> RingReader::Make(uint64_t most_data_bytes) {
@@ -75,10 +88,8 @@ Status RingReader::Read(size_t most, std::vector<Record>* records) {
       if (ends_.empty()) position_ = position;
       continue;
     }
-    if (parsed->record->object) {
-      metadata_bytes +=
-          RecordMetadataBytes(MetadataOf(parsed->record->object->metadata));
-    }
+    metadata_bytes +=
+        RecordMetadataBytes(MetadataOf(parsed->record->metadata()));
     records->push_back(std::move(*parsed->record));
     ends_.push_back(position);
   }
@@ -104,29 +115,53 @@ Result<RingReader::Parsed> RingReader::Parse(uint64_t position,
   }
   return Parsed{
       header.record_bytes,
-      Record{ParseObject(header, place + sizeof(header)), header.timeout_ms}};
+      Record{ParseContent(header, place + sizeof(header)), header.timeout_ms}};
 }
 
-Result<SmallObject> RingReader::ParseObject(const RecordHeader& header,
-                                            const std::byte* body) const {
+Result<RingReader::Content> RingReader::ParseContent(
+    const RecordHeader& header, const std::byte* body) const {
   std::string text(header.id_bytes, '\0');
   std::memcpy(text.data(), body, text.size());
   auto id = ObjectId::FromText(text);
   if (!id) return id.error();
+  const std::byte* const data = body + header.id_bytes;
+  auto metadata =
+      ParseMetadata(std::span(data + header.data_bytes, header.metadata_bytes));
+  if (header.mode == kSealsBlank) {
+    if (!metadata) return metadata.error();
+    auto blank = ParseBlank(std::move(*id), {data, header.data_bytes});
+    if (!blank) return blank.error();
+    blank->seal.metadata = std::move(*metadata);
+    return Content(std::move(*blank));
+  }
+  auto small = ParseSmall(header, std::move(*id), data);
+  if (!small) return small.error();
+  if (!metadata) return metadata.error();
+  small->metadata = std::move(*metadata);
+  return Content(std::move(*small));
+}
+
+Result<SmallObject> RingReader::ParseSmall(const RecordHeader& header,
+                                           ObjectId id,
+                                           const std::byte* data) const {
   if (header.data_bytes > most_data_bytes_) {
     return Error{Code::kTooLarge, "no small object"};
   }
   if ((header.mode & ~0777U) != 0 || (header.mode & 0004) == 0) {
     return Error{Code::kInvalidArgument, "not to be read by all"};
   }
-  const std::byte* const data = body + header.id_bytes;
-  auto metadata =
-      ParseMetadata(std::span(data + header.data_bytes, header.metadata_bytes));
-  if (!metadata) return metadata.error();
-  return SmallObject{std::move(*id),
+  return SmallObject{std::move(id),
                      static_cast<mode_t>(header.mode),
-                     {data, header.data_bytes},
-                     std::move(*metadata)};
+                     {data, header.data_bytes}};
+}
+
+const MetadataRef& RingReader::Record::metadata() const {
+  static const MetadataRef none;
+  if (const SmallObject* const object = small()) return object->metadata;
+  if (const SubmittedBlank* const submitted = blank()) {
+    return submitted->seal.metadata;
+  }
+  return none;
 }
 
 void RingReader::Answer(const std::vector<Status>& answers) {

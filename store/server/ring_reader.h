@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "schema/base/mapping.h"
@@ -23,11 +24,26 @@ class RingReader {
   struct Made;
   static Result<Made> Make(uint64_t most_data_bytes);
 
+  // A blank of the client's, and what it is to become.
+  struct SubmittedBlank {
+    uint64_t number;
+    bool keep_if_in_use;
+    BlankSeal seal;
+  };
   struct Record {
-    // kInvalidArgument, kTooLarge: the answer to the record.  The bytes are in
-    // the ring, and the client may still change them.
-    Result<SmallObject> object;
+    // kInvalidArgument, kTooLarge: the answer to the record.  The bytes of a
+    // small object are in the ring, and the client may still change them.
+    Result<std::variant<SmallObject, SubmittedBlank>> content;
     int64_t timeout_ms;
+
+    // Null: it is none.
+    const SmallObject* small() const {
+      return content ? std::get_if<SmallObject>(&*content) : nullptr;
+    }
+    const SubmittedBlank* blank() const {
+      return content ? std::get_if<SubmittedBlank>(&*content) : nullptr;
+    }
+    const MetadataRef& metadata() const;
   };
   // Appends the next records to `records`, at most `most`.  kCorruption: the
   // next bytes are no record; the ring cannot be read any more.
@@ -52,8 +68,11 @@ class RingReader {
     return *reinterpret_cast<SubmissionRing*>(mapping_.data());
   }
   Result<Parsed> Parse(uint64_t position, uint64_t end) const;
-  Result<SmallObject> ParseObject(const RecordHeader& header,
-                                  const std::byte* body) const;
+  using Content = std::variant<SmallObject, SubmittedBlank>;
+  Result<Content> ParseContent(const RecordHeader& header,
+                               const std::byte* body) const;
+  Result<SmallObject> ParseSmall(const RecordHeader& header, ObjectId id,
+                                 const std::byte* data) const;
 
   Mapping mapping_;
   uint64_t most_data_bytes_;

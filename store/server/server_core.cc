@@ -225,6 +225,9 @@ void ServerCore::OpenSession(Connection* connection,
       *connection, hello.name() == nullptr ? "" : hello.name()->str(),
       [this, id, loop = parts_.loop](const std::vector<uint64_t>& segments) {
         loop->Post([this, id, segments] { Recall(id, segments); });
+      },
+      [this, id, loop = parts_.loop] {
+        loop->Post([this, id] { RecallBlanks(id); });
       });
   if (!opened) return Refuse(connection, opened.error());
   parts_.stats->sessions = sessions_.size();
@@ -286,6 +289,18 @@ void ServerCore::Recall(uint64_t connection,
     const size_t count = std::min(segments.size() - i, kSegmentsPerRecall);
     peer->Send(RecallMessage(std::span(segments).subspan(i, count)));
   }
+}
+
+void ServerCore::RecallBlanks(uint64_t connection) {
+  Connection* const peer = connections_.Find(connection);
+  if (peer == nullptr) return;
+  const auto blanks = parts_.submissions->BlanksOf(peer->session);
+  if (blanks == nullptr || blanks->size() == 0) return;
+  if (peer->queued() >= kMaxQueuedRecalls) {
+    ++parts_.stats->recalls_dropped;
+    return;
+  }
+  peer->Send(RecallBlanksMessage());
 }
 
 Message ServerCore::Welcome(std::string token) const {

@@ -73,6 +73,7 @@ class ServerCore {
   void OpenEvents(Connection* connection, const protocol::Hello& hello);
   void WatchProcess(ClientSession* session);
   void Recall(uint64_t connection, const std::vector<uint64_t>& segments);
+  void RecallBlanks(uint64_t connection);
   Message Welcome(std::string token) const;
 
   const Parts parts_;

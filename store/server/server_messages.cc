@@ -96,6 +96,12 @@ Message OpenRingMessage() {
   return Finish(&builder, protocol::CreateOpenRingReply(builder));
 }
 
+Message BlanksMessage(const std::vector<uint64_t>& numbers) {
+  FlatBufferBuilder builder;
+  const auto vector = builder.CreateVector(numbers);
+  return Finish(&builder, protocol::CreateBlanksReply(builder, vector));
+}
+
 Message OpenMessage(const ObjectInfo& info) {
   FlatBufferBuilder builder;
   return Finish(&builder,
@@ -167,6 +173,11 @@ Message RecallMessage(std::span<const uint64_t> segments) {
   FlatBufferBuilder builder;
   const auto vector = builder.CreateVector(segments.data(), segments.size());
   return Finish(&builder, protocol::CreateRecall(builder, vector));
+}
+
+Message RecallBlanksMessage() {
+  FlatBufferBuilder builder;
+  return Finish(&builder, protocol::CreateRecall(builder, 0, /*blanks=*/true));
 }
 
 Message EventMessage(protocol::EventKind kind, const ObjectInfo& info,

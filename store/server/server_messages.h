@@ -35,6 +35,7 @@ Message HelloMessage(const Greeting& greeting);
 Message CreateMessage(uint64_t number, bool recycled);
 Message PutMessage();
 Message OpenRingMessage();
+Message BlanksMessage(const std::vector<uint64_t>& numbers);
 Message OpenMessage(const ObjectInfo& info);
 Message WaitMessage(const std::vector<protocol::WaitState>& states);
 Message StatMessage(const ObjectInfo& info, bool in_use);
@@ -46,6 +47,7 @@ Message EvictMessage(uint64_t bytes);
 // Several if it is long and `in_parts`.
 std::vector<Message> StatusMessages(std::string_view json, bool in_parts);
 Message RecallMessage(std::span<const uint64_t> segments);
+Message RecallBlanksMessage();
 Message EventMessage(protocol::EventKind kind, const ObjectInfo& info,
                      int64_t time_ns);
 // For kOverflow and kExistingDone, which have no object.

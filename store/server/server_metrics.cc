@@ -44,6 +44,8 @@ constexpr Metric kRequestMetric = {"requests", MetricUnit::kNone,
 constexpr MetricOf<Rings> kRingMetrics[] = {
     Gauge<&Rings::rings>("open", "Submission rings of clients."),
     Counter<&Rings::sealed>("sealed", "Objects that came through a ring."),
+    Counter<&Rings::blanks_sealed>(
+        "blanks_sealed", "Those of them whose bytes were in a blank."),
     Counter<&Rings::refused>("refused",
                              "Objects in a ring that were not sealed."),
     Counter<&Rings::sleeps>("sleeps",

@@ -116,6 +116,10 @@ void RequestHandler::Handle(Connection* connection,
     case RequestBody::AbortByName:
       return WithId(connection, *request.body_as_AbortByName()->id(),
                     &Self::AbortByName);
+    case RequestBody::Blanks:
+      return Blanks(connection, *request.body_as_Blanks());
+    case RequestBody::DropBlanks:
+      return DropBlanks(connection, *request.body_as_DropBlanks());
     case RequestBody::Hello:
     case RequestBody::NONE:
       break;

@@ -27,6 +27,7 @@ namespace vitrine::store::server {
 //   read an object or its metadata            by the object's mode bits
 //   delete, hold, seal and abort by name      the object's owner and root
 //   seal and abort by number                  the session that created it
+//   blanks                                    the session that asked for them
 //   list, stat, wait, evict                   every user who may connect
 //
 // On the loop's thread only.  Its parts must outlive it, and its workers must
@@ -81,6 +82,12 @@ class RequestHandler {
   void SetHold(Connection* connection, const protocol::SetHold& request);
   void SealByName(Connection* connection, const ObjectId& id);
   void AbortByName(Connection* connection, const ObjectId& id);
+
+  // --- blanks (server_blank_requests.cc) ---
+  void Blanks(Connection* connection, const protocol::Blanks& request);
+  struct NewBlanks;
+  void FinishBlanks(uint64_t connection, NewBlanks* made);
+  void DropBlanks(Connection* connection, const protocol::DropBlanks& request);
 
   // --- many objects (server_bulk_requests.cc) ---
   void Wait(Connection* connection, const protocol::Wait& request);

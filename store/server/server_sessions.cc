@@ -32,17 +32,19 @@ Result<std::string> MakeToken() {
 
 }  // namespace
 
-Result<SessionTable::Opened> SessionTable::Open(const Connection& connection,
-                                                const std::string& name,
-                                                Recall recall) {
+Result<SessionTable::Opened> SessionTable::Open(
+    const Connection& connection, const std::string& name, Recall recall,
+    std::function<void()> recall_blanks) {
   auto token = MakeToken();
   if (!token) return token.error();
   const std::string clean_name = CleanName(name);
   const Credentials& peer = connection.peer();
-  auto added = store_->events().clients().Add({.name = clean_name,
-                                               .pid = peer.pid,
-                                               .uid = peer.uid,
-                                               .recall = std::move(recall)});
+  auto added = store_->events().clients().Add(
+      {.name = clean_name,
+       .pid = peer.pid,
+       .uid = peer.uid,
+       .recall = std::move(recall),
+       .recall_blanks = std::move(recall_blanks)});
   if (!added) return added.error();
   auto session = std::make_unique<ClientSession>();
   session->id = added->client;

@@ -46,10 +46,10 @@ class SessionTable {
     ClientSession* session;
     UniqueFd page;
   };
-  // Enters the client in the store's registry.  `recall` may be called by any
-  // thread.
+  // Enters the client in the store's registry.  `recall` and `recall_blanks`
+  // may be called by any thread.
   Result<Opened> Open(const Connection& connection, const std::string& name,
-                      Recall recall);
+                      Recall recall, std::function<void()> recall_blanks);
   // kPermissionDenied: no session has the token, or another process's session.
   Result<ClientSession*> Authenticate(const std::string& token,
                                       const Connection& connection);

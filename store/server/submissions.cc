@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "store/base/thread_setup.h"
+#include "store/server/attention.h"
 #include "store/server/server_timeouts.h"
 
 namespace vitrine::store {
@@ -22,8 +23,8 @@ using Clock = std::chrono::steady_clock;
 
 // Under one hold of the object table's lock.
 constexpr size_t kRecordsPerRound = 256;
-// A busy producer submits again within this time; a wake-up takes as long.
-constexpr auto kAttention = std::chrono::microseconds(50);
+// After this time without work, others that want the processor get it.
+constexpr auto kImpatience = std::chrono::microseconds(50);
 // The number of rounds in which even a full ring is read.
 constexpr int kLastRounds = kRingBytes / kRecordAlignment / kRecordsPerRound;
 // Each takes a megabyte that is not charged, metadata of the records that wait,
@@ -128,8 +129,15 @@ Submissions::Numbers Submissions::Count() const {
   MutexLock lock(mutex_);
   return {.rings = rings_.size(),
           .sealed = sealed_,
+          .blanks_sealed = blanks_sealed_,
           .refused = refused_,
           .sleeps = sleeps_};
+}
+
+std::shared_ptr<SessionBlanks> Submissions::BlanksOf(uint64_t session) const {
+  MutexLock lock(mutex_);
+  const auto found = rings_.find(session);
+  return found == rings_.end() ? nullptr : found->second->blanks;
 }
 
 std::vector<Submissions::RingRef> Submissions::Rings() const {
@@ -143,13 +151,18 @@ std::vector<Submissions::RingRef> Submissions::Rings() const {
 void Submissions::Run() {
   SetUpThread("submissions", ThreadPriority::kNormal);
   const bool waits_awake = ManyProcessors();
+  Attention attention;
   Clock::time_point last = Clock::now();
   while (!stopping_) {
+    const Clock::time_point now = Clock::now();
     if (Round()) {
+      attention.NoteWorkAfter(now - last);
       last = Clock::now();
-    } else if (!waits_awake || Clock::now() - last > kAttention) {
+    } else if (!waits_awake || now - last > attention.Length()) {
       Sleep();
       last = Clock::now();
+    } else if (now - last > kImpatience) {
+      std::this_thread::yield();
     }
   }
 }
@@ -203,6 +216,9 @@ void Submissions::Forget(const RingRef& ring) {
   ring->forgotten = true;
   if (ring->waits_for_room) store_->small().EndWaitsForRoom(ring.get());
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, ring->bell.get(), nullptr);
+  for (ObjectRef& blank : ring->blanks->Close()) {
+    store_->blanks().DropBlank(std::move(blank));
+  }
   MutexLock lock(mutex_);
   std::erase_if(rings_,
                 [&](const auto& entry) { return entry.second == ring; });
@@ -210,24 +226,45 @@ void Submissions::Forget(const RingRef& ring) {
 }
 
 void Submissions::Put(const RingRef& ring) {
-  Records& records = ring->records;
-  std::vector<SmallObject> objects;
+  const Records& records = ring->records;
   while (!records.empty() && !ring->waits_for_room) {
-    if (!records[0].object) {
-      Refuse(ring.get(), records[0].object.error());
-      continue;
+    if (!records[0].content) {
+      Refuse(ring.get(), records[0].content.error());
+    } else if (const auto* const blank = records[0].blank()) {
+      AnswerFirst(ring.get(), {SealBlank(ring.get(), *blank)});
+    } else {
+      PutSmall(ring);
     }
-    objects.clear();
-    for (const RingReader::Record& record : records) {
-      if (!record.object) break;
-      objects.push_back(*record.object);
-    }
-    std::vector<Status> answers;
-    store_->small().PutSmall(ring->creator, objects, &answers);
-    const bool full = answers.size() < objects.size();
-    AnswerFirst(ring.get(), answers);
-    if (full) WaitForRoom(ring);
   }
+}
+
+void Submissions::PutSmall(const RingRef& ring) {
+  std::vector<SmallObject> objects;
+  for (const RingReader::Record& record : ring->records) {
+    if (record.small() == nullptr) break;
+    objects.push_back(*record.small());
+  }
+  std::vector<Status> answers;
+  store_->small().PutSmall(ring->creator, objects, &answers);
+  const bool full = answers.size() < objects.size();
+  AnswerFirst(ring.get(), answers);
+  if (full) WaitForRoom(ring);
+}
+
+Status Submissions::SealBlank(Ring* ring,
+                              const RingReader::SubmittedBlank& submitted) {
+  ObjectRef blank = ring->blanks->Find(submitted.number);
+  if (blank == nullptr) {
+    return Error{Code::kNotFound, "the client has no such blank"};
+  }
+  Status sealed = store_->blanks().SealBlank(blank, submitted.seal);
+  if (sealed) ++blanks_sealed_;
+  const bool keep = !sealed && sealed.error().code == Code::kInUse &&
+                    submitted.keep_if_in_use;
+  if (keep) return sealed;
+  ring->blanks->Take(submitted.number);
+  if (!sealed) store_->blanks().DropBlank(std::move(blank));
+  return sealed;
 }
 
 void Submissions::AnswerFirst(Ring* ring, const std::vector<Status>& answers) {

@@ -1,4 +1,5 @@
-// Seals the objects that clients put into their submission rings.
+// Seals the objects that clients submit through their rings: small ones, whose
+// bytes are in the ring, and blanks.
 #ifndef VITRINE_STORE_SERVER_SUBMISSIONS_H_
 #define VITRINE_STORE_SERVER_SUBMISSIONS_H_
 
@@ -15,6 +16,7 @@
 #include "schema/base/mutex.h"
 #include "schema/base/unique_fd.h"
 #include "store/server/ring_reader.h"
+#include "store/server/session_blanks.h"
 #include "store/store.h"
 
 namespace vitrine::store {
@@ -38,13 +40,17 @@ class Submissions {
   // thread, once, if the client submits bytes that are no record.
   Result<Ends> Open(uint64_t session, Credentials creator,
                     std::function<void()> on_nonsense) EXCLUDES(mutex_);
+  // The blanks that the session's ring may seal; null: it has no ring.
+  std::shared_ptr<SessionBlanks> BlanksOf(uint64_t session) const
+      EXCLUDES(mutex_);
   // The client is gone.  Its submitted records are still sealed if there is
-  // room.
+  // room.  After them its blanks are dropped.
   void Close(uint64_t session) EXCLUDES(mutex_);
 
   struct Numbers {
     uint64_t rings = 0;
     uint64_t sealed = 0;
+    uint64_t blanks_sealed = 0;
     uint64_t refused = 0;
     uint64_t sleeps = 0;
   };
@@ -58,6 +64,8 @@ class Submissions {
 
     RingReader reader;
     const Credentials creator;
+    const std::shared_ptr<SessionBlanks> blanks =
+        std::make_shared<SessionBlanks>();
     UniqueFd bell;
     std::function<void()> on_nonsense;
     Records records;  // Read, not answered.
@@ -89,6 +97,9 @@ class Submissions {
   bool Drain(const RingRef& ring);
   // Answers as many of `ring->records` as there is room for.
   void Put(const RingRef& ring);
+  // Of the small objects at its beginning.
+  void PutSmall(const RingRef& ring);
+  Status SealBlank(Ring* ring, const RingReader::SubmittedBlank& submitted);
   void WaitForRoom(const RingRef& ring);
   void Refuse(Ring* ring, const Status& why);
   void AnswerFirst(Ring* ring, const std::vector<Status>& answers);
@@ -101,6 +112,7 @@ class Submissions {
   const std::shared_ptr<Inbox> inbox_;
   std::atomic<bool> stopping_ = false;
   std::atomic<uint64_t> sealed_ = 0;
+  std::atomic<uint64_t> blanks_sealed_ = 0;
   std::atomic<uint64_t> refused_ = 0;
   std::atomic<uint64_t> sleeps_ = 0;
 

@@ -39,6 +39,13 @@ inline Status CheckIsWritable(const ObjectRecord& object) {
   return Status();
 }
 
+// kNotFound: it is no blank, or none any more.
+inline Status CheckIsBlank(const ObjectRecord& object) {
+  if (object.state == ObjectState::kBlank) return Status();
+  return Error{Code::kNotFound,
+               "blank " + std::to_string(object.number) + " is gone"};
+}
+
 // kNotFound: gone.  kNotSealed.  kNotPermitted: `who` is neither owner nor
 // root.
 inline Status CheckOwnedSealed(const ObjectRecord& object,

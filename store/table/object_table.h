@@ -2,6 +2,8 @@
 //
 //   Insert --> UNSEALED --Seal--> SEALED --Delete, eviction--> GONE
 //                  `--Abort------------------------------------^
+//   Make --> BLANK --SealBlank--> SEALED
+//              `--Drop---> GONE
 //
 // A SEALED object is in memory or, if the store has a tier, elsewhere:
 //
@@ -14,6 +16,7 @@
 
 #include <memory>
 
+#include "store/table/blank_ops.h"
 #include "store/table/compactor.h"
 #include "store/table/eviction.h"
 #include "store/table/returning.h"
@@ -37,6 +40,7 @@ class ObjectTable {
                std::move(policy)) {}
 
   UnsealedOps& unsealed() { return unsealed_; }
+  BlankOps& blanks() { return blanks_; }
   Sealing& sealing() { return sealing_; }
   SlabOps& slabs() { return slabs_; }
   SealedOps& sealed() { return sealed_; }
@@ -50,6 +54,7 @@ class ObjectTable {
  private:
   TableState state_;
   UnsealedOps unsealed_{&state_};
+  BlankOps blanks_{&state_};
   Sealing sealing_{&state_};
   SlabOps slabs_{&state_};
   SealedOps sealed_{&state_};

@@ -48,6 +48,21 @@ Status Residency::CheckNobodyWrites(ObjectRecord* object) {
   return Status();
 }
 
+Status Residency::CutTo(ObjectRecord* object, uint64_t size_bytes) {
+  const auto file = Share(object);
+  if (!file) return file.error();
+  const auto extent = (*file)->Stat();
+  if (!extent) return extent.error();
+  // A writer may have changed the size of the file.
+  if (extent->size_bytes != size_bytes) {
+    if (Status ok = segments_->SetSize(object->number, size_bytes); !ok) {
+      return ok;
+    }
+  }
+  object->size_bytes = size_bytes;
+  return Status();
+}
+
 bool Residency::HasItsPages(ObjectRecord* object) {
   const auto file = Share(object);
   if (segments_->is_hugetlbfs() || !file) return false;

@@ -45,6 +45,8 @@ class Residency {
   // True if anybody has its segment open or mapped, as far as can be told.
   bool IsOpen(ObjectRecord* object);
 
+  // Cuts its segment, to which nobody writes, to `size_bytes`.
+  Status CutTo(ObjectRecord* object, uint64_t size_bytes);
   // Its small segment has every page that it should have, and none beyond.
   bool HasItsPages(ObjectRecord* object);
   // Gives memory to holes: a reader's mapping would take it unasked.

@@ -14,6 +14,7 @@ class SealAttempt {
   explicit SealAttempt(ObjectRecord* object)
       : object_(object),
         old_id_(object->id.ToObjectId()),
+        old_state_(object->state),
         size_bytes_(object->size_bytes),
         charged_bytes_(object->own->charged_bytes) {}
   void TakeName(const ObjectId& id) {
@@ -25,18 +26,26 @@ class SealAttempt {
     object_->size_bytes = size_bytes_;
     object_->own->charged_bytes = charged_bytes_;
     object_->id = SmallId(old_id_);
-    object_->state = ObjectState::kUnsealed;
+    object_->state = old_state_;
     object_->sealed_ns = object_->used_ns = 0;
     return error;
   }
-  const ObjectId& old_id() const { return old_id_; }
 
  private:
   ObjectRecord* const object_;
   const ObjectId old_id_;
+  const ObjectState old_state_;
   const uint64_t size_bytes_;
   const uint64_t charged_bytes_;
 };
+
+// What an object has that is created and sealed by one request.
+void NameBlank(ObjectRecord* blank, const BlankSeal& seal) {
+  blank->own->metadata =
+      seal.metadata != nullptr ? seal.metadata : NoMetadata();
+  blank->own->overhead_bytes = MetadataCharge(*blank->own->metadata);
+  blank->own->created_ns = blank->own->modified_ns = NowNs();
+}
 
 }  // namespace
 
@@ -69,6 +78,41 @@ Result<int64_t> Sealing::Seal(const ObjectRef& object, const ObjectId& id,
       table_->residency.Share(object.get());  // One for all that follows.
   if (Status ok = table_->residency.CheckNobodyWrites(object.get()); !ok)
     return ok.error();
+  const ObjectId old_id = object->id.ToObjectId();
+  auto freed = Finish(object, id, most_bytes, &wakes);
+  if (!freed) return freed;
+  table_->directory.RemoveUnsealed(old_id.text());
+  table_->log.Notify(ObjectEventKind::kSealed, *object, old_id);
+  return freed;
+}
+
+Result<int64_t> Sealing::SealBlank(const ObjectRef& blank,
+                                   const BlankSeal& seal, uint64_t most_bytes) {
+  PendingWakes wakes;
+  MutexLock lock(table_->mutex);
+  if (Status ok = CheckIsBlank(*blank); !ok) return ok.error();
+  if (seal.size_bytes > blank->size_bytes) {
+    return Error{Code::kInvalidArgument, "the blank is smaller"};
+  }
+  if (table_->directory.IsTaken(seal.id.text())) return Taken(seal.id);
+  const auto file = table_->residency.Share(blank.get());
+  if (Status ok = table_->residency.CheckNobodyWrites(blank.get()); !ok)
+    return ok.error();
+  if (Status ok = table_->residency.CutTo(blank.get(), seal.size_bytes); !ok)
+    return ok.error();
+  table_->CountBlank(*blank, false);
+  NameBlank(blank.get(), seal);
+  auto freed = Finish(blank, seal.id, most_bytes, &wakes);
+  if (!freed) {
+    table_->CountBlank(*blank, true);
+    return freed;
+  }
+  table_->log.Notify(ObjectEventKind::kSealed, *blank);
+  return *freed - static_cast<int64_t>(blank->own->overhead_bytes);
+}
+
+Result<int64_t> Sealing::Finish(const ObjectRef& object, const ObjectId& id,
+                                uint64_t most_bytes, PendingWakes* wakes) {
   if (!table_->residency.HasItsPages(object.get())) {
     if (Status ok = table_->segments->TrimToSize(object->number); !ok) {
       return ok.error();
@@ -82,10 +126,8 @@ Result<int64_t> Sealing::Seal(const ObjectRef& object, const ObjectId& id,
     freed += table_->residency.Settle(object.get());
   }
   attempt.TakeName(id);
-  if (Status ok = CommitSeal(object, &wakes); !ok)
+  if (Status ok = CommitSeal(object, wakes); !ok)
     return attempt.Undo(ok.error());
-  table_->directory.RemoveUnsealed(attempt.old_id().text());
-  table_->log.Notify(ObjectEventKind::kSealed, *object, attempt.old_id());
   return freed;
 }
 

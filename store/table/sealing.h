@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "store/base/requests.h"
 #include "store/table/table_state.h"
 
 namespace vitrine::store {
@@ -17,8 +18,16 @@ class Sealing {
   // takes more than `most_bytes`.
   Result<int64_t> Seal(const ObjectRef& object, const ObjectId& id,
                        uint64_t most_bytes) EXCLUDES(table_->mutex);
+  // The same for a blank, which becomes `seal`.  kNotFound: it is gone.
+  // kInvalidArgument: the size is beyond it.
+  Result<int64_t> SealBlank(const ObjectRef& blank, const BlankSeal& seal,
+                            uint64_t most_bytes) EXCLUDES(table_->mutex);
 
  private:
+  // What both have in common, once nobody writes to the object.
+  Result<int64_t> Finish(const ObjectRef& object, const ObjectId& id,
+                         uint64_t most_bytes, PendingWakes* wakes)
+      REQUIRES(table_->mutex);
   Status CommitSeal(const ObjectRef& object, PendingWakes* wakes)
       REQUIRES(table_->mutex);
 

@@ -97,6 +97,8 @@ TableQueries::Numbers TableQueries::Count() const {
           .held_bytes = table_->held_bytes,
           .unsealed_objects = table_->directory.unsealed_objects(),
           .unsealed_bytes = table_->directory.unsealed_bytes(),
+          .blanks = table_->blanks,
+          .blank_bytes = table_->blank_bytes,
           .evicted_objects = table_->evicted_objects,
           .evicted_bytes = table_->evicted_bytes,
           .evictable_segments = table_->evictable.size(),

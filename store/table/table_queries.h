@@ -40,6 +40,8 @@ class TableQueries {
     uint64_t held_bytes = 0;
     uint64_t unsealed_objects = 0;
     uint64_t unsealed_bytes = 0;
+    uint64_t blanks = 0;
+    uint64_t blank_bytes = 0;
     uint64_t evicted_objects = 0;
     uint64_t evicted_bytes = 0;
     uint64_t evictable_segments = 0;

@@ -131,6 +131,12 @@ void TableState::NoteWaiters(std::span<const ObjectRef> published,
   }
 }
 
+void TableState::CountBlank(const ObjectRecord& blank, bool comes) {
+  const uint64_t one = comes ? 1 : ~uint64_t{0};  // Modulo 2^64: plus or minus.
+  blanks += one;
+  blank_bytes += one * blank.charged_bytes();
+}
+
 void TableState::CountHold(const ObjectRecord& object, bool hold) {
   const uint64_t one = hold ? 1 : ~uint64_t{0};  // Modulo 2^64: plus or minus.
   held_objects += one;

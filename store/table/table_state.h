@@ -2,7 +2,8 @@
 // common, under one lock.
 //
 // Invariants of the parts together, besides their own:
-//  (1) An UNSEALED or SEALED object is in the directory; a GONE one is not.
+//  (1) An UNSEALED or SEALED object is in the directory; a GONE one is not. Nor
+//      is a BLANK, which has no id: whoever had it made has it.
 //  (2) A SEALED object has an index slot and a whole journal record.  Its bytes
 //      are in memory, in a segment that is read-only, or elsewhere: then it has
 //      no segment.  No object in another state has any of them.
@@ -10,7 +11,8 @@
 //      objects that are in memory and not held, and closed slabs in which
 //      nothing is held.
 //  (4) A segment's memory is charged from its first page on: the budget's
-//      charge is the sum over unsealed and dedicated objects, slabs, orphans.
+//      charge is the sum over blanks, unsealed and dedicated objects, slabs,
+//      orphans.
 //  (5) A slab has a live object or is the open one.  Objects in it are SEALED.
 #ifndef VITRINE_STORE_TABLE_TABLE_STATE_H_
 #define VITRINE_STORE_TABLE_TABLE_STATE_H_
@@ -64,6 +66,8 @@ struct TableState {
   uint64_t NewNumber() EXCLUDES(mutex);
   // Notes a use now.
   void Touch(ObjectRecord* object) REQUIRES(mutex);
+  // Counts a blank that comes or goes.
+  void CountBlank(const ObjectRecord& blank, bool comes) REQUIRES(mutex);
   // Counts a hold that begins or ends.
   void CountHold(const ObjectRecord& object, bool hold) REQUIRES(mutex);
   // The pins that clients have of these sealed objects.
@@ -86,6 +90,8 @@ struct TableState {
   // Objects that were used since Upkeep::TakeUses.
   std::vector<std::weak_ptr<ObjectRecord>> used GUARDED_BY(mutex);
 
+  uint64_t blanks GUARDED_BY(mutex) = 0;
+  uint64_t blank_bytes GUARDED_BY(mutex) = 0;
   uint64_t held_objects GUARDED_BY(mutex) = 0;
   uint64_t held_bytes GUARDED_BY(mutex) = 0;
   uint64_t evicted_objects GUARDED_BY(mutex) = 0;

@@ -15,6 +15,7 @@ class StoreDouble : public Store {
   void AbandonStart() override { store_->AbandonStart(); }
   MemoryRequests& memory() override { return store_->memory(); }
   UnsealedObjects& unsealed() override { return store_->unsealed(); }
+  BlankSegments& blanks() override { return store_->blanks(); }
   SmallPuts& small() override { return store_->small(); }
   SealedObjects& sealed() override { return store_->sealed(); }
   ObjectViews& objects() override { return store_->objects(); }

@@ -68,7 +68,7 @@ struct CreateOptions {
   Timeout timeout = Timeout(10000);
   // Of Create: tells the store at once, which costs a message.  Then the object
   // is listed as unsealed, its id is taken, and a GetMany with stop_when_gone
-  // waits for it.  Otherwise the store may learn of a small object at its seal.
+  // waits for it.  Otherwise the store may learn of the object at its seal.
   bool announce = false;
 };
 
@@ -131,7 +131,8 @@ class VITRINE_EXPORT Object {
 //
 // A small object (see Client::Put) that was not announced is filled in this
 // process's own memory, and takes no message: the seal puts it into the
-// submission ring.
+// submission ring.  Nor does a larger one, up to 32 MiB, of a client that
+// creates such objects steadily: the store has given it memory ahead.
 class VITRINE_EXPORT Writer {
  public:
   // At first zeros, or bytes of an object that had the same owner, group and
@@ -148,7 +149,7 @@ class VITRINE_EXPORT Writer {
   // was closed.  kAlreadyExists: the id was taken.
   Status Seal();
   // The same, but pipelined, as Client::PutLater: Client::Flush tells the
-  // result.  An object that is not small is sealed at once.
+  // result.  An object that took a message is sealed at once.
   Status SealLater();
   // Drops the object; ends the writer.
   Status Abort();
@@ -239,7 +240,8 @@ class VITRINE_EXPORT Client {
              const CreateOptions& options = {});
   // The same, but pipelined: returns once a small object (see Put) is copied
   // into the submission ring, and waits only if the ring is full.  Flush tells
-  // the result.  Other objects are put at once.
+  // the result.  So it is with an object that goes into memory that the client
+  // has ahead (see Writer).  Others are put at once.
   Status PutLater(const ObjectId& id, std::span<const std::byte> bytes,
                   const CreateOptions& options = {});
   // Waits until all objects that this client (any copy of it) has put before

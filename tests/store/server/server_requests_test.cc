@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <tuple>
 
 #include "tests/store/server/server_peer_fixture.h"
 
@@ -92,6 +93,129 @@ class RequestHandlerTest : public ServerFixture {
 
   std::unique_ptr<Peers> peers_of_test_;
 };
+
+// --- blanks ---
+
+class BlankRequestsTest : public ServerFixture {
+ protected:
+  BlankRequestsTest() : ServerFixture(/*strict=*/false), peers_(Connect()) {}
+  void TearDown() override {
+    peers_.reset();
+    EXPECT_TRUE(Eventually([this] { return CountBlanks() == 0; }));
+    ServerFixture::TearDown();
+  }
+  RawPeer& call() { return peers_->call; }
+  bool OpenRing() {
+    return call()
+        .Ask<protocol::OpenRingReplyT>(protocol::OpenRingT{})
+        .has_value();
+  }
+  static protocol::BlanksT Request(uint64_t size_bytes, uint32_t count,
+                                   uint32_t mode = 0644) {
+    protocol::BlanksT request;
+    request.size_bytes = size_bytes;
+    request.count = count;
+    request.mode = mode;
+    return request;
+  }
+  uint64_t CountBlanks() {
+    return store_->facts().StatusJson()["objects"]["blanks"].get<uint64_t>();
+  }
+
+  std::unique_ptr<Peers> peers_;
+};
+
+TEST_F(BlankRequestsTest, TheyComeWithWritableDescriptors) {
+  ASSERT_TRUE(OpenRing());
+  const auto reply =
+      call().Ask<protocol::BlanksReplyT>(Request(100'000, 16, 0600));
+  ASSERT_TRUE(reply);
+  ASSERT_EQ(reply->numbers.size(), 16u);
+  ASSERT_EQ(call().fds.size(), 16u);
+  for (const UniqueFd& fd : call().fds) {
+    struct stat info = {};
+    ASSERT_EQ(::fstat(fd.get(), &info), 0);
+    EXPECT_EQ(info.st_size, 100'000);
+    EXPECT_EQ(info.st_mode & 0777, 0600u);
+    EXPECT_EQ(::pwrite(fd.get(), "x", 1, 99'999), 1);
+  }
+  EXPECT_EQ(CountBlanks(), 16u);
+}
+
+TEST_F(BlankRequestsTest, WithoutARingThereAreNone) {
+  EXPECT_EQ(call().AskForFailure(Request(4096, 1)), Code::kUnsupported);
+}
+
+TEST_F(BlankRequestsTest, WhatMakesNoSenseIsRefused) {
+  ASSERT_TRUE(OpenRing());
+  for (const auto& [size, count, mode] :
+       std::vector<std::tuple<uint64_t, uint32_t, uint32_t>>{
+           {0, 1, 0644},
+           {kMaxBlankBytes + 1, 1, 0644},
+           {UINT64_MAX, 1, 0644},
+           {4096, kMaxBlanksPerRequest + 1, 0644},
+           {4096, UINT32_MAX, 0644},
+           {4096, 1, 04644},
+           {4096, 1, UINT32_MAX}}) {
+    EXPECT_EQ(call().AskForFailure(Request(size, count, mode)),
+              Code::kInvalidArgument);
+  }
+  EXPECT_TRUE(call().Ask<protocol::BlanksReplyT>(Request(0, 0)));
+}
+
+TEST_F(BlankRequestsTest, BeyondTheirPartThereAreFewer) {
+  ASSERT_TRUE(OpenRing());
+  const auto some =
+      call().Ask<protocol::BlanksReplyT>(Request(kCapacity / 16, 3));
+  ASSERT_TRUE(some);
+  EXPECT_EQ(some->numbers.size(), 2u);
+  const auto none =
+      call().Ask<protocol::BlanksReplyT>(Request(kCapacity / 16, 3));
+  ASSERT_TRUE(none);
+  EXPECT_TRUE(none->numbers.empty());
+}
+
+TEST_F(BlankRequestsTest, TheyAreGivenBack) {
+  ASSERT_TRUE(OpenRing());
+  const auto reply = call().Ask<protocol::BlanksReplyT>(Request(4096, 3));
+  ASSERT_TRUE(reply);
+  call().fds.clear();
+  protocol::DropBlanksT drop;
+  drop.numbers = reply->numbers;
+  drop.numbers.push_back(UINT64_MAX);
+  drop.numbers.push_back(reply->numbers[0]);
+  EXPECT_TRUE(call().Ask<protocol::DoneT>(std::move(drop)));
+  EXPECT_TRUE(Eventually([this] { return CountBlanks() == 0; }));
+  EXPECT_TRUE(Eventually(
+      [this] { return store_->facts().GetUsage().used_bytes == 0; }));
+}
+
+TEST_F(BlankRequestsTest, APeerThatGoesMeanwhileLeavesNone) {
+  ASSERT_TRUE(OpenRing());
+  for (int i = 0; i < 20; ++i) {
+    RawPeer hasty(path_);
+    ASSERT_TRUE(JoinSession(&hasty, peers_->token));
+    ASSERT_TRUE(hasty.Send(Request(uint64_t{1} << 20, 4)));
+  }
+  protocol::DropBlanksT nothing;
+  EXPECT_TRUE(call().Ask<protocol::DoneT>(std::move(nothing)));
+  // Some answers were sent before their peers were seen to be gone.
+  peers_.reset();
+  EXPECT_TRUE(Eventually(
+      [this] { return store_->facts().GetUsage().used_bytes == 0; }));
+}
+
+TEST_F(BlankRequestsTest, WhoeverHasSomeIsAskedForThem) {
+  auto without = Connect();
+  ASSERT_TRUE(OpenRing());
+  ASSERT_TRUE(call().Ask<protocol::BlanksReplyT>(Request(4096, 1)));
+  store_->events().clients().RecallBlanks();
+  const auto recall = peers_->session.ReceiveA<protocol::RecallT>();
+  ASSERT_TRUE(recall);
+  EXPECT_TRUE(recall->blanks);
+  EXPECT_TRUE(recall->segments.empty());
+  EXPECT_FALSE(without->session.Receive(std::chrono::milliseconds(50)));
+}
 
 // --- create ---
 

@@ -28,6 +28,7 @@ namespace vitrine::store {
 namespace {
 
 constexpr uint64_t kCapacity = 16 << 20;
+constexpr uint64_t kBlankBytes = 8192;
 
 // The client's end, without any care.
 class RawRing {
@@ -152,6 +153,37 @@ class SubmissionsTest : public testing::Test {
     return RawRing(std::move(*ends));
   }
 
+  std::shared_ptr<SessionBlanks> BlanksOf(uint64_t session) {
+    return submissions_->BlanksOf(session);
+  }
+  // A blank of the session that begins with `text`; returns its number.
+  uint64_t MakeBlank(uint64_t session, const std::string& text) {
+    auto blank = store_->blanks().MakeBlank({.size_bytes = kBlankBytes});
+    if (!blank) throw std::runtime_error(blank.error().ToString());
+    const UniqueFd fd = *store_->blanks().OpenBlank(*blank);
+    EXPECT_EQ(::pwrite(fd.get(), text.data(), text.size(), 0),
+              static_cast<ssize_t>(text.size()));
+    EXPECT_TRUE(BlanksOf(session)->Add(*blank));
+    return NumberOf(**blank);
+  }
+  static void AppendBlank(RawRing* ring, const std::string& id, uint64_t number,
+                          uint64_t size_bytes, uint32_t flags = 0) {
+    const BlankRecord record{number, size_bytes, flags, 0};
+    ring->Append(
+        id, std::string(reinterpret_cast<const char*>(&record), sizeof(record)),
+        kSealsBlank);
+  }
+  static int64_t SealBlank(RawRing* ring, const std::string& id,
+                           uint64_t number, uint64_t size_bytes,
+                           uint32_t flags = 0) {
+    AppendBlank(ring, id, number, size_bytes, flags);
+    ring->Submit();
+    return ring->LastAnswer();
+  }
+  uint64_t CountBlanks() {
+    return store_->facts().StatusJson()["objects"]["blanks"].get<uint64_t>();
+  }
+
   // Puts and holds as much as fits; returns the last answer.
   int64_t FillWithHeld(RawRing* ring, int64_t timeout_ms,
                        std::vector<std::string>* held) {
@@ -213,6 +245,92 @@ TEST_F(SubmissionsTest, BadRecordsAreRefusedOneByOne) {
             Failed(Code::kTooLarge));
   EXPECT_EQ(ring.Put("b", "still served"), kRecordSealed);
   EXPECT_EQ(nonsense_, 0);
+}
+
+// --- blanks ---
+
+TEST_F(SubmissionsTest, ABlankOfTheSessionIsSealed) {
+  RawRing ring = Open(1);
+  const uint64_t number = MakeBlank(1, "bytes of a blank");
+  EXPECT_EQ(SealBlank(&ring, "a", number, 5), kRecordSealed);
+  EXPECT_EQ(Read("a"), "bytes");
+  EXPECT_EQ(submissions_->Count().blanks_sealed, 1u);
+  EXPECT_EQ(SealBlank(&ring, "b", number, 5), Failed(Code::kNotFound));
+  EXPECT_EQ(BlanksOf(1)->size(), 0u);
+}
+
+TEST_F(SubmissionsTest, ABlankOfAnotherSessionIsNotSealed) {
+  RawRing mine = Open(1);
+  RawRing other = Open(2);
+  const uint64_t number = MakeBlank(1, "mine");
+  EXPECT_EQ(SealBlank(&other, "a", number, 4), Failed(Code::kNotFound));
+  EXPECT_EQ(SealBlank(&other, "a", number + 1, 4), Failed(Code::kNotFound));
+  EXPECT_EQ(SealBlank(&other, "a", UINT64_MAX, 4), Failed(Code::kNotFound));
+  EXPECT_EQ(SealBlank(&mine, "a", number, 4), kRecordSealed);
+}
+
+TEST_F(SubmissionsTest, ABlankThatCannotBeSealedIsGone) {
+  RawRing ring = Open(1);
+  ASSERT_EQ(ring.Put("taken", "x"), kRecordSealed);
+  EXPECT_EQ(SealBlank(&ring, "taken", MakeBlank(1, "x"), 1),
+            Failed(Code::kAlreadyExists));
+  EXPECT_EQ(SealBlank(&ring, "a", MakeBlank(1, "x"), kBlankBytes + 1),
+            Failed(Code::kInvalidArgument));
+  const uint64_t used = MakeBlank(1, "x");
+  const UniqueFd fd = *store_->blanks().OpenBlank(BlanksOf(1)->Find(used));
+  EXPECT_EQ(SealBlank(&ring, "a", used, 1, kKeepIfInUse), Failed(Code::kInUse));
+  EXPECT_EQ(BlanksOf(1)->size(), 1u);
+  EXPECT_EQ(SealBlank(&ring, "a", used, 1), Failed(Code::kInUse));
+  EXPECT_EQ(BlanksOf(1)->size(), 0u);
+  EXPECT_TRUE(Eventually([&] { return CountBlanks() == 0; }));
+}
+
+TEST_F(SubmissionsTest, ARecordOfABlankOfAnotherLengthIsRefused) {
+  RawRing ring = Open(1);
+  for (const size_t size : {0U, 1U, 8U, 23U, 25U, 1000U}) {
+    EXPECT_EQ(ring.Put("a", std::string(size, 'x'), kSealsBlank),
+              Failed(Code::kInvalidArgument));
+  }
+  EXPECT_EQ(ring.Put("a", std::string(24, 'x'), kSealsBlank | 0644),
+            Failed(Code::kInvalidArgument));
+  EXPECT_EQ(nonsense_, 0);
+}
+
+TEST_F(SubmissionsTest, BlanksAndSmallObjectsKeepTheirOrder) {
+  RawRing ring = Open(1);
+  for (int i = 0; i < 10; ++i) {
+    ring.Append("small-" + std::to_string(i), "x");
+    AppendBlank(&ring, "blank-" + std::to_string(i), MakeBlank(1, "y"), 1);
+  }
+  ring.Append("blank-3", "taken");
+  ring.Submit();
+  EXPECT_EQ(ring.LastAnswer(), Failed(Code::kAlreadyExists));
+  for (uint32_t i = 0; i < 20; ++i) {
+    EXPECT_EQ(ring.ring().results[i].load(), kRecordSealed) << i;
+  }
+}
+
+TEST_F(SubmissionsTest, WhatADeadClientSubmittedIsSealedAndItsBlanksGo) {
+  RawRing ring = Open(1);
+  const auto blanks = BlanksOf(1);
+  AppendBlank(&ring, "a", MakeBlank(1, "text"), 4);
+  MakeBlank(1, "never sealed");
+  ring.Submit();
+  submissions_->Close(1);
+  EXPECT_TRUE(Eventually([&] { return submissions_->Count().rings == 0; }));
+  EXPECT_EQ(Read("a"), "text");
+  EXPECT_TRUE(Eventually([&] { return CountBlanks() == 0; }));
+  EXPECT_EQ(BlanksOf(1), nullptr);
+  // A worker that was just making one finds nobody to give it to.
+  EXPECT_FALSE(blanks->Add(*store_->blanks().MakeBlank({.size_bytes = 1})));
+}
+
+TEST_F(SubmissionsTest, ASessionHasSoManyBlanksAndNoMore) {
+  RawRing ring = Open(1);
+  for (size_t i = 0; i < kMaxBlanksOfSession; ++i) MakeBlank(1, "x");
+  auto blank = store_->blanks().MakeBlank({.size_bytes = 1});
+  ASSERT_TRUE(blank);
+  EXPECT_FALSE(BlanksOf(1)->Add(*blank));
 }
 
 TEST_F(SubmissionsTest, TheRingGoesRoundManyTimes) {

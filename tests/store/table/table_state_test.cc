@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "store/table/blank_ops.h"
 #include "store/table/compactor.h"
 #include "store/table/eviction.h"
 #include "store/table/returning.h"
@@ -30,9 +31,9 @@ constexpr uint64_t kPageBytes = 4096;
 constexpr uint64_t kSlabBytes = 64 << 10;
 
 // How often each kind of step comes (TableStateTest::Step).
-constexpr std::array<unsigned, 27> kKinds = {0, 0, 1, 1, 1, 2, 2,  2,  2,
-                                             3, 4, 4, 5, 5, 5, 5,  6,  6,
-                                             6, 6, 7, 8, 9, 9, 10, 10, 11};
+constexpr std::array<unsigned, 32> kKinds = {
+    0, 0, 1, 1, 1, 2, 2, 2, 2,  3,  4,  4,  5,  5,  5,  5,
+    6, 6, 6, 6, 7, 8, 9, 9, 10, 10, 11, 12, 12, 13, 13, 14};
 
 class TableStateTest : public testing::Test {
  protected:
@@ -61,6 +62,21 @@ class TableStateTest : public testing::Test {
     ASSERT_TRUE(segments_->SetSize(number, kPageBytes));
     ASSERT_TRUE(segments_->Reserve(number, 0, kPageBytes));
     ASSERT_TRUE(Sealing(&*table_).Seal(object, IdOf(object), 1 << 20));
+  }
+  void MakeBlank() {
+    const RetiredSegment segment{.number = table_->NewNumber(),
+                                 .allocated_bytes = kPageBytes,
+                                 .size_bytes = kPageBytes};
+    ASSERT_TRUE(segments_->MakeRetired(segment.number, segment.size_bytes));
+    const auto made = BlankOps(&*table_).Make({}, 0644, segment);
+    ASSERT_TRUE(made);
+    objects_.push_back(*made);
+  }
+  void SealBlank(const ObjectRef& object) {
+    if (StateOf(object) != ObjectState::kBlank) return;
+    ASSERT_TRUE(
+        Sealing(&*table_).SealBlank(object, {NewId(), kPageBytes}, 1 << 20));
+    ++blanks_sealed_;
   }
   void PutSmall() {
     SlabOps slabs(&*table_);
@@ -108,6 +124,12 @@ class TableStateTest : public testing::Test {
         return BringBack(object);
       case 10:
         return void(Compactor(&*table_).CompactBatch());
+      case 12:
+        return MakeBlank();
+      case 13:
+        return SealBlank(object);
+      case 14:
+        return void(BlankOps(&*table_).Drop(object));
       default:
         return void(SlabOps(&*table_).CloseOpenSlab());
     }
@@ -118,8 +140,10 @@ class TableStateTest : public testing::Test {
   void Check() {
     MutexLock lock(table_->mutex);
     std::set<const EvictionEntry*> may_go;
+    uint64_t blanks = 0;
     for (const ObjectRef& object : objects_) {
       CheckPlace(object);
+      if (object->state == ObjectState::kBlank) ++blanks;
       if (!object->has_own_segment() || object->hold) continue;
       if (object->state == ObjectState::kSealed) {
         may_go.insert(object->eviction());
@@ -134,6 +158,8 @@ class TableStateTest : public testing::Test {
       return true;
     });
     EXPECT_EQ(queued, may_go);  // Invariant (3).
+    EXPECT_EQ(table_->blanks, blanks);
+    EXPECT_EQ(table_->blank_bytes, blanks * kPageBytes);
   }
   // Invariants (1) and (2).
   void CheckPlace(const ObjectRef& object) REQUIRES(table_->mutex) {
@@ -240,6 +266,7 @@ class TableStateTest : public testing::Test {
   std::mt19937_64 random_{7};
   std::vector<ObjectRef> objects_;  // All that ever were.
   uint64_t next_id_ = 0;
+  size_t blanks_sealed_ = 0;
 };
 
 // Invariants (1), (2), (3) and (5) of TableState.
@@ -256,6 +283,7 @@ TEST_F(TableStateTest, TheInvariantsHoldAfterEveryStepOfARandomHistory) {
   EXPECT_GT(table_->evicted_objects, 0u);
   EXPECT_GT(table_->moved_objects, 0u);
   EXPECT_GT(table_->returned_objects, 0u);
+  EXPECT_GT(blanks_sealed_, 0u);
 }
 
 }  // namespace

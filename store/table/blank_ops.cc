@@ -1,0 +1,62 @@
+#include "store/table/blank_ops.h"
+
+#include <fcntl.h>
+
+#include <memory>
+#include <string>
+
+#include "store/table/object_errors.h"
+
+namespace vitrine::store {
+namespace {
+
+// A record has an id; this one is in no directory, so nobody finds it.
+ObjectId StandIn(uint64_t number) {
+  return *ObjectId::FromText("blank " + std::to_string(number));
+}
+
+}  // namespace
+
+Result<ObjectRef> BlankOps::Make(const Credentials& creator, mode_t mode,
+                                 const RetiredSegment& segment) {
+  MutexLock lock(table_->mutex);
+  const uint64_t number = table_->next_number++;
+  if (Status ok = table_->segments->Reinstate(segment.number, number); !ok) {
+    return ok.error();
+  }
+  auto blank = std::make_shared<ObjectRecord>(
+      ObjectInfo{.number = number,
+                 .id = StandIn(number),
+                 .state = ObjectState::kBlank,
+                 .size_bytes = segment.size_bytes,
+                 .mode = mode & 07777,
+                 .uid = creator.uid,
+                 .gid = creator.gid,
+                 .creator_pid = creator.pid});
+  blank->own->metadata = NoMetadata();
+  blank->own->charged_bytes = segment.allocated_bytes;
+  table_->CountBlank(*blank, true);
+  return blank;
+}
+
+Result<UniqueFd> BlankOps::OpenForWriting(const ObjectRef& blank) {
+  MutexLock lock(table_->mutex);
+  if (Status ok = CheckIsBlank(*blank); !ok) return ok.error();
+  return table_->segments->OpenFresh(blank->number, O_RDWR);
+}
+
+Result<DroppedSegment> BlankOps::Drop(const ObjectRef& blank) {
+  MutexLock lock(table_->mutex);
+  if (Status ok = CheckIsBlank(*blank); !ok) return ok.error();
+  table_->CountBlank(*blank, false);
+  DroppedSegment dropped = table_->residency.Take(blank.get(), blank->number);
+  blank->state = ObjectState::kGone;
+  return dropped;
+}
+
+BlankOps::Numbers BlankOps::Count() const {
+  MutexLock lock(table_->mutex);
+  return {.blanks = table_->blanks, .bytes = table_->blank_bytes};
+}
+
+}  // namespace vitrine::store
