@@ -61,6 +61,7 @@ void Evictor::Request(uint64_t bytes, Done<uint64_t> done) {
 
 uint64_t Evictor::Target() const {
   uint64_t target = budget_->Shortage();
+  if (target > 0) target += budget_->RunAhead();
   MutexLock lock(mutex_);
   for (const Asked& asked : asked_) {
     target = std::max(target, asked.bytes - std::min(asked.bytes, asked.freed));

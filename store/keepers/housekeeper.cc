@@ -84,7 +84,17 @@ void Housekeeper::RecallOrphans() {
   if (!segments.empty()) clients_->Recall(segments);
 }
 
+void Housekeeper::ChargeGrowth(const ObjectRef& object) {
+  auto file = table_->sealed().Share(object);
+  if (!file) return;  // Aborted meanwhile.
+  auto extent = (*file)->Stat();
+  if (!extent) return;
+  budget_->ForceCharge(
+      table_->unsealed().RaiseCharge(object, extent->allocated_bytes));
+}
+
 void Housekeeper::ChargeWhatWasWritten() {
+  for (const ObjectRef& blank : table_->blanks().List()) ChargeGrowth(blank);
   const std::vector<ObjectRef> unsealed =
       table_->queries().List(ObjectState::kUnsealed);
   auto next = std::upper_bound(
@@ -93,12 +103,7 @@ void Housekeeper::ChargeWhatWasWritten() {
   for (size_t i = 0; i < kUnsealedPerRound && next != unsealed.end(); ++i) {
     const ObjectRef& object = *next++;
     last_looked_at_ = object->number;
-    auto file = table_->sealed().Share(object);
-    if (!file) continue;  // Aborted meanwhile.
-    auto extent = (*file)->Stat();
-    if (!extent) continue;
-    budget_->ForceCharge(
-        table_->unsealed().RaiseCharge(object, extent->allocated_bytes));
+    ChargeGrowth(object);
   }
   if (next == unsealed.end()) last_looked_at_ = 0;
 }
@@ -134,6 +139,7 @@ void Housekeeper::Run() {
     orphans_->Add(table_->slabs().CloseIdleSlab());
     compact_slabs_();
     RecallOrphans();
+    budget_->Relax();
     pool_->DropOlder(Clock::now() - kIdleSpare);
     table_->upkeep().DrainTouches();
     auto uses = table_->upkeep().TakeUses();

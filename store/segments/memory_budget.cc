@@ -10,6 +10,9 @@
 namespace vitrine::store {
 namespace {
 
+// The low-water mark is at most this part of the capacity.
+constexpr uint64_t kMostLowWaterPart = 16;
+
 uint64_t SaturatingAdd(uint64_t a, uint64_t b) {
   const uint64_t max = std::numeric_limits<uint64_t>::max();
   return a > max - b ? max : a + b;
@@ -99,6 +102,7 @@ void MemoryBudget::Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
     } else if (wait.deadline <= std::chrono::steady_clock::now()) {
       outcome = OutOfMemoryLocked(bytes);
     } else {
+      NoteScarceLocked();
       waiters_.push_back(Waiter{bytes, wait, std::move(done), whose});
       waits = true;
       short_now = true;
@@ -190,6 +194,35 @@ void MemoryBudget::Uncharge(uint64_t bytes) {
     GrantLocked(&granted);
   }
   for (Waiter& waiter : granted) waiter.done(Status());
+}
+
+void MemoryBudget::NoteScarceLocked() {
+  was_scarce_ = true;
+  const uint64_t most =
+      std::max(capacity_bytes_ / kMostLowWaterPart, least_low_water_bytes_);
+  low_water_bytes_ = std::min(2 * low_water_bytes_, most);
+}
+
+void MemoryBudget::NoteScarce() {
+  bool short_now = false;
+  {
+    MutexLock lock(mutex_);
+    const bool short_before = ShortageLocked() > 0;
+    NoteScarceLocked();
+    short_now = !short_before && ShortageLocked() > 0;
+  }
+  if (short_now && on_shortage_) on_shortage_();
+}
+
+void MemoryBudget::Relax() {
+  MutexLock lock(mutex_);
+  if (std::exchange(was_scarce_, false)) return;
+  low_water_bytes_ = std::max(low_water_bytes_ / 2, least_low_water_bytes_);
+}
+
+uint64_t MemoryBudget::RunAhead() const {
+  MutexLock lock(mutex_);
+  return low_water_bytes_ / 2;
 }
 
 uint64_t MemoryBudget::Shortage() const {

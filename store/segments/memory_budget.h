@@ -28,11 +28,14 @@ namespace vitrine::store {
 //      capacity is charged.
 class MemoryBudget {
  public:
-  // `low_water_bytes`: the free bytes that the evictor maintains; at most the
-  // capacity.
-  MemoryBudget(uint64_t capacity_bytes, uint64_t low_water_bytes)
+  // The low-water mark is the number of free bytes that the evictor maintains.
+  // It doubles, at most to a sixteenth of the capacity (or stays at `least`),
+  // whenever a request finds too little, and falls to `least_low_water_bytes`
+  // again while none does.
+  MemoryBudget(uint64_t capacity_bytes, uint64_t least_low_water_bytes)
       : capacity_bytes_(capacity_bytes),
-        low_water_bytes_(std::min(low_water_bytes, capacity_bytes)) {}
+        least_low_water_bytes_(std::min(least_low_water_bytes, capacity_bytes)),
+        low_water_bytes_(least_low_water_bytes_) {}
   MemoryBudget(const MemoryBudget&) = delete;
   MemoryBudget& operator=(const MemoryBudget&) = delete;
   // Those who still wait get kUnavailable.
@@ -66,6 +69,13 @@ class MemoryBudget {
   // How many bytes the evictor should free now: for all waiting requests, and
   // for the low-water mark; at most the used bytes.
   uint64_t Shortage() const EXCLUDES(mutex_);
+  // How many bytes to free beyond a shortage, so that the next one does not
+  // begin with the next request.
+  uint64_t RunAhead() const EXCLUDES(mutex_);
+  // Somebody would have taken more memory ahead of need than is free.
+  void NoteScarce() EXCLUDES(mutex_);
+  // The low-water mark falls if nothing was scarce since the last call.
+  void Relax() EXCLUDES(mutex_);
   // Ends the waits whose deadline is at or before `now`.
   void ExpireWaits(Deadline now) EXCLUDES(mutex_);
   // No more memory can be evicted: ends the waits with fail_when_stuck.
@@ -105,6 +115,7 @@ class MemoryBudget {
   bool TryChargeFree(uint64_t bytes) EXCLUDES(mutex_);
   // The parked bytes to be freed so that `bytes` fit; 0: they are not enough.
   uint64_t ParkedInTheWay(uint64_t bytes) const EXCLUDES(mutex_);
+  void NoteScarceLocked() REQUIRES(mutex_);
   uint64_t WaitingBytesLocked() const REQUIRES(mutex_);
   uint64_t ShortageLocked() const REQUIRES(mutex_);
   Error OutOfMemoryLocked(uint64_t bytes) const REQUIRES(mutex_);
@@ -116,11 +127,13 @@ class MemoryBudget {
       EXCLUDES(mutex_);
 
   const uint64_t capacity_bytes_;
-  const uint64_t low_water_bytes_;
+  const uint64_t least_low_water_bytes_;
   std::function<void()> on_shortage_;
   std::function<void(uint64_t)> reclaim_;
 
   mutable Mutex mutex_;
+  uint64_t low_water_bytes_ GUARDED_BY(mutex_);
+  bool was_scarce_ GUARDED_BY(mutex_) = false;
   uint64_t used_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t parked_bytes_ GUARDED_BY(mutex_) = 0;
   // Uncharged in advance of the ForceCharge that another thread is about to

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "store/table/object_errors.h"
 
@@ -35,7 +36,7 @@ Result<ObjectRef> BlankOps::Make(const Credentials& creator, mode_t mode,
                  .creator_pid = creator.pid});
   blank->own->metadata = NoMetadata();
   blank->own->charged_bytes = segment.allocated_bytes;
-  table_->CountBlank(*blank, true);
+  table_->blanks.emplace(number, blank);
   return blank;
 }
 
@@ -48,7 +49,7 @@ Result<UniqueFd> BlankOps::OpenForWriting(const ObjectRef& blank) {
 Result<DroppedSegment> BlankOps::Drop(const ObjectRef& blank) {
   MutexLock lock(table_->mutex);
   if (Status ok = CheckIsBlank(*blank); !ok) return ok.error();
-  table_->CountBlank(*blank, false);
+  table_->blanks.erase(blank->number);
   DroppedSegment dropped = table_->residency.Take(blank.get(), blank->number);
   blank->state = ObjectState::kGone;
   return dropped;
@@ -56,7 +57,14 @@ Result<DroppedSegment> BlankOps::Drop(const ObjectRef& blank) {
 
 BlankOps::Numbers BlankOps::Count() const {
   MutexLock lock(table_->mutex);
-  return {.blanks = table_->blanks, .bytes = table_->blank_bytes};
+  return {.blanks = table_->blanks.size(), .bytes = table_->BlankBytes()};
+}
+
+std::vector<ObjectRef> BlankOps::List() const {
+  std::vector<ObjectRef> blanks;
+  MutexLock lock(table_->mutex);
+  for (const auto& [number, blank] : table_->blanks) blanks.push_back(blank);
+  return blanks;
 }
 
 }  // namespace vitrine::store

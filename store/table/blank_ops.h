@@ -3,6 +3,7 @@
 #define VITRINE_STORE_TABLE_BLANK_OPS_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "store/base/requests.h"
 #include "store/segments/segment_pool.h"
@@ -29,6 +30,7 @@ class BlankOps {
     uint64_t bytes = 0;
   };
   Numbers Count() const EXCLUDES(table_->mutex);
+  std::vector<ObjectRef> List() const EXCLUDES(table_->mutex);
 
  private:
   TableState* const table_;

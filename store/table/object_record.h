@@ -69,6 +69,8 @@ class ObjectRecord {
 
   bool readable_by_all() const { return (mode & 0004) != 0; }
   bool writable() const { return state == ObjectState::kUnsealed; }
+  // A client may have a writable descriptor of it.
+  bool may_grow() const { return writable() || state == ObjectState::kBlank; }
   bool in_slab() const { return own == nullptr; }
   bool has_writers() const { return own != nullptr && own->has_writers(); }
   // True if it has a segment of its own, in memory.

@@ -100,13 +100,10 @@ Result<int64_t> Sealing::SealBlank(const ObjectRef& blank,
     return ok.error();
   if (Status ok = table_->residency.CutTo(blank.get(), seal.size_bytes); !ok)
     return ok.error();
-  table_->CountBlank(*blank, false);
   NameBlank(blank.get(), seal);
   auto freed = Finish(blank, seal.id, most_bytes, &wakes);
-  if (!freed) {
-    table_->CountBlank(*blank, true);
-    return freed;
-  }
+  if (!freed) return freed;
+  table_->blanks.erase(blank->number);
   table_->log.Notify(ObjectEventKind::kSealed, *blank);
   return *freed - static_cast<int64_t>(blank->own->overhead_bytes);
 }

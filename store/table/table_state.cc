@@ -131,10 +131,10 @@ void TableState::NoteWaiters(std::span<const ObjectRef> published,
   }
 }
 
-void TableState::CountBlank(const ObjectRecord& blank, bool comes) {
-  const uint64_t one = comes ? 1 : ~uint64_t{0};  // Modulo 2^64: plus or minus.
-  blanks += one;
-  blank_bytes += one * blank.charged_bytes();
+uint64_t TableState::BlankBytes() const {
+  uint64_t bytes = 0;
+  for (const auto& [number, blank] : blanks) bytes += blank->charged_bytes();
+  return bytes;
 }
 
 void TableState::CountHold(const ObjectRecord& object, bool hold) {

@@ -3,7 +3,7 @@
 //
 // Invariants of the parts together, besides their own:
 //  (1) An UNSEALED or SEALED object is in the directory; a GONE one is not. Nor
-//      is a BLANK, which has no id: whoever had it made has it.
+//      is a BLANK, which has no id; it is in `blanks`, by number.
 //  (2) A SEALED object has an index slot and a whole journal record.  Its bytes
 //      are in memory, in a segment that is read-only, or elsewhere: then it has
 //      no segment.  No object in another state has any of them.
@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -66,8 +67,8 @@ struct TableState {
   uint64_t NewNumber() EXCLUDES(mutex);
   // Notes a use now.
   void Touch(ObjectRecord* object) REQUIRES(mutex);
-  // Counts a blank that comes or goes.
-  void CountBlank(const ObjectRecord& blank, bool comes) REQUIRES(mutex);
+  // The charge of all blanks.
+  uint64_t BlankBytes() const REQUIRES(mutex);
   // Counts a hold that begins or ends.
   void CountHold(const ObjectRecord& object, bool hold) REQUIRES(mutex);
   // The pins that clients have of these sealed objects.
@@ -86,12 +87,11 @@ struct TableState {
   EvictionQueue evictable GUARDED_BY(mutex);
   Residency residency GUARDED_BY(mutex);
   Slabs slabs GUARDED_BY(mutex);  // Uses the two above.
+  std::unordered_map<uint64_t, ObjectRef> blanks GUARDED_BY(mutex);
   uint64_t next_number GUARDED_BY(mutex);
   // Objects that were used since Upkeep::TakeUses.
   std::vector<std::weak_ptr<ObjectRecord>> used GUARDED_BY(mutex);
 
-  uint64_t blanks GUARDED_BY(mutex) = 0;
-  uint64_t blank_bytes GUARDED_BY(mutex) = 0;
   uint64_t held_objects GUARDED_BY(mutex) = 0;
   uint64_t held_bytes GUARDED_BY(mutex) = 0;
   uint64_t evicted_objects GUARDED_BY(mutex) = 0;

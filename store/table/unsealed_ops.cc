@@ -63,7 +63,7 @@ void UnsealedOps::EndChange(const ObjectRef& object) {
 uint64_t UnsealedOps::RaiseCharge(const ObjectRef& object,
                                   uint64_t charged_bytes) {
   MutexLock lock(table_->mutex);
-  if (!object->writable()) return 0;
+  if (!object->may_grow()) return 0;
   uint64_t& charged = object->own->charged_bytes;
   if (charged_bytes <= charged) return 0;
   return charged_bytes - std::exchange(charged, charged_bytes);

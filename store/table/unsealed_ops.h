@@ -27,8 +27,8 @@ class UnsealedOps {
   // object's charge.
   Result<uint64_t> BeginChange(const ObjectRef& object) EXCLUDES(table_->mutex);
   void EndChange(const ObjectRef& object) EXCLUDES(table_->mutex);
-  // Raises the object's charge to at least `charged_bytes`.  Returns the
-  // growth; 0 for an object that is gone.
+  // Raises the object's or blank's charge to at least `charged_bytes`.  Returns
+  // the growth; 0 for an object that is gone.
   uint64_t RaiseCharge(const ObjectRef& object, uint64_t charged_bytes)
       EXCLUDES(table_->mutex);
   Status BeginWriting(const ObjectRef& object, WriteMode mode)

@@ -186,6 +186,18 @@ TEST_F(BlanksTest, AFileThatTheClientExtendedIsCut) {
   EXPECT_EQ(used_bytes(), kPage);
 }
 
+TEST_F(BlanksTest, WhatTheClientAllocatesBeyondItIsCharged) {
+  const ObjectRef blank = Make(kPage);
+  {
+    const UniqueFd fd = Open(blank);
+    ASSERT_EQ(::fallocate(fd.get(), 0, 0, 100 * kPage), 0);
+  }
+  ExpectUsedSoon(100 * kPage);
+  EXPECT_EQ(Count("blank_bytes"), 100 * kPage);
+  store_->blanks().DropBlank(blank);
+  ExpectUsedSoon(0);
+}
+
 TEST_F(BlanksTest, HolesThatTheClientMadeAreFilled) {
   const ObjectRef blank = Make(8 * kPage);
   {

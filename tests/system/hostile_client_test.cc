@@ -8,12 +8,14 @@
 
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <random>
 #include <vector>
 
 #include "schema/base/mapping.h"
 #include "schema/client_page.h"
 #include "tests/support/eventually.h"
+#include "tests/support/raw_ring.h"
 #include "tests/system/content.h"
 #include "tests/system/raw_peer.h"
 #include "tests/system/store_process.h"
@@ -314,6 +316,122 @@ TEST_F(HostileClientTest, ASessionThatGoesTakesItsObjectsAlong) {
   }
   EXPECT_TRUE(
       Eventually([this] { return client_->List(Listed::kUnsealed)->empty(); }));
+}
+
+// --- blanks ---
+
+// A session with a ring and some blanks.
+class BlankHolder {
+ public:
+  BlankHolder(const std::string& socket, uint32_t count) : client_(socket) {
+    if (!client_.valid || !client_.call.Ask(protocol::OpenRingT{})) return;
+    if (client_.call.fds().size() != 2) return;
+    ring_.emplace(UniqueFd(::dup(client_.call.fds()[0].get())),
+                  UniqueFd(::dup(client_.call.fds()[1].get())));
+    protocol::BlanksT request;
+    request.size_bytes = kBytes;
+    request.count = count;
+    const auto reply = client_.call.Ask(std::move(request));
+    if (!reply || reply->body.AsBlanksReply() == nullptr) return;
+    numbers_ = reply->body.AsBlanksReply()->numbers;
+    for (const UniqueFd& fd : client_.call.fds()) {
+      blanks_.push_back(
+          *Mapping::Map(fd.get(), kBytes, PROT_READ | PROT_WRITE));
+    }
+    // The last answer's descriptors are closed, here and in the store.
+    (void)client_.call.Ask(protocol::BlanksT{});
+  }
+
+  bool valid() const { return !numbers_.empty(); }
+  RawClient& client() { return client_; }
+  RawRing& ring() { return *ring_; }
+  uint64_t number(size_t i) const { return numbers_.at(i); }
+  Mapping& blank(size_t i) { return blanks_.at(i); }
+  void Fill(size_t i, const std::string& id) {
+    FillContent(id, {blank(i).data(), kBytes});
+  }
+
+ private:
+  RawClient client_;
+  std::optional<RawRing> ring_;
+  std::vector<uint64_t> numbers_;
+  std::vector<Mapping> blanks_;
+};
+
+TEST_F(HostileClientTest, ABlankIsSealedByItsOwnerOnceAndUnmapped) {
+  BlankHolder owner(store_.socket(), 4);
+  BlankHolder thief(store_.socket(), 1);
+  ASSERT_TRUE(owner.valid() && thief.valid());
+  owner.Fill(0, "object");
+  const BlankRecord first = {owner.number(0), kBytes, kKeepIfInUse, 0};
+  EXPECT_EQ(owner.ring().SealBlank("object", first), Failed(Code::kInUse));
+  EXPECT_EQ(thief.ring().SealBlank("object", first), Failed(Code::kNotFound));
+  EXPECT_EQ(owner.ring().SealBlank("object", {owner.number(1), kBytes + 1}),
+            Failed(Code::kInvalidArgument));
+  owner.blank(0) = Mapping();
+  EXPECT_EQ(owner.ring().SealBlank("object", first), kRecordSealed);
+  EXPECT_EQ(owner.ring().SealBlank("twice", first), Failed(Code::kNotFound));
+  auto object = client_->Get(Id("object"));
+  ASSERT_TRUE(object);
+  EXPECT_EQ(CheckContent("object", object->bytes()), kBytes);
+}
+
+TEST_F(HostileClientTest, WhoWritesToABlankThatHeGaveBackHarmsNobody) {
+  {
+    BlankHolder liar(store_.socket(), 4);
+    ASSERT_TRUE(liar.valid());
+    protocol::DropBlanksT drop;
+    for (size_t i = 0; i < 4; ++i) drop.numbers.push_back(liar.number(i));
+    ASSERT_TRUE(liar.client().call.Ask(std::move(drop)));
+    EXPECT_EQ(liar.ring().SealBlank("late", {liar.number(0), kBytes}),
+              Failed(Code::kNotFound));
+    for (int i = 0; i < 40; ++i) {
+      const std::string id = "object-" + std::to_string(i);
+      std::vector<std::byte> bytes(kBytes);
+      FillContent(id, bytes);
+      ASSERT_TRUE(client_->Put(Id(id), bytes));
+      for (size_t b = 0; b < 4; ++b) {
+        std::memset(liar.blank(b).data(), '!', kBytes);
+      }
+    }
+    for (int i = 0; i < 40; ++i) {
+      const std::string id = "object-" + std::to_string(i);
+      auto object = client_->Get(Id(id));
+      ASSERT_TRUE(object);
+      EXPECT_EQ(CheckContent(id, object->bytes()), kBytes) << id;
+      EXPECT_TRUE(client_->Delete(Id(id)));
+    }
+    EXPECT_GE(store_.GetStatus()["objects"]["deleted_in_use"], 4);
+  }
+  EXPECT_TRUE(Eventually([this] {
+    const auto objects = store_.GetStatus()["objects"];
+    return objects["deleted_in_use"] == 0 && objects["blanks"] == 0;
+  }));
+}
+
+TEST_F(HostileClientTest, WhoKeepsBlanksThatWereCalledBackKeepsHisPartOnly) {
+  BlankHolder hoarder(store_.socket(), 16);
+  ASSERT_TRUE(hoarder.valid());
+  ASSERT_TRUE(client_->Hold(Id("public")));
+  const uint64_t capacity = store_.GetStatus()["capacity_bytes"];
+  EXPECT_LE(store_.GetStatus()["objects"]["blank_bytes"], capacity / 8);
+  // The others use the rest, held and all.
+  std::vector<Object> held;
+  std::vector<std::byte> bytes(kBytes);
+  while (client_->Put(Id("held-" + std::to_string(held.size())), bytes,
+                      {.timeout = Timeout(300)})) {
+    held.push_back(*client_->Get(Id("held-" + std::to_string(held.size()))));
+  }
+  EXPECT_GT(held.size() * kBytes, capacity * 3 / 4);
+  const auto recall = hoarder.client().session.Receive();
+  ASSERT_TRUE(recall && recall->body.AsRecall() != nullptr);
+  EXPECT_TRUE(recall->body.AsRecall()->blanks);
+  held.clear();
+  for (const ObjectStat& stat : *client_->List()) {
+    if (stat.id.text() != "public") {
+      EXPECT_TRUE(client_->Delete(stat.id));
+    }
+  }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // A producer killed at every instruction of its write into the submission
 // ring, and at many before and after: no object is visible in part, and
-// nothing of the producer stays.
+// nothing of the producer stays.  It puts a small object, or seals a larger one
+// with other blanks in hand.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/ptrace.h>
@@ -28,7 +29,11 @@
 namespace vitrine {
 namespace {
 
-constexpr size_t kBytes = 200;
+// What the worker ends while it is traced.
+struct Ended {
+  const char* how;
+  size_t bytes;
+};
 constexpr size_t kRecordLooked = 512;  // More than the record takes.
 // Kills besides those within the write.
 constexpr size_t kOtherKills = 150;
@@ -38,9 +43,10 @@ constexpr size_t kMostSteps = 200'000;
 // A stepped_worker, stopped before its put.
 class SteppedWorker {
  public:
-  SteppedWorker(const StoreProcess& store, const std::string& id)
+  SteppedWorker(const StoreProcess& store, const std::string& id,
+                const Ended& ended)
       : process_("stepped_worker",
-                 {store.socket(), id, std::to_string(kBytes)}) {
+                 {store.socket(), id, std::to_string(ended.bytes), ended.how}) {
     stopped_ = AwaitStop() == SIGSTOP;
     ring_ = FindRing();
     start_ = Submitted();
@@ -100,7 +106,7 @@ class SteppedWorker {
   uint64_t start_ = 0;
 };
 
-class KilledProducerTest : public testing::Test {
+class KilledProducerTest : public testing::TestWithParam<Ended> {
  protected:
   void SetUp() override {
     if (kThreadSanitizer || kAddressSanitizer) {
@@ -150,8 +156,8 @@ class KilledProducerTest : public testing::Test {
       EXPECT_EQ(object.error().code, Code::kNotFound) << id;
       return false;
     }
-    EXPECT_EQ(object->size_bytes(), kBytes) << id;
-    EXPECT_EQ(CheckContent(id, object->bytes()), kBytes) << id;
+    EXPECT_EQ(object->size_bytes(), GetParam().bytes) << id;
+    EXPECT_EQ(CheckContent(id, object->bytes()), GetParam().bytes) << id;
     return true;
   }
 
@@ -182,10 +188,10 @@ class KilledProducerTest : public testing::Test {
   nlohmann::json before_;
 };
 
-TEST_F(KilledProducerTest, AtEveryInstructionOfItsWriteNothingIsHalf) {
+TEST_P(KilledProducerTest, AtEveryInstructionOfItsWriteNothingIsHalf) {
   Course course;
   {
-    SteppedWorker whole(store_, "whole");
+    SteppedWorker whole(store_, "whole", GetParam());
     if (!whole.stopped()) GTEST_SKIP() << "no process can be traced here";
     course = Follow(&whole);
   }
@@ -196,7 +202,7 @@ TEST_F(KilledProducerTest, AtEveryInstructionOfItsWriteNothingIsHalf) {
   ASSERT_TRUE(Eventually([this] { return IsWhole("whole"); }));
   size_t kills = 0;
   for (const size_t step : WhenToKill(course)) {
-    SteppedWorker worker(store_, "killed-" + std::to_string(step));
+    SteppedWorker worker(store_, "killed-" + std::to_string(step), GetParam());
     ASSERT_TRUE(worker.stopped());
     for (size_t done = 0; done < step && worker.Step(); ++done) {
     }
@@ -211,6 +217,13 @@ TEST_F(KilledProducerTest, AtEveryInstructionOfItsWriteNothingIsHalf) {
   EXPECT_LT(there, kills);
   ExpectNothingLeft();
 }
+
+INSTANTIATE_TEST_SUITE_P(All, KilledProducerTest,
+                         testing::Values(Ended{"put", 200},
+                                         Ended{"seal", 300'000}),
+                         [](const auto& test) {
+                           return std::string(test.param.how);
+                         });
 
 }  // namespace
 }  // namespace vitrine

@@ -22,6 +22,7 @@
 #include "tests/store/store_calls.h"
 #include "tests/support/asleep.h"
 #include "tests/support/eventually.h"
+#include "tests/support/raw_ring.h"
 #include "tests/support/scratch_dir.h"
 
 namespace vitrine::store {
@@ -29,79 +30,6 @@ namespace {
 
 constexpr uint64_t kCapacity = 16 << 20;
 constexpr uint64_t kBlankBytes = 8192;
-
-// The client's end, without any care.
-class RawRing {
- public:
-  explicit RawRing(Submissions::Ends ends)
-      : fd_(std::move(ends.ring)),
-        bell_(std::move(ends.bell)),
-        mapping_(*Mapping::Map(fd_.get(), sizeof(SubmissionRing),
-                               PROT_READ | PROT_WRITE)) {}
-
-  SubmissionRing& ring() const {
-    return *reinterpret_cast<SubmissionRing*>(mapping_.data());
-  }
-  int fd() const { return fd_.get(); }
-  int bell() const { return bell_.get(); }
-
-  void Write(const RecordHeader& header, const std::string& id,
-             const std::string& data, const std::string& metadata = {}) {
-    std::byte* place = ring().bytes.data() + end_ % kRingBytes;
-    std::memcpy(place, &header, sizeof(header));
-    std::memcpy(place + sizeof(header), id.data(), id.size());
-    std::memcpy(place + sizeof(header) + id.size(), data.data(), data.size());
-    std::memcpy(place + sizeof(header) + id.size() + data.size(),
-                metadata.data(), metadata.size());
-    end_ += header.record_bytes;
-  }
-  void Append(const std::string& id, const std::string& data,
-              uint32_t mode = 0644, int64_t timeout_ms = 10'000,
-              const std::string& metadata = {}) {
-    const auto bytes = static_cast<uint32_t>(
-        RecordBytes(id.size(), data.size(), metadata.size()));
-    const uint64_t room = kRingBytes - end_ % kRingBytes;
-    if (bytes > room) {
-      Write({.record_bytes = static_cast<uint32_t>(room)}, "", "");
-    }
-    Write({bytes, static_cast<uint32_t>(data.size()), mode,
-           static_cast<uint16_t>(id.size()),
-           static_cast<uint16_t>(metadata.size()), timeout_ms},
-          id, data, metadata);
-    ++appended_;
-  }
-  void Submit() { SubmitAs(end_); }
-  void SubmitAs(uint64_t end) {
-    ring().submitted.store(end);
-    if (ring().store_sleeps.load() == 0) return;
-    const uint64_t one = 1;
-    EXPECT_EQ(::write(bell_.get(), &one, sizeof(one)), 8);
-  }
-  // The last answer; -1: there is none.
-  int64_t LastAnswer() {
-    const bool answered =
-        Eventually([this] { return ring().answered.load() == appended_; });
-    if (!answered) return -1;
-    return ring().results[(appended_ - 1) % kRingResults].load();
-  }
-  int64_t Put(const std::string& id, const std::string& data,
-              uint32_t mode = 0644) {
-    Append(id, data, mode);
-    Submit();
-    return LastAnswer();
-  }
-
- private:
-  UniqueFd fd_;
-  UniqueFd bell_;
-  Mapping mapping_;
-  uint64_t end_ = 0;
-  uint32_t appended_ = 0;
-};
-
-int64_t Failed(Code code) {
-  return kRecordFailed | static_cast<uint32_t>(code);
-}
 
 // A MetadataList, whatever it has.
 std::string Packed(
@@ -150,7 +78,7 @@ class SubmissionsTest : public testing::Test {
     auto ends = submissions_->Open(session, {.uid = 7, .gid = 8},
                                    [this] { ++nonsense_; });
     EXPECT_TRUE(ends);
-    return RawRing(std::move(*ends));
+    return RawRing(std::move(ends->ring), std::move(ends->bell));
   }
 
   std::shared_ptr<SessionBlanks> BlanksOf(uint64_t session) {
@@ -165,20 +93,6 @@ class SubmissionsTest : public testing::Test {
               static_cast<ssize_t>(text.size()));
     EXPECT_TRUE(BlanksOf(session)->Add(*blank));
     return NumberOf(**blank);
-  }
-  static void AppendBlank(RawRing* ring, const std::string& id, uint64_t number,
-                          uint64_t size_bytes, uint32_t flags = 0) {
-    const BlankRecord record{number, size_bytes, flags, 0};
-    ring->Append(
-        id, std::string(reinterpret_cast<const char*>(&record), sizeof(record)),
-        kSealsBlank);
-  }
-  static int64_t SealBlank(RawRing* ring, const std::string& id,
-                           uint64_t number, uint64_t size_bytes,
-                           uint32_t flags = 0) {
-    AppendBlank(ring, id, number, size_bytes, flags);
-    ring->Submit();
-    return ring->LastAnswer();
   }
   uint64_t CountBlanks() {
     return store_->facts().StatusJson()["objects"]["blanks"].get<uint64_t>();
@@ -252,10 +166,10 @@ TEST_F(SubmissionsTest, BadRecordsAreRefusedOneByOne) {
 TEST_F(SubmissionsTest, ABlankOfTheSessionIsSealed) {
   RawRing ring = Open(1);
   const uint64_t number = MakeBlank(1, "bytes of a blank");
-  EXPECT_EQ(SealBlank(&ring, "a", number, 5), kRecordSealed);
+  EXPECT_EQ(ring.SealBlank("a", {number, 5}), kRecordSealed);
   EXPECT_EQ(Read("a"), "bytes");
   EXPECT_EQ(submissions_->Count().blanks_sealed, 1u);
-  EXPECT_EQ(SealBlank(&ring, "b", number, 5), Failed(Code::kNotFound));
+  EXPECT_EQ(ring.SealBlank("b", {number, 5}), Failed(Code::kNotFound));
   EXPECT_EQ(BlanksOf(1)->size(), 0u);
 }
 
@@ -263,24 +177,24 @@ TEST_F(SubmissionsTest, ABlankOfAnotherSessionIsNotSealed) {
   RawRing mine = Open(1);
   RawRing other = Open(2);
   const uint64_t number = MakeBlank(1, "mine");
-  EXPECT_EQ(SealBlank(&other, "a", number, 4), Failed(Code::kNotFound));
-  EXPECT_EQ(SealBlank(&other, "a", number + 1, 4), Failed(Code::kNotFound));
-  EXPECT_EQ(SealBlank(&other, "a", UINT64_MAX, 4), Failed(Code::kNotFound));
-  EXPECT_EQ(SealBlank(&mine, "a", number, 4), kRecordSealed);
+  EXPECT_EQ(other.SealBlank("a", {number, 4}), Failed(Code::kNotFound));
+  EXPECT_EQ(other.SealBlank("a", {number + 1, 4}), Failed(Code::kNotFound));
+  EXPECT_EQ(other.SealBlank("a", {UINT64_MAX, 4}), Failed(Code::kNotFound));
+  EXPECT_EQ(mine.SealBlank("a", {number, 4}), kRecordSealed);
 }
 
 TEST_F(SubmissionsTest, ABlankThatCannotBeSealedIsGone) {
   RawRing ring = Open(1);
   ASSERT_EQ(ring.Put("taken", "x"), kRecordSealed);
-  EXPECT_EQ(SealBlank(&ring, "taken", MakeBlank(1, "x"), 1),
+  EXPECT_EQ(ring.SealBlank("taken", {MakeBlank(1, "x"), 1}),
             Failed(Code::kAlreadyExists));
-  EXPECT_EQ(SealBlank(&ring, "a", MakeBlank(1, "x"), kBlankBytes + 1),
+  EXPECT_EQ(ring.SealBlank("a", {MakeBlank(1, "x"), kBlankBytes + 1}),
             Failed(Code::kInvalidArgument));
   const uint64_t used = MakeBlank(1, "x");
   const UniqueFd fd = *store_->blanks().OpenBlank(BlanksOf(1)->Find(used));
-  EXPECT_EQ(SealBlank(&ring, "a", used, 1, kKeepIfInUse), Failed(Code::kInUse));
+  EXPECT_EQ(ring.SealBlank("a", {used, 1, kKeepIfInUse}), Failed(Code::kInUse));
   EXPECT_EQ(BlanksOf(1)->size(), 1u);
-  EXPECT_EQ(SealBlank(&ring, "a", used, 1), Failed(Code::kInUse));
+  EXPECT_EQ(ring.SealBlank("a", {used, 1}), Failed(Code::kInUse));
   EXPECT_EQ(BlanksOf(1)->size(), 0u);
   EXPECT_TRUE(Eventually([&] { return CountBlanks() == 0; }));
 }
@@ -300,7 +214,7 @@ TEST_F(SubmissionsTest, BlanksAndSmallObjectsKeepTheirOrder) {
   RawRing ring = Open(1);
   for (int i = 0; i < 10; ++i) {
     ring.Append("small-" + std::to_string(i), "x");
-    AppendBlank(&ring, "blank-" + std::to_string(i), MakeBlank(1, "y"), 1);
+    ring.AppendBlank("blank-" + std::to_string(i), {MakeBlank(1, "y"), 1});
   }
   ring.Append("blank-3", "taken");
   ring.Submit();
@@ -313,7 +227,7 @@ TEST_F(SubmissionsTest, BlanksAndSmallObjectsKeepTheirOrder) {
 TEST_F(SubmissionsTest, WhatADeadClientSubmittedIsSealedAndItsBlanksGo) {
   RawRing ring = Open(1);
   const auto blanks = BlanksOf(1);
-  AppendBlank(&ring, "a", MakeBlank(1, "text"), 4);
+  ring.AppendBlank("a", {MakeBlank(1, "text"), 4});
   MakeBlank(1, "never sealed");
   ring.Submit();
   submissions_->Close(1);

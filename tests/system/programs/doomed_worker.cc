@@ -1,10 +1,10 @@
 // A native creator that a test kills at any moment: makes objects of all
-// sizes, seals some of them, and leaves the others half-made.
+// sizes, some of them in blanks, seals some, and leaves the others half-made.
 //
 //   doomed_worker SOCKET SEED
 //
-// Id of the n-th object: doomed-SEED-n; number 0 is never sealed.  Exit status
-// 1: the store refused something.
+// Id of the n-th object: doomed-SEED-n; number 0 is announced and never sealed.
+// Exit status 1: the store refused something.
 
 #include <vitrine/client.h>
 
@@ -20,6 +20,7 @@ namespace {
 
 constexpr size_t kMostUnsealed = 4;
 constexpr uint64_t kMostBytes = 1 << 20;
+constexpr uint64_t kUsualBytes = 300'000;
 
 int Fail(const std::string& what, const Error& error) {
   std::fprintf(stderr, "%s: %s\n", what.c_str(), error.ToString().c_str());
@@ -35,15 +36,20 @@ int Main(int argc, char** argv) {
   for (uint64_t made = 0;; ++made) {
     const std::string id =
         std::string("doomed-") + argv[2] + "-" + std::to_string(made);
-    auto writer = client->Create(*ObjectId::FromText(id),
-                                 1 + random() % (kMostBytes >> random() % 12),
-                                 {.announce = true});
+    const bool announced = made == 0 || random() % 2 == 0;
+    const uint64_t size =
+        announced ? 1 + random() % (kMostBytes >> random() % 12) : kUsualBytes;
+    auto writer =
+        client->Create(*ObjectId::FromText(id), size, {.announce = announced});
     if (!writer) return Fail("create " + id, writer.error());
     FillContent(id, writer->bytes());
     unsealed.push_back(*std::move(writer));
     if (unsealed.size() <= kMostUnsealed) continue;
     auto chosen = unsealed.begin() + 1;
-    Status sealed = random() % 2 == 0 ? chosen->Seal() : chosen->Abort();
+    const auto how = random() % 3;
+    Status sealed = how == 0   ? chosen->Seal()
+                    : how == 1 ? chosen->SealLater()
+                               : chosen->Abort();
     if (!sealed) return Fail("seal", sealed.error());
     unsealed.erase(chosen);
   }

@@ -226,8 +226,12 @@ class Worker {
   static void Pause() { LetPass(std::chrono::milliseconds(2)); }
 
   uint64_t Random(uint64_t below) { return random_() % below; }
-  // Small ones as often as large ones.
-  uint64_t Size() { return 1 + Random(max_bytes_ >> Random(16)); }
+  // Small ones as often as large ones.  Many are of one size, so that a client
+  // has blanks for them.
+  uint64_t Size() {
+    if (Random(3) == 0) return max_bytes_ / 8;
+    return 1 + Random(max_bytes_ >> Random(16));
+  }
   std::string NewId() {
     return "w" + std::to_string(seed_) + "-" + std::to_string(++made_);
   }
