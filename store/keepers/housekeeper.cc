@@ -140,6 +140,9 @@ void Housekeeper::Run() {
     compact_slabs_();
     RecallOrphans();
     budget_->Relax();
+    if (budget_->Get().lacking_bytes > 0) {
+      budget_->NoteFree(segments_->FreeBytes());
+    }
     pool_->DropOlder(Clock::now() - kIdleSpare);
     table_->upkeep().DrainTouches();
     auto uses = table_->upkeep().TakeUses();

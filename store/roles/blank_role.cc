@@ -29,7 +29,11 @@ Result<ObjectRef> BlankRole::MakeBlank(const NewBlank& blank) {
 }
 
 Status BlankRole::CheckRoom(uint64_t bytes) const {
-  const uint64_t limit = parts_->budget->capacity_bytes() / kMostPart;
+  const MemoryBudget::Numbers budget = parts_->budget->Get();
+  if (budget.lacking_bytes > 0) {
+    return Error{Code::kOutOfMemory, "others fill the file system"};
+  }
+  const uint64_t limit = budget.capacity_bytes / kMostPart;
   const uint64_t taken = parts_->table->blanks().Count().bytes;
   if (bytes <= limit && taken <= limit - bytes) return Status();
   return Error{Code::kOutOfMemory, "the blanks have their part of the memory"};

@@ -1,5 +1,6 @@
 #include "store/roles/memory_role.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -40,7 +41,8 @@ void MemoryRole::Resize(const ObjectRef& object, uint64_t size_bytes,
                         SpaceWait wait, Done<void> done) {
   if (Status ok = parts_->table->unsealed().CheckWritable(object); !ok)
     return done(ok);
-  if (size_bytes <= parts_->table->queries().Info(object).size_bytes) {
+  const uint64_t before = SizeOf(object);
+  if (size_bytes <= before) {
     auto begun = parts_->table->unsealed().BeginChange(object);
     if (!begun) return done(begun.error());
     Status shrunk = ShrinkNow(object, size_bytes);
@@ -48,9 +50,14 @@ void MemoryRole::Resize(const ObjectRef& object, uint64_t size_bytes,
     return done(std::move(shrunk));
   }
   WithCharge(
-      object, parts_->RoundUp(size_bytes), wait,
-      [this, object, size_bytes] { return GrowNow(object, size_bytes); },
-      std::move(done));
+      {object, parts_->RoundUp(size_bytes), wait,
+       [this, object, size_bytes] { return GrowNow(object, size_bytes); },
+       [this, object, size_bytes, before] {
+         if (SizeOf(object) == size_bytes) {
+           (void)ShrinkNow(object, before);
+         }
+       },
+       std::move(done)});
 }
 
 void MemoryRole::Reserve(const ObjectRef& object, uint64_t offset_bytes,
@@ -59,76 +66,98 @@ void MemoryRole::Reserve(const ObjectRef& object, uint64_t offset_bytes,
     return done(Error{Code::kTooLarge, "beyond any file"});
   }
   const uint64_t end_bytes = parts_->RoundUp(offset_bytes + size_bytes);
-  WithCharge(
-      object, end_bytes, wait,
-      [this, object, offset_bytes, size_bytes] {
-        return parts_->segments.Reserve(object->number, offset_bytes,
-                                        size_bytes);
-      },
-      std::move(done));
+  WithCharge({object, end_bytes, wait,
+              [this, object, offset_bytes, size_bytes] {
+                return parts_->segments.Reserve(object->number, offset_bytes,
+                                                size_bytes);
+              },
+              nullptr, std::move(done)});
 }
 
-void MemoryRole::WithCharge(const ObjectRef& object, uint64_t needed_bytes,
-                            SpaceWait wait, std::function<Status()> then,
-                            Done<void> done) {
-  auto charged = parts_->table->unsealed().BeginChange(object);
-  if (!charged) return done(charged.error());
-  const uint64_t charged_bytes = *charged;
-  if (needed_bytes > parts_->budget->capacity_bytes()) {
-    parts_->table->unsealed().EndChange(object);
-    return done(Error{Code::kTooLarge,
-                      std::to_string(needed_bytes) +
-                          " bytes are more than the capacity of " +
-                          std::to_string(parts_->budget->capacity_bytes())});
+void MemoryRole::WithCharge(Request new_request) {
+  const auto request = std::make_shared<Request>(std::move(new_request));
+  auto charged = parts_->table->unsealed().BeginChange(request->object);
+  if (!charged) return request->done(charged.error());
+  request->charged_bytes = *charged;
+  const uint64_t capacity = parts_->budget->capacity_bytes();
+  if (request->needed_bytes > capacity) {
+    return Finish(request, Error{Code::kTooLarge,
+                                 std::to_string(request->needed_bytes) +
+                                     " bytes are more than the capacity of " +
+                                     std::to_string(capacity)});
   }
-  if (needed_bytes <= charged_bytes ||
-      parts_->budget->TryCharge(needed_bytes - charged_bytes)) {
-    return Charged(object, needed_bytes, charged_bytes, then, done);
-  }
-  parts_->budget->Charge(
-      needed_bytes - charged_bytes, wait,
-      [this, object, needed_bytes, charged_bytes, then = std::move(then),
-       done = std::move(done)](Status granted) {
-        if (!granted) {
-          parts_->table->unsealed().EndChange(object);
-          return done(parts_->Explain(granted.error()));
-        }
-        // The thread that freed the space does not allocate it, too.
-        parts_->workers->Run(
-            [this, object, needed_bytes, charged_bytes, then, done] {
-              Charged(object, needed_bytes, charged_bytes, then, done);
-            });
-      },
-      object.get());
+  if (TryCharge(*request)) return Charged(request);
+  parts_->budget->NoteFree(parts_->segments.FreeBytes());
+  parts_->budget->Charge(request->needed_bytes - request->charged_bytes,
+                         request->wait, WhenGranted(request),
+                         request->object.get());
   // It may have gone before it waited.
-  if (!parts_->table->unsealed().CheckWritable(object))
-    parts_->budget->EndWaitsOf(object.get());
+  if (!parts_->table->unsealed().CheckWritable(request->object))
+    parts_->budget->EndWaitsOf(request->object.get());
 }
 
-void MemoryRole::Charged(const ObjectRef& object, uint64_t needed_bytes,
-                         uint64_t charged_bytes,
-                         const std::function<Status()>& then,
-                         const Done<void>& done) {
-  if (needed_bytes > charged_bytes) {
+bool MemoryRole::TryCharge(const Request& request) {
+  return request.needed_bytes <= request.charged_bytes ||
+         parts_->budget->TryCharge(request.needed_bytes -
+                                   request.charged_bytes);
+}
+
+Done<void> MemoryRole::WhenGranted(const RequestRef& request) {
+  return [this, request](Status granted) {
+    if (!granted) return Finish(request, parts_->Explain(granted.error()));
+    // The thread that freed the space does not allocate it, too.
+    parts_->workers->Run([this, request] { Charged(request); });
+  };
+}
+
+void MemoryRole::Charged(const RequestRef& request) {
+  const uint64_t bytes =
+      request->needed_bytes -
+      std::min(request->needed_bytes, request->charged_bytes);
+  if (bytes > 0) {
     // Somebody else may have raised it meanwhile, or the object may be gone.
-    const uint64_t raised =
-        parts_->table->unsealed().RaiseCharge(object, needed_bytes);
-    parts_->budget->Uncharge(needed_bytes - charged_bytes - raised);
+    const uint64_t raised = parts_->table->unsealed().RaiseCharge(
+        request->object, request->needed_bytes);
+    parts_->budget->Uncharge(bytes - raised);
   }
-  Status status = then();
-  parts_->table->unsealed().EndChange(object);
-  done(std::move(status));
+  Status status = request->then();
+  if (!status && status.error().code == Code::kOutOfMemory) {
+    return WaitForOthers(request, std::move(status));
+  }
+  Finish(request, std::move(status));
+}
+
+void MemoryRole::WaitForOthers(const RequestRef& request, Status status) {
+  const auto lowered = parts_->table->unsealed().LowerCharge(request->object);
+  if (!lowered) return Finish(request, std::move(status));
+  request->charged_bytes = lowered->charged_bytes;
+  const uint64_t wanted =
+      std::min(lowered->freed_bytes,
+               request->needed_bytes -
+                   std::min(request->needed_bytes, request->charged_bytes));
+  parts_->budget->Uncharge(lowered->freed_bytes - wanted);
+  if (wanted == 0) return Finish(request, std::move(status));
+  parts_->budget->ChargeAgain(wanted, parts_->segments.FreeBytes(),
+                              request->wait, WhenGranted(request),
+                              request->object.get());
+}
+
+void MemoryRole::Finish(const RequestRef& request, Status status) {
+  if (!status && request->undo) request->undo();
+  parts_->table->unsealed().EndChange(request->object);
+  request->done(std::move(status));
+}
+
+uint64_t MemoryRole::SizeOf(const ObjectRef& object) const {
+  return parts_->table->queries().Info(object).size_bytes;
 }
 
 Status MemoryRole::GrowNow(const ObjectRef& object, uint64_t size_bytes) {
-  const uint64_t before = parts_->table->queries().Info(object).size_bytes;
   // The size first: huge pages are given only within it.
   auto grown = parts_->table->unsealed().SetSize(object, size_bytes);
   if (!grown) return grown.error();
   parts_->GiveBack(*grown);  // It may have been larger by now.
-  Status reserved = parts_->segments.Reserve(object->number, 0, size_bytes);
-  if (!reserved) (void)ShrinkNow(object, before);
-  return reserved;
+  return parts_->segments.Reserve(object->number, 0, size_bytes);
 }
 
 Status MemoryRole::ShrinkNow(const ObjectRef& object, uint64_t size_bytes) {

@@ -3,6 +3,7 @@
 #define VITRINE_STORE_ROLES_MEMORY_ROLE_H_
 
 #include <functional>
+#include <memory>
 
 #include "store/base/roles.h"
 #include "store/roles/store_parts.h"
@@ -26,14 +27,30 @@ class MemoryRole final : public MemoryRequests {
   // Create, with a recycled segment if one suits.
   Result<ObjectRef> CreateRecycled(const ObjectId& id, uint64_t size_bytes,
                                    const NewObject& options);
-  // Charges the object for its first `needed_bytes`, then runs `then` and
-  // hands its result to `done`.  The object cannot be sealed meanwhile.
-  void WithCharge(const ObjectRef& object, uint64_t needed_bytes,
-                  SpaceWait wait, std::function<Status()> then,
-                  Done<void> done);
-  void Charged(const ObjectRef& object, uint64_t needed_bytes,
-               uint64_t charged_bytes, const std::function<Status()>& then,
-               const Done<void>& done);
+  // A request for memory of an object, until it is answered.
+  struct Request {
+    ObjectRef object;
+    uint64_t needed_bytes;
+    SpaceWait wait;
+    std::function<Status()> then;  // Takes the memory.
+    std::function<void()> undo;    // May be empty; if there is none in the end.
+    Done<void> done;
+    uint64_t charged_bytes = 0;  // Before the request.
+  };
+  using RequestRef = std::shared_ptr<Request>;
+
+  // Charges the object for its first `needed_bytes`, then runs `then` and hands
+  // its result to `done`.  The object cannot be sealed meanwhile.
+  void WithCharge(Request request);
+  // True: it is charged, or needs no more.
+  bool TryCharge(const Request& request);
+  // What happens once the budget has granted the request.
+  Done<void> WhenGranted(const RequestRef& request);
+  void Charged(const RequestRef& request);
+  // Others have filled the file system: waits for an eviction and tries again.
+  void WaitForOthers(const RequestRef& request, Status status);
+  void Finish(const RequestRef& request, Status status);
+  uint64_t SizeOf(const ObjectRef& object) const;
   Status GrowNow(const ObjectRef& object, uint64_t size_bytes);
   Status ShrinkNow(const ObjectRef& object, uint64_t size_bytes);
 

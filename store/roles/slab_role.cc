@@ -50,10 +50,7 @@ Status SlabRole::OpenSlab(const std::optional<RetiredSegment>& recycled,
     return Status();
   }
   auto before = parts_->table->slabs().OpenSlab(slab_bytes_, recycled);
-  if (!before) {
-    GiveUpSlab(recycled);
-    return before.error();
-  }
+  if (!before) return before.error();
   parts_->orphans->Add(*std::move(before));
   return Status();
 }
@@ -91,7 +88,7 @@ void SlabRole::CompactSlabs() {
     if (done.needed_bytes == 0 || done.needed_bytes > slab_bytes_) continue;
     const auto recycled = TakeSlab();
     if (!recycled && !parts_->budget->TryCharge(slab_bytes_)) return;
-    if (!OpenSlab(recycled, done.needed_bytes)) return;
+    if (!OpenSlab(recycled, done.needed_bytes)) return GiveUpSlab(recycled);
   }
 }
 
@@ -109,18 +106,33 @@ void SlabRole::AddRoomFor(uint64_t bytes, SpaceWait wait, Done<void> done,
                                            " bytes do not fit into a slab of " +
                                            std::to_string(slab_bytes_)});
   }
+  const Request request{bytes, wait, std::move(done), whose};
   const auto recycled = TakeSlab();
   if (recycled || parts_->budget->TryCharge(slab_bytes_)) {
-    return done(AddSlab(recycled, bytes));
+    return AddOrWait(recycled, request);
   }
-  parts_->budget->Charge(
-      slab_bytes_, wait,
-      [this, bytes, done = std::move(done)](Status granted) {
-        if (!granted) return done(parts_->Explain(granted.error()));
-        parts_->workers->Run(
-            [this, bytes, done] { done(AddSlab(std::nullopt, bytes)); });
-      },
-      whose);
+  parts_->budget->NoteFree(parts_->segments.FreeBytes());
+  parts_->budget->Charge(slab_bytes_, wait, WhenGranted(request), whose);
+}
+
+Done<void> SlabRole::WhenGranted(const Request& request) {
+  return [this, request](Status granted) {
+    if (!granted) return request.done(parts_->Explain(granted.error()));
+    parts_->workers->Run([this, request] { AddOrWait(std::nullopt, request); });
+  };
+}
+
+void SlabRole::AddOrWait(const std::optional<RetiredSegment>& recycled,
+                         const Request& request) {
+  Status added = AddSlab(recycled, request.bytes);
+  if (added) return request.done(std::move(added));
+  if (recycled || added.error().code != Code::kOutOfMemory) {
+    GiveUpSlab(recycled);
+    return request.done(std::move(added));
+  }
+  parts_->budget->ChargeAgain(slab_bytes_, parts_->segments.FreeBytes(),
+                              request.wait, WhenGranted(request),
+                              request.whose);
 }
 
 void SlabRole::EndWaitsForRoom(const void* whose) {

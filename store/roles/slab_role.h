@@ -33,7 +33,8 @@ class SlabRole final : public SmallPuts {
 
  private:
   // A slab with room for `needed_bytes`, unless there is one.  `recycled`: the
-  // segment to use; none: its memory is charged.
+  // segment to use; none: its memory is charged.  If it fails, both stay the
+  // caller's.
   Status OpenSlab(const std::optional<RetiredSegment>& recycled,
                   uint64_t needed_bytes);
   // One of the pool, if there is any.
@@ -42,6 +43,18 @@ class SlabRole final : public SmallPuts {
   // Makes room, and the slab after that ready.
   Status AddSlab(const std::optional<RetiredSegment>& recycled,
                  uint64_t needed_bytes);
+  // A request for room, until it is answered.
+  struct Request {
+    uint64_t bytes;
+    SpaceWait wait;
+    Done<void> done;
+    const void* whose;
+  };
+  // What happens once the budget has granted a slab.
+  Done<void> WhenGranted(const Request& request);
+  // AddSlab, and waits if others have filled the file system.
+  void AddOrWait(const std::optional<RetiredSegment>& recycled,
+                 const Request& request);
 
   uint64_t slab_bytes_ = 0;
   uint64_t small_object_bytes_ = 0;

@@ -124,6 +124,10 @@ constexpr MetricOf<Budget> kShortageMetrics[] = {
     Gauge<&Budget::low_water_bytes>("low_water_bytes",
                                     "Memory that the evictor keeps free.",
                                     MetricUnit::kBytes),
+    Gauge<&Budget::lacking_bytes>(
+        "lacking_bytes",
+        "Of the capacity, what others have taken of the file system.",
+        MetricUnit::kBytes),
     Gauge<&Budget::waiters>("waiters", "Requests that wait for memory."),
     Gauge<&Budget::waiting_bytes>("waiting_bytes",
                                   "Memory that those requests wait for.",

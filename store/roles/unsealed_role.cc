@@ -32,8 +32,9 @@ void UnsealedRole::NoteWritten(const ObjectRef& object, uint64_t end_bytes) {
 
 bool UnsealedRole::EvictorKeepsAhead() const {
   const MemoryBudget::Numbers budget = parts_->budget->Get();
-  const uint64_t limit =
-      budget.capacity_bytes + parts_->place->overshoot_bytes();
+  if (parts_->segments.FreeBytes() < kRunwayBytes) return false;
+  const uint64_t limit = budget.capacity_bytes - budget.lacking_bytes +
+                         parts_->place->overshoot_bytes();
   // What is parked counts as free, here and below: it is given back at once.
   const uint64_t room = limit - std::min(limit, budget.used_bytes);
   if (room / (parts_->watch->Count().writers + 1) < kRunwayBytes) return false;

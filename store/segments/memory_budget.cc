@@ -22,6 +22,12 @@ uint64_t SaturatingSubtract(uint64_t a, uint64_t b) {
   return a > b ? a - b : 0;
 }
 
+std::string LackText(uint64_t lacking_bytes) {
+  if (lacking_bytes == 0) return "";
+  return "; others have taken " + std::to_string(lacking_bytes) +
+         " bytes of the file system";
+}
+
 Error ShuttingDown() {
   return Error{Code::kUnavailable, "the store is shutting down"};
 }
@@ -54,11 +60,11 @@ bool MemoryBudget::TryCharge(uint64_t bytes) {
 
 uint64_t MemoryBudget::ParkedInTheWay(uint64_t bytes) const {
   MutexLock lock(mutex_);
-  if (!waiters_.empty() || used_bytes_ > capacity_bytes_ ||
-      bytes > capacity_bytes_ - used_bytes_) {
+  if (!waiters_.empty() || used_bytes_ > limit_bytes_ ||
+      bytes > limit_bytes_ - used_bytes_) {
     return 0;
   }
-  const uint64_t free = capacity_bytes_ - used_bytes_;
+  const uint64_t free = limit_bytes_ - used_bytes_;
   return SaturatingSubtract(parked_bytes_, free - bytes);
 }
 
@@ -99,7 +105,8 @@ void MemoryBudget::Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
       short_now = !short_before && ShortageLocked() > 0;
     } else if (closed_) {
       outcome = ShuttingDown();
-    } else if (wait.deadline <= std::chrono::steady_clock::now()) {
+    } else if (wait.deadline <= std::chrono::steady_clock::now() ||
+               (wait.fail_when_stuck && bytes > limit_bytes_)) {
       outcome = OutOfMemoryLocked(bytes);
     } else {
       NoteScarceLocked();
@@ -112,6 +119,53 @@ void MemoryBudget::Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
   // NOLINTNEXTLINE(bugprone-use-after-move): moved only if it waits.
   if (!waits) done(std::move(outcome));
   if (short_now && on_shortage_) on_shortage_();
+}
+
+uint64_t MemoryBudget::LimitWith(uint64_t free_bytes) const {
+  const uint64_t charged = SaturatingAdd(used_bytes_, parked_bytes_);
+  return std::min(SaturatingAdd(charged, free_bytes), capacity_bytes_);
+}
+
+void MemoryBudget::QueueAgain(Waiter waiter) {
+  auto place = waiters_.begin();
+  while (place != waiters_.end() && place->again) ++place;
+  waiter.again = true;
+  waiters_.insert(place, std::move(waiter));
+}
+
+void MemoryBudget::ChargeAgain(uint64_t bytes, uint64_t free_bytes,
+                               SpaceWait wait, Done<void> done,
+                               const void* whose) {
+  {
+    MutexLock lock(mutex_);
+    owed_bytes_ += SaturatingSubtract(bytes, used_bytes_);
+    used_bytes_ = SaturatingSubtract(used_bytes_, bytes);
+    // Not all that is free can be had, or it would have been.
+    const uint64_t too_much = SaturatingAdd(used_bytes_, parked_bytes_) + bytes;
+    limit_bytes_ = std::min(LimitWith(free_bytes), too_much - 1);
+    NoteScarceLocked();
+    QueueAgain({bytes, wait, std::move(done), whose});
+  }
+  FailHopeless();
+  ReclaimWanted();
+  if (on_shortage_) on_shortage_();
+}
+
+void MemoryBudget::NoteFree(uint64_t free_bytes) {
+  std::list<Waiter> granted;
+  {
+    MutexLock lock(mutex_);
+    limit_bytes_ = LimitWith(free_bytes);
+    GrantLocked(&granted);
+  }
+  for (Waiter& waiter : granted) waiter.done(Status());
+  FailHopeless();
+}
+
+void MemoryBudget::FailHopeless() {
+  EndWaits(Code::kOutOfMemory, [this](const Waiter& waiter) REQUIRES(mutex_) {
+    return waiter.wait.fail_when_stuck && IsHopeless(waiter);
+  });
 }
 
 void MemoryBudget::ForceCharge(uint64_t bytes) {
@@ -133,7 +187,7 @@ void MemoryBudget::ReclaimWanted() {
   {
     MutexLock lock(mutex_);
     const uint64_t charged = SaturatingAdd(used_bytes_, parked_bytes_);
-    wanted = waiters_.empty() ? SaturatingSubtract(charged, capacity_bytes_)
+    wanted = waiters_.empty() ? SaturatingSubtract(charged, limit_bytes_)
                               : parked_bytes_;
     wanted = std::min(wanted, parked_bytes_);
   }
@@ -143,7 +197,7 @@ void MemoryBudget::ReclaimWanted() {
 bool MemoryBudget::TryPark(uint64_t bytes) {
   MutexLock lock(mutex_);
   if (!waiters_.empty() ||
-      SaturatingAdd(used_bytes_, parked_bytes_) > capacity_bytes_) {
+      SaturatingAdd(used_bytes_, parked_bytes_) > limit_bytes_) {
     return false;
   }
   owed_bytes_ += SaturatingSubtract(bytes, used_bytes_);
@@ -255,6 +309,7 @@ MemoryBudget::Numbers MemoryBudget::Get() const {
                  .used_bytes = used_bytes_,
                  .parked_bytes = parked_bytes_,
                  .low_water_bytes = low_water_bytes_,
+                 .lacking_bytes = capacity_bytes_ - limit_bytes_,
                  .waiters = waiters_.size(),
                  .waiting_bytes = WaitingBytesLocked(),
                  .next_deadline = next_deadline};
@@ -270,7 +325,7 @@ void MemoryBudget::SetReclaim(std::function<void(uint64_t)> reclaim) {
 
 bool MemoryBudget::FitsLocked(uint64_t bytes) const {
   const uint64_t charged = SaturatingAdd(used_bytes_, parked_bytes_);
-  return charged <= capacity_bytes_ && bytes <= capacity_bytes_ - charged;
+  return charged <= limit_bytes_ && bytes <= limit_bytes_ - charged;
 }
 
 uint64_t MemoryBudget::WaitingBytesLocked() const {
@@ -280,9 +335,11 @@ uint64_t MemoryBudget::WaitingBytesLocked() const {
 }
 
 uint64_t MemoryBudget::ShortageLocked() const {
-  const uint64_t taken = SaturatingAdd(
-      SaturatingAdd(used_bytes_, WaitingBytesLocked()), low_water_bytes_);
-  return std::min(SaturatingSubtract(taken, capacity_bytes_), used_bytes_);
+  const bool hopeless = !waiters_.empty() && IsHopeless(waiters_.front());
+  const uint64_t wanted = hopeless ? 0 : WaitingBytesLocked();
+  const uint64_t taken =
+      SaturatingAdd(SaturatingAdd(used_bytes_, wanted), low_water_bytes_);
+  return std::min(SaturatingSubtract(taken, limit_bytes_), used_bytes_);
 }
 
 Error MemoryBudget::OutOfMemoryLocked(uint64_t bytes) const {
@@ -291,7 +348,8 @@ Error MemoryBudget::OutOfMemoryLocked(uint64_t bytes) const {
                    std::to_string(used_bytes_) + " of " +
                    std::to_string(capacity_bytes_) + " bytes are used and " +
                    std::to_string(waiters_.size()) + " others wait for " +
-                   std::to_string(WaitingBytesLocked()) + " bytes"};
+                   std::to_string(WaitingBytesLocked()) + " bytes" +
+                   LackText(capacity_bytes_ - limit_bytes_)};
 }
 
 void MemoryBudget::GrantLocked(std::list<Waiter>* granted) {

@@ -19,13 +19,16 @@ namespace vitrine::store {
 // up as soon as a request needs them.  Thread-safe.
 //
 // Invariants:
-//  (1) A grant never brings the charge above the capacity.  Only ForceCharge
-//      does, for memory that the kernel has handed out already.
+//  (1) A grant never brings the charge above the limit: the capacity, or less
+//      while others fill the file system.  Only ForceCharge does, for memory
+//      that the kernel has handed out already.
 //  (2) No request is granted while an earlier one waits; but a request for no
 //      bytes never waits.
 //  (3) Every callback runs exactly once, with none of the budget's locks held.
-//  (4) No bytes stay parked while a request waits, or while more than the
-//      capacity is charged.
+//  (4) No bytes stay parked while a request waits, or while more than the limit
+//      is charged.
+//  (5) Nothing is evicted for a request that is larger than the limit, nor for
+//      those behind it.
 class MemoryBudget {
  public:
   // The low-water mark is the number of free bytes that the evictor maintains.
@@ -35,7 +38,8 @@ class MemoryBudget {
   MemoryBudget(uint64_t capacity_bytes, uint64_t least_low_water_bytes)
       : capacity_bytes_(capacity_bytes),
         least_low_water_bytes_(std::min(least_low_water_bytes, capacity_bytes)),
-        low_water_bytes_(least_low_water_bytes_) {}
+        low_water_bytes_(least_low_water_bytes_),
+        limit_bytes_(capacity_bytes) {}
   MemoryBudget(const MemoryBudget&) = delete;
   MemoryBudget& operator=(const MemoryBudget&) = delete;
   // Those who still wait get kUnavailable.
@@ -50,6 +54,16 @@ class MemoryBudget {
   // wait.  `whose` is a key for EndWaitsOf.
   void Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
               const void* whose = nullptr) EXCLUDES(mutex_);
+  // `bytes` were charged, but the file system, which has `free_bytes` left, had
+  // no memory for them: others fill it.  Takes them back and lowers the limit
+  // to what is there.  Then Charge, but before all who have not been granted
+  // anything.
+  void ChargeAgain(uint64_t bytes, uint64_t free_bytes, SpaceWait wait,
+                   Done<void> done, const void* whose = nullptr)
+      EXCLUDES(mutex_);
+  // The file system has `free_bytes` left: others may have taken some, or given
+  // some back.
+  void NoteFree(uint64_t free_bytes) EXCLUDES(mutex_);
   void ForceCharge(uint64_t bytes) EXCLUDES(mutex_);
   void Uncharge(uint64_t bytes) EXCLUDES(mutex_);
 
@@ -90,6 +104,8 @@ class MemoryBudget {
     uint64_t used_bytes;
     uint64_t parked_bytes;
     uint64_t low_water_bytes;
+    // Of the capacity, what others have taken.
+    uint64_t lacking_bytes;
     uint64_t waiters;
     uint64_t waiting_bytes;
     Deadline next_deadline;  // Of a waiter; max(): none.
@@ -108,6 +124,7 @@ class MemoryBudget {
     SpaceWait wait;
     Done<void> done;
     const void* whose;
+    bool again = false;  // It was granted before.
   };
 
   bool FitsLocked(uint64_t bytes) const REQUIRES(mutex_);
@@ -116,6 +133,16 @@ class MemoryBudget {
   // The parked bytes to be freed so that `bytes` fit; 0: they are not enough.
   uint64_t ParkedInTheWay(uint64_t bytes) const EXCLUDES(mutex_);
   void NoteScarceLocked() REQUIRES(mutex_);
+  // The charge that there would be memory for.
+  uint64_t LimitWith(uint64_t free_bytes) const REQUIRES(mutex_);
+  // Before all that were not granted before.
+  void QueueAgain(Waiter waiter) REQUIRES(mutex_);
+  // No eviction could serve it.
+  bool IsHopeless(const Waiter& waiter) const REQUIRES(mutex_) {
+    return waiter.bytes > limit_bytes_;
+  }
+  // Ends the waits with fail_when_stuck that became hopeless.
+  void FailHopeless() EXCLUDES(mutex_);
   uint64_t WaitingBytesLocked() const REQUIRES(mutex_);
   uint64_t ShortageLocked() const REQUIRES(mutex_);
   Error OutOfMemoryLocked(uint64_t bytes) const REQUIRES(mutex_);
@@ -133,6 +160,7 @@ class MemoryBudget {
 
   mutable Mutex mutex_;
   uint64_t low_water_bytes_ GUARDED_BY(mutex_);
+  uint64_t limit_bytes_ GUARDED_BY(mutex_);  // At most the capacity.
   bool was_scarce_ GUARDED_BY(mutex_) = false;
   uint64_t used_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t parked_bytes_ GUARDED_BY(mutex_) = 0;

@@ -262,6 +262,13 @@ Result<UniqueFd> SegmentDir::OpenPath() const {
   return OpenSegmentAt(fd_.get(), ".", O_PATH | O_DIRECTORY);
 }
 
+uint64_t SegmentDir::FreeBytes() const {
+  const auto system = machine::FileSystemOf(fd_.get(), path_);
+  if (!system || (!hugetlbfs_ && !system->limit)) return UINT64_MAX;
+  if (hugetlbfs_) return HugeSpace(system->limit).free_bytes;
+  return system->limit->free_pages * system->page_bytes;
+}
+
 Result<SegmentDir::Space> SegmentDir::GetSpace() const {
   const auto system = machine::FileSystemOf(fd_.get(), path_);
   if (!system) return system.error();

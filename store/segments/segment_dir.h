@@ -102,6 +102,9 @@ class SegmentDir {
     uint64_t free_bytes;
   };
   Result<Space> GetSpace() const;
+  // What is left of the file system's own limit; UINT64_MAX: it has none, or
+  // nobody knows.
+  uint64_t FreeBytes() const;
 
  private:
   SegmentDir(std::string path, UniqueFd fd, UniqueFd retired_fd, bool hugetlbfs,

@@ -69,6 +69,17 @@ uint64_t UnsealedOps::RaiseCharge(const ObjectRef& object,
   return charged_bytes - std::exchange(charged, charged_bytes);
 }
 
+Result<UnsealedOps::Lowered> UnsealedOps::LowerCharge(const ObjectRef& object) {
+  MutexLock lock(table_->mutex);
+  if (Status ok = CheckIsWritable(*object); !ok) return ok.error();
+  if (object->own->pending_changes > 1) {
+    return Error{Code::kInUse, "another change is under way"};
+  }
+  const int64_t freed = table_->residency.Settle(object.get());
+  return Lowered{object->own->charged_bytes,
+                 static_cast<uint64_t>(std::max<int64_t>(freed, 0))};
+}
+
 Status UnsealedOps::BeginWriting(const ObjectRef& object, WriteMode mode) {
   MutexLock lock(table_->mutex);
   if (Status ok = CheckIsWritable(*object); !ok) return ok;

@@ -31,6 +31,13 @@ class UnsealedOps {
   // the growth; 0 for an object that is gone.
   uint64_t RaiseCharge(const ObjectRef& object, uint64_t charged_bytes)
       EXCLUDES(table_->mutex);
+  // Within a change that got no memory: sets the charge back to what the
+  // segment takes.  kInUse: another change relies on its charge.
+  struct Lowered {
+    uint64_t charged_bytes;
+    uint64_t freed_bytes;
+  };
+  Result<Lowered> LowerCharge(const ObjectRef& object) EXCLUDES(table_->mutex);
   Status BeginWriting(const ObjectRef& object, WriteMode mode)
       EXCLUDES(table_->mutex);
   // After the last writer, memory beyond the size is given back.  Returns the

@@ -418,16 +418,19 @@ TEST_F(HostileClientTest, WhoKeepsBlanksThatWereCalledBackKeepsHisPartOnly) {
   // The others use the rest, held and all.
   std::vector<Object> held;
   std::vector<std::byte> bytes(kBytes);
-  while (client_->Put(Id("held-" + std::to_string(held.size())), bytes,
-                      {.timeout = Timeout(300)})) {
-    held.push_back(*client_->Get(Id("held-" + std::to_string(held.size()))));
+  for (int i = 0; client_->Put(Id("held-" + std::to_string(i)), bytes,
+                               {.timeout = Timeout(300)});
+       ++i) {
+    auto object = client_->Get(Id("held-" + std::to_string(i)));
+    if (object) held.push_back(*std::move(object));  // Else it was evicted.
   }
   EXPECT_GT(held.size() * kBytes, capacity * 3 / 4);
   const auto recall = hoarder.client().session.Receive();
   ASSERT_TRUE(recall && recall->body.AsRecall() != nullptr);
   EXPECT_TRUE(recall->body.AsRecall()->blanks);
   held.clear();
-  for (const ObjectStat& stat : *client_->List()) {
+  const auto left = client_->List();
+  for (const ObjectStat& stat : *left) {
     if (stat.id.text() != "public") {
       EXPECT_TRUE(client_->Delete(stat.id));
     }

@@ -295,5 +295,97 @@ TEST_F(MemoryBudgetTest, EveryCallbackRunsExactlyOnceUnderThreads) {
   EXPECT_EQ(budget.Get().used_bytes, 0u);
 }
 
+// --- a file system that others fill ---
+
+TEST_F(MemoryBudgetTest, WhatFailedWaitsBeforeAllOthersAndTheLimitFalls) {
+  ASSERT_TRUE(budget_->TryCharge(50));
+  ASSERT_TRUE(budget_->TryCharge(40));  // This finds no memory.
+  budget_->Charge(20, SpaceWait{}, Note("waiting"));
+  budget_->ChargeAgain(40, /*free_bytes=*/15, SpaceWait{}, Note("again"));
+  EXPECT_EQ(budget_->Get().lacking_bytes, 35u);
+  EXPECT_EQ(budget_->Get().used_bytes, 50u);
+  EXPECT_EQ(budget_->Shortage(), 50u);  // No more can be evicted.
+  budget_->Uncharge(25);
+  EXPECT_EQ(outcomes_, Outcomes({"again"}));
+  budget_->Uncharge(20);
+  EXPECT_EQ(outcomes_, Outcomes({"again", "waiting"}));
+}
+
+TEST_F(MemoryBudgetTest, TheLimitFallsEvenIfMemorySeemsToBeThere) {
+  ASSERT_TRUE(budget_->TryCharge(50));
+  budget_->ChargeAgain(40, /*free_bytes=*/1000, SpaceWait{}, Note("again"));
+  EXPECT_TRUE(outcomes_.empty());
+  budget_->Uncharge(1);
+  EXPECT_EQ(outcomes_, Outcomes({"again"}));
+}
+
+TEST_F(MemoryBudgetTest, TheLimitRisesWithWhatOthersGiveBack) {
+  ASSERT_TRUE(budget_->TryCharge(60));
+  budget_->ChargeAgain(30, /*free_bytes=*/5, SpaceWait{}, Note("again"));
+  EXPECT_FALSE(budget_->TryCharge(1));
+  budget_->NoteFree(20);
+  EXPECT_TRUE(outcomes_.empty());
+  budget_->NoteFree(1000);
+  EXPECT_EQ(outcomes_, Outcomes({"again"}));
+  EXPECT_EQ(budget_->Get().lacking_bytes, 0u);
+  EXPECT_TRUE(budget_->TryCharge(40));
+}
+
+TEST_F(MemoryBudgetTest, NothingIsEvictedForWhatCannotFit) {
+  ASSERT_TRUE(budget_->TryCharge(40));
+  ASSERT_TRUE(budget_->TryCharge(60));
+  budget_->ChargeAgain(60, /*free_bytes=*/10, SpaceWait{}, Note("hopeless"));
+  budget_->Charge(5, SpaceWait{}, Note("behind"));
+  EXPECT_EQ(budget_->Shortage(), 0u);
+  budget_->Charge(60, SpaceWait{.fail_when_stuck = true}, Note("mount"));
+  EXPECT_EQ(outcomes_, Outcomes({"mount: out of memory"}));
+  budget_->ExpireWaits(Deadline::max());
+  EXPECT_EQ(outcomes_, Outcomes({"mount: out of memory", "behind",
+                                 "hopeless: out of memory"}));
+}
+
+TEST_F(MemoryBudgetTest, WhoMustNotGetStuckEndsWhenTheLimitFallsBelowHim) {
+  ASSERT_TRUE(budget_->TryCharge(90));
+  budget_->Charge(50, SpaceWait{.fail_when_stuck = true}, Note("mount"));
+  budget_->ChargeAgain(40, /*free_bytes=*/0, SpaceWait{.fail_when_stuck = true},
+                       Note("again"));
+  EXPECT_EQ(budget_->Get().lacking_bytes, 50u);
+  EXPECT_TRUE(outcomes_.empty());  // Both may fit yet.
+  budget_->Uncharge(20);
+  EXPECT_EQ(budget_->Get().waiters, 2u);
+  budget_->Uncharge(20);
+  EXPECT_EQ(outcomes_, Outcomes({"again"}));
+}
+
+// --- the low-water mark ---
+
+TEST(LowWaterTest, RisesWhileMemoryIsScarceAndFallsAfterwards) {
+  int shortages = 0;
+  MemoryBudget budget(1600, 10);
+  budget.SetOnShortage([&] { ++shortages; });
+  ASSERT_TRUE(budget.TryCharge(1585));
+  EXPECT_EQ(budget.Shortage(), 0u);
+  budget.NoteScarce();
+  EXPECT_EQ(budget.Get().low_water_bytes, 20u);
+  EXPECT_EQ(shortages, 1);
+  EXPECT_EQ(budget.Shortage(), 5u);
+  EXPECT_EQ(budget.RunAhead(), 10u);
+  for (int i = 0; i < 10; ++i) budget.NoteScarce();
+  EXPECT_EQ(budget.Get().low_water_bytes, 100u);  // A sixteenth.
+  budget.Relax();
+  EXPECT_EQ(budget.Get().low_water_bytes, 100u);  // It was scarce.
+  budget.Relax();
+  EXPECT_EQ(budget.Get().low_water_bytes, 50u);
+  for (int i = 0; i < 10; ++i) budget.Relax();
+  EXPECT_EQ(budget.Get().low_water_bytes, 10u);
+}
+
+TEST(LowWaterTest, ARequestThatWaitsRaisesIt) {
+  MemoryBudget budget(1600, 10);
+  ASSERT_TRUE(budget.TryCharge(1600));
+  budget.Charge(1, SpaceWait{}, [](Status) {});
+  EXPECT_EQ(budget.Get().low_water_bytes, 20u);
+}
+
 }  // namespace
 }  // namespace vitrine::store
