@@ -1,7 +1,7 @@
 // The workloads of plain files: what a program sees that knows nothing of the
 // store, beside other file systems.
 //
-//   file_workloads --workload files|listing --peer NAME
+//   file_workloads --workload files|make-files|listing --peer NAME
 //     --address DIR [--write-dir DIR] [--source DIR] [--objects N] ...
 //
 // New files are made in --write-dir and moved to --address, which is where
@@ -108,6 +108,22 @@ void MakeSmallFiles(const Settings& settings) {
   }
 }
 
+// As many as RunFill puts, with names as long.  They are all holes: a listing
+// looks at no byte of them.
+void MakeSparseFiles(const Settings& settings) {
+  constexpr uint64_t kFirst = uint64_t{1} << 50;
+  for (uint64_t i = 0; i < settings.objects; ++i) {
+    const std::string path =
+        settings.address + "/benchmark-" + std::to_string(kFirst + i);
+    const UniqueFd fd(
+        ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+    if (!fd.valid() ||
+        ::ftruncate(fd.get(), static_cast<off_t>(settings.size_bytes)) != 0) {
+      DieOfErrno("create " + path);
+    }
+  }
+}
+
 // Up to 1000 of the names in the directory.
 std::vector<std::string> SomePaths(const Settings& settings) {
   std::vector<std::string> paths;
@@ -144,6 +160,8 @@ void Run(const Settings& settings) {
     MeasureLargeFile(settings);
     MakeSmallFiles(settings);
     MeasureListing(settings);
+  } else if (settings.workload == "make-files") {
+    MakeSparseFiles(settings);
   } else if (settings.workload == "listing") {
     MeasureListing(settings);
   } else {

@@ -18,6 +18,11 @@
 
 namespace vitrine {
 
+// How many objects a repetition gets: `most`, but no more than 64 MiB of them.
+inline size_t GetsInOneRepetition(const Settings& settings, size_t most) {
+  return std::clamp<size_t>((size_t{64} << 20) / settings.size_bytes, 1, most);
+}
+
 template <PutPeer P>
 std::vector<typename P::Id> MakeIds(uint64_t first, size_t count) {
   std::vector<typename P::Id> ids;
@@ -63,22 +68,23 @@ std::vector<double> TimeGets(const Settings& settings, P& peer,
   });
 }
 
-// The first get of each of 100 objects that another client has just sealed.
+// The first get of each of up to 100 objects that another client has just
+// sealed.
 template <GetPeer P>
 std::vector<double> TimeJustSealed(const Settings& settings, P& peer,
                                    uint64_t first_id) {
-  constexpr size_t kCount = 100;
+  const size_t count = GetsInOneRepetition(settings, 100);
   P writer(settings.address);
   std::vector<double> values;
   // The first round wakes everything up.
   for (int i = 0; i <= settings.repetitions; ++i) {
     const auto ids =
-        MakeIds<P>(first_id + static_cast<uint64_t>(i) * kCount, kCount);
+        MakeIds<P>(first_id + static_cast<uint64_t>(i) * count, count);
     PutAll(writer, ids, settings.size_bytes);
     const int64_t start = NowNs();
     for (const auto& id : ids) GetOrDie(peer, id);
     const double took_ns = static_cast<double>(NowNs() - start);
-    if (i > 0) values.push_back(took_ns / static_cast<double>(kCount));
+    if (i > 0) values.push_back(took_ns / static_cast<double>(count));
     writer.Delete(ids);
   }
   return values;
@@ -104,9 +110,9 @@ std::vector<double> TimeGetMany(const Settings& settings, P& peer,
 
 template <GetPeer P>
 void RunGet(const Settings& settings) {
-  constexpr size_t kCount = 1000;
+  const size_t count = GetsInOneRepetition(settings, 1000);
   P peer(settings.address);
-  const auto ids = MakeIds<P>(0, kCount);
+  const auto ids = MakeIds<P>(0, count);
   PutAll(peer, ids, settings.size_bytes);
   const auto print = [&](const std::string& name, std::vector<double> values) {
     Print(settings, {name, settings.size_bytes, "ns", std::move(values)});
@@ -116,8 +122,9 @@ void RunGet(const Settings& settings) {
     print("held", TimeGets(settings, peer, {ids[0]}));
   }
   print("resident", TimeGets(settings, peer, ids));
-  print("just sealed", TimeJustSealed(settings, peer, kCount));
-  print("1000 in one call, each", TimeGetMany(settings, peer, ids));
+  print("just sealed", TimeJustSealed(settings, peer, count));
+  print(std::to_string(count) + " in one call, each",
+        TimeGetMany(settings, peer, ids));
   peer.Delete(ids);
 }
 

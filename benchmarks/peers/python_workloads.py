@@ -145,27 +145,36 @@ def say(args, case, values, size=None):
         "values": values}), flush=True)
 
 
+def gets_in_one_repetition(args, most):
+    """As in ../workload_get.h."""
+    return min(most, max(1, (64 << 20) // args.size))
+
+
 def run_get(args, connect):
     peer, writer = connect(args.address), connect(args.address)
     data = Data(args.size)
-    numbers = range(1000)
+    count = gets_in_one_repetition(args, 1000)
+    numbers = range(count)
     for number in numbers:
         peer.put(number, data)
     held = peer.get(0)
     say(args, "held", time_steps(args, lambda i: peer.get(0)))
     del held
-    say(args, "resident", time_steps(args, lambda i: peer.get(i % 1000)))
+    say(args, "resident", time_steps(args, lambda i: peer.get(i % count)))
     values = []
+    in_one = gets_in_one_repetition(args, 100)
     for repetition in range(args.repetitions + 1):
-        fresh = range(10000 + 100 * repetition, 10100 + 100 * repetition)
+        first = count + in_one * repetition
+        fresh = range(first, first + in_one)
         for number in fresh:
             writer.put(number, data)
         peer.share_ids(writer)
-        values.append(time_each(lambda i: peer.get(fresh[i]), 100))
+        values.append(time_each(lambda i: peer.get(fresh[i]), in_one))
         writer.delete(fresh)
     say(args, "just sealed", values[1:])
     values = time_steps(args, lambda i: peer.get_many(numbers))
-    say(args, "1000 in one call, each", [value / 1000 for value in values])
+    say(args, f"{count} in one call, each",
+        [value / count for value in values])
     peer.delete(numbers)
 
 
