@@ -43,7 +43,7 @@ class Figures:
     def program(self, name, key="time"):
         return self.programs.get(name, {}).get(key)
 
-    def get(self, peer, row="resident"):
+    def get(self, peer, row="resident (1 KiB)"):
         return self.rows.median("get", row, peer)
 
     def put(self, peer, size, pinned=False):

@@ -1,192 +1,231 @@
-"""Plots as SVG, written by hand: no library is needed."""
-import html
-import math
+"""Pictures of what was found, by matplotlib, as SVG.  Equal results give
+equal bytes."""
+import matplotlib
+from matplotlib import ticker
+from matplotlib.figure import Figure
 
-from driver import report
+from driver.rows import human_bytes, human_value
 
-COLORS = ["#1b6ca8", "#d1495b", "#edae49", "#66a182", "#8d6a9f", "#5c6b73",
-          "#2e4057", "#c08552", "#9a031e", "#0f4c5c"]
-FONT = 'font-family="sans-serif" font-size="12"'
+STYLE = {
+    "svg.hashsalt": "vitrine",
+    "svg.fonttype": "none",  # Text stays text: small files, to be searched.
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "legend.frameon": False,
+}
 
-
-def color_of(peers, peer):
-    return COLORS[peers.index(peer) % len(COLORS)]
-
-
-def text(x, y, words, anchor="start", extra=""):
-    return (f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {FONT} '
-            f'{extra}>{html.escape(words)}</text>')
-
-
-def line(x1, y1, x2, y2, color, width=1.0):
-    return (f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
-            f'stroke="{color}" stroke-width="{width}"/>')
-
-
-def svg(width, height, parts):
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" '
-            f'height="{height:.0f}">\n'
-            f'<rect width="100%" height="100%" fill="white"/>\n'
-            + "\n".join(parts) + "\n</svg>\n")
-
-
-class LogScale:
-    """Decades on an axis from `start` to `end`."""
-
-    def __init__(self, values, start, end):
-        self.low = math.floor(math.log10(min(values)))
-        self.high = max(math.ceil(math.log10(max(values))), self.low + 1)
-        self.start, self.end = start, end
-
-    def at(self, value):
-        share = (math.log10(value) - self.low) / (self.high - self.low)
-        return self.start + share * (self.end - self.start)
-
-    def decades(self):
-        return [10.0 ** power for power in range(self.low, self.high + 1)]
+# What the machine gives; no store is to be faster.
+LIMITS = ("memcpy", "bare tmpfs", "futex")
+OURS, LIMIT = "#0b5fa5", "#333333"
+COLORS = {
+    "plasma": "#d1495b", "vineyard": "#e08e0b", "shared memory": "#66a182",
+    "file on tmpfs": "#8d6a9f", "iceoryx2": "#0f9c9c", "eventfd": "#9a6a1e",
+    "bindfs": "#b5179e",
+}
+OTHER = "#7a7a7a"
 
 
-def axis_time(nanoseconds):
-    return report.human_value(nanoseconds, "ns").replace(".00 ", " ").replace(
+def role_of(peer):
+    """"ours", "limit" or "other"; "bare tmpfs, 1000 objects" is a limit."""
+    name = peer.split(",")[0]
+    if name == "vitrine":
+        return "ours"
+    return "limit" if name in LIMITS else "other"
+
+
+def color_of(peer):
+    fixed = {"ours": OURS, "limit": LIMIT}
+    return fixed.get(role_of(peer)) or COLORS.get(
+        peer.removesuffix(" (Python)"), OTHER)
+
+
+def line_style(peer):
+    """Vitrine is thick, the limit dashed, the others thin; a Python client is
+    paler than the C++ client of the same peer."""
+    style = {"ours": {"linewidth": 3.5, "zorder": 4, "markersize": 6},
+             "limit": {"linewidth": 1.5, "linestyle": "--", "zorder": 3},
+             "other": {"linewidth": 1.0, "markersize": 3}}[role_of(peer)]
+    return {"marker": "o", "markersize": 3, "color": color_of(peer),
+            "alpha": 0.5 if peer.endswith("(Python)") else 1, **style}
+
+
+def bar_style(peer, pinned):
+    alpha = 0.4 if pinned else 1
+    if role_of(peer) == "limit":
+        return {"fill": False, "edgecolor": LIMIT, "linestyle": "--",
+                "alpha": alpha, "height": 0.36}
+    return {"color": color_of(peer), "alpha": alpha,
+            "height": 0.44 if role_of(peer) == "ours" else 0.26}
+
+
+def axis_time(nanoseconds, _position=None):
+    return human_value(nanoseconds, "ns").replace(".00 ", " ").replace(
         ".0 ", " ")
 
 
-def found_of(rows, workload, unit):
-    """[(what, [(peer, {pinned: result})])] with positive figures."""
-    found = []
-    for (name, row), peers in rows.rows.items():
-        kept = [(peer, modes) for peer, modes in peers.items() if all(
-            r["unit"] == unit and r["low"] > 0 for r in modes.values())]
-        if name == workload and kept:
-            found.append((row, kept))
-    return found
+# --- Lines ------------------------------------------------------------------
 
 
-def bars(rows, workload, title):
-    """Unpinned full, pinned pale; the thin line is the middle half."""
-    groups = found_of(rows, workload, "ns")
-    if not groups:
-        return None
-    results = [r for _, peers in groups for _, modes in peers
-               for r in modes.values()]
-    scale = LogScale([v for r in results for v in (r["low"], r["high"])],
-                     220, 780)
-    peers = list(dict.fromkeys(p for _, found in groups for p, _ in found))
-    parts, y = [text(12, 22, title, extra='font-weight="bold"'),
-                text(790, 22, "full: unpinned; pale: pinned", "end")], 40
-    top = y
-    for row, found in groups:
-        y += 18
-        parts.append(text(12, y, row, extra='font-weight="bold"'))
-        for peer, modes in found:
-            y += 6
-            parts.append(text(212, y + 9, peer, "end"))
-            for pinned, result in sorted(modes.items()):
-                parts += bar(scale, y, result, color_of(peers, peer), pinned)
-                y += 9
-    grid = []
-    for value in scale.decades():
-        x = scale.at(value)
-        grid.append(line(x, top, x, y + 8, "#dddddd"))
-        grid.append(text(x, y + 22, axis_time(value), "middle"))
-    return svg(840, y + 36, grid + parts)
+def points_of(rows, workload, case, x_key, to_y):
+    """{peer: [(x, y)]}, unpinned."""
+    points = {}
+    for (name, _), peers in rows.rows.items():
+        for peer, modes in peers.items():
+            result = modes.get(False)
+            if name == workload and result and result["case"] == case and \
+                    result["median"] > 0:
+                points.setdefault(peer, []).append(
+                    (result[x_key], to_y(result)))
+    return {peer: sorted(found) for peer, found in points.items()}
 
 
-def bar(scale, y, result, color, pinned):
-    end, low, high = (scale.at(result[key]) for key in
-                      ("median", "low", "high"))
-    opacity = 0.45 if pinned else 1
-    return [f'<rect x="{scale.start}" y="{y:.1f}" '
-            f'width="{max(1, end - scale.start):.1f}" height="8" '
-            f'fill="{color}" opacity="{opacity}"/>',
-            line(low, y + 4, high, y + 4, "black", 1.5)]
-
-
-def lines(points, title, x_name, y_name, x_text, y_text):
-    """`points`: {peer: [(x, y)]}, unpinned; both axes logarithmic."""
-    points = {peer: sorted(found) for peer, found in points.items() if found}
+def draw_lines(points, title, x_label, y_label, x_text):
+    """Over a logarithmic axis; (figure, axes), or None if there is nothing to
+    draw."""
     if not points:
         return None
-    every = [point for found in points.values() for point in found]
-    across = LogScale([x for x, _ in every], 90, 590)
-    across.low = math.log10(min(x for x, _ in every)) - 0.05
-    across.high = math.log10(max(x for x, _ in every)) + 0.05
-    last_x = 0
-    up = LogScale([y for _, y in every], 380, 50)
-    parts = [text(12, 22, title, extra='font-weight="bold"'),
-             text(340, 432, x_name, "middle"), text(12, 42, y_name)]
-    for value in up.decades():
-        y = up.at(value)
-        parts += [line(90, y, 590, y, "#dddddd"),
-                  text(84, y + 4, y_text(value), "end")]
-    for value in sorted({x for x, _ in every}):
-        x = across.at(value)
-        # The second of two labels that would meet stands lower.
-        y = 412 if x - last_x < 52 else 396
-        last_x = 0 if y == 412 else x
-        parts += [line(x, 50, x, 380, "#eeeeee"),
-                  text(x, y, x_text(value), "middle")]
-    peers = list(points)
-    for i, (peer, found) in enumerate(points.items()):
-        color = color_of(peers, peer)
-        path = " ".join(f"{across.at(x):.1f},{up.at(y):.1f}"
-                        for x, y in found)
-        parts += [f'<polyline points="{path}" fill="none" stroke="{color}" '
-                  f'stroke-width="2"/>',
-                  line(610, 60 + 18 * i, 630, 60 + 18 * i, color, 3),
-                  text(636, 64 + 18 * i, peer)]
-        parts += [f'<circle cx="{across.at(x):.1f}" cy="{up.at(y):.1f}" '
-                  f'r="3" fill="{color}"/>' for x, y in found]
-    return svg(840, 440, parts)
+    figure = Figure(figsize=(8.4, 4.4), layout="constrained")
+    axes = figure.subplots()
+    for peer, found in points.items():
+        axes.plot(*zip(*found), label=peer, **line_style(peer))
+    axes.set(title=title, xlabel=x_label, ylabel=y_label, xscale="log")
+    ticks = sorted({x for found in points.values() for x, _ in found})
+    axes.set_xticks(ticks, [x_text(x) for x in ticks])
+    axes.minorticks_off()
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
+    return figure, axes
 
 
-def points_of(results, case, x_key, to_y):
-    points = {}
-    for result in results:
-        if result["case"] == case and not result["pinned"] and \
-                result["workload"] in ("put", "crowd"):
-            median = report.summarize(result["values"])["median"]
-            if median > 0:
-                points.setdefault(result["peer"], []).append(
-                    (result[x_key], to_y(result, median)))
-    return points
-
-
-def put_plot(results, case):
-    return lines(
-        points_of(results, case, "size_bytes",
-                  lambda r, median: r["size_bytes"] / median * 1e9),
+def draw_put(rows, case):
+    drawn = draw_lines(
+        points_of(rows, "put", case, "size_bytes",
+                  lambda result: result["size_bytes"] / result["median"]),
         f"Create + write + seal, {case}, unpinned", "size of the object",
-        "bytes a second", report.human_bytes,
-        lambda value: f"{value:.0e}".replace("e+0", "e"))
+        "GB/s", human_bytes)
+    if drawn is None:
+        return None
+    figure, axes = drawn
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    axes.tick_params(axis="x", rotation=30)
+    return figure
 
 
-def crowd_plot(results):
-    return lines(
-        points_of(results, "bytes sealed", "pairs", lambda r, median: median),
+def draw_crowd(rows):
+    drawn = draw_lines(
+        points_of(rows, "crowd", "bytes sealed", "pairs",
+                  lambda result: result["median"]),
         "Producers and consumers, more data than fits, unpinned",
-        "pairs of processes", "GB sealed a second", str,
-        lambda value: f"{value:g}")
+        "pairs of processes", "GB/s sealed", str)
+    if drawn is None:
+        return None
+    figure, axes = drawn
+    axes.set_ylim(bottom=0)
+    return figure
 
 
-def write_all(directory, data, rows):
+# --- Bars -------------------------------------------------------------------
+
+
+def groups_of(rows, workload, wanted):
+    """[(row, {peer: {pinned: result}})] of times."""
+    return [(row, peers) for (name, row), peers in rows.rows.items()
+            if name == workload and wanted(row) and all(
+                result["unit"] == "ns" and result["low"] > 0
+                for modes in peers.values() for result in modes.values())]
+
+
+def place_bars(groups):
+    """[(y, row)], [(y, peer, {pinned: result})], from the top down."""
+    titles, bars, y = [], [], 0
+    for row, peers in groups:
+        titles.append((y, row))
+        y += 1
+        for peer, modes in peers.items():
+            bars.append((y, peer, modes))
+            y += 1
+        y += 0.4
+    return titles, bars
+
+
+def draw_bar(axes, y, peer, modes):
+    """Unpinned above pinned; the thin line is the middle half."""
+    for pinned, result in sorted(modes.items()):
+        middle = y if len(modes) == 1 else y + (0.22 if pinned else -0.22)
+        median = result["median"]
+        axes.barh(middle, median, xerr=[[median - result["low"]],
+                                        [result["high"] - median]],
+                  error_kw={"elinewidth": 1}, **bar_style(peer, pinned))
+
+
+def draw_bars(rows, workload, title, wanted=lambda row: True):
+    groups = groups_of(rows, workload, wanted)
+    if not groups:
+        return None
+    titles, bars = place_bars(groups)
+    last = bars[-1][0]
+    figure = Figure(figsize=(8.4, 1 + 0.21 * last), layout="constrained")
+    axes = figure.subplots()
+    for bar in bars:
+        draw_bar(axes, *bar)
+    axes.set(title=f"{title} (full: unpinned; pale: pinned)", xscale="log",
+             ylim=(last + 0.7, -0.7))
+    axes.xaxis.set_major_formatter(axis_time)
+    axes.grid(axis="y", visible=False)
+    label_bars(axes, titles, bars)
+    return figure
+
+
+def label_bars(axes, titles, bars):
+    labels = sorted([*titles, *((y, peer) for y, peer, _ in bars)])
+    axes.set_yticks([y for y, _ in labels], [text for _, text in labels])
+    axes.tick_params(axis="y", length=0)
+    rows = {y for y, _ in titles}
+    for (y, text), label in zip(labels, axes.get_yticklabels()):
+        if y in rows or role_of(text) == "ours":
+            label.set_fontweight("bold")
+        if y not in rows:
+            label.set_color(color_of(text))
+
+
+# --- All of them ------------------------------------------------------------
+
+PICTURES = {
+    "get": lambda rows: draw_bars(rows, "get", "Get of 1 KiB",
+                                  lambda row: row.endswith("(1 KiB)")),
+    "put-first": lambda rows: draw_put(rows, "first"),
+    "put-steady": lambda rows: draw_put(rows, "steady"),
+    "handover": lambda rows: draw_bars(rows, "handover", "Hand-over"),
+    "crowd": draw_crowd,
+    "files": lambda rows: draw_bars(rows, "files", "Plain files"),
+    "scale": lambda rows: draw_bars(rows, "scale", "Many objects"),
+}
+
+
+def draw(path, picture, rows):
+    """False, and no file, if nothing was measured."""
+    with matplotlib.rc_context(STYLE):
+        figure = picture(rows)
+        if figure is not None:
+            # A date or a version would differ between equal pictures.
+            figure.savefig(path, metadata={"Date": None, "Creator": None})
+    return figure is not None
+
+
+def write_all(directory, rows):
     """Returns the names of the files."""
-    results = data["results"]
-    plots = {
-        "get": bars(rows, "get", "Get"),
-        "put-first": put_plot(results, "first"),
-        "put-steady": put_plot(results, "steady"),
-        "handover": bars(rows, "handover", "Hand-over"),
-        "crowd": crowd_plot(results),
-        "files": bars(rows, "files", "Plain files"),
-        "scale": bars(rows, "scale", "Many objects"),
-    }
+    directory.mkdir(exist_ok=True)
+    for old in directory.glob("*.svg"):
+        old.unlink()
     names = []
-    for name, plot in plots.items():
+    for name, picture in PICTURES.items():
         path = directory / f"{name}.svg"
-        if plot is None:
-            path.unlink(missing_ok=True)
-            continue
-        path.write_text(plot, encoding="utf-8")
-        names.append(path.name)
+        if draw(path, picture, rows):
+            names.append(path.name)
     return names

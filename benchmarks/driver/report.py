@@ -1,5 +1,5 @@
 """One table of all that was found, as text and as Markdown, and the budget."""
-import statistics
+from driver.rows import human_value, three_digits
 
 # Rows of one workload appear in the order in which they were measured; those
 # of a peer of its own beside it.
@@ -11,55 +11,6 @@ TITLES = {
     "files": "Plain files",
     "scale": "Many objects",
 }
-
-
-def human_bytes(count):
-    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
-        if count >= size and count % size == 0:
-            return f"{count // size} {unit}"
-    return f"{count} B"
-
-
-def human_value(value, unit):
-    if unit == "ns":
-        for name, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
-            if value >= size:
-                return f"{three_digits(value / size)} {name}"
-        return f"{three_digits(value)} ns"
-    return f"{three_digits(value)} {unit}"
-
-
-def three_digits(value):
-    if abs(value) >= 100:
-        return f"{value:.0f}"
-    if abs(value) >= 10:
-        return f"{value:.1f}"
-    return f"{value:.2f}"
-
-
-def what(result):
-    parts = [result["case"]]
-    if result["workload"] == "scale" and result.get("of") not in (
-            "fill", "scale", "files"):
-        parts.insert(0, f"{result['of']}:")
-    if result["size_bytes"] and result["workload"] in ("put", "scale"):
-        parts.append(f"({human_bytes(result['size_bytes'])})")
-    if result["workload"] == "files" and result["size_bytes"]:
-        parts.append(f"({human_bytes(result['size_bytes'])})")
-    if "pairs" in result:
-        pairs = result["pairs"]
-        parts.append(f"({pairs} pair{'s' if pairs > 1 else ''})")
-    return " ".join(parts)
-
-
-def summarize(values):
-    """The median, and the range of the middle half."""
-    values = sorted(values)
-    if len(values) >= 4:
-        low, _, high = statistics.quantiles(values, n=4, method="inclusive")
-    else:
-        low, high = values[0], values[-1]
-    return {"median": statistics.median(values), "low": low, "high": high}
 
 
 def spread(summary):
@@ -76,22 +27,6 @@ def rate(result, median):
     if result["workload"] not in ("put", "files"):
         return ""
     return f"{three_digits(result['size_bytes'] / median)} GB/s"
-
-
-class Rows:
-    """{(workload, what): {peer: {pinned: result}}}, in order."""
-
-    def __init__(self, results):
-        self.rows = {}
-        for result in results:
-            peers = self.rows.setdefault(
-                (result["workload"], what(result)), {})
-            result = {**result, **summarize(result["values"])}
-            peers.setdefault(result["peer"], {})[result["pinned"]] = result
-
-    def median(self, workload, row, peer, pinned=False):
-        found = self.rows.get((workload, row), {}).get(peer, {}).get(pinned)
-        return found["median"] if found else None
 
 
 def cells(result):
@@ -160,7 +95,8 @@ def interpreter_costs(rows):
     """What Python adds, where a peer is measured from C++ too."""
     lines = []
     for (workload, row), peers in rows.rows.items():
-        if workload != "get" and row != "steady (1 KiB)":
+        if not row.endswith("(1 KiB)") or (
+                workload != "get" and row != "steady (1 KiB)"):
             continue
         for peer, by_mode in peers.items():
             there = peers.get(f"{peer} (Python)", {}).get(False)
@@ -198,7 +134,8 @@ peer's Python client; what the interpreter costs is seen where a peer is
 measured from both."""
 
 
-def markdown(data, rows, budget_lines):
+def markdown(data, rows, budget_lines, pictures):
+    """`pictures`: paths of files."""
     lines = ["# Results of the benchmarks", ""]
     lines += [f"- {line}" for line in describe_machine(data["machine"])]
     lines += [f"- command: `{data['command']}`, "
@@ -208,6 +145,8 @@ def markdown(data, rows, budget_lines):
     lines += ["## Budget", "", "| what | measured | budget | |",
               "|---|---:|---:|---|"]
     lines += ["| " + " | ".join(line) + " |" for line in budget_lines]
+    lines.append("")
+    lines += [f"![{path.stem}]({path})" for path in pictures]
     lines += ["", markdown_table(rows)]
     costs = interpreter_costs(rows)
     if costs:
