@@ -15,6 +15,10 @@ KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 PYTHON_WORKLOADS = peer_packages.SOURCES / "python_workloads.py"
 WORKLOADS = ("get", "put", "handover", "crowd", "files", "scale")
 
+GET_BYTES = (KIB,)
+PUT_BYTES = (100, KIB, 64 * KIB, MIB, 64 * MIB, 256 * MIB, GIB)
+MAX_QUICK_PUT_BYTES = MIB
+
 # Beyond this size pinning says nothing that the memory does not.
 MAX_PINNED_PUT_BYTES = 64 * MIB
 
@@ -32,6 +36,17 @@ def available_bytes():
     return 0
 
 
+def name_of(store):
+    """Where more than one kind is measured."""
+    return "vitrine" if store.kind == "service" else \
+        "vitrine, an ordinary user's"
+
+
+def mark(store):
+    """Of a result that depends on the kind of store."""
+    return {"store": store.kind}
+
+
 class Plan:
     def __init__(self, args, build, work, peers, plasma_program):
         self.args = args
@@ -43,9 +58,8 @@ class Plan:
         self.not_measured = []
         self.seconds = {}
         self.cpus = sorted(os.sched_getaffinity(0))
-        self.vitrine = servers.Vitrine(build, work)
-        self.huge = None
-        self.mount_mode = "unknown"
+        self.stores = [servers.Vitrine(build, work, kind)
+                       for kind in args.stores]
 
     # --- Running programs ---------------------------------------------------
 
@@ -66,7 +80,7 @@ class Plan:
         return self.cpus[1:] + self.cpus[:1] if pinned else []
 
     def run(self, program, label, pinned, options, environment=None,
-            extra=None):
+            extra=None, user=None):
         """Runs one program and keeps what it found under `label`."""
         settings = {"repetitions": self.args.repetitions,
                     "quick": int(self.args.quick), **options}
@@ -80,7 +94,7 @@ class Plan:
         try:
             found = subprocess.run(
                 command, capture_output=True, text=True, timeout=timeout_s,
-                env=environment, check=False)
+                env=environment, check=False, **servers.as_user(user))
             lines, error = found.stdout, found.stderr.strip()
             failed = found.returncode != 0
         except subprocess.TimeoutExpired:
@@ -97,9 +111,13 @@ class Plan:
     def keep(self, result):
         self.results.append(result)
 
-    def run_own(self, peer, label, pinned, options, extra=None):
+    def run_own(self, peer, label, pinned, options, extra=None, user=None):
         self.run([self.build / "benchmarks/workloads"], label, pinned,
-                 {"peer": peer, **options}, extra=extra)
+                 {"peer": peer, **options}, extra=extra, user=user)
+
+    def run_files(self, label, pinned, options, extra, user=None):
+        self.run([self.build / "benchmarks/file_workloads"], label, pinned,
+                 {"peer": "files", **options}, extra=extra, user=user)
 
     def run_python(self, peer, label, pinned, options):
         package = self.peers.get("plasma" if peer == "plasma" else peer)
@@ -131,11 +149,13 @@ class Plan:
         return [False, True]
 
     def on_vitrine(self, workload, capacity, pinned, options, extra=None):
-        with self.tolerating(workload, "vitrine"), \
-                self.vitrine.run(capacity, self.server_cpus(pinned)) as store:
-            self.run_own("vitrine", "vitrine", pinned,
-                         {"workload": workload, "address": store.socket,
-                          **options}, extra)
+        for store in self.stores:
+            with self.tolerating(workload, name_of(store)), \
+                    store.run(capacity, self.server_cpus(pinned)):
+                self.run_own("vitrine", "vitrine", pinned,
+                             {"workload": workload, "address": store.socket,
+                              **options}, {**(extra or {}), **mark(store)},
+                             store.user)
 
     def on_plasma(self, workload, capacity, pinned, options, extra=None,
                   python=False):
@@ -172,36 +192,48 @@ class Plan:
         if python:
             self.run_python("shared_memory", "shared memory (Python)", pinned,
                             {"workload": workload, **options})
-        with self.tolerating(workload, "file on tmpfs"), servers.tmpfs(
-                self.work / "bare", self.huge, capacity) as path:
-            self.run_own("file", "file on tmpfs", pinned,
-                         {"workload": workload, "address": path, **options})
+        for store in self.stores:
+            with self.tolerating(workload, "file on tmpfs"), servers.tmpfs(
+                    self.work / "bare", store.huge, capacity) as path:
+                self.run_own("file", "file on tmpfs", pinned,
+                             {"workload": workload, "address": path,
+                              **options}, mark(store))
 
     # --- Workloads ----------------------------------------------------------
 
-    def look_at_store(self):
+    def look_at_stores(self):
+        """Keeps those that start; returns whether there is one."""
+        self.stores = [store for store in self.stores if self.starts(store)]
+        return bool(self.stores)
+
+    def starts(self, store):
         """The bare tmpfs is to have the pages that the store's has."""
-        with self.vitrine.run(64 * MIB, mount=True) as store:
+        with self.tolerating("all", name_of(store)), \
+                store.run(64 * MIB, mount=True):
             status = store.status()
-            self.huge = sandbox.option_of(
+            store.huge = sandbox.option_of(
                 status["memory"]["directory"], "huge")
-            self.mount_mode = status["mount"]["mode"]
+            store.mount_mode = status["mount"]["mode"]
+            return True
+        return False
 
     def get(self):
-        capacity = 512 * MIB
-        for pinned in self.modes():
-            options = {"size": KIB}
-            self.on_vitrine("get", capacity, pinned, options)
-            self.on_plasma("get", capacity, pinned, options)
-            self.on_plain("get", capacity, pinned, options, python=True)
-            self.on_vineyard("get", capacity, pinned, options)
-            self.on_plasma("get", capacity, pinned, options, python=True)
+        for size in GET_BYTES:
+            for pinned in self.modes():
+                self.get_size(size, 512 * MIB, pinned)
+
+    def get_size(self, size, capacity, pinned):
+        options = {"size": size}
+        self.on_vitrine("get", capacity, pinned, options)
+        self.on_plasma("get", capacity, pinned, options)
+        self.on_plain("get", capacity, pinned, options, python=True)
+        self.on_vineyard("get", capacity, pinned, options)
+        self.on_plasma("get", capacity, pinned, options, python=True)
 
     def put(self):
-        sizes = [100, KIB, 64 * KIB, MIB] + (
-            [16 * MIB] if self.args.quick else
-            [64 * MIB, 256 * MIB, GIB])
-        for size in sizes:
+        for size in PUT_BYTES:
+            if self.args.quick and size > MAX_QUICK_PUT_BYTES:
+                continue
             repetitions = self.args.repetitions if size < GIB else 2
             bytes_put = size * put_count(size, self.args.quick) * repetitions
             capacity = max(256 * MIB, bytes_put * 5 // 4)
@@ -251,44 +283,49 @@ class Plan:
 
     def files(self):
         for pinned in self.modes():
-            for label, options in (
-                    ("vitrine", []),
-                    ("vitrine, passthrough off", ["--passthrough", "off"])):
-                self.files_on_vitrine(label, options, pinned)
-            with self.tolerating("files", "bare tmpfs"), servers.tmpfs(
-                    self.work / "bare", self.huge, 2 * GIB) as bare:
-                self.files_in("bare tmpfs", pinned, bare, bare)
-                if self.has("files", "bindfs"):
-                    with self.tolerating("files", "bindfs"), servers.bindfs(
-                            self.peers["bindfs"], self.work, bare,
-                            self.server_cpus(pinned)) as point:
-                        self.files_in("bindfs", pinned, point, point)
+            for store in self.stores:
+                self.files_on_vitrine("vitrine", store, [], pinned)
+                if not store.passthrough:
+                    self.files_on_vitrine(
+                        "vitrine, passthrough off", store,
+                        ["--passthrough", "off"], pinned)
+                self.files_beside(store, pinned)
 
-    def files_on_vitrine(self, label, options, pinned):
-        with self.tolerating("files", label), self.vitrine.run(
+    def files_on_vitrine(self, label, store, options, pinned):
+        with self.tolerating("files", label), store.run(
                 2 * GIB, self.server_cpus(pinned), mount=True,
-                options=options) as store:
-            self.files_in(label, pinned, store.mount / "sealed",
-                          store.mount / "unsealed")
+                options=options):
+            self.files_in(label, store, pinned, store.mount / "sealed",
+                          store.mount / "unsealed", store.user)
 
-    def files_in(self, label, pinned, read_dir, write_dir):
+    def files_beside(self, store, pinned):
+        with self.tolerating("files", "bare tmpfs"), servers.tmpfs(
+                self.work / "bare", store.huge, 2 * GIB) as bare:
+            self.files_in("bare tmpfs", store, pinned, bare, bare)
+            if self.has("files", "bindfs"):
+                with self.tolerating("files", "bindfs"), servers.bindfs(
+                        self.peers["bindfs"], self.work, bare,
+                        self.server_cpus(pinned)) as point:
+                    self.files_in("bindfs", store, pinned, point, point)
+
+    def files_in(self, label, store, pinned, read_dir, write_dir, user=None):
         # What is there from the file system before is in the way of `ls`.
         if read_dir == write_dir:
             read_dir = write_dir = read_dir / label.replace(" ", "-")
             read_dir.mkdir()
-        with servers.tmpfs(self.work / "source", self.huge, GIB) as source:
-            self.run([self.build / "benchmarks/file_workloads"], label,
-                     pinned,
-                     {"workload": "files", "peer": "files",
-                      "address": read_dir, "write-dir": write_dir,
-                      "source": source, "objects": 1000, "size": 100})
+        with servers.tmpfs(self.work / "source", store.huge, GIB) as source:
+            self.run_files(label, pinned,
+                           {"workload": "files", "address": read_dir,
+                            "write-dir": write_dir, "source": source,
+                            "objects": 1000, "size": 100}, mark(store), user)
 
     def scale(self):
-        for count in (1000, self.args.objects):
-            label = f"vitrine, {count} objects"
-            with self.tolerating("scale", label), self.vitrine.run(
-                    max(GIB, count * 8 * KIB), mount=True) as store:
-                self.scale_on(store, count, label)
+        for store in self.stores:
+            for count in (1000, self.args.objects):
+                label = f"vitrine, {count} objects"
+                with self.tolerating("scale", label), store.run(
+                        max(GIB, count * 8 * KIB), mount=True):
+                    self.scale_on(store, count, label)
 
     def scale_on(self, store, count, label):
         options = {"address": store.socket, "size": 100, "objects": count}
@@ -297,7 +334,8 @@ class Plan:
         def own(workload, **more):
             self.run_own("vitrine", label, False,
                          {**options, "workload": workload, **more},
-                         extra={"workload": "scale", "of": workload})
+                         {"workload": "scale", "of": workload, **mark(store)},
+                         store.user)
 
         own("fill")
         store.wait_for_catalog()
@@ -305,25 +343,26 @@ class Plan:
         self.keep({"workload": "scale", "case": "store memory, each",
                    "peer": label, "size_bytes": 100, "unit": "B",
                    "values": [(after - before) / count], "pinned": False,
-                   "of": "fill"})
+                   "of": "fill", **mark(store)})
         own("scale")
         own("get")
         own("put")
         own("handover")
-        self.run([self.build / "benchmarks/file_workloads"], label, False,
-                 {"workload": "listing", "peer": "files",
-                  "address": store.mount / "sealed"},
-                 extra={"workload": "scale", "of": "files"})
+        self.run_files(label, False,
+                       {"workload": "listing",
+                        "address": store.mount / "sealed"},
+                       {"workload": "scale", "of": "files", **mark(store)},
+                       store.user)
         values = [store.time_restart_ns()
                   for _ in range(min(3, self.args.repetitions))]
         self.keep({"workload": "scale", "case": "restart after SIGKILL",
                    "peer": label, "size_bytes": 0, "unit": "ns",
-                   "values": values, "pinned": False, "of": "scale"})
+                   "values": values, "pinned": False, "of": "scale",
+                   **mark(store)})
 
     # --- All of it ----------------------------------------------------------
 
     def measure(self, workloads):
-        self.look_at_store()
         for name in workloads:
             print(f"\n== {name}", flush=True)
             start = time.monotonic()

@@ -218,14 +218,16 @@ def draw(path, picture, rows):
     return figure is not None
 
 
-def write_all(directory, rows):
-    """Returns the names of the files."""
+def write_all(directory, by_store):
+    """`by_store`: {kind of store: Rows}.  Returns the names of the files."""
     directory.mkdir(exist_ok=True)
     for old in directory.glob("*.svg"):
         old.unlink()
     names = []
-    for name, picture in PICTURES.items():
-        path = directory / f"{name}.svg"
-        if draw(path, picture, rows):
-            names.append(path.name)
+    for store, rows in by_store.items():
+        suffix = "" if store == "service" else f"-{store}"
+        for name, picture in PICTURES.items():
+            path = directory / f"{name}{suffix}.svg"
+            if draw(path, picture, rows):
+                names.append(path.name)
     return names

@@ -1,4 +1,4 @@
-"""One table of all that was found, as text and as Markdown, and the budget."""
+"""All tables of what was found, as text and as Markdown, and the budget."""
 from driver.rows import human_value, three_digits
 
 # Rows of one workload appear in the order in which they were measured; those
@@ -11,6 +11,7 @@ TITLES = {
     "files": "Plain files",
     "scale": "Many objects",
 }
+STORES = {"service": "", "user": ": an ordinary user's store"}
 
 
 def spread(summary):
@@ -22,7 +23,7 @@ def spread(summary):
 
 def rate(result, median):
     """GB/s, where it says something."""
-    if result["unit"] != "ns" or result["size_bytes"] < 65536:
+    if result["unit"] != "ns" or result["size_bytes"] < 16384:
         return ""
     if result["workload"] not in ("put", "files"):
         return ""
@@ -47,48 +48,63 @@ HEADER = ["what", "peer", "unpinned", "", "pinned", "", "rate",
           "to vitrine"]
 
 
+def row_lines(row, peers):
+    """The first of a row's lines has its name.  Vitrine comes first; with many
+    objects beside itself with few."""
+    first = next(iter(peers))
+    vitrine = peers[first] if first.startswith("vitrine") else {}
+    for peer, by_mode in peers.items():
+        result = by_mode.get(False) or by_mode.get(True)
+        yield [row, peer, *cells(by_mode.get(False)),
+               *cells(by_mode.get(True)), rate(result, result["median"]),
+               compared(by_mode, vitrine)]
+        row = ""
+
+
 def table(rows):
-    """[(title, [[cell]])]"""
+    """{workload: [[cell]]}"""
     sections = {}
     for (workload, row), peers in rows.rows.items():
-        lines = sections.setdefault(TITLES.get(workload, workload), [])
-        # Vitrine comes first; with many objects beside itself with few.
-        first = next(iter(peers))
-        vitrine = peers[first] if first.startswith("vitrine") else {}
-        name = row
-        for peer, by_mode in peers.items():
-            result = by_mode.get(False) or by_mode.get(True)
-            lines.append([name, peer, *cells(by_mode.get(False)),
-                          *cells(by_mode.get(True)),
-                          rate(result, result["median"]),
-                          compared(by_mode, vitrine)])
-            name = ""
-    return list(sections.items())
+        sections.setdefault(workload, []).extend(row_lines(row, peers))
+    return sections
 
 
-def text_table(rows):
-    sections = table(rows)
-    lines = [HEADER] + [line for _, part in sections for line in part]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(HEADER))]
-
-    def format_line(line):
-        left = [line[i].ljust(widths[i]) for i in (0, 1)]
-        right = [line[i].rjust(widths[i]) for i in range(2, len(line))]
-        return "  ".join(left + right).rstrip()
-
-    output = [format_line(HEADER)]
-    for title, part in sections:
-        output += ["", f"-- {title}"] + [format_line(line) for line in part]
-    return "\n".join(output)
+def sections_of(rows, store):
+    """[(title, how many columns are words, [[cell]], the header first)]"""
+    found = []
+    for workload, lines in table(rows).items():
+        title = TITLES.get(workload, workload) + STORES[store]
+        found.append((title, 2, [HEADER] + lines))
+    return found
 
 
-def markdown_table(rows):
+def text_lines(words, lines):
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    for line in lines:
+        parts = [cell.ljust(width) if i < words else cell.rjust(width)
+                 for i, (cell, width) in enumerate(zip(line, widths))]
+        yield "  ".join(parts).rstrip()
+
+
+def text_tables(rows, store):
     output = []
-    for title, part in table(rows):
-        output += [f"## {title}", "", "| " + " | ".join(HEADER) + " |",
-                   "|" + "---|" * 2 + "---:|" * (len(HEADER) - 2)]
-        output += ["| " + " | ".join(line) + " |" for line in part] + [""]
+    for title, words, lines in sections_of(rows, store):
+        output += ["", f"-- {title}", *text_lines(words, lines)]
     return "\n".join(output)
+
+
+def markdown_lines(words, lines):
+    yield "| " + " | ".join(lines[0]) + " |"
+    yield "|" + "---|" * words + "---:|" * (len(lines[0]) - words)
+    for line in lines[1:]:
+        yield "| " + " | ".join(line) + " |"
+
+
+def markdown_tables(rows, store):
+    output = []
+    for title, words, lines in sections_of(rows, store):
+        output += [f"## {title}", "", *markdown_lines(words, lines), ""]
+    return output
 
 
 def interpreter_costs(rows):
@@ -119,9 +135,24 @@ def describe_machine(machine):
         f"{machine['governor']}; load {machine['load_at_start']:.1f} at the "
         f"start, {machine['load_at_end']:.1f} at the end",
         f"kernel {machine['kernel']}, {machine['system']}, Python "
-        f"{machine['python']}; tmpfs pages: huge={machine['bare_huge']}; "
-        f"mount: {machine['mount_mode']}",
+        f"{machine['python']}",
     ]
+
+
+def describe_stores(stores):
+    return [f"store of a {name}: tmpfs pages: huge={store['huge']}; "
+            f"mount: {store['mount']}" for name, store in stores.items()]
+
+
+def text(data, by_store):
+    lines = describe_machine(data["machine"]) + describe_stores(data["stores"])
+    lines += ["", NOTES]
+    lines += [text_tables(rows, store) for store, rows in by_store.items()]
+    first = next(iter(by_store.values()))
+    lines += ["", "What the interpreter costs:", *interpreter_costs(first), ""]
+    lines += [f"not measured: {entry['workload']}: {entry['peer']}: "
+              f"{entry['reason']}" for entry in data["not_measured"]]
+    return "\n".join(lines)
 
 
 NOTES = """\
@@ -134,31 +165,44 @@ peer's Python client; what the interpreter costs is seen where a peer is
 measured from both."""
 
 
-def markdown(data, rows, budget_lines, pictures):
-    """`pictures`: paths of files."""
+def list_of(title, lines):
+    return [f"## {title}", "", *(f"- {line}" for line in lines), ""] \
+        if lines else []
+
+
+def not_measured(entries):
+    if not entries:
+        return []
+    lines = [["what", "peer", "why"]]
+    lines += [[entry["workload"], entry["peer"], entry["reason"]]
+              for entry in entries]
+    return ["## Not measured", "", *markdown_lines(3, lines), ""]
+
+
+def preamble(data):
     lines = ["# Results of the benchmarks", ""]
     lines += [f"- {line}" for line in describe_machine(data["machine"])]
+    lines += [f"- {line}" for line in describe_stores(data["stores"])]
     lines += [f"- command: `{data['command']}`, "
               f"{data['seconds_in_all']:.0f} s", "", NOTES, ""]
     if data["quick"]:
         lines += ["**A quick run: the figures are worth nothing.**", ""]
-    lines += ["## Budget", "", "| what | measured | budget | |",
-              "|---|---:|---:|---|"]
-    lines += ["| " + " | ".join(line) + " |" for line in budget_lines]
+    return lines
+
+
+def markdown(data, by_store, pictures):
+    """`by_store`: {kind of store: Rows}; `pictures`: paths of files."""
+    lines = preamble(data) + ["## Budget", ""]
+    lines += ["| what | measured | budget | |", "|---|---:|---:|---|"]
+    lines += ["| " + " | ".join(line) + " |" for line in data["budget"]]
     lines.append("")
     lines += [f"![{path.stem}]({path})" for path in pictures]
-    lines += ["", markdown_table(rows)]
-    costs = interpreter_costs(rows)
-    if costs:
-        lines += ["## What the interpreter costs", ""]
-        lines += [f"- {cost}" for cost in costs] + [""]
-    if data["not_measured"]:
-        lines += ["## Not measured", "", "| what | peer | why |",
-                  "|---|---|---|"]
-        lines += [f"| {entry['workload']} | {entry['peer']} | "
-                  f"{entry['reason']} |" for entry in data["not_measured"]]
-        lines.append("")
-    lines += ["## Peers", ""]
-    lines += [f"- {name}: {version}" for name, version in
-              data["peers"].items()]
-    return "\n".join(lines) + "\n"
+    lines.append("")
+    for store, rows in by_store.items():
+        lines += markdown_tables(rows, store)
+    first = next(iter(by_store.values()))
+    lines += list_of("What the interpreter costs", interpreter_costs(first))
+    lines += not_measured(data["not_measured"])
+    lines += list_of("Peers", [f"{name}: {version}" for name, version in
+                               data["peers"].items()])
+    return "\n".join(lines).rstrip() + "\n"

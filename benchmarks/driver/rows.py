@@ -51,11 +51,14 @@ def summarize(values):
 
 
 class Rows:
-    """{(workload, what): {peer: {pinned: result}}}, in order."""
+    """{(workload, what): {peer: {pinned: result}}}, in order: what was found
+    of one kind of store, and of peers that have nothing to do with it."""
 
-    def __init__(self, results):
+    def __init__(self, results, store):
         self.rows = {}
         for result in results:
+            if result.get("store", store) != store:
+                continue
             peers = self.rows.setdefault(
                 (result["workload"], what(result)), {})
             result = {**result, **summarize(result["values"])}
@@ -64,3 +67,8 @@ class Rows:
     def median(self, workload, row, peer, pinned=False):
         found = self.rows.get((workload, row), {}).get(peer, {}).get(pinned)
         return found["median"] if found else None
+
+
+def by_store(data):
+    """{kind of store: Rows} of what a run saves."""
+    return {kind: Rows(data["results"], kind) for kind in data["stores"]}

@@ -23,6 +23,13 @@ def pin_to(cpus):
     return lambda: os.sched_setaffinity(0, cpus)
 
 
+def as_user(uid):
+    """For Popen; None: as we are."""
+    if uid is None:
+        return {}
+    return {"user": uid, "group": uid, "extra_groups": []}
+
+
 def accepts(path):
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(path)) == 0
@@ -38,13 +45,14 @@ def end(process):
 
 
 @contextlib.contextmanager
-def running(command, log, ready, cpus=(), environment=None):
-    """Waits until ready() is true; ends the process in the end."""
+def running(command, log, ready, cpus=(), environment=None, user=None):
+    """Waits until ready() is true; ends the process in the end.  `user`: as
+    in as_user()."""
     with open(log, "w", encoding="utf-8") as output:
         process = subprocess.Popen(
             [str(word) for word in command], stdout=output, stderr=output,
             stdin=subprocess.DEVNULL, preexec_fn=pin_to(cpus),
-            env=environment)
+            env=environment, **as_user(user))
         try:
             deadline = time.monotonic() + 20
             while not ready():
@@ -60,25 +68,36 @@ def running(command, log, ready, cpus=(), environment=None):
 
 
 class Vitrine:
-    """`vitrined`; its catalog lies on the disk."""
+    """`vitrined`; its catalog lies on the disk.  `kind`: "service", as root
+    has it, or "user", as an ordinary user does."""
 
-    def __init__(self, build, work):
+    NOBODY = 65534
+
+    def __init__(self, build, work, kind):
         self.build = build
         self.work = pathlib.Path(work)
+        self.kind = kind
+        self.user = self.NOBODY if kind == "user" else None
+        self.passthrough = ["--passthrough", "off"] if kind == "user" else []
+
+    def make_directory(self, path):
+        path.mkdir()
+        if self.user is not None:
+            os.chown(path, self.user, self.user)
 
     @contextlib.contextmanager
     def run(self, capacity, cpus=(), mount=False, options=()):
         directory = self.work / "vitrine"
         shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir()
+        self.make_directory(directory)
         self.socket = directory / "socket"
         self.mount = directory / "mount"
         command = [self.build / "bin/vitrined", "--socket", self.socket,
                    "--state-dir", directory / "state", "--capacity", capacity,
                    "--log-level", "warning", *options]
         if mount:
-            self.mount.mkdir()
-            command += ["--mount", self.mount]
+            self.make_directory(self.mount)
+            command += ["--mount", self.mount, *self.passthrough]
         log = self.work / "vitrined.log"
 
         def ready():
@@ -89,7 +108,7 @@ class Vitrine:
         with contextlib.ExitStack() as stack:
             def start():
                 return stack.enter_context(
-                    running(command, log, ready, cpus))
+                    running(command, log, ready, cpus, user=self.user))
 
             self.start = start
             self.process = start()
