@@ -15,9 +15,10 @@ KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 PYTHON_WORKLOADS = peer_packages.SOURCES / "python_workloads.py"
 WORKLOADS = ("get", "put", "handover", "crowd", "files", "scale")
 
-GET_BYTES = (KIB,)
-PUT_BYTES = (100, KIB, 64 * KIB, MIB, 64 * MIB, 256 * MIB, GIB)
-MAX_QUICK_PUT_BYTES = MIB
+GET_BYTES = (KIB, 16 * KIB, 16 * MIB)
+PUT_BYTES = (100, KIB, 16 * KIB, 64 * KIB, MIB, 16 * MIB, 64 * MIB, 256 * MIB,
+             GIB)
+MAX_QUICK_PUT_BYTES = 16 * MIB
 
 # Beyond this size pinning says nothing that the memory does not.
 MAX_PINNED_PUT_BYTES = 64 * MIB

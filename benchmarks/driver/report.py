@@ -1,4 +1,5 @@
 """All tables of what was found, as text and as Markdown, and the budget."""
+from driver import steps
 from driver.rows import human_value, three_digits
 
 # Rows of one workload appear in the order in which they were measured; those
@@ -11,6 +12,7 @@ TITLES = {
     "files": "Plain files",
     "scale": "Many objects",
 }
+STEPS_TITLE = "Create by steps against put in one call, steady, unpinned"
 STORES = {"service": "", "user": ": an ordinary user's store"}
 
 
@@ -75,6 +77,9 @@ def sections_of(rows, store):
     for workload, lines in table(rows).items():
         title = TITLES.get(workload, workload) + STORES[store]
         found.append((title, 2, [HEADER] + lines))
+        by_steps = steps.table(rows) if workload == "put" else []
+        if by_steps:
+            found.append((STEPS_TITLE + STORES[store], 1, by_steps))
     return found
 
 
