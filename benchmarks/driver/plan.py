@@ -327,6 +327,19 @@ class Plan:
                 with self.tolerating("scale", label), store.run(
                         max(GIB, count * 8 * KIB), mount=True):
                     self.scale_on(store, count, label)
+            self.scale_beside(store, self.args.objects)
+
+    def scale_beside(self, store, count):
+        """A listing of as many files."""
+        label = f"bare tmpfs, {count} objects"
+        with self.tolerating("scale", label), servers.tmpfs(
+                self.work / "bare", store.huge, GIB) as bare:
+            found = {"workload": "scale", "of": "files", **mark(store)}
+            self.run_files(label, False,
+                           {"workload": "make-files", "address": bare,
+                            "objects": count, "size": 100}, found)
+            self.run_files(label, False,
+                           {"workload": "listing", "address": bare}, found)
 
     def scale_on(self, store, count, label):
         options = {"address": store.socket, "size": 100, "objects": count}

@@ -38,6 +38,18 @@ def cells(result):
     return [human_value(result["median"], result["unit"]), spread(result)]
 
 
+def reference_for(peer, peers):
+    """The peer whose figure this one's is divided by: Vitrine, which comes
+    first; for others with many objects, Vitrine with as many."""
+    first = next(iter(peers))
+    if not first.startswith("vitrine"):
+        return None
+    _, comma, objects = peer.partition(", ")
+    as_many = f"vitrine{comma}{objects}"
+    return first if peer.startswith("vitrine") or as_many not in peers \
+        else as_many
+
+
 def compared(by_mode, vitrine):
     """How many times Vitrine's figure this is, in the unpinned run."""
     mine, theirs = vitrine.get(False), by_mode.get(False)
@@ -51,15 +63,12 @@ HEADER = ["what", "peer", "unpinned", "", "pinned", "", "rate",
 
 
 def row_lines(row, peers):
-    """The first of a row's lines has its name.  Vitrine comes first; with many
-    objects beside itself with few."""
-    first = next(iter(peers))
-    vitrine = peers[first] if first.startswith("vitrine") else {}
+    """The first of a row's lines has its name."""
     for peer, by_mode in peers.items():
         result = by_mode.get(False) or by_mode.get(True)
         yield [row, peer, *cells(by_mode.get(False)),
                *cells(by_mode.get(True)), rate(result, result["median"]),
-               compared(by_mode, vitrine)]
+               compared(by_mode, peers.get(reference_for(peer, peers), {}))]
         row = ""
 
 
@@ -164,10 +173,10 @@ NOTES = """\
 Each figure is the median of the repetitions, beside it half the width of
 their middle half.  Pinned: the server on the first CPU, clients on the others
 in turn; with two CPUs the second client shares the server's.  To vitrine: the
-unpinned median divided by that of Vitrine (with many objects, by that with
-1000); more is worse for times and better for rates.  (Python): from the
-peer's Python client; what the interpreter costs is seen where a peer is
-measured from both."""
+unpinned median divided by that of Vitrine (of many objects: Vitrine's by that
+with 1000, another's by Vitrine's with as many); more is worse for times and
+better for rates.  (Python): from the peer's Python client; what the
+interpreter costs is seen where a peer is measured from both."""
 
 
 def list_of(title, lines):

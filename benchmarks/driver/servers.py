@@ -185,7 +185,8 @@ def vineyard(peer, work, capacity, cpus=()):
 def tmpfs(path, huge, size):
     path = pathlib.Path(path)
     path.mkdir(exist_ok=True)
-    options = f"size={size}" + (f",huge={huge}" if huge else "")
+    # As many inodes as there is memory for.
+    options = f"size={size},nr_inodes=0" + (f",huge={huge}" if huge else "")
     sandbox.mount("vitrine-benchmarks", path, "tmpfs", 0, options)
     try:
         yield path
