@@ -32,7 +32,8 @@ build_packages=(g++ cmake ninja-build pkg-config ccache fuse3 libfuse3-dev
   libspdlog-dev libcli11-dev libflatbuffers-dev flatbuffers-compiler
   libxxhash-dev libsystemd-dev libnuma-dev)
 run_packages=(python3)
-test_packages=(libgtest-dev python3 sqlite3 strace attr procps)
+test_packages=(libgtest-dev python3 python3-matplotlib sqlite3 strace attr
+  procps)
 bench_packages=(libbenchmark-dev python3 python3-matplotlib python3-venv)
 
 say() { printf '\n== %s\n' "$*"; }
