@@ -144,6 +144,9 @@ class SealedObjects {
   virtual void Want(const ObjectId& id, SpaceWait wait, Done<void> done) = 0;
   // kNotPermitted: `who` is neither owner nor root.  kNotFound: gone.
   virtual Status Delete(const ObjectRef& object, const Credentials& who) = 0;
+  // The same of several, with a result for each; a journal record serves many.
+  virtual std::vector<Status> DeleteMany(std::span<const ObjectId> ids,
+                                         const Credentials& who) = 0;
   // A held object is not evicted.  (One that is elsewhere stays there until it
   // is wanted.)  kNotPermitted as for Delete.
   virtual Status SetHold(const ObjectRef& object, bool hold,

@@ -1,8 +1,15 @@
 #include "store/roles/sealed_role.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace vitrine::store {
+namespace {
+
+// Under one hold of the table's lock.
+constexpr size_t kDeletedAtOnce = 32;
+
+}  // namespace
 
 Result<ObjectRef> SealedRole::FindSealed(const ObjectId& id) {
   return parts_->table->sealed().FindSealed(id);
@@ -17,6 +24,27 @@ Status SealedRole::Delete(const ObjectRef& object, const Credentials& who) {
   // Clients that only keep it mapped for next time should let go.
   if (segment != 0) parts_->clients.Recall({segment});
   return Status();
+}
+
+std::vector<Status> SealedRole::DeleteMany(std::span<const ObjectId> ids,
+                                           const Credentials& who) {
+  std::vector<Status> results;
+  std::vector<uint64_t> segments;
+  while (!ids.empty()) {
+    const auto some = ids.first(std::min(ids.size(), kDeletedAtOnce));
+    ids = ids.subspan(some.size());
+    for (auto& deleted : parts_->table->sealed().DeleteMany(some, who)) {
+      results.push_back(deleted ? Status() : Status(deleted.error()));
+      if (!deleted) continue;
+      if (deleted->dropped.number != 0) {
+        segments.push_back(deleted->dropped.number);
+      }
+      parts_->DropNow(std::move(deleted->dropped));
+      if (parts_->options.tier != nullptr) ForgetCopy(deleted->object);
+    }
+  }
+  if (!segments.empty()) parts_->clients.Recall(segments);
+  return results;
 }
 
 void SealedRole::ForgetCopy(const ObjectRef& object) {

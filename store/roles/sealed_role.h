@@ -15,6 +15,8 @@ class SealedRole final : public SealedObjects {
   Result<ObjectRef> FindSealed(const ObjectId& id) override;
   void Want(const ObjectId& id, SpaceWait wait, Done<void> done) override;
   Status Delete(const ObjectRef& object, const Credentials& who) override;
+  std::vector<Status> DeleteMany(std::span<const ObjectId> ids,
+                                 const Credentials& who) override;
   Status SetHold(const ObjectRef& object, bool hold,
                  const Credentials& who) override;
   void Evict(uint64_t bytes, Done<uint64_t> done) override;

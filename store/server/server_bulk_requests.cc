@@ -29,12 +29,21 @@ uint8_t CodeByte(const Status& status) {
   return status ? uint8_t{0} : static_cast<uint8_t>(status.error().code);
 }
 
-Status DeleteOne(Store* store, const Result<ObjectId>& id,
-                 const Credentials& who) {
-  if (!id) return id.error();
-  const auto object = store->sealed().FindSealed(*id);
-  if (!object) return object.error();
-  return store->sealed().Delete(*object, who);
+// A code for each of `ids`; those that are none are refused one by one.
+std::vector<uint8_t> DeleteAll(Store* store,
+                               const std::vector<Result<ObjectId>>& ids,
+                               const Credentials& who) {
+  std::vector<ObjectId> valid;
+  for (const Result<ObjectId>& id : ids) {
+    if (id) valid.push_back(*id);
+  }
+  const auto deleted = store->sealed().DeleteMany(valid, who);
+  auto next = deleted.begin();
+  std::vector<uint8_t> codes;
+  for (const Result<ObjectId>& id : ids) {
+    codes.push_back(CodeByte(id ? *next++ : Status(id.error())));
+  }
+  return codes;
 }
 
 // Leaves of `listed` what fits a page; true: that is not all.
@@ -136,10 +145,7 @@ void RequestHandler::Delete(Connection* connection,
   parts_.workers->Run([this, ids = std::move(ids), who = connection->peer(),
                        peer = connection->id(), loop = parts_.loop,
                        store = parts_.store] {
-    std::vector<uint8_t> codes;
-    for (const Result<ObjectId>& id : ids) {
-      codes.push_back(CodeByte(DeleteOne(store, id, who)));
-    }
+    std::vector<uint8_t> codes = DeleteAll(store, ids, who);
     // A client that has the answer finds the names gone everywhere.
     store->events().AfterObservers([this, loop, peer,
                                     codes = std::move(codes)] {

@@ -2,12 +2,19 @@
 
 #include <fcntl.h>
 
+#include <unordered_set>
+#include <utility>
+
 #include "store/table/object_errors.h"
 
 namespace vitrine::store {
 
 Result<ObjectRef> SealedOps::FindSealed(const ObjectId& id) const {
   MutexLock lock(table_->mutex);
+  return Find(id);
+}
+
+Result<ObjectRef> SealedOps::Find(const ObjectId& id) const {
   if (ObjectRef found = table_->directory.FindSealed(id.text())) return found;
   if (table_->directory.FindUnsealed(id.text()) != nullptr) {
     return Error{Code::kNotSealed, Quoted(id.text()) + " is being written"};
@@ -20,6 +27,32 @@ Result<DroppedSegment> SealedOps::Delete(const ObjectRef& object,
   MutexLock lock(table_->mutex);
   if (Status ok = CheckOwnedSealed(*object, who); !ok) return ok.error();
   return table_->Drop(object, ObjectEventKind::kDeleted);
+}
+
+std::vector<Result<SealedOps::Deleted>> SealedOps::DeleteMany(
+    std::span<const ObjectId> ids, const Credentials& who) {
+  std::vector<Result<Deleted>> results;
+  std::vector<ObjectRef> going;
+  std::unordered_set<uint64_t> numbers;  // An id may be there twice.
+  MutexLock lock(table_->mutex);
+  for (const ObjectId& id : ids) {
+    auto object = Find(id);
+    Status may = object ? CheckOwnedSealed(**object, who) : object.error();
+    if (may && !numbers.insert((*object)->number).second) may = Gone(**object);
+    if (may) {
+      going.push_back(*object);
+      results.emplace_back(Deleted{*std::move(object)});
+    } else {
+      results.emplace_back(may.error());
+    }
+  }
+  if (!going.empty()) table_->log.RecordRemoved(going);
+  for (Result<Deleted>& result : results) {
+    if (!result) continue;
+    result->dropped =
+        table_->DropRecorded(result->object, ObjectEventKind::kDeleted);
+  }
+  return results;
 }
 
 Status SealedOps::SetHold(const ObjectRef& object, bool hold,

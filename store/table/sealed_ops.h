@@ -3,7 +3,9 @@
 #define VITRINE_STORE_TABLE_SEALED_OPS_H_
 
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "store/table/table_state.h"
 
@@ -17,6 +19,15 @@ class SealedOps {
   Result<ObjectRef> FindSealed(const ObjectId& id) const
       EXCLUDES(table_->mutex);
   Result<DroppedSegment> Delete(const ObjectRef& object, const Credentials& who)
+      EXCLUDES(table_->mutex);
+  // The same of several, with a result for each: one journal record and one
+  // hold of the lock.
+  struct Deleted {
+    ObjectRef object;
+    DroppedSegment dropped = {};
+  };
+  std::vector<Result<Deleted>> DeleteMany(std::span<const ObjectId> ids,
+                                          const Credentials& who)
       EXCLUDES(table_->mutex);
   Status SetHold(const ObjectRef& object, bool hold, const Credentials& who)
       EXCLUDES(table_->mutex);
@@ -34,6 +45,8 @@ class SealedOps {
   std::string TellPath(const ObjectRef& object) EXCLUDES(table_->mutex);
 
  private:
+  Result<ObjectRef> Find(const ObjectId& id) const REQUIRES(table_->mutex);
+
   TableState* const table_;
 };
 

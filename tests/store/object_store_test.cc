@@ -446,5 +446,39 @@ TEST_F(ObjectStoreTest, HolesBeyondTheCapacityAreNotSealed) {
   ExpectUsedSoon(0);
 }
 
+TEST_F(ObjectStoreTest, ManyAreDeletedWithAResultForEach) {
+  std::vector<ObjectId> ids;
+  for (int i = 0; i < 100; ++i) {
+    CreateSealed(std::to_string(i), 4096);
+    ids.push_back(Id(std::to_string(i)));
+  }
+  Create("unsealed", 4096);
+  ids.push_back(Id("unsealed"));
+  ids.push_back(Id("nobody"));
+  ids.push_back(Id("7"));  // For the second time.
+  ids.push_back(Id("99"));
+  const auto results = store_->sealed().DeleteMany(ids, {});
+  ASSERT_EQ(results.size(), ids.size());
+  for (size_t i = 0; i < 100; ++i) EXPECT_TRUE(results[i]) << i;
+  EXPECT_EQ(results[100].error().code, Code::kNotSealed);
+  for (size_t i = 101; i < 104; ++i) {
+    EXPECT_EQ(results[i].error().code, Code::kNotFound) << i;
+  }
+  EXPECT_TRUE(store_->objects().List(ObjectState::kSealed).empty());
+  ExpectUsedSoon(4096);
+  Restart();
+  EXPECT_TRUE(store_->objects().List(ObjectState::kSealed).empty());
+}
+
+TEST_F(ObjectStoreTest, ManyOfAnotherUserAreNotDeleted) {
+  CreateSealed("a", 1);
+  CreateSealed("b", 1);
+  const std::vector<ObjectId> ids = {Id("a"), Id("b")};
+  for (const Status& result : store_->sealed().DeleteMany(ids, {.uid = 7})) {
+    EXPECT_EQ(result.error().code, Code::kNotPermitted);
+  }
+  EXPECT_EQ(store_->objects().List(ObjectState::kSealed).size(), 2u);
+}
+
 }  // namespace
 }  // namespace vitrine::store
