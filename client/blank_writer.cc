@@ -2,12 +2,13 @@
 
 #include <utility>
 
+#include "client/calls/messages.h"
+
 namespace vitrine {
 
 BlankWriter::BlankWriter(std::weak_ptr<ClientImpl> client,
                          std::weak_ptr<Session> session, ObjectId id,
-                         uint64_t size_bytes, std::vector<uint8_t> metadata,
-                         Blank blank)
+                         uint64_t size_bytes, Metadata metadata, Blank blank)
     : session_(std::move(client), std::move(session), blank.forks_before),
       id_(std::move(id)),
       size_bytes_(size_bytes),
@@ -45,11 +46,7 @@ Status BlankWriter::SealBy(Submit submit, bool keep_if_in_use) {
   ended_ = true;
   auto session = session_.Current();
   if (!session) return session.error();
-  auto ring = (*session)->ring().Get();
-  if (!ring) return ring.error();
-  const SealedBlank sealed{id_, blank_.number, size_bytes_, keep_if_in_use,
-                           metadata_};
-  auto done = ((**ring).*submit)(sealed);
+  auto done = Send(session->get(), submit, keep_if_in_use);
   if (done) return done;
   Error error = done.error();
   ended_ = error.code != Code::kInUse;
@@ -57,21 +54,35 @@ Status BlankWriter::SealBy(Submit submit, bool keep_if_in_use) {
   return error;
 }
 
+Status BlankWriter::Send(Session* session, Submit submit,
+                         bool keep_if_in_use) const {
+  auto ring = session->ring().Get();
+  if (!ring) return ring.error();
+  const auto packed = PackMetadataList(metadata_);
+  Status sealed = ((**ring).*submit)(
+      {id_, blank_.number, size_bytes_, keep_if_in_use, packed});
+  if (sealed || sealed.error().code != RingWriter::kWouldWaitTooLong) {
+    return sealed;
+  }
+  protocol::SealBlankT request;
+  request.number = blank_.number;
+  request.id = id_.text();
+  request.size_bytes = size_bytes_;
+  request.metadata = PackMetadata(metadata_);
+  request.keep_if_in_use = keep_if_in_use;
+  auto answer = session->calls().Ask<protocol::Done>(std::move(request));
+  if (!answer) return answer.error();
+  return {};
+}
+
 Status BlankWriter::Abort() {
   auto usable = CheckUse(ended_);
   if (!usable) return usable;
   ended_ = true;
+  blank_.mapping = Mapping();
   const auto session = session_.Current();
-  const bool is_mapped = blank_.mapping.data() != nullptr;
-  if (!session) {
-    blank_.mapping = Mapping();
-    return session.error();
-  }
-  if (is_mapped) {
-    (*session)->blanks().PutBack(std::move(blank_));
-  } else {
-    (*session)->blanks().GiveBack(blank_.number);
-  }
+  if (!session) return session.error();
+  (*session)->blanks().GiveBack(blank_.number);
   return {};
 }
 

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <vector>
 
 #include "client/ring/blank_stock.h"
 #include "client/ring/ring_writer.h"
@@ -19,10 +18,9 @@ namespace vitrine {
 // The store learns of the object when it is sealed.
 class BlankWriter final : public WriterState {
  public:
-  // `metadata` is packed, at most kMaxRecordMetadataBytes.
+  // `metadata` takes at most kMaxRecordMetadataBytes.
   BlankWriter(std::weak_ptr<ClientImpl> client, std::weak_ptr<Session> session,
-              ObjectId id, uint64_t size_bytes, std::vector<uint8_t> metadata,
-              Blank blank);
+              ObjectId id, uint64_t size_bytes, Metadata metadata, Blank blank);
   ~BlankWriter() override;
 
   std::span<std::byte> bytes() override;
@@ -35,11 +33,13 @@ class BlankWriter final : public WriterState {
   using Submit = Status (RingWriter::*)(const SealedBlank&);
 
   Status SealBy(Submit submit, bool keep_if_in_use);
+  // Through the ring, or by message where it would wait there for others.
+  Status Send(Session* session, Submit submit, bool keep_if_in_use) const;
 
   const WriterSession session_;
   const ObjectId id_;
   const uint64_t size_bytes_;
-  const std::vector<uint8_t> metadata_;
+  const Metadata metadata_;
   Blank blank_;  // Not mapped once a seal was tried.
   bool ended_ = false;
 };

@@ -107,11 +107,11 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
   };
   Status PutBy(const PutWay& way, const ObjectId& id,
                std::span<const std::byte> bytes, const CreateOptions& options);
-  // Through the ring.  kWouldWaitTooLong: the object is not for the ring, or
-  // has to go by message for now.
-  Status PutByRing(const PutWay& way, const ObjectId& id,
-                   std::span<const std::byte> bytes,
-                   const CreateOptions& options, unsigned mode);
+  // By the way that such an object has without a message; none: it has none
+  // now.
+  Result<bool> PutByRing(const PutWay& way, const ObjectId& id,
+                         std::span<const std::byte> bytes,
+                         const CreateOptions& options, unsigned mode);
   Status PutInBlank(const PutWay& way, std::unique_ptr<WriterState> writer,
                     std::span<const std::byte> bytes) const;
   // The ring for such an object; null: it must not go through a ring.

@@ -27,26 +27,35 @@ Status ClientImpl::PutBy(const PutWay& way, const ObjectId& id,
                          const CreateOptions& options) {
   auto mode = ModeOf(options);
   if (!mode) return mode.error();
-  Status put = PutByRing(way, id, bytes, options, *mode);
-  if (put || put.error().code != RingWriter::kWouldWaitTooLong) return put;
-  auto in_blank = WriteToBlank(id, bytes.size(), options);
-  if (!in_blank) return in_blank.error();
-  if (*in_blank != nullptr) return PutInBlank(way, std::move(*in_blank), bytes);
-  return PutDirectly(id, bytes, options, *mode);
+  auto put = PutByRing(way, id, bytes, options, *mode);
+  if (!put) return put.error();
+  return *put ? Status() : PutDirectly(id, bytes, options, *mode);
 }
 
-Status ClientImpl::PutByRing(const PutWay& way, const ObjectId& id,
-                             std::span<const std::byte> bytes,
-                             const CreateOptions& options, unsigned mode) {
-  const HeldSession session = core_->Hold();
-  auto ring = RingFor(session, bytes.size(), options.metadata, mode);
-  if (!ring) return ring.error();
-  if (*ring == nullptr) {
-    return Error{RingWriter::kWouldWaitTooLong, "not for the ring"};
+Result<bool> ClientImpl::PutByRing(const PutWay& way, const ObjectId& id,
+                                   std::span<const std::byte> bytes,
+                                   const CreateOptions& options,
+                                   unsigned mode) {
+  Status put;
+  {
+    const HeldSession session = core_->Hold();
+    auto ring = RingFor(session, bytes.size(), options.metadata, mode);
+    if (!ring) return ring.error();
+    if (*ring != nullptr) {
+      const auto metadata = PackMetadataList(options.metadata);
+      put = ((*ring)->*way.put)(
+          SmallPut{id, bytes, mode, ProtocolMs(options.timeout), metadata});
+      if (put) return true;
+      if (put.error().code != RingWriter::kWouldWaitTooLong) return put.error();
+      return false;
+    }
   }
-  const auto metadata = PackMetadataList(options.metadata);
-  return ((*ring)->*way.put)(
-      SmallPut{id, bytes, mode, ProtocolMs(options.timeout), metadata});
+  auto in_blank = WriteToBlank(id, bytes.size(), options);
+  if (!in_blank) return in_blank.error();
+  if (*in_blank == nullptr) return false;
+  put = PutInBlank(way, std::move(*in_blank), bytes);
+  if (!put) return put.error();
+  return true;
 }
 
 Status ClientImpl::PutInBlank(const PutWay& way,

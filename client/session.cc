@@ -16,6 +16,10 @@
 namespace vitrine {
 namespace {
 
+#ifndef MADV_POPULATE_WRITE
+constexpr int MADV_POPULATE_WRITE = 23;
+#endif
+
 constexpr uint64_t kSmallestPageBytes = 4096;
 constexpr uint64_t kLargestPageBytes = uint64_t{16} << 30;
 
@@ -268,7 +272,7 @@ Status Session::AwaitMessage(int cancel_fd) {
     if (ready[0].revents != 0) return {};
     eventfd_t rings = 0;
     const bool rang = ::eventfd_read(blanks_bell_.get(), &rings) == 0;
-    if (rang || Clock::now() >= next) blanks_->Tend();
+    if (rang || Clock::now() >= next) blanks_->Tend(cancel_fd);
   }
 }
 
@@ -283,7 +287,7 @@ Error Session::Serve(int cancel_fd) {
       return CorruptStore("the store said something unasked");
     if (recall->blanks()) {
       blanks_->Recall();
-      blanks_->Tend();
+      blanks_->Tend(cancel_fd);
     }
     if (recall->segments() == nullptr) continue;
     segments_->Drop({recall->segments()->data(), recall->segments()->size()});
@@ -321,6 +325,7 @@ void Session::Retire() {
   calls_->Close();
   life_line_->Shutdown();
   waits_->End();
+  blanks_->Close();
   std::vector<std::shared_ptr<Session>> unused;
   for (const auto& own : stripes_) {
     SpinLockHolder lock(own->lock());

@@ -120,9 +120,9 @@ Result<std::unique_ptr<WriterState>> ClientImpl::WriteToBlank(
   if (!session) return session.error();
   auto blank = (*session)->blanks().Take(size_bytes, *mode);
   if (!blank) return std::unique_ptr<WriterState>();
-  return std::unique_ptr<WriterState>(std::make_unique<BlankWriter>(
-      weak_from_this(), *session, id, size_bytes,
-      PackMetadataList(options.metadata), std::move(*blank)));
+  return std::unique_ptr<WriterState>(
+      std::make_unique<BlankWriter>(weak_from_this(), *session, id, size_bytes,
+                                    options.metadata, std::move(*blank)));
 }
 
 Result<Writer> ClientImpl::CreateSmall(const ObjectId& id, uint64_t size_bytes,

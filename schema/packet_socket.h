@@ -21,7 +21,7 @@
 namespace vitrine {
 
 // The most descriptors that travel beside one packet.
-inline constexpr size_t kMaxPacketDescriptors = 16;
+inline constexpr size_t kMaxPacketDescriptors = 4;
 
 enum class PacketWait : uint8_t { kWait, kDontWait };
 

@@ -9,7 +9,7 @@ Error Disconnected(const std::string& why) {
 
 }  // namespace
 
-Result<CallPool::Borrowed> CallPool::Borrow() {
+Result<CallPool::Borrowed> CallPool::Borrow(int cancel_fd) {
   std::unique_ptr<Connection> connection;
   {
     MutexLock lock(mutex_);
@@ -21,7 +21,7 @@ Result<CallPool::Borrowed> CallPool::Borrow() {
     }
   }
   if (connection == nullptr) {
-    auto opened = OpenConnection();
+    auto opened = OpenConnection(cancel_fd);
     if (!opened) return opened.error();
     connection = std::move(*opened);
     MutexLock lock(mutex_);
@@ -31,7 +31,7 @@ Result<CallPool::Borrowed> CallPool::Borrow() {
   return Borrowed(this, std::move(connection));
 }
 
-Result<std::unique_ptr<Connection>> CallPool::OpenConnection() {
+Result<std::unique_ptr<Connection>> CallPool::OpenConnection(int cancel_fd) {
   auto connection = Connection::Open(path_);
   if (!connection) return Disconnected(connection.error().message);
   protocol::HelloT hello;
@@ -39,9 +39,9 @@ Result<std::unique_ptr<Connection>> CallPool::OpenConnection() {
   hello.role = protocol::Role::kCall;
   hello.name = name_;
   hello.session = session_token_;
-  auto message =
-      (*connection)
-          ->Ask(MakeRequest(std::move(hello)), AnswerDeadline(Clock::now()));
+  auto message = (*connection)
+                     ->Ask(MakeRequest(std::move(hello)),
+                           AnswerDeadline(Clock::now()), cancel_fd);
   if (!message) return Disconnected(message.error().message);
   if (message->response->body_as_HelloReply() == nullptr) {
     return WrongAnswer(**connection);

@@ -60,9 +60,11 @@ class CallPool {
         fork_generation_(ForkGeneration()) {}
 
   // Sends `body` and returns the answer, which is a `Table`.  The store may
-  // take until `deadline` plus kAnswerGrace.
+  // take until `deadline` plus kAnswerGrace.  kInterrupted: `cancel_fd` became
+  // readable first.
   template <typename Table, typename Body>
-  Result<Answer<Table>> Ask(Body body, Deadline deadline = Clock::now());
+  Result<Answer<Table>> Ask(Body body, Deadline deadline = Clock::now(),
+                            int cancel_fd = -1);
   // Awaits the part that follows `*part` of an answer, and puts it there.
   template <typename Table>
   Status Next(Answer<Table>* part);
@@ -72,8 +74,8 @@ class CallPool {
   void Close() EXCLUDES(mutex_);
 
  private:
-  Result<Borrowed> Borrow() EXCLUDES(mutex_);
-  Result<std::unique_ptr<Connection>> OpenConnection();
+  Result<Borrowed> Borrow(int cancel_fd) EXCLUDES(mutex_);
+  Result<std::unique_ptr<Connection>> OpenConnection(int cancel_fd);
   void GiveBack(std::unique_ptr<Connection> connection) EXCLUDES(mutex_);
   Error Explain(const Connection& connection, Error error);
   Error WrongAnswer(Connection& connection);
@@ -91,12 +93,13 @@ class CallPool {
 };
 
 template <typename Table, typename Body>
-Result<CallPool::Answer<Table>> CallPool::Ask(Body body, Deadline deadline) {
-  auto connection = Borrow();
+Result<CallPool::Answer<Table>> CallPool::Ask(Body body, Deadline deadline,
+                                              int cancel_fd) {
+  auto connection = Borrow(cancel_fd);
   if (!connection) return connection.error();
-  auto message =
-      (*connection)
-          ->Ask(MakeRequest(std::move(body)), AnswerDeadline(deadline));
+  auto message = (*connection)
+                     ->Ask(MakeRequest(std::move(body)),
+                           AnswerDeadline(deadline), cancel_fd);
   if (!message) return Explain(**connection, message.error());
   const Table* const table = message->response->template body_as<Table>();
   if (table == nullptr) return WrongAnswer(**connection);

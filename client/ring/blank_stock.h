@@ -2,7 +2,8 @@
 // writable, so that creating a larger object asks nobody.
 //
 //   asked for --the store made it--> ready --Take--> a writer's --sealed-->
-//                                      |                 `--PutBack--> ready
+//                                      |                 `--aborted--> given
+//                                      back
 //                                      `--idle, recalled--> given back
 //
 // A client that creates objects of one kind (size class and mode) steadily gets
@@ -11,8 +12,8 @@
 //
 // Invariants:
 //  (1) Blanks are ready only for kinds of which kSteadyTakes were taken with
-//      pauses of less than kPause, at most kMostAhead of a kind and
-//      kMostAheadBytes in all.
+//      pauses of less than kPause, and none for kIdle; at most kMostAhead of a
+//      kind, and kMostAheadBytes in all.
 //  (2) A blank is ready only when the store has closed its own descriptor.
 //  (3) A forked child has no blanks: it neither maps them nor speaks of them.
 #ifndef VITRINE_CLIENT_RING_BLANK_STOCK_H_
@@ -72,16 +73,18 @@ class BlankStock {
   // as a use of that kind either way.
   std::optional<Blank> Take(uint64_t size_bytes, unsigned mode)
       EXCLUDES(mutex_);
-  // A writer did not need it; it is mapped still.
-  void PutBack(Blank blank) EXCLUDES(mutex_);
-  // A writer could not seal it; it is not mapped any more.
+  // A writer has no use for it, and does not map it any more.  No other writer
+  // gets it: it may have bytes that were never published.
   void GiveBack(uint64_t number) EXCLUDES(mutex_);
   // The store wants its memory.
   void Recall() EXCLUDES(mutex_);
+  // The session ended: nothing is ready from now on, nor mapped.
+  void Close() EXCLUDES(mutex_);
 
   // --- for the session's thread ---
-  // Asks the store for what is wanted, and gives back what is not.
-  void Tend() EXCLUDES(mutex_);
+  // Asks the store for what is wanted, and gives back what is not, until
+  // `cancel_fd` is readable.
+  void Tend(int cancel_fd) EXCLUDES(mutex_);
   // When to call Tend next.
   Deadline NextTending() const EXCLUDES(mutex_);
 
@@ -109,26 +112,34 @@ class BlankStock {
     size_t count;
   };
 
+  // Behind a pointer, so that a forked child can forget it as it is.
+  struct State {
+    bool closed = false;
+    std::vector<Kind> kinds = {};
+    std::vector<uint64_t> unwanted = {};  // To be given back.
+  };
+
   Kind* FindOrAdd(uint64_t size_bytes, unsigned mode) REQUIRES(mutex_);
-  bool IsWanting(const Kind& kind, Deadline now) const REQUIRES(mutex_);
+  static bool IsWanting(const Kind& kind, Deadline now);
   uint64_t ReadyBytes() const REQUIRES(mutex_);
   void Discard(std::vector<Blank>* blanks) REQUIRES(mutex_);
   std::optional<Wish> NextWish() EXCLUDES(mutex_);
-  // Empty: the store gives none now.
-  Result<std::vector<Blank>> Ask(const Wish& wish);
-  void Settle(const Wish& wish, Result<std::vector<Blank>> got)
+  // kOutOfMemory: the store gives no more now; `*blanks` has what it gave.
+  Status Ask(const Wish& wish, int cancel_fd, std::vector<Blank>* blanks);
+  // One request for up to `count`.
+  Status AskForSome(const Wish& wish, size_t count, int cancel_fd,
+                    std::vector<Blank>* blanks);
+  void Settle(const Wish& wish, const Status& asked, std::vector<Blank> got)
       EXCLUDES(mutex_);
   void DiscardIdle() EXCLUDES(mutex_);
-  void SendUnwanted() EXCLUDES(mutex_);
+  void SendUnwanted(int cancel_fd) EXCLUDES(mutex_);
 
   const Parts parts_;
   const uint64_t fork_generation_;
   std::atomic<bool> refused_{false};  // This store has no blanks.
 
   mutable Mutex mutex_;
-  // Behind a pointer, so that a forked child can forget them as they are.
-  std::unique_ptr<std::vector<Kind>> kinds_ GUARDED_BY(mutex_);
-  std::vector<uint64_t> unwanted_ GUARDED_BY(mutex_);
+  std::unique_ptr<State> state_ GUARDED_BY(mutex_);
 };
 
 }  // namespace vitrine

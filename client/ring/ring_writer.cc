@@ -78,10 +78,9 @@ BlankRecord RecordOf(const SealedBlank& blank) {
           .reserved = 0};
 }
 
-// With "no limit", so that it may follow any record.
 SmallPut PutOf(const SealedBlank& blank, const BlankRecord& record) {
   return {blank.id, std::as_bytes(std::span(&record, 1)), kSealsBlank,
-          /*timeout_ms=*/-1, blank.metadata};
+          /*timeout_ms=*/0, blank.metadata};
 }
 
 // Makes "no limit" the greatest value.
@@ -266,9 +265,7 @@ uint64_t RingWriter::Write(const SmallPut& put, uint64_t record_bytes,
   AppendTo(&place, std::span(id));
   AppendTo(&place, put.data);
   AppendTo(&place, put.metadata);
-  // A seal holds up those behind it only for as long as it takes.
-  const int64_t timeout_ms =
-      put.mode == kSealsBlank ? 0 : Comparable(put.timeout_ms);
+  const int64_t timeout_ms = Comparable(put.timeout_ms);
   longest_timeout_ms_ = appended_ == collected_
                             ? timeout_ms
                             : std::max(longest_timeout_ms_, timeout_ms);

@@ -93,7 +93,8 @@ class RingWriter {
   Status Put(const SmallPut& put) EXCLUDES(mutex_);
   // Returns when the record is in the ring; waits for room.
   Status PutLater(const SmallPut& put) EXCLUDES(mutex_);
-  // The same for a blank; these wait for no space of their own.
+  // The same for a blank.  A seal waits for no space, so it is not to wait
+  // behind puts that may: kWouldWaitTooLong.
   Status Seal(const SealedBlank& blank) EXCLUDES(mutex_);
   Status SealLater(const SealedBlank& blank) EXCLUDES(mutex_);
   // Returns when all that was appended before is collected.  kTimeout.

@@ -104,8 +104,8 @@ class BlankSegments {
   // SealBlank says kInUse.  kNotFound: gone, or sealed.
   virtual Result<UniqueFd> OpenBlank(const ObjectRef& blank) = 0;
   // Makes it immutable and visible, as UnsealedObjects::Seal does.
-  // kInvalidArgument: the size is beyond the blank.  kNotFound: gone, or sealed
-  // before.
+  // kInvalidArgument: the size is beyond the blank, or its file was cut,
+  // extended or given holes.  kNotFound: gone, or sealed before.
   virtual Status SealBlank(const ObjectRef& blank, const BlankSeal& seal) = 0;
   // Gives its memory back, soon.  One that is sealed or gone is left alone.
   virtual void DropBlank(ObjectRef blank) = 0;

@@ -17,7 +17,7 @@ constexpr auto kOrphanPause = std::chrono::milliseconds(20);
 constexpr auto kPause = std::chrono::milliseconds(500);
 // Segments of the pool that were unused for so long are freed.
 constexpr auto kIdleSpare = std::chrono::seconds(10);
-constexpr size_t kUnsealedPerRound = 1024;
+constexpr size_t kWrittenPerRound = 1024;
 
 }  // namespace
 
@@ -93,19 +93,30 @@ void Housekeeper::ChargeGrowth(const ObjectRef& object) {
       table_->unsealed().RaiseCharge(object, extent->allocated_bytes));
 }
 
-void Housekeeper::ChargeWhatWasWritten() {
-  for (const ObjectRef& blank : table_->blanks().List()) ChargeGrowth(blank);
-  const std::vector<ObjectRef> unsealed =
+// By number.
+std::vector<ObjectRef> Housekeeper::WhatMayBeWritten() const {
+  std::vector<ObjectRef> written =
       table_->queries().List(ObjectState::kUnsealed);
+  const std::vector<ObjectRef> blanks = table_->blanks().List();
+  written.insert(written.end(), blanks.begin(), blanks.end());
+  std::sort(written.begin(), written.end(),
+            [](const ObjectRef& left, const ObjectRef& right) {
+              return left->number < right->number;
+            });
+  return written;
+}
+
+void Housekeeper::ChargeWhatWasWritten() {
+  const std::vector<ObjectRef> written = WhatMayBeWritten();
   auto next = std::upper_bound(
-      unsealed.begin(), unsealed.end(), last_looked_at_,
+      written.begin(), written.end(), last_looked_at_,
       [](uint64_t number, auto& ref) { return number < ref->number; });
-  for (size_t i = 0; i < kUnsealedPerRound && next != unsealed.end(); ++i) {
+  for (size_t i = 0; i < kWrittenPerRound && next != written.end(); ++i) {
     const ObjectRef& object = *next++;
     last_looked_at_ = object->number;
     ChargeGrowth(object);
   }
-  if (next == unsealed.end()) last_looked_at_ = 0;
+  if (next == written.end()) last_looked_at_ = 0;
 }
 
 void Housekeeper::Run() {
@@ -136,13 +147,13 @@ void Housekeeper::Run() {
     if (Clock::now() < next_chores) continue;
     next_chores = Clock::now() + kPause;
     ChargeWhatWasWritten();
+    if (budget_->Get().lacking_bytes > 0) {
+      budget_->NoteFree(segments_->FreeBytes());
+    }
     orphans_->Add(table_->slabs().CloseIdleSlab());
     compact_slabs_();
     RecallOrphans();
     budget_->Relax();
-    if (budget_->Get().lacking_bytes > 0) {
-      budget_->NoteFree(segments_->FreeBytes());
-    }
     pool_->DropOlder(Clock::now() - kIdleSpare);
     table_->upkeep().DrainTouches();
     auto uses = table_->upkeep().TakeUses();

@@ -40,6 +40,7 @@ class Housekeeper {
   // Recalls deleted segments from clients that only keep them mapped.
   void RecallOrphans();
   // Charges growth: a client may write more to its object than it asked for.
+  std::vector<ObjectRef> WhatMayBeWritten() const;
   void ChargeGrowth(const ObjectRef& object);
   void ChargeWhatWasWritten();
 

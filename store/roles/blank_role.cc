@@ -56,7 +56,6 @@ Result<RetiredSegment> BlankRole::MakeSegment(uint64_t size_bytes) {
                                .allocated_bytes = parts_->RoundUp(size_bytes),
                                .size_bytes = size_bytes};
   if (!parts_->budget->TryCharge(segment.allocated_bytes)) {
-    parts_->budget->NoteScarce();
     return Error{Code::kOutOfMemory, "no free memory for a blank"};
   }
   if (Status ok = parts_->segments.MakeRetired(segment.number, size_bytes);

@@ -53,9 +53,7 @@ void MemoryRole::Resize(const ObjectRef& object, uint64_t size_bytes,
       {object, parts_->RoundUp(size_bytes), wait,
        [this, object, size_bytes] { return GrowNow(object, size_bytes); },
        [this, object, size_bytes, before] {
-         if (SizeOf(object) == size_bytes) {
-           (void)ShrinkNow(object, before);
-         }
+         return Undo(object, size_bytes, before);
        },
        std::move(done)});
 }
@@ -128,22 +126,27 @@ void MemoryRole::Charged(const RequestRef& request) {
 }
 
 void MemoryRole::WaitForOthers(const RequestRef& request, Status status) {
+  // While it waits, the object is as if nothing had been asked for.
+  const int64_t undone = request->undo ? request->undo() : 0;
   const auto lowered = parts_->table->unsealed().LowerCharge(request->object);
-  if (!lowered) return Finish(request, std::move(status));
+  if (!lowered) {
+    parts_->GiveBack(undone);
+    return Finish(request, std::move(status));
+  }
+  const int64_t freed = undone + lowered->freed_bytes;
   request->charged_bytes = lowered->charged_bytes;
-  const uint64_t wanted =
-      std::min(lowered->freed_bytes,
-               request->needed_bytes -
-                   std::min(request->needed_bytes, request->charged_bytes));
-  parts_->budget->Uncharge(lowered->freed_bytes - wanted);
-  if (wanted == 0) return Finish(request, std::move(status));
-  parts_->budget->ChargeAgain(wanted, parts_->segments.FreeBytes(),
-                              request->wait, WhenGranted(request),
-                              request->object.get());
+  if (request->needed_bytes <= request->charged_bytes || freed < 0) {
+    parts_->GiveBack(freed);
+    return Finish(request, std::move(status));
+  }
+  parts_->budget->ChargeAgain(
+      request->needed_bytes - request->charged_bytes,
+      {static_cast<uint64_t>(freed), parts_->segments.FreeBytes()},
+      request->wait, WhenGranted(request), request->object.get());
 }
 
 void MemoryRole::Finish(const RequestRef& request, Status status) {
-  if (!status && request->undo) request->undo();
+  if (!status && request->undo) parts_->GiveBack(request->undo());
   parts_->table->unsealed().EndChange(request->object);
   request->done(std::move(status));
 }
@@ -158,6 +161,13 @@ Status MemoryRole::GrowNow(const ObjectRef& object, uint64_t size_bytes) {
   if (!grown) return grown.error();
   parts_->GiveBack(*grown);  // It may have been larger by now.
   return parts_->segments.Reserve(object->number, 0, size_bytes);
+}
+
+int64_t MemoryRole::Undo(const ObjectRef& object, uint64_t size_bytes,
+                         uint64_t before) {
+  if (SizeOf(object) != size_bytes) return 0;
+  auto freed = parts_->table->unsealed().SetSize(object, before);
+  return freed ? *freed : 0;
 }
 
 Status MemoryRole::ShrinkNow(const ObjectRef& object, uint64_t size_bytes) {

@@ -33,7 +33,9 @@ class MemoryRole final : public MemoryRequests {
     uint64_t needed_bytes;
     SpaceWait wait;
     std::function<Status()> then;  // Takes the memory.
-    std::function<void()> undo;    // May be empty; if there is none in the end.
+    // May be empty.  Takes back what `then` did before it failed; returns the
+    // charge that became free.
+    std::function<int64_t()> undo;
     Done<void> done;
     uint64_t charged_bytes = 0;  // Before the request.
   };
@@ -50,6 +52,9 @@ class MemoryRole final : public MemoryRequests {
   // Others have filled the file system: waits for an eviction and tries again.
   void WaitForOthers(const RequestRef& request, Status status);
   void Finish(const RequestRef& request, Status status);
+  // Sets the size back to `before`, if nobody changed it after it was set to
+  // `size_bytes`.
+  int64_t Undo(const ObjectRef& object, uint64_t size_bytes, uint64_t before);
   uint64_t SizeOf(const ObjectRef& object) const;
   Status GrowNow(const ObjectRef& object, uint64_t size_bytes);
   Status ShrinkNow(const ObjectRef& object, uint64_t size_bytes);

@@ -130,9 +130,9 @@ void SlabRole::AddOrWait(const std::optional<RetiredSegment>& recycled,
     GiveUpSlab(recycled);
     return request.done(std::move(added));
   }
-  parts_->budget->ChargeAgain(slab_bytes_, parts_->segments.FreeBytes(),
-                              request.wait, WhenGranted(request),
-                              request.whose);
+  parts_->budget->ChargeAgain(
+      slab_bytes_, {slab_bytes_, parts_->segments.FreeBytes()}, request.wait,
+      WhenGranted(request), request.whose);
 }
 
 void SlabRole::EndWaitsForRoom(const void* whose) {

@@ -32,7 +32,11 @@ void UnsealedRole::NoteWritten(const ObjectRef& object, uint64_t end_bytes) {
 
 bool UnsealedRole::EvictorKeepsAhead() const {
   const MemoryBudget::Numbers budget = parts_->budget->Get();
-  if (parts_->segments.FreeBytes() < kRunwayBytes) return false;
+  // In a file system of others, too.
+  const uint64_t left = parts_->segments.FreeBytes();
+  if (left < kRunwayBytes && left + budget.parked_bytes < kRunwayBytes) {
+    return false;
+  }
   const uint64_t limit = budget.capacity_bytes - budget.lacking_bytes +
                          parts_->place->overshoot_bytes();
   // What is parked counts as free, here and below: it is given back at once.

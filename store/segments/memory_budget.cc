@@ -12,6 +12,7 @@ namespace {
 
 // The low-water mark is at most this part of the capacity.
 constexpr uint64_t kMostLowWaterPart = 16;
+constexpr uint64_t kMostLowWaterBytes = uint64_t{1} << 30;
 
 uint64_t SaturatingAdd(uint64_t a, uint64_t b) {
   const uint64_t max = std::numeric_limits<uint64_t>::max();
@@ -60,7 +61,7 @@ bool MemoryBudget::TryCharge(uint64_t bytes) {
 
 uint64_t MemoryBudget::ParkedInTheWay(uint64_t bytes) const {
   MutexLock lock(mutex_);
-  if (!waiters_.empty() || used_bytes_ > limit_bytes_ ||
+  if (AnyInTurn() || used_bytes_ > limit_bytes_ ||
       bytes > limit_bytes_ - used_bytes_) {
     return 0;
   }
@@ -73,7 +74,7 @@ bool MemoryBudget::TryChargeFree(uint64_t bytes) {
   bool short_now = false;
   {
     MutexLock lock(mutex_);
-    if (!waiters_.empty() || !FitsLocked(bytes)) return false;
+    if (AnyInTurn() || !FitsLocked(bytes)) return false;
     const bool short_before = ShortageLocked() > 0;
     used_bytes_ += bytes;
     assert(FitsLocked(0));  // Invariant (1).
@@ -100,7 +101,7 @@ void MemoryBudget::Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
     MutexLock lock(mutex_);
     const bool short_before = ShortageLocked() > 0;
     // Memory may have been freed since TryCharge.
-    if (waiters_.empty() && FitsLocked(bytes)) {
+    if (!AnyInTurn() && FitsLocked(bytes)) {
       used_bytes_ += bytes;
       short_now = !short_before && ShortageLocked() > 0;
     } else if (closed_) {
@@ -133,19 +134,35 @@ void MemoryBudget::QueueAgain(Waiter waiter) {
   waiters_.insert(place, std::move(waiter));
 }
 
-void MemoryBudget::ChargeAgain(uint64_t bytes, uint64_t free_bytes,
+std::list<MemoryBudget::Waiter>::iterator MemoryBudget::FirstInTurn() {
+  return std::find_if(waiters_.begin(), waiters_.end(),
+                      [this](const Waiter& waiter)
+                          REQUIRES(mutex_) { return !IsHopeless(waiter); });
+}
+
+bool MemoryBudget::AnyInTurn() const {
+  return std::any_of(waiters_.begin(), waiters_.end(),
+                     [this](const Waiter& waiter)
+                         REQUIRES(mutex_) { return !IsHopeless(waiter); });
+}
+
+void MemoryBudget::ChargeAgain(uint64_t bytes, const Failed& failed,
                                SpaceWait wait, Done<void> done,
                                const void* whose) {
+  bool closed = false;
   {
     MutexLock lock(mutex_);
-    owed_bytes_ += SaturatingSubtract(bytes, used_bytes_);
-    used_bytes_ = SaturatingSubtract(used_bytes_, bytes);
+    owed_bytes_ += SaturatingSubtract(failed.charged_bytes, used_bytes_);
+    used_bytes_ = SaturatingSubtract(used_bytes_, failed.charged_bytes);
     // Not all that is free can be had, or it would have been.
     const uint64_t too_much = SaturatingAdd(used_bytes_, parked_bytes_) + bytes;
-    limit_bytes_ = std::min(LimitWith(free_bytes), too_much - 1);
+    limit_bytes_ = std::min(LimitWith(failed.free_bytes), too_much - 1);
     NoteScarceLocked();
-    QueueAgain({bytes, wait, std::move(done), whose});
+    closed = closed_;
+    if (!closed) QueueAgain({bytes, wait, std::move(done), whose});
   }
+  // NOLINTNEXTLINE(bugprone-use-after-move): moved only if it is not closed.
+  if (closed) return done(ShuttingDown());
   FailHopeless();
   ReclaimWanted();
   if (on_shortage_) on_shortage_();
@@ -153,13 +170,17 @@ void MemoryBudget::ChargeAgain(uint64_t bytes, uint64_t free_bytes,
 
 void MemoryBudget::NoteFree(uint64_t free_bytes) {
   std::list<Waiter> granted;
+  bool short_now = false;
   {
     MutexLock lock(mutex_);
+    const bool short_before = ShortageLocked() > 0;
     limit_bytes_ = LimitWith(free_bytes);
     GrantLocked(&granted);
+    short_now = !short_before && ShortageLocked() > 0;
   }
   for (Waiter& waiter : granted) waiter.done(Status());
   FailHopeless();
+  if (short_now && on_shortage_) on_shortage_();
 }
 
 void MemoryBudget::FailHopeless() {
@@ -187,8 +208,8 @@ void MemoryBudget::ReclaimWanted() {
   {
     MutexLock lock(mutex_);
     const uint64_t charged = SaturatingAdd(used_bytes_, parked_bytes_);
-    wanted = waiters_.empty() ? SaturatingSubtract(charged, limit_bytes_)
-                              : parked_bytes_;
+    wanted =
+        AnyInTurn() ? parked_bytes_ : SaturatingSubtract(charged, limit_bytes_);
     wanted = std::min(wanted, parked_bytes_);
   }
   if (wanted > 0) reclaim_(wanted);
@@ -196,8 +217,7 @@ void MemoryBudget::ReclaimWanted() {
 
 bool MemoryBudget::TryPark(uint64_t bytes) {
   MutexLock lock(mutex_);
-  if (!waiters_.empty() ||
-      SaturatingAdd(used_bytes_, parked_bytes_) > limit_bytes_) {
+  if (AnyInTurn() || SaturatingAdd(used_bytes_, parked_bytes_) > limit_bytes_) {
     return false;
   }
   owed_bytes_ += SaturatingSubtract(bytes, used_bytes_);
@@ -209,7 +229,7 @@ bool MemoryBudget::TryPark(uint64_t bytes) {
 bool MemoryBudget::TryChargeParked(uint64_t bytes) {
   MutexLock lock(mutex_);
   const uint64_t spare = SaturatingAdd(bytes, low_water_bytes_);
-  if (!waiters_.empty() || !FitsLocked(spare)) return false;
+  if (AnyInTurn() || !FitsLocked(spare)) return false;
   parked_bytes_ += bytes;
   return true;
 }
@@ -251,21 +271,11 @@ void MemoryBudget::Uncharge(uint64_t bytes) {
 }
 
 void MemoryBudget::NoteScarceLocked() {
-  was_scarce_ = true;
+  if (std::exchange(was_scarce_, true)) return;
   const uint64_t most =
-      std::max(capacity_bytes_ / kMostLowWaterPart, least_low_water_bytes_);
-  low_water_bytes_ = std::min(2 * low_water_bytes_, most);
-}
-
-void MemoryBudget::NoteScarce() {
-  bool short_now = false;
-  {
-    MutexLock lock(mutex_);
-    const bool short_before = ShortageLocked() > 0;
-    NoteScarceLocked();
-    short_now = !short_before && ShortageLocked() > 0;
-  }
-  if (short_now && on_shortage_) on_shortage_();
+      std::min(capacity_bytes_ / kMostLowWaterPart, kMostLowWaterBytes);
+  low_water_bytes_ = std::clamp(2 * low_water_bytes_, least_low_water_bytes_,
+                                std::max(most, least_low_water_bytes_));
 }
 
 void MemoryBudget::Relax() {
@@ -330,15 +340,18 @@ bool MemoryBudget::FitsLocked(uint64_t bytes) const {
 
 uint64_t MemoryBudget::WaitingBytesLocked() const {
   uint64_t sum = 0;
-  for (const Waiter& waiter : waiters_) sum = SaturatingAdd(sum, waiter.bytes);
+  for (const Waiter& waiter : waiters_) {
+    if (!IsHopeless(waiter)) sum = SaturatingAdd(sum, waiter.bytes);
+  }
   return sum;
 }
 
 uint64_t MemoryBudget::ShortageLocked() const {
-  const bool hopeless = !waiters_.empty() && IsHopeless(waiters_.front());
-  const uint64_t wanted = hopeless ? 0 : WaitingBytesLocked();
+  // While others take the memory, what is freed ahead might be theirs.
+  const bool lacks = limit_bytes_ < capacity_bytes_;
+  const uint64_t ahead = lacks ? 0 : low_water_bytes_;
   const uint64_t taken =
-      SaturatingAdd(SaturatingAdd(used_bytes_, wanted), low_water_bytes_);
+      SaturatingAdd(SaturatingAdd(used_bytes_, WaitingBytesLocked()), ahead);
   return std::min(SaturatingSubtract(taken, limit_bytes_), used_bytes_);
 }
 
@@ -353,10 +366,12 @@ Error MemoryBudget::OutOfMemoryLocked(uint64_t bytes) const {
 }
 
 void MemoryBudget::GrantLocked(std::list<Waiter>* granted) {
-  while (!waiters_.empty() && FitsLocked(waiters_.front().bytes)) {
-    used_bytes_ += waiters_.front().bytes;
+  for (auto next = FirstInTurn();
+       next != waiters_.end() && FitsLocked(next->bytes);
+       next = FirstInTurn()) {
+    used_bytes_ += next->bytes;
     assert(FitsLocked(0));  // Invariant (1).
-    granted->splice(granted->end(), waiters_, waiters_.begin());
+    granted->splice(granted->end(), waiters_, next);
   }
 }
 
@@ -373,7 +388,7 @@ void MemoryBudget::EndWaits(Code code,
         it = next;
         continue;
       }
-      const bool was_first = it == waiters_.begin();
+      const bool was_first = it == FirstInTurn();
       ended.splice(ended.end(), waiters_, it);
       errors.push_back(OutOfMemoryLocked(ended.back().bytes));
       errors.back().code = code;

@@ -22,19 +22,21 @@ namespace vitrine::store {
 //  (1) A grant never brings the charge above the limit: the capacity, or less
 //      while others fill the file system.  Only ForceCharge does, for memory
 //      that the kernel has handed out already.
-//  (2) No request is granted while an earlier one waits; but a request for no
+//  (2) No request is granted while an earlier one waits that the limit lets
+//      through; but a request for no
 //      bytes never waits.
 //  (3) Every callback runs exactly once, with none of the budget's locks held.
 //  (4) No bytes stay parked while a request waits, or while more than the limit
 //      is charged.
-//  (5) Nothing is evicted for a request that is larger than the limit, nor for
-//      those behind it.
+//  (5) Nothing is evicted for a request that is larger than the limit.  It
+//  waits
+//      until the limit rises; meanwhile those behind it are served.
 class MemoryBudget {
  public:
   // The low-water mark is the number of free bytes that the evictor maintains.
-  // It doubles, at most to a sixteenth of the capacity (or stays at `least`),
-  // whenever a request finds too little, and falls to `least_low_water_bytes`
-  // again while none does.
+  // It doubles when a request finds too little, once between two calls of Relax
+  // and at most to a sixteenth of the capacity, and falls to
+  // `least_low_water_bytes` again while none does.
   MemoryBudget(uint64_t capacity_bytes, uint64_t least_low_water_bytes)
       : capacity_bytes_(capacity_bytes),
         least_low_water_bytes_(std::min(least_low_water_bytes, capacity_bytes)),
@@ -54,11 +56,15 @@ class MemoryBudget {
   // wait.  `whose` is a key for EndWaitsOf.
   void Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
               const void* whose = nullptr) EXCLUDES(mutex_);
-  // `bytes` were charged, but the file system, which has `free_bytes` left, had
-  // no memory for them: others fill it.  Takes them back and lowers the limit
-  // to what is there.  Then Charge, but before all who have not been granted
-  // anything.
-  void ChargeAgain(uint64_t bytes, uint64_t free_bytes, SpaceWait wait,
+  // `charged_bytes` were charged, but the file system, which has `free_bytes`
+  // left, had no memory for them: others fill it.  Takes them back and lowers
+  // the limit to what is there.  Then Charge(bytes), but before all who have
+  // not been granted anything.
+  struct Failed {
+    uint64_t charged_bytes;
+    uint64_t free_bytes;
+  };
+  void ChargeAgain(uint64_t bytes, const Failed& failed, SpaceWait wait,
                    Done<void> done, const void* whose = nullptr)
       EXCLUDES(mutex_);
   // The file system has `free_bytes` left: others may have taken some, or given
@@ -86,8 +92,6 @@ class MemoryBudget {
   // How many bytes to free beyond a shortage, so that the next one does not
   // begin with the next request.
   uint64_t RunAhead() const EXCLUDES(mutex_);
-  // Somebody would have taken more memory ahead of need than is free.
-  void NoteScarce() EXCLUDES(mutex_);
   // The low-water mark falls if nothing was scarce since the last call.
   void Relax() EXCLUDES(mutex_);
   // Ends the waits whose deadline is at or before `now`.
@@ -137,12 +141,16 @@ class MemoryBudget {
   uint64_t LimitWith(uint64_t free_bytes) const REQUIRES(mutex_);
   // Before all that were not granted before.
   void QueueAgain(Waiter waiter) REQUIRES(mutex_);
+  // The first that is not hopeless.
+  std::list<Waiter>::iterator FirstInTurn() REQUIRES(mutex_);
+  bool AnyInTurn() const REQUIRES(mutex_);
   // No eviction could serve it.
   bool IsHopeless(const Waiter& waiter) const REQUIRES(mutex_) {
     return waiter.bytes > limit_bytes_;
   }
   // Ends the waits with fail_when_stuck that became hopeless.
   void FailHopeless() EXCLUDES(mutex_);
+  // Of those that are not hopeless.
   uint64_t WaitingBytesLocked() const REQUIRES(mutex_);
   uint64_t ShortageLocked() const REQUIRES(mutex_);
   Error OutOfMemoryLocked(uint64_t bytes) const REQUIRES(mutex_);

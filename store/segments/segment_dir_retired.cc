@@ -61,7 +61,7 @@ Result<UniqueFd> SegmentDir::CreateRetired(uint64_t number,
 Status SegmentDir::MakeRetired(uint64_t number, uint64_t size_bytes) {
   auto fd = CreateRetired(number, size_bytes);
   if (!fd) return fd.error();
-  Status made = PopulateFile(fd->get(), size_bytes);
+  Status made = PopulateFile(fd->get(), FileBytes(size_bytes));
   if (!made) (void)UnlinkRetired(number);  // The first error is what counts.
   return made;
 }

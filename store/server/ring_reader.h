@@ -12,6 +12,7 @@
 
 #include "schema/base/mapping.h"
 #include "schema/submission_ring.h"
+#include "store/server/session_blanks.h"
 #include "store/store.h"
 
 namespace vitrine::store {
@@ -24,12 +25,7 @@ class RingReader {
   struct Made;
   static Result<Made> Make(uint64_t most_data_bytes);
 
-  // A blank of the client's, and what it is to become.
-  struct SubmittedBlank {
-    uint64_t number;
-    bool keep_if_in_use;
-    BlankSeal seal;
-  };
+  using SubmittedBlank = SessionBlanks::Seal;
   struct Record {
     // kInvalidArgument, kTooLarge: the answer to the record.  The bytes of a
     // small object are in the ring, and the client may still change them.

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "store/server/server_metadata.h"
 #include "store/server/server_requests.h"
 
 namespace vitrine::store::server {
@@ -14,7 +15,12 @@ struct RequestHandler::NewBlanks {
   std::vector<ObjectRef> blanks;
   std::vector<UniqueFd> fds;
 
-  void Make(const NewBlank& blank, size_t count) {
+  void Make(const NewBlank& blank, size_t wanted) {
+    const size_t count = owner->BeginMaking(wanted);
+    MakeSome(blank, count);
+    if (count > 0) owner->EndMaking();
+  }
+  void MakeSome(const NewBlank& blank, size_t count) {
     for (size_t i = 0; i < count; ++i) {
       auto made = store->blanks().MakeBlank(blank);
       if (!made) return;
@@ -83,6 +89,25 @@ void RequestHandler::DropBlanks(Connection* connection,
     }
   }
   Reply(connection->id(), DoneMessage());
+}
+
+void RequestHandler::SealBlank(Connection* connection,
+                               const protocol::SealBlank& request) {
+  auto id = ObjectId::FromText(request.id()->string_view());
+  if (!id) return void(ReplyFailure(connection->id(), id.error()));
+  auto metadata = ReadMetadata(request.metadata());
+  if (!metadata) return void(ReplyFailure(connection->id(), metadata.error()));
+  const auto owner = parts_.submissions->BlanksOf(connection->session);
+  if (owner == nullptr) {
+    return void(ReplyFailure(connection->id(),
+                             Error{Code::kNotFound, "no such blank"}));
+  }
+  ReplyStatus(connection->id(),
+              owner->SealOne(&parts_.store->blanks(),
+                             {.number = request.number(),
+                              .keep_if_in_use = request.keep_if_in_use(),
+                              .seal = {std::move(*id), request.size_bytes(),
+                                       ShareMetadata(std::move(*metadata))}}));
 }
 
 }  // namespace vitrine::store::server

@@ -120,6 +120,8 @@ void RequestHandler::Handle(Connection* connection,
       return Blanks(connection, *request.body_as_Blanks());
     case RequestBody::DropBlanks:
       return DropBlanks(connection, *request.body_as_DropBlanks());
+    case RequestBody::SealBlank:
+      return SealBlank(connection, *request.body_as_SealBlank());
     case RequestBody::Hello:
     case RequestBody::NONE:
       break;

@@ -88,6 +88,7 @@ class RequestHandler {
   struct NewBlanks;
   void FinishBlanks(uint64_t connection, NewBlanks* made);
   void DropBlanks(Connection* connection, const protocol::DropBlanks& request);
+  void SealBlank(Connection* connection, const protocol::SealBlank& request);
 
   // --- many objects (server_bulk_requests.cc) ---
   void Wait(Connection* connection, const protocol::Wait& request);

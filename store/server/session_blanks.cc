@@ -1,10 +1,24 @@
 #include "store/server/session_blanks.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "schema/protocol.h"
 
 namespace vitrine::store {
+
+size_t SessionBlanks::BeginMaking(size_t wanted) {
+  MutexLock lock(mutex_);
+  const size_t room = kMaxBlanksOfSession - blanks_.size();
+  if (making_ || closed_ || room == 0) return 0;
+  making_ = true;
+  return std::min(wanted, room);
+}
+
+void SessionBlanks::EndMaking() {
+  MutexLock lock(mutex_);
+  making_ = false;
+}
 
 bool SessionBlanks::Add(const ObjectRef& blank) {
   MutexLock lock(mutex_);
@@ -23,6 +37,20 @@ ObjectRef SessionBlanks::Take(uint64_t number) {
   MutexLock lock(mutex_);
   auto node = blanks_.extract(number);
   return node.empty() ? nullptr : std::move(node.mapped());
+}
+
+Status SessionBlanks::SealOne(BlankSegments* store, const Seal& seal) {
+  ObjectRef blank = Find(seal.number);
+  if (blank == nullptr) {
+    return Error{Code::kNotFound, "the client has no such blank"};
+  }
+  Status sealed = store->SealBlank(blank, seal.seal);
+  const bool keep =
+      !sealed && sealed.error().code == Code::kInUse && seal.keep_if_in_use;
+  if (keep) return sealed;
+  Take(seal.number);
+  if (!sealed) store->DropBlank(std::move(blank));
+  return sealed;
 }
 
 size_t SessionBlanks::size() const {

@@ -152,16 +152,18 @@ void Submissions::Run() {
   SetUpThread("submissions", ThreadPriority::kNormal);
   const bool waits_awake = ManyProcessors();
   Attention attention;
-  Clock::time_point last = Clock::now();
+  Clock::time_point last_work = Clock::now();
+  Clock::time_point awake_since = last_work;
   while (!stopping_) {
     const Clock::time_point now = Clock::now();
+    const auto idle = now - std::max(last_work, awake_since);
     if (Round()) {
-      attention.NoteWorkAfter(now - last);
-      last = Clock::now();
-    } else if (!waits_awake || now - last > attention.Length()) {
+      attention.NoteWorkAfter(now - last_work);
+      last_work = Clock::now();
+    } else if (!waits_awake || idle > attention.Length()) {
       Sleep();
-      last = Clock::now();
-    } else if (now - last > kImpatience) {
+      awake_since = Clock::now();
+    } else if (idle > kImpatience) {
       std::this_thread::yield();
     }
   }
@@ -253,17 +255,8 @@ void Submissions::PutSmall(const RingRef& ring) {
 
 Status Submissions::SealBlank(Ring* ring,
                               const RingReader::SubmittedBlank& submitted) {
-  ObjectRef blank = ring->blanks->Find(submitted.number);
-  if (blank == nullptr) {
-    return Error{Code::kNotFound, "the client has no such blank"};
-  }
-  Status sealed = store_->blanks().SealBlank(blank, submitted.seal);
+  Status sealed = ring->blanks->SealOne(&store_->blanks(), submitted);
   if (sealed) ++blanks_sealed_;
-  const bool keep = !sealed && sealed.error().code == Code::kInUse &&
-                    submitted.keep_if_in_use;
-  if (keep) return sealed;
-  ring->blanks->Take(submitted.number);
-  if (!sealed) store_->blanks().DropBlank(std::move(blank));
   return sealed;
 }
 

@@ -37,6 +37,7 @@ Result<ObjectRef> BlankOps::Make(const Credentials& creator, mode_t mode,
   blank->own->metadata = NoMetadata();
   blank->own->charged_bytes = segment.allocated_bytes;
   table_->blanks.emplace(number, blank);
+  table_->blank_bytes += blank->size_bytes;
   return blank;
 }
 
@@ -50,6 +51,7 @@ Result<DroppedSegment> BlankOps::Drop(const ObjectRef& blank) {
   MutexLock lock(table_->mutex);
   if (Status ok = CheckIsBlank(*blank); !ok) return ok.error();
   table_->blanks.erase(blank->number);
+  table_->blank_bytes -= blank->size_bytes;
   DroppedSegment dropped = table_->residency.Take(blank.get(), blank->number);
   blank->state = ObjectState::kGone;
   return dropped;
@@ -57,7 +59,7 @@ Result<DroppedSegment> BlankOps::Drop(const ObjectRef& blank) {
 
 BlankOps::Numbers BlankOps::Count() const {
   MutexLock lock(table_->mutex);
-  return {.blanks = table_->blanks.size(), .bytes = table_->BlankBytes()};
+  return {.blanks = table_->blanks.size(), .bytes = table_->blank_bytes};
 }
 
 std::vector<ObjectRef> BlankOps::List() const {

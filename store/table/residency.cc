@@ -48,16 +48,21 @@ Status Residency::CheckNobodyWrites(ObjectRecord* object) {
   return Status();
 }
 
-Status Residency::CutTo(ObjectRecord* object, uint64_t size_bytes) {
+bool Residency::IsUnchanged(ObjectRecord* object) {
   const auto file = Share(object);
-  if (!file) return file.error();
+  if (!file) return false;
   const auto extent = (*file)->Stat();
-  if (!extent) return extent.error();
-  // A writer may have changed the size of the file.
-  if (extent->size_bytes != size_bytes) {
-    if (Status ok = segments_->SetSize(object->number, size_bytes); !ok) {
-      return ok;
-    }
+  const uint64_t whole_bytes =
+      RoundUpTo(object->size_bytes, segments_->page_bytes());
+  return extent && extent->allocated_bytes == whole_bytes &&
+         extent->size_bytes ==
+             (segments_->is_hugetlbfs() ? whole_bytes : object->size_bytes);
+}
+
+Status Residency::CutTo(ObjectRecord* object, uint64_t size_bytes) {
+  if (object->size_bytes == size_bytes) return Status();
+  if (Status ok = segments_->SetSize(object->number, size_bytes); !ok) {
+    return ok;
   }
   object->size_bytes = size_bytes;
   return Status();

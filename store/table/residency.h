@@ -45,6 +45,9 @@ class Residency {
   // True if anybody has its segment open or mapped, as far as can be told.
   bool IsOpen(ObjectRecord* object);
 
+  // True if its segment has the size that the object has, all of the memory for
+  // it and no more.
+  bool IsUnchanged(ObjectRecord* object);
   // Cuts its segment, to which nobody writes, to `size_bytes`.
   Status CutTo(ObjectRecord* object, uint64_t size_bytes);
   // Its small segment has every page that it should have, and none beyond.

@@ -98,12 +98,20 @@ Result<int64_t> Sealing::SealBlank(const ObjectRef& blank,
   const auto file = table_->residency.Share(blank.get());
   if (Status ok = table_->residency.CheckNobodyWrites(blank.get()); !ok)
     return ok.error();
+  // Its client did something else than to write to it: to make it whole might
+  // take long.
+  if (!table_->residency.IsUnchanged(blank.get())) {
+    return Error{Code::kInvalidArgument, "the blank's file was changed"};
+  }
+  const uint64_t given_bytes = blank->size_bytes;
   if (Status ok = table_->residency.CutTo(blank.get(), seal.size_bytes); !ok)
     return ok.error();
   NameBlank(blank.get(), seal);
   auto freed = Finish(blank, seal.id, most_bytes, &wakes);
+  table_->blank_bytes -= given_bytes - blank->size_bytes;
   if (!freed) return freed;
   table_->blanks.erase(blank->number);
+  table_->blank_bytes -= blank->size_bytes;
   table_->log.Notify(ObjectEventKind::kSealed, *blank);
   return *freed - static_cast<int64_t>(blank->own->overhead_bytes);
 }

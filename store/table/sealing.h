@@ -19,7 +19,7 @@ class Sealing {
   Result<int64_t> Seal(const ObjectRef& object, const ObjectId& id,
                        uint64_t most_bytes) EXCLUDES(table_->mutex);
   // The same for a blank, which becomes `seal`.  kNotFound: it is gone.
-  // kInvalidArgument: the size is beyond it.
+  // kInvalidArgument: the size is beyond it, or its file was changed.
   Result<int64_t> SealBlank(const ObjectRef& blank, const BlankSeal& seal,
                             uint64_t most_bytes) EXCLUDES(table_->mutex);
 

@@ -98,7 +98,7 @@ TableQueries::Numbers TableQueries::Count() const {
           .unsealed_objects = table_->directory.unsealed_objects(),
           .unsealed_bytes = table_->directory.unsealed_bytes(),
           .blanks = table_->blanks.size(),
-          .blank_bytes = table_->BlankBytes(),
+          .blank_bytes = table_->blank_bytes,
           .evicted_objects = table_->evicted_objects,
           .evicted_bytes = table_->evicted_bytes,
           .evictable_segments = table_->evictable.size(),

@@ -131,12 +131,6 @@ void TableState::NoteWaiters(std::span<const ObjectRef> published,
   }
 }
 
-uint64_t TableState::BlankBytes() const {
-  uint64_t bytes = 0;
-  for (const auto& [number, blank] : blanks) bytes += blank->charged_bytes();
-  return bytes;
-}
-
 void TableState::CountHold(const ObjectRecord& object, bool hold) {
   const uint64_t one = hold ? 1 : ~uint64_t{0};  // Modulo 2^64: plus or minus.
   held_objects += one;

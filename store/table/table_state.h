@@ -67,8 +67,6 @@ struct TableState {
   uint64_t NewNumber() EXCLUDES(mutex);
   // Notes a use now.
   void Touch(ObjectRecord* object) REQUIRES(mutex);
-  // The charge of all blanks.
-  uint64_t BlankBytes() const REQUIRES(mutex);
   // Counts a hold that begins or ends.
   void CountHold(const ObjectRecord& object, bool hold) REQUIRES(mutex);
   // The pins that clients have of these sealed objects.
@@ -88,6 +86,7 @@ struct TableState {
   Residency residency GUARDED_BY(mutex);
   Slabs slabs GUARDED_BY(mutex);  // Uses the two above.
   std::unordered_map<uint64_t, ObjectRef> blanks GUARDED_BY(mutex);
+  uint64_t blank_bytes GUARDED_BY(mutex) = 0;  // As they were given away.
   uint64_t next_number GUARDED_BY(mutex);
   // Objects that were used since Upkeep::TakeUses.
   std::vector<std::weak_ptr<ObjectRecord>> used GUARDED_BY(mutex);

@@ -76,8 +76,7 @@ Result<UnsealedOps::Lowered> UnsealedOps::LowerCharge(const ObjectRef& object) {
     return Error{Code::kInUse, "another change is under way"};
   }
   const int64_t freed = table_->residency.Settle(object.get());
-  return Lowered{object->own->charged_bytes,
-                 static_cast<uint64_t>(std::max<int64_t>(freed, 0))};
+  return Lowered{object->own->charged_bytes, freed};
 }
 
 Status UnsealedOps::BeginWriting(const ObjectRef& object, WriteMode mode) {

@@ -35,7 +35,7 @@ class UnsealedOps {
   // segment takes.  kInUse: another change relies on its charge.
   struct Lowered {
     uint64_t charged_bytes;
-    uint64_t freed_bytes;
+    int64_t freed_bytes;  // Negative: it takes more than was charged.
   };
   Result<Lowered> LowerCharge(const ObjectRef& object) EXCLUDES(table_->mutex);
   Status BeginWriting(const ObjectRef& object, WriteMode mode)

@@ -252,11 +252,65 @@ TEST_F(BlankWriterTest, TheyAreGivenBackWhenNothingElseIsLeft) {
   Warm();
 }
 
+// Memory comes back only after the seal, for which the put must not wait.
+TEST_F(BlankWriterTest, ASealDoesNotWaitForThoseWhoWaitForMemory) {
+  Warm();
+  Writer writer = Filled("a", Content(1, kBytes));
+  std::vector<Object> held;
+  const std::string text(30'000, 'h');
+  int next = 0;
+  for (;; ++next) {
+    const std::string id = "held-" + std::to_string(next);
+    if (!observer_.Put(Id(id), BytesOf(text), {.timeout = Timeout(300)})) break;
+    held.push_back(*observer_.Get(Id(id)));
+  }
+  ASSERT_TRUE(
+      client_->PutLater(Id("waits"), BytesOf(text), {.timeout = kNever}));
+  EXPECT_TRUE(
+      Eventually([&] { return StoreStatus()["memory"]["waiters"] != 0; }));
+  ASSERT_TRUE(writer.Seal());
+  EXPECT_EQ(TextOf(*observer_.Get(Id("a"))), Content(1, kBytes));
+  held.clear();
+  EXPECT_TRUE(client_->Flush()->empty());
+}
+
+TEST_F(BlankWriterTest, AnObjectInHandKeepsNoBlanks) {
+  Warm();
+  ASSERT_TRUE(client_->Put(Id("small"), BytesOf("text")));
+  auto object = client_->Get(Id("small"));
+  ASSERT_TRUE(object);
+  client_.reset();
+  EXPECT_TRUE(Eventually([&] { return Blanks() == 0; }));
+  EXPECT_TRUE(Eventually(
+      [&] { return StoreStatus()["objects"]["deleted_in_use_bytes"] == 0; }));
+  EXPECT_EQ(TextOf(*object), "text");
+}
+
+// The store is stopped just when the client asks for blanks.
+TEST_F(BlankWriterTest, AClientClosesAtOnceThoughTheStoreIsStopped) {
+  Warm();
+  ::kill(store_.pid(), SIGSTOP);
+  std::vector<Writer> writers;  // Until it asks for more.
+  for (int i = 0; i < 4; ++i) {
+    writers.push_back(Filled(std::to_string(i), Content(1, kBytes)));
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  const auto start = std::chrono::steady_clock::now();
+  client_.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
+  ::kill(store_.pid(), SIGCONT);
+}
+
 TEST_F(BlankWriterTest, AnIdleClientGivesThemBack) {
   Warm();
   EXPECT_TRUE(
       Eventually([&] { return Blanks() == 0; }, std::chrono::seconds(60)));
   EXPECT_TRUE(Eventually([&] { return StoreStatus()["used_bytes"] == 0; }));
+  // For good: it asks for no others.
+  const auto asked = StoreStatus()["server"]["requests"]["Blanks"];
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(StoreStatus()["server"]["requests"]["Blanks"], asked);
+  EXPECT_EQ(Blanks(), 0u);
 }
 
 TEST_F(BlankWriterTest, ThreadsShareThem) {

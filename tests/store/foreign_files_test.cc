@@ -146,6 +146,28 @@ TEST_F(ForeignFilesTest, WithoutAnythingToEvictARequestFailsInTime) {
   ExpectUsedSoon(0);
 }
 
+// What was written past the store is charged, whatever becomes of a request.
+TEST_F(ForeignFilesTest, GrowthThatNobodySawIsChargedByAFailedRequest) {
+  FillByOthers(kForeignBytes);
+  auto object = store_->unsealed().Create(Id("file"), {});
+  ASSERT_TRUE(object);
+  {
+    auto fd = store_->unsealed().OpenForWriting(*object);
+    ASSERT_TRUE(fd);
+    const std::string much(4 * kMiB, 'x');
+    ASSERT_EQ(::pwrite(fd->get(), much.data(), much.size(), 0),
+              static_cast<ssize_t>(much.size()));
+  }
+  Answer<void> reserved;
+  store_->memory().Reserve(*object, 0, 45 * kMiB, {.fail_when_stuck = true},
+                           reserved.callback());
+  EXPECT_EQ(reserved.Get().error().code, Code::kOutOfMemory);
+  EXPECT_TRUE(store_->unsealed().Abort(*object));
+  ExpectUsedSoon(0);
+  ASSERT_TRUE(CreateMany("a", 10));
+  ExpectUsedSoon(10 * kMiB);
+}
+
 // A file that gets no memory keeps the size that it had.
 TEST_F(ForeignFilesTest, AFailedResizeChangesNothing) {
   FillByOthers(kForeignBytes);

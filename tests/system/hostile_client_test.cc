@@ -328,21 +328,15 @@ class BlankHolder {
     if (client_.call.fds().size() != 2) return;
     ring_.emplace(UniqueFd(::dup(client_.call.fds()[0].get())),
                   UniqueFd(::dup(client_.call.fds()[1].get())));
-    protocol::BlanksT request;
-    request.size_bytes = kBytes;
-    request.count = count;
-    const auto reply = client_.call.Ask(std::move(request));
-    if (!reply || reply->body.AsBlanksReply() == nullptr) return;
-    numbers_ = reply->body.AsBlanksReply()->numbers;
-    for (const UniqueFd& fd : client_.call.fds()) {
-      blanks_.push_back(
-          *Mapping::Map(fd.get(), kBytes, PROT_READ | PROT_WRITE));
+    for (uint32_t asked = 0; asked < count; asked += kMaxBlanksPerRequest) {
+      AskForSome();
     }
     // The last answer's descriptors are closed, here and in the store.
     (void)client_.call.Ask(protocol::BlanksT{});
   }
 
   bool valid() const { return !numbers_.empty(); }
+  size_t size() const { return numbers_.size(); }
   RawClient& client() { return client_; }
   RawRing& ring() { return *ring_; }
   uint64_t number(size_t i) const { return numbers_.at(i); }
@@ -352,6 +346,20 @@ class BlankHolder {
   }
 
  private:
+  void AskForSome() {
+    protocol::BlanksT request;
+    request.size_bytes = kBytes;
+    request.count = kMaxBlanksPerRequest;
+    const auto reply = client_.call.Ask(std::move(request));
+    if (!reply || reply->body.AsBlanksReply() == nullptr) return;
+    const auto& numbers = reply->body.AsBlanksReply()->numbers;
+    numbers_.insert(numbers_.end(), numbers.begin(), numbers.end());
+    for (const UniqueFd& fd : client_.call.fds()) {
+      blanks_.push_back(
+          *Mapping::Map(fd.get(), kBytes, PROT_READ | PROT_WRITE));
+    }
+  }
+
   RawClient client_;
   std::optional<RawRing> ring_;
   std::vector<uint64_t> numbers_;

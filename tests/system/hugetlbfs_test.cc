@@ -292,6 +292,32 @@ TEST_F(HugetlbfsTest, RecycledPagesShowNothingBeyondAnObject) {
   }
 }
 
+// A mapping of less than whole pages could not be unmapped.
+TEST_F(HugetlbfsTest, SteadyCreatesOfPartsOfPagesLeaveNothing) {
+  ASSERT_NO_FATAL_FAILURE(Start());
+  {
+    Client client = store_->Connect();
+    std::vector<std::byte> bytes(300'000);
+    for (int i = 0; i < 60; ++i) {
+      const std::string id = "steady-" + std::to_string(i);
+      FillContent(id, bytes);
+      const Status put = client.Put(Id(id), bytes);
+      ASSERT_TRUE(put) << i << ": " << put.error().ToString();
+      const auto object = client.Get(Id(id));
+      ASSERT_TRUE(object);
+      EXPECT_EQ(CheckContent(id, object->bytes()), bytes.size());
+      ASSERT_TRUE(client.Delete(Id(id)));
+    }
+    EXPECT_GT(store_->GetStatus()["server"]["rings"]["blanks_sealed"], 0)
+        << store_->GetStatus().dump(1);
+  }
+  EXPECT_TRUE(Eventually([this] {
+    const auto status = store_->GetStatus();
+    return status["used_bytes"] == 0 &&
+           status["objects"]["deleted_in_use"] == 0;
+  })) << store_->GetStatus().dump(1);
+}
+
 TEST_F(HugetlbfsTest, FilledUpItSaysSo) {
   ASSERT_NO_FATAL_FAILURE(Start());
   ChildProcess child([this](const auto&) {

@@ -301,10 +301,10 @@ TEST_F(MemoryBudgetTest, WhatFailedWaitsBeforeAllOthersAndTheLimitFalls) {
   ASSERT_TRUE(budget_->TryCharge(50));
   ASSERT_TRUE(budget_->TryCharge(40));  // This finds no memory.
   budget_->Charge(20, SpaceWait{}, Note("waiting"));
-  budget_->ChargeAgain(40, /*free_bytes=*/15, SpaceWait{}, Note("again"));
+  budget_->ChargeAgain(40, {40, 15}, SpaceWait{}, Note("again"));
   EXPECT_EQ(budget_->Get().lacking_bytes, 35u);
   EXPECT_EQ(budget_->Get().used_bytes, 50u);
-  EXPECT_EQ(budget_->Shortage(), 50u);  // No more can be evicted.
+  EXPECT_EQ(budget_->Shortage(), 45u);
   budget_->Uncharge(25);
   EXPECT_EQ(outcomes_, Outcomes({"again"}));
   budget_->Uncharge(20);
@@ -312,42 +312,53 @@ TEST_F(MemoryBudgetTest, WhatFailedWaitsBeforeAllOthersAndTheLimitFalls) {
 }
 
 TEST_F(MemoryBudgetTest, TheLimitFallsEvenIfMemorySeemsToBeThere) {
-  ASSERT_TRUE(budget_->TryCharge(50));
-  budget_->ChargeAgain(40, /*free_bytes=*/1000, SpaceWait{}, Note("again"));
+  ASSERT_TRUE(budget_->TryCharge(90));
+  budget_->ChargeAgain(40, {40, 1000}, SpaceWait{}, Note("again"));
   EXPECT_TRUE(outcomes_.empty());
   budget_->Uncharge(1);
   EXPECT_EQ(outcomes_, Outcomes({"again"}));
 }
 
 TEST_F(MemoryBudgetTest, TheLimitRisesWithWhatOthersGiveBack) {
-  ASSERT_TRUE(budget_->TryCharge(60));
-  budget_->ChargeAgain(30, /*free_bytes=*/5, SpaceWait{}, Note("again"));
+  ASSERT_TRUE(budget_->TryCharge(90));
+  budget_->ChargeAgain(30, {30, 5}, SpaceWait{}, Note("again"));
   EXPECT_FALSE(budget_->TryCharge(1));
   budget_->NoteFree(20);
   EXPECT_TRUE(outcomes_.empty());
   budget_->NoteFree(1000);
   EXPECT_EQ(outcomes_, Outcomes({"again"}));
   EXPECT_EQ(budget_->Get().lacking_bytes, 0u);
-  EXPECT_TRUE(budget_->TryCharge(40));
+  EXPECT_TRUE(budget_->TryCharge(10));
 }
 
-TEST_F(MemoryBudgetTest, NothingIsEvictedForWhatCannotFit) {
+TEST_F(MemoryBudgetTest, NothingIsEvictedForWhatCannotFitAndOthersPassIt) {
   ASSERT_TRUE(budget_->TryCharge(40));
   ASSERT_TRUE(budget_->TryCharge(60));
-  budget_->ChargeAgain(60, /*free_bytes=*/10, SpaceWait{}, Note("hopeless"));
-  budget_->Charge(5, SpaceWait{}, Note("behind"));
+  budget_->ChargeAgain(60, {60, 10}, SpaceWait{}, Note("hopeless"));
   EXPECT_EQ(budget_->Shortage(), 0u);
   budget_->Charge(60, SpaceWait{.fail_when_stuck = true}, Note("mount"));
   EXPECT_EQ(outcomes_, Outcomes({"mount: out of memory"}));
-  budget_->ExpireWaits(Deadline::max());
-  EXPECT_EQ(outcomes_, Outcomes({"mount: out of memory", "behind",
-                                 "hopeless: out of memory"}));
+  budget_->Charge(5, SpaceWait{}, Note("small"));
+  EXPECT_TRUE(budget_->TryCharge(5));
+  EXPECT_EQ(outcomes_, Outcomes({"mount: out of memory", "small"}));
+  budget_->NoteFree(1000);
+  EXPECT_EQ(budget_->Get().waiters, 1u);
+  budget_->Uncharge(10);
+  EXPECT_EQ(outcomes_, Outcomes({"mount: out of memory", "small", "hopeless"}));
+}
+
+TEST_F(MemoryBudgetTest, WhatFailsDuringTheEndEnds) {
+  ASSERT_TRUE(budget_->TryCharge(90));
+  budget_->Close();
+  budget_->ChargeAgain(40, {40, 0}, SpaceWait{}, Note("late"));
+  EXPECT_EQ(outcomes_, Outcomes({"late: unavailable"}));
+  EXPECT_EQ(budget_->Get().used_bytes, 50u);
 }
 
 TEST_F(MemoryBudgetTest, WhoMustNotGetStuckEndsWhenTheLimitFallsBelowHim) {
   ASSERT_TRUE(budget_->TryCharge(90));
   budget_->Charge(50, SpaceWait{.fail_when_stuck = true}, Note("mount"));
-  budget_->ChargeAgain(40, /*free_bytes=*/0, SpaceWait{.fail_when_stuck = true},
+  budget_->ChargeAgain(40, {40, 0}, SpaceWait{.fail_when_stuck = true},
                        Note("again"));
   EXPECT_EQ(budget_->Get().lacking_bytes, 50u);
   EXPECT_TRUE(outcomes_.empty());  // Both may fit yet.
@@ -360,17 +371,16 @@ TEST_F(MemoryBudgetTest, WhoMustNotGetStuckEndsWhenTheLimitFallsBelowHim) {
 // --- the low-water mark ---
 
 TEST(LowWaterTest, RisesWhileMemoryIsScarceAndFallsAfterwards) {
-  int shortages = 0;
   MemoryBudget budget(1600, 10);
-  budget.SetOnShortage([&] { ++shortages; });
-  ASSERT_TRUE(budget.TryCharge(1585));
-  EXPECT_EQ(budget.Shortage(), 0u);
-  budget.NoteScarce();
-  EXPECT_EQ(budget.Get().low_water_bytes, 20u);
-  EXPECT_EQ(shortages, 1);
-  EXPECT_EQ(budget.Shortage(), 5u);
+  ASSERT_TRUE(budget.TryCharge(1600));
+  const auto wait = [&] { budget.Charge(1, SpaceWait{}, [](Status) {}); };
+  for (int i = 0; i < 10; ++i) wait();
+  EXPECT_EQ(budget.Get().low_water_bytes, 20u);  // Once.
   EXPECT_EQ(budget.RunAhead(), 10u);
-  for (int i = 0; i < 10; ++i) budget.NoteScarce();
+  for (int i = 0; i < 10; ++i) {
+    budget.Relax();
+    wait();
+  }
   EXPECT_EQ(budget.Get().low_water_bytes, 100u);  // A sixteenth.
   budget.Relax();
   EXPECT_EQ(budget.Get().low_water_bytes, 100u);  // It was scarce.

@@ -128,10 +128,10 @@ class BlankRequestsTest : public ServerFixture {
 TEST_F(BlankRequestsTest, TheyComeWithWritableDescriptors) {
   ASSERT_TRUE(OpenRing());
   const auto reply =
-      call().Ask<protocol::BlanksReplyT>(Request(100'000, 16, 0600));
+      call().Ask<protocol::BlanksReplyT>(Request(100'000, 4, 0600));
   ASSERT_TRUE(reply);
-  ASSERT_EQ(reply->numbers.size(), 16u);
-  ASSERT_EQ(call().fds.size(), 16u);
+  ASSERT_EQ(reply->numbers.size(), 4u);
+  ASSERT_EQ(call().fds.size(), 4u);
   for (const UniqueFd& fd : call().fds) {
     struct stat info = {};
     ASSERT_EQ(::fstat(fd.get(), &info), 0);
@@ -139,7 +139,7 @@ TEST_F(BlankRequestsTest, TheyComeWithWritableDescriptors) {
     EXPECT_EQ(info.st_mode & 0777, 0600u);
     EXPECT_EQ(::pwrite(fd.get(), "x", 1, 99'999), 1);
   }
-  EXPECT_EQ(CountBlanks(), 16u);
+  EXPECT_EQ(CountBlanks(), 4u);
 }
 
 TEST_F(BlankRequestsTest, WithoutARingThereAreNone) {
@@ -188,6 +188,38 @@ TEST_F(BlankRequestsTest, TheyAreGivenBack) {
   EXPECT_TRUE(Eventually([this] { return CountBlanks() == 0; }));
   EXPECT_TRUE(Eventually(
       [this] { return store_->facts().GetUsage().used_bytes == 0; }));
+}
+
+TEST_F(BlankRequestsTest, OneIsSealedByMessage) {
+  ASSERT_TRUE(OpenRing());
+  const auto reply = call().Ask<protocol::BlanksReplyT>(Request(4096, 2));
+  ASSERT_TRUE(reply);
+  ASSERT_EQ(::pwrite(call().fds[0].get(), "text", 4, 0), 4);
+  const auto seal = [&](uint64_t number, const std::string& id, uint64_t size) {
+    protocol::SealBlankT request;
+    request.number = number;
+    request.id = id;
+    request.size_bytes = size;
+    request.keep_if_in_use = true;
+    request.metadata.push_back(std::make_unique<protocol::MetadataEntryT>());
+    request.metadata.back()->name = "key";
+    return request;
+  };
+  EXPECT_EQ(call().AskForFailure(seal(reply->numbers[0], "a", 4)),
+            Code::kInUse);
+  call().fds.clear();
+  EXPECT_EQ(call().AskForFailure(seal(reply->numbers[0], "a/b", 4)),
+            Code::kInvalidArgument);
+  EXPECT_EQ(call().AskForFailure(seal(UINT64_MAX, "a", 4)), Code::kNotFound);
+  EXPECT_TRUE(call().Ask<protocol::DoneT>(seal(reply->numbers[0], "a", 4)));
+  EXPECT_EQ(call().AskForFailure(seal(reply->numbers[0], "b", 4)),
+            Code::kNotFound);
+  const auto object = store_->sealed().FindSealed(Id("a"));
+  ASSERT_TRUE(object);
+  EXPECT_EQ(store_->objects().Info(*object).size_bytes, 4u);
+  EXPECT_EQ(store_->objects().GetMetadata(*object)->size(), 1u);
+  EXPECT_EQ(call().AskForFailure(seal(reply->numbers[1], "c", 5000)),
+            Code::kInvalidArgument);
 }
 
 TEST_F(BlankRequestsTest, APeerThatGoesMeanwhileLeavesNone) {

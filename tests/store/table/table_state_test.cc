@@ -159,7 +159,7 @@ class TableStateTest : public testing::Test {
     });
     EXPECT_EQ(queued, may_go);  // Invariant (3).
     EXPECT_EQ(table_->blanks.size(), blanks);
-    EXPECT_EQ(table_->BlankBytes(), blanks * kPageBytes);
+    EXPECT_EQ(table_->blank_bytes, blanks * kPageBytes);
   }
   // Invariants (1) and (2).
   void CheckPlace(const ObjectRef& object) REQUIRES(table_->mutex) {
