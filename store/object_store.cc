@@ -41,7 +41,11 @@ Result<std::unique_ptr<ObjectStore>> ObjectStore::Open(
       SegmentDir::Open((*place)->segments_dir(), (*place)->retired_dir());
   if (!segments) return segments.error();
   segments->SetNumaPolicy(*numa);
-  if ((*place)->huge_pages()) segments->UseHugePages();
+  if ((*place)->huge_pages()) {
+    segments->UseHugePages();
+  } else if (options.huge_pages != Switch::kOff) {
+    segments->TryCollapse();
+  }
   std::unique_ptr<ObjectStore> store(new ObjectStore(
       options, *std::move(lock), *std::move(place), *std::move(segments)));
   if (Status ok = store->Start(); !ok) return ok.error();

@@ -130,6 +130,11 @@ Finding CheckHugePages(const MachineFacts& facts) {
   if (facts.shm_huge != "never") {
     return Ok("huge pages", "/dev/shm is mounted with huge=" + facts.shm_huge);
   }
+  if (facts.shm_collapse.works) {
+    return Ok("huge pages",
+              "/dev/shm has 4 KiB pages; memory that clients get ahead is "
+              "collapsed to huge ones");
+  }
   return Warn("huge pages", "/dev/shm has 4 KiB pages",
               "as root: mount -o remount,huge=within_size /dev/shm");
 }

@@ -72,6 +72,7 @@ void GatherShm(MachineFacts* facts) {
   const auto mount = machine::FindMountOf(kShm);
   if (mount && *mount) facts->shm_huge = machine::TmpfsHugeOption(**mount);
   facts->tmpfs_leases = ProbeLeases(kShm);
+  facts->shm_collapse = ProbeCollapse(kShm);
 }
 
 // One with pages, if there are several.

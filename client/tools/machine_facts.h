@@ -46,6 +46,7 @@ struct MachineFacts {
   std::optional<machine::MemoryFileSystem::Limit> shm_limit;
   uint64_t shm_page_bytes = 0;
   std::string shm_huge = "never";  // Its mount option.
+  Probe shm_collapse;              // Of files with small pages into huge ones.
   machine::TmpfsHugePolicy tmpfs_huge = machine::TmpfsHugePolicy::kMissing;
   Probe tmpfs_leases;
   HugetlbFacts hugetlb;

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "schema/base/unique_fd.h"
+#include "schema/machine/collapse_probe.h"
 #include "schema/machine/fuse_init.h"
 #include "schema/machine/lease_probe.h"
 
@@ -91,6 +92,14 @@ Probe ProbeLeases(const std::string& directory) {
       ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid()) return FailsWithErrno("open " + directory);
   const Status status = machine::ProbeLeases(fd.get());
+  return status ? Works() : Fails(status.error().message);
+}
+
+Probe ProbeCollapse(const std::string& directory) {
+  const UniqueFd fd(
+      ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return FailsWithErrno("open " + directory);
+  const Status status = machine::ProbeCollapse(fd.get());
   return status ? Works() : Fails(status.error().message);
 }
 

@@ -13,6 +13,9 @@ namespace vitrine::tools {
 // mapped?  Makes a scratch file there and removes it.
 Probe ProbeLeases(const std::string& directory);
 
+// Can files in `directory`, which is on a tmpfs, get huge pages by a collapse?
+Probe ProbeCollapse(const std::string& directory);
+
 // Can /dev/fuse be opened for reading and writing?
 Probe ProbeFuseDevice();
 

@@ -23,6 +23,7 @@ Result<ObjectRef> BlankRole::MakeBlank(const NewBlank& blank) {
                           .mode = blank.mode & 07777};
   auto segment = TakeSegment(audience, blank.size_bytes);
   if (!segment) return segment.error();
+  parts_->segments.CollapseRetired(segment->number, segment->size_bytes);
   auto made = parts_->table->blanks().Make(blank.creator, blank.mode, *segment);
   if (!made) parts_->pool->Put(audience, *segment);
   return made;

@@ -24,6 +24,8 @@ StatusSection FactsRole::GetMemoryStatus() const {
   return MemorySection({.directory = parts_->place->memory_dir(),
                         .kind = parts_->place->Describe(),
                         .huge_pages = parts_->place->huge_pages(),
+                        .collapses = parts_->segments.collapses(),
+                        .collapsed_bytes = parts_->segments.collapsed_bytes(),
                         .numa = parts_->segments.numa_policy().Describe(),
                         .page_bytes = parts_->segments.page_bytes(),
                         .overshoot_bytes = parts_->place->overshoot_bytes()},

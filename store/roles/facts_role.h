@@ -30,7 +30,8 @@ class FactsRole final : public StoreFacts {
   }
   uint64_t page_bytes() const override { return parts_->segments.page_bytes(); }
   std::string DescribeMemory() const override {
-    return parts_->place->Describe();
+    return parts_->place->Describe() +
+           (parts_->segments.collapses() ? ", collapsed to huge pages" : "");
   }
   Result<UniqueFd> OpenIndex() override {
     return parts_->table->queries().OpenIndex();

@@ -111,6 +111,12 @@ constexpr MetricOf<MemoryFacts> kMemoryMetrics[] = {
     Info<&MemoryFacts::kind>("kind", "What kind of memory it is."),
     Gauge<&MemoryFacts::huge_pages>("huge_pages",
                                     "Whether objects get huge pages."),
+    Gauge<&MemoryFacts::collapses>(
+        "collapses", "Whether small pages are collapsed to huge ones."),
+    Counter<&MemoryFacts::collapsed_bytes>(
+        "collapsed_bytes",
+        "Memory that was given out or kept ready after such a collapse.",
+        MetricUnit::kBytes),
     Info<&MemoryFacts::numa>("numa", "How memory is placed on NUMA nodes."),
     Gauge<&MemoryFacts::page_bytes>("page_bytes",
                                     "Sizes of segments are multiples of this.",

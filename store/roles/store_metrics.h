@@ -31,6 +31,8 @@ struct MemoryFacts {
   std::string directory;
   std::string kind;
   bool huge_pages;
+  bool collapses;
+  uint64_t collapsed_bytes;
   std::string numa;
   uint64_t page_bytes;
   uint64_t overshoot_bytes;

@@ -12,11 +12,15 @@
 #include <optional>
 #include <string_view>
 
+#include "schema/base/mapping.h"
 #include "schema/index_layout.h"
 
 namespace vitrine::store {
 namespace {
 
+#ifndef MADV_COLLAPSE
+constexpr int MADV_COLLAPSE = 25;
+#endif
 #ifndef MADV_POPULATE_WRITE
 constexpr int MADV_POPULATE_WRITE = 23;
 #endif
@@ -103,6 +107,23 @@ Status Populate(std::byte* data, uint64_t size_bytes) {
     return ErrnoError("madvise MADV_POPULATE_WRITE", errno);
   }
   return Status();
+}
+
+uint64_t CollapseSegment(int fd, uint64_t size_bytes) {
+  const uint64_t whole_bytes =
+      size_bytes / kTmpfsHugePageBytes * kTmpfsHugePageBytes;
+  const Result<Mapping> mapping = Mapping::Map(fd, whole_bytes, PROT_READ);
+  if (!mapping) return 0;
+  uint64_t huge_bytes = 0;
+  // A range that cannot be collapsed must not stop the others.
+  for (uint64_t offset = 0; offset < whole_bytes;
+       offset += kTmpfsHugePageBytes) {
+    if (::madvise(mapping->data() + offset, kTmpfsHugePageBytes,
+                  MADV_COLLAPSE) == 0) {
+      huge_bytes += kTmpfsHugePageBytes;
+    }
+  }
+  return huge_bytes;
 }
 
 Status ClearTail(int fd, uint64_t size_bytes, uint64_t page_bytes) {

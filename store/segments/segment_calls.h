@@ -16,6 +16,9 @@
 
 namespace vitrine::store {
 
+// The size of tmpfs's huge pages.
+inline constexpr uint64_t kTmpfsHugePageBytes = 2 << 20;
+
 std::string SegmentName(uint64_t number);
 
 inline uint64_t RoundUpTo(uint64_t bytes, uint64_t unit) {
@@ -39,6 +42,9 @@ Status ReserveHuge(int fd, uint64_t offset_bytes, uint64_t size_bytes);
 // are cleared.  kUnsupported: a kernel before 5.14.  kOutOfMemory: there are
 // not enough pages.
 Status Populate(std::byte* data, uint64_t size_bytes);
+// Replaces small pages by huge ones in whole huge-page ranges (MADV_COLLAPSE),
+// as far as the kernel can.  Returns how many bytes have huge pages then.
+uint64_t CollapseSegment(int fd, uint64_t size_bytes);
 // Clears the bytes between an object's end and the end of its last page.  On
 // tmpfs the file's size is the object's, and the kernel clears them; on
 // hugetlbfs sizes are whole pages.

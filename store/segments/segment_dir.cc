@@ -13,6 +13,7 @@
 
 #include "schema/base/mapping.h"
 #include "schema/base/write_all.h"
+#include "schema/machine/collapse_probe.h"
 #include "schema/machine/hugetlb_pool.h"
 #include "schema/machine/lease_probe.h"
 #include "store/segments/segment_calls.h"
@@ -20,10 +21,6 @@
 
 namespace vitrine::store {
 namespace {
-
-#ifndef MADV_COLLAPSE
-constexpr int MADV_COLLAPSE = 25;
-#endif
 
 // Sets the policy by which the pages of a file on tmpfs are allocated.  The
 // range may go beyond the end of the file; it covers the machine's memory, and
@@ -177,18 +174,14 @@ Status SegmentDir::TrimToSize(uint64_t number) {
 }
 
 void SegmentDir::Collapse(uint64_t number, uint64_t size_bytes) {
-  const uint64_t whole_bytes =
-      size_bytes / kTmpfsHugePageBytes * kTmpfsHugePageBytes;
-  if (hugetlbfs_ || whole_bytes == 0) return;
+  if (hugetlbfs_ || size_bytes < kTmpfsHugePageBytes) return;
   Result<UniqueFd> fd = OpenFresh(number, O_RDONLY);
-  if (!fd) return;
-  Result<Mapping> mapping = Mapping::Map(fd->get(), whole_bytes, PROT_READ);
-  if (!mapping) return;
-  // A range that cannot be collapsed must not stop the others.
-  for (uint64_t offset = 0; offset < whole_bytes;
-       offset += kTmpfsHugePageBytes) {
-    ::madvise(mapping->data() + offset, kTmpfsHugePageBytes, MADV_COLLAPSE);
-  }
+  if (fd) CollapseSegment(fd->get(), size_bytes);
+}
+
+void SegmentDir::TryCollapse() {
+  if (hugetlbfs_ || !machine::ProbeCollapse(fd_.get())) return;
+  collapsed_bytes_ = std::make_unique<std::atomic<uint64_t>>(0);
 }
 
 Status SegmentDir::WriteAt(uint64_t number, uint64_t offset_bytes,

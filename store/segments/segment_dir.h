@@ -4,6 +4,7 @@
 
 #include <vitrine/result.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,12 +16,10 @@
 #include "schema/base/unique_fd.h"
 #include "schema/machine/memory_file_system.h"
 #include "store/host/numa_policy.h"
+#include "store/segments/segment_calls.h"
 #include "store/segments/segment_file.h"
 
 namespace vitrine::store {
-
-// The size of tmpfs's huge pages.
-inline constexpr uint64_t kTmpfsHugePageBytes = 2 << 20;
 
 // The directory of segments.  Thread-safe: all state is the kernel's.
 class SegmentDir {
@@ -35,6 +34,14 @@ class SegmentDir {
   void SetNumaPolicy(const NumaPolicy& policy) { numa_ = policy; }
   // From now on the whole huge-page ranges of a growing segment get huge pages.
   void UseHugePages() { huge_pages_ = true; }
+
+  // From now on CollapseRetired does something, if the kernel can.
+  void TryCollapse();
+  bool collapses() const { return collapsed_bytes_ != nullptr; }
+  // What it has collapsed.
+  uint64_t collapsed_bytes() const {
+    return collapses() ? collapsed_bytes_->load() : 0;
+  }
 
   // Makes an empty segment that only the store's user can open.
   Status Create(uint64_t number);
@@ -78,6 +85,9 @@ class SegmentDir {
   // it is larger, and to whole huge pages if it has to grow.  Returns its
   // extent then.  kInUse: a process has it open.
   Result<SegmentFile::Extent> Refit(uint64_t number, uint64_t size_bytes);
+  // Replaces small pages by huge ones, where TryCollapse succeeded.  Ranges
+  // that are huge already cost little.
+  void CollapseRetired(uint64_t number, uint64_t size_bytes) const;
   // Puts a retired segment back under a new number; only the store's user can
   // open it.
   Status Reinstate(uint64_t retired, uint64_t number);
@@ -137,6 +147,8 @@ class SegmentDir {
   bool hugetlbfs_;
   uint64_t page_bytes_;
   bool huge_pages_ = false;
+  // Null: there is no collapsing.
+  std::unique_ptr<std::atomic<uint64_t>> collapsed_bytes_;
   NumaPolicy numa_;
 };
 

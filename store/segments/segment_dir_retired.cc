@@ -105,6 +105,12 @@ Status SegmentDir::FitTo(const SegmentFile& file, uint64_t have_bytes,
   return ClearTail(file.fd(), size_bytes, page_bytes_);
 }
 
+void SegmentDir::CollapseRetired(uint64_t number, uint64_t size_bytes) const {
+  if (!collapses() || size_bytes < kTmpfsHugePageBytes) return;
+  auto fd = OpenSegmentAt(retired_fd_.get(), SegmentName(number), O_RDWR);
+  if (fd) *collapsed_bytes_ += CollapseSegment(fd->get(), size_bytes);
+}
+
 Status SegmentDir::Reinstate(uint64_t retired, uint64_t number) {
   const std::string old_name = SegmentName(retired);
   const std::string name = SegmentName(number);

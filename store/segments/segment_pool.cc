@@ -122,6 +122,7 @@ bool SegmentPool::Prepare(const Audience& audience, uint64_t size_bytes,
     budget_->UnchargeParked(size_bytes);
     return false;
   }
+  segments_->CollapseRetired(number, size_bytes);
   {
     MutexLock lock(mutex_);
     ++numbers_.prepared;

@@ -14,6 +14,8 @@
 #include <functional>
 #include <vector>
 
+#include "tests/support/eventually.h"
+#include "tests/support/huge_mapped.h"
 #include "tests/system/child_process.h"
 #include "tests/system/content.h"
 #include "tests/system/files.h"
@@ -104,6 +106,27 @@ TEST_F(UserStoreTest, SaysWhatItGotAndWhy) {
   int exited = -1;
   const std::string said = store_.Run({"doctor"}, &exited);
   EXPECT_NE(said.find("assthrough"), std::string::npos) << said;
+}
+
+TEST_F(UserStoreTest, ASteadyProducerGetsHugePages) {
+  if (!store_.GetStatus()["memory"]["collapses"].get<bool>()) {
+    GTEST_SKIP() << "this kernel collapses no pages of files";
+  }
+  constexpr uint64_t kLarge = 4 << 20;
+  Client client = store_.Connect();
+  std::vector<std::byte> bytes(kLarge);
+  EXPECT_TRUE(Eventually([&] {
+    FillContent("large", bytes);
+    const Status put = client.Put(Id("large"), bytes);
+    EXPECT_TRUE(put) << put.error().ToString();
+    auto object = client.Get(Id("large"));
+    if (!object) return false;
+    EXPECT_EQ(CheckContent("large", object->bytes()), kLarge);
+    const uint64_t huge = HugeMappedBytes(object->bytes().data());
+    EXPECT_TRUE(client.Delete(Id("large")));
+    return huge == kLarge;
+  }));
+  EXPECT_GE(store_.GetStatus()["memory"]["collapsed_bytes"], kLarge);
 }
 
 TEST_F(UserStoreTest, PassthroughOnIsRefusedWithAReason) {

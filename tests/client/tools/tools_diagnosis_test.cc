@@ -40,6 +40,7 @@ MachineFacts User() {
   facts.passthrough.reset();
   facts.own_tmpfs = kFails;
   facts.huge_tmpfs = kFails;
+  facts.shm_collapse = kFails;
   return facts;
 }
 
@@ -147,6 +148,10 @@ TEST(DiagnosisTest, AShmWithoutALimitIsNotALittleOne) {
 TEST(DiagnosisTest, HugePagesOfAUserDependOnShmsMount) {
   EXPECT_EQ(Find(User(), "huge pages").verdict, Verdict::kWarn);
   MachineFacts facts = User();
+  facts.shm_collapse = kWorks;
+  EXPECT_EQ(Find(facts, "huge pages").verdict, Verdict::kOk);
+  facts.shm_collapse = kFails;
+  EXPECT_EQ(Find(facts, "huge pages").verdict, Verdict::kWarn);
   facts.shm_huge = "within_size";
   EXPECT_EQ(Find(facts, "huge pages").verdict, Verdict::kOk);
   facts.tmpfs_huge = machine::TmpfsHugePolicy::kDenied;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 
@@ -384,6 +385,43 @@ TEST_F(SegmentDirOnHugetlbfsTest, LeasesTellTheTruth) {
   Result<bool> alone = (*file)->LeaseAlone();
   ASSERT_TRUE(alone);
   EXPECT_TRUE(*alone);
+}
+
+// On a tmpfs with small pages, as /dev/shm is.
+TEST(CollapseTest, RetiredSegmentsGetHugePagesAndKeepTheirBytes) {
+  const ScratchDir scratch("/dev/shm");
+  for (const char* name : {"/segments", "/retired"}) {
+    std::filesystem::create_directory(scratch.path() + name);
+  }
+  auto dir = SegmentDir::Open(scratch.path() + "/segments",
+                              scratch.path() + "/retired");
+  ASSERT_TRUE(dir);
+  EXPECT_FALSE(dir->collapses());
+  dir->CollapseRetired(kNumber, 4 * kMiB);  // Not switched on: nothing.
+  dir->TryCollapse();
+  if (!dir->collapses()) GTEST_SKIP() << "this kernel does not collapse";
+  constexpr uint64_t kBytes = 5 * kMiB;
+  {
+    const auto fd = dir->CreateRetired(kNumber, kBytes);
+    ASSERT_TRUE(fd);
+    auto mapping = Mapping::Map(fd->get(), kBytes, PROT_READ | PROT_WRITE);
+    ASSERT_TRUE(mapping);
+    for (uint64_t i = 0; i < kBytes; ++i) {
+      mapping->data()[i] = static_cast<std::byte>(i / 4096);
+    }
+  }
+  dir->CollapseRetired(kNumber, kBytes);
+  dir->CollapseRetired(kNumber + 1, kBytes);  // There is no such segment.
+  EXPECT_EQ(dir->collapsed_bytes(), 4 * kMiB);
+  ASSERT_TRUE(dir->Reinstate(kNumber, kNumber));
+  auto file = dir->OpenShared(kNumber);
+  ASSERT_TRUE(file);
+  auto mapping = Mapping::Map((*file)->fd(), kBytes, PROT_READ);
+  ASSERT_TRUE(mapping);
+  for (uint64_t i = 0; i < kBytes; ++i) {
+    ASSERT_EQ(mapping->data()[i], static_cast<std::byte>(i / 4096)) << i;
+  }
+  EXPECT_EQ(HugeMappedBytes(mapping->data()), 4 * kMiB);
 }
 
 }  // namespace

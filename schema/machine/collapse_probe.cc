@@ -1,0 +1,40 @@
+#include "schema/machine/collapse_probe.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "schema/base/mapping.h"
+#include "schema/base/unique_fd.h"
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+namespace vitrine::machine {
+namespace {
+
+constexpr size_t kHugePageBytes = size_t{2} << 20;
+
+}  // namespace
+
+Status ProbeCollapse(int dir) {
+  const UniqueFd fd(::openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!fd.valid()) return ErrnoError("make a scratch file", errno);
+  if (::posix_fallocate(fd.get(), 0, kHugePageBytes) != 0) {
+    return Error{Code::kOutOfMemory, "no memory for a scratch file"};
+  }
+  auto mapping = Mapping::Map(fd.get(), kHugePageBytes, PROT_READ | PROT_WRITE);
+  if (!mapping) return mapping.error();
+  std::memset(mapping->data(), 1, kHugePageBytes);
+  if (::madvise(mapping->data(), kHugePageBytes, MADV_COLLAPSE) == 0) {
+    return Status();
+  }
+  return Error{Code::kUnsupported,
+               std::string("MADV_COLLAPSE: ") + std::strerror(errno)};
+}
+
+}  // namespace vitrine::machine

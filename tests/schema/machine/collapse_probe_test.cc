@@ -1,0 +1,37 @@
+#include "schema/machine/collapse_probe.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "schema/base/unique_fd.h"
+#include "tests/support/scratch_dir.h"
+
+namespace vitrine::machine {
+namespace {
+
+Status ProbeAt(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  return ProbeCollapse(fd.get());
+}
+
+TEST(CollapseProbeTest, WhereNoFileCanBeMadeItSaysWhy) {
+  for (const Status& status : {ProbeCollapse(-1), ProbeAt("/proc")}) {
+    ASSERT_FALSE(status);
+    EXPECT_NE(status.error().message, "");
+  }
+}
+
+TEST(CollapseProbeTest, OnTmpfsItWorksOrTheKernelDoesNotAndNothingIsLeft) {
+  const ScratchDir dir("/dev/shm");
+  const Status status = ProbeAt(dir.path());
+  if (!status) {
+    EXPECT_EQ(status.error().code, Code::kUnsupported);
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(dir.path()));
+}
+
+}  // namespace
+}  // namespace vitrine::machine
