@@ -35,6 +35,14 @@ Probe FailsWithErrno(const std::string& what) {
   return Fails(what + ": " + std::strerror(errno));
 }
 
+Probe ProbeIn(const std::string& directory, Status (*probe)(int dir)) {
+  const UniqueFd fd(
+      ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return FailsWithErrno("open " + directory);
+  const Status status = probe(fd.get());
+  return status ? Works() : Fails(status.error().message);
+}
+
 // The kernel's first request on a new mount.
 std::optional<machine::FuseInit> ReadInit(int fuse_fd) {
   pollfd ready{.fd = fuse_fd, .events = POLLIN, .revents = 0};
@@ -88,19 +96,11 @@ void ProbeInOwnNamespace(MountProbes* probes) {
 }  // namespace
 
 Probe ProbeLeases(const std::string& directory) {
-  const UniqueFd fd(
-      ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid()) return FailsWithErrno("open " + directory);
-  const Status status = machine::ProbeLeases(fd.get());
-  return status ? Works() : Fails(status.error().message);
+  return ProbeIn(directory, machine::ProbeLeases);
 }
 
 Probe ProbeCollapse(const std::string& directory) {
-  const UniqueFd fd(
-      ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid()) return FailsWithErrno("open " + directory);
-  const Status status = machine::ProbeCollapse(fd.get());
-  return status ? Works() : Fails(status.error().message);
+  return ProbeIn(directory, machine::ProbeCollapse);
 }
 
 Probe ProbeFuseDevice() {

@@ -98,7 +98,8 @@ class BlankSegments {
   virtual ~BlankSegments() = default;
 
   // A blank, all of it reserved, if that can be had at once and without an
-  // eviction.  kOutOfMemory: not now.  kInvalidArgument: of no such size.
+  // eviction.  kOutOfMemory: not now.  kUnsupported: never, on this kernel.
+  // kInvalidArgument: of no such size.
   virtual Result<ObjectRef> MakeBlank(const NewBlank& blank) = 0;
   // A new, writable description of it.  Close it soon: while it is open,
   // SealBlank says kInUse.  kNotFound: gone, or sealed.

@@ -16,8 +16,13 @@ Result<ObjectRef> BlankRole::MakeBlank(const NewBlank& blank) {
   if (blank.size_bytes == 0) {
     return Error{Code::kInvalidArgument, "a blank of no bytes"};
   }
-  MutexLock lock(making_);
-  if (Status ok = CheckRoom(blank.size_bytes); !ok) return ok.error();
+  if (Status ok = Begin(blank.size_bytes); !ok) return ok.error();
+  auto made = Make(blank);
+  End(blank.size_bytes);
+  return made;
+}
+
+Result<ObjectRef> BlankRole::Make(const NewBlank& blank) {
   const Audience audience{.uid = blank.creator.uid,
                           .gid = blank.creator.gid,
                           .mode = blank.mode & 07777};
@@ -29,42 +34,65 @@ Result<ObjectRef> BlankRole::MakeBlank(const NewBlank& blank) {
   return made;
 }
 
-Status BlankRole::CheckRoom(uint64_t bytes) const {
+Status BlankRole::Begin(uint64_t bytes) {
   const MemoryBudget::Numbers budget = parts_->budget->Get();
   if (budget.lacking_bytes > 0) {
     return Error{Code::kOutOfMemory, "others fill the file system"};
   }
   const uint64_t limit = budget.capacity_bytes / kMostPart;
-  const uint64_t taken = parts_->table->blanks().Count().bytes;
-  if (bytes <= limit && taken <= limit - bytes) return Status();
-  return Error{Code::kOutOfMemory, "the blanks have their part of the memory"};
+  MutexLock lock(mutex_);
+  const uint64_t taken = parts_->table->blanks().Count().bytes + making_bytes_;
+  if (bytes > limit || taken > limit - bytes) {
+    return Error{Code::kOutOfMemory,
+                 "the blanks have their part of the memory"};
+  }
+  making_bytes_ += bytes;
+  return Status();
+}
+
+void BlankRole::End(uint64_t bytes) {
+  MutexLock lock(mutex_);
+  making_bytes_ -= bytes;
 }
 
 Result<RetiredSegment> BlankRole::TakeSegment(const Audience& audience,
                                               uint64_t size_bytes) {
-  const auto recycled = parts_->pool->Take(audience, size_bytes);
-  if (!recycled) return MakeSegment(size_bytes);
-  if (recycled->size_bytes >= size_bytes &&
-      recycled->allocated_bytes >= size_bytes) {
-    return *recycled;
+  if (const auto recycled = parts_->pool->TakeWhole(audience, size_bytes)) {
+    if (HasItsPages(*recycled)) return *recycled;
+    parts_->pool->Put(audience, *recycled);
   }
-  parts_->pool->Put(audience, *recycled);
-  return MakeSegment(size_bytes);
+  auto made = MakeSegment(size_bytes);
+  if (!made || HasItsPages(*made)) return made;
+  parts_->pool->Put(audience, *made);
+  return Error{Code::kUnsupported, "the kernel gives other pages"};
+}
+
+// As a seal will want them: each page, and none beyond.
+bool BlankRole::HasItsPages(const RetiredSegment& segment) const {
+  return segment.allocated_bytes == parts_->RoundUp(segment.size_bytes);
 }
 
 Result<RetiredSegment> BlankRole::MakeSegment(uint64_t size_bytes) {
-  const RetiredSegment segment{.number = parts_->table->upkeep().NewNumber(),
-                               .allocated_bytes = parts_->RoundUp(size_bytes),
-                               .size_bytes = size_bytes};
-  if (!parts_->budget->TryCharge(segment.allocated_bytes)) {
+  const uint64_t number = parts_->table->upkeep().NewNumber();
+  const uint64_t bytes = parts_->RoundUp(size_bytes);
+  if (!parts_->budget->TryCharge(bytes)) {
     return Error{Code::kOutOfMemory, "no free memory for a blank"};
   }
-  if (Status ok = parts_->segments.MakeRetired(segment.number, size_bytes);
-      !ok) {
-    parts_->budget->Uncharge(segment.allocated_bytes);
+  if (Status ok = parts_->segments.MakeRetired(number, size_bytes); !ok) {
+    parts_->budget->Uncharge(bytes);
     return ok.error();
   }
-  return segment;
+  auto extent = parts_->segments.Refit(number, size_bytes);
+  if (!extent) {
+    (void)parts_->segments.UnlinkRetired(number);  // The first error counts.
+    parts_->budget->Uncharge(bytes);
+    return extent.error();
+  }
+  parts_->GiveBack(static_cast<int64_t>(bytes) -
+                   static_cast<int64_t>(extent->allocated_bytes));
+  return RetiredSegment{.number = number,
+                        .allocated_bytes = extent->allocated_bytes,
+                        .size_bytes = extent->size_bytes};
 }
 
 Result<UniqueFd> BlankRole::OpenBlank(const ObjectRef& blank) {
@@ -72,8 +100,7 @@ Result<UniqueFd> BlankRole::OpenBlank(const ObjectRef& blank) {
 }
 
 Status BlankRole::SealBlank(const ObjectRef& blank, const BlankSeal& seal) {
-  auto freed = parts_->table->sealing().SealBlank(
-      blank, seal, parts_->budget->capacity_bytes());
+  auto freed = parts_->table->sealing().SealBlank(blank, seal);
   if (!freed) return freed.error();
   parts_->GiveBack(*freed);
   return Status();

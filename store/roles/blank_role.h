@@ -13,22 +13,27 @@ class BlankRole final : public BlankSegments {
  public:
   explicit BlankRole(StoreParts* parts) : parts_(parts) {}
 
-  Result<ObjectRef> MakeBlank(const NewBlank& blank) override EXCLUDES(making_);
+  Result<ObjectRef> MakeBlank(const NewBlank& blank) override EXCLUDES(mutex_);
   Result<UniqueFd> OpenBlank(const ObjectRef& blank) override;
   Status SealBlank(const ObjectRef& blank, const BlankSeal& seal) override;
   void DropBlank(ObjectRef blank) override;
 
  private:
-  Status CheckRoom(uint64_t bytes) const;
+  // Counts `bytes` as those of a blank that is being made.  kOutOfMemory: the
+  // blanks have their part.
+  Status Begin(uint64_t bytes) EXCLUDES(mutex_);
+  void End(uint64_t bytes) EXCLUDES(mutex_);
+  Result<ObjectRef> Make(const NewBlank& blank);
   // A retired segment with all of the memory, which is charged: one of the pool
   // if it suits, else a new one.
   Result<RetiredSegment> TakeSegment(const Audience& audience,
                                      uint64_t size_bytes);
   Result<RetiredSegment> MakeSegment(uint64_t size_bytes);
+  bool HasItsPages(const RetiredSegment& segment) const;
 
   StoreParts* const parts_;
-  // Held while a blank is made: their number is looked at before.
-  Mutex making_;
+  Mutex mutex_;
+  uint64_t making_bytes_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace vitrine::store

@@ -58,8 +58,18 @@ void SegmentPool::RemoveLocked(Spares::iterator spare, Spares* taken) {
 
 std::optional<RetiredSegment> SegmentPool::Take(const Audience& audience,
                                                 uint64_t size_bytes) {
+  return Take(audience, size_bytes, Fit::kAny);
+}
+
+std::optional<RetiredSegment> SegmentPool::TakeWhole(const Audience& audience,
+                                                     uint64_t size_bytes) {
+  return Take(audience, size_bytes, Fit::kWhole);
+}
+
+std::optional<RetiredSegment> SegmentPool::Take(const Audience& audience,
+                                                uint64_t size_bytes, Fit fit) {
   if (!enabled() || size_bytes == 0) return std::nullopt;
-  const Spares taken = Extract(audience, size_bytes);
+  const Spares taken = Extract(audience, size_bytes, fit);
   if (taken.empty()) return std::nullopt;
   assert(taken.front().audience == audience);  // Invariant (1).
   RetiredSegment segment = taken.front().segment;
@@ -81,10 +91,10 @@ std::optional<RetiredSegment> SegmentPool::Take(const Audience& audience,
 }
 
 SegmentPool::Spares SegmentPool::Extract(const Audience& audience,
-                                         uint64_t size_bytes) {
+                                         uint64_t size_bytes, Fit fit) {
   Spares taken;
   MutexLock lock(mutex_);
-  const auto best = FindBest(audience, size_bytes);
+  const auto best = FindBest(audience, size_bytes, fit);
   if (best == by_fit_.end()) {
     ++numbers_.missed;
     return taken;
@@ -95,7 +105,7 @@ SegmentPool::Spares SegmentPool::Extract(const Audience& audience,
 }
 
 SegmentPool::SparesByFit::iterator SegmentPool::FindBest(
-    const Audience& audience, uint64_t size_bytes) {
+    const Audience& audience, uint64_t size_bytes, Fit fit) {
   const auto suits = [&](SparesByFit::iterator it) {
     const uint64_t have = it->first.allocated_bytes;
     return it->first.audience == audience && have / kMostRatio <= size_bytes &&
@@ -104,7 +114,7 @@ SegmentPool::SparesByFit::iterator SegmentPool::FindBest(
   const auto larger =
       by_fit_.lower_bound({audience, size_bytes, Clock::time_point::max()});
   if (larger != by_fit_.end() && suits(larger)) return larger;
-  if (larger == by_fit_.begin()) return by_fit_.end();
+  if (fit == Fit::kWhole || larger == by_fit_.begin()) return by_fit_.end();
   const auto smaller = std::prev(larger);
   return suits(smaller) ? smaller : by_fit_.end();
 }
@@ -115,7 +125,8 @@ bool SegmentPool::Prepare(const Audience& audience, uint64_t size_bytes,
   {
     MutexLock lock(mutex_);
     if (numbers_.bytes > limit_bytes_ - size_bytes) return false;
-    if (FindBest(audience, size_bytes) != by_fit_.end()) return false;
+    if (FindBest(audience, size_bytes, Fit::kAny) != by_fit_.end())
+      return false;
   }
   if (!budget_->TryChargeParked(size_bytes)) return false;
   if (Status made = segments_->MakeRetired(number, size_bytes); !made) {

@@ -83,6 +83,9 @@ class SegmentPool {
   // that size; it may also be smaller.  Its memory is charged as used.
   std::optional<RetiredSegment> Take(const Audience& audience,
                                      uint64_t size_bytes) EXCLUDES(mutex_);
+  // The same, but only a segment that has all of the memory.
+  std::optional<RetiredSegment> TakeWhole(const Audience& audience,
+                                          uint64_t size_bytes) EXCLUDES(mutex_);
   // Makes a segment with cleared pages ahead of time, as `number`, if free
   // memory is ample and no segment suits yet.  False: it did not.
   bool Prepare(const Audience& audience, uint64_t size_bytes, uint64_t number)
@@ -131,13 +134,17 @@ class SegmentPool {
   static Key KeyOf(const Spare& spare) {
     return {spare.audience, spare.segment.allocated_bytes, spare.since};
   }
-  // Takes the best fit out of the pool; empty: no segment fits.
-  Spares Extract(const Audience& audience, uint64_t size_bytes)
+  enum class Fit : uint8_t { kAny, kWhole };
+  std::optional<RetiredSegment> Take(const Audience& audience,
+                                     uint64_t size_bytes, Fit fit)
       EXCLUDES(mutex_);
-  // The smallest segment that is large enough, else the largest smaller one,
-  // within kMostRatio.
-  SparesByFit::iterator FindBest(const Audience& audience, uint64_t size_bytes)
-      REQUIRES(mutex_);
+  // Takes the best fit out of the pool; empty: no segment fits.
+  Spares Extract(const Audience& audience, uint64_t size_bytes, Fit fit)
+      EXCLUDES(mutex_);
+  // The smallest segment that is large enough, else (kAny) the largest smaller
+  // one, within kMostRatio.
+  SparesByFit::iterator FindBest(const Audience& audience, uint64_t size_bytes,
+                                 Fit fit) REQUIRES(mutex_);
   void Add(const Audience& audience, const RetiredSegment& segment)
       EXCLUDES(mutex_);
   // Moves one from the pool to `taken`.

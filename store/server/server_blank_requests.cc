@@ -14,6 +14,7 @@ struct RequestHandler::NewBlanks {
   std::shared_ptr<SessionBlanks> owner;
   std::vector<ObjectRef> blanks;
   std::vector<UniqueFd> fds;
+  Status failed = {};  // Why there are no more.
 
   void Make(const NewBlank& blank, size_t wanted) {
     const size_t count = owner->BeginMaking(wanted);
@@ -23,7 +24,10 @@ struct RequestHandler::NewBlanks {
   void MakeSome(const NewBlank& blank, size_t count) {
     for (size_t i = 0; i < count; ++i) {
       auto made = store->blanks().MakeBlank(blank);
-      if (!made) return;
+      if (!made) {
+        failed = made.error();
+        return;
+      }
       auto fd = store->blanks().OpenBlank(*made);
       if (!fd || !owner->Add(*made)) {
         return store->blanks().DropBlank(*std::move(made));
@@ -70,6 +74,10 @@ void RequestHandler::Blanks(Connection* connection,
 }
 
 void RequestHandler::FinishBlanks(uint64_t connection, NewBlanks* made) {
+  if (made->blanks.empty() && !made->failed &&
+      made->failed.error().code == Code::kUnsupported) {
+    return void(ReplyFailure(connection, made->failed.error()));
+  }
   std::vector<uint64_t> numbers;
   for (const ObjectRef& blank : made->blanks) {
     numbers.push_back(NumberOf(*blank));

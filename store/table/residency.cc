@@ -48,24 +48,31 @@ Status Residency::CheckNobodyWrites(ObjectRecord* object) {
   return Status();
 }
 
+uint64_t Residency::WholePages(uint64_t size_bytes) const {
+  return RoundUpTo(size_bytes, segments_->page_bytes());
+}
+
 bool Residency::IsUnchanged(ObjectRecord* object) {
   const auto file = Share(object);
   if (!file) return false;
   const auto extent = (*file)->Stat();
-  const uint64_t whole_bytes =
-      RoundUpTo(object->size_bytes, segments_->page_bytes());
+  const uint64_t whole_bytes = WholePages(object->size_bytes);
   return extent && extent->allocated_bytes == whole_bytes &&
          extent->size_bytes ==
              (segments_->is_hugetlbfs() ? whole_bytes : object->size_bytes);
 }
 
-Status Residency::CutTo(ObjectRecord* object, uint64_t size_bytes) {
-  if (object->size_bytes == size_bytes) return Status();
+Result<int64_t> Residency::CutTo(ObjectRecord* object, uint64_t size_bytes) {
+  const uint64_t whole_bytes = WholePages(object->size_bytes);
+  if (object->size_bytes == size_bytes &&
+      object->own->charged_bytes == whole_bytes) {
+    return int64_t{0};
+  }
   if (Status ok = segments_->SetSize(object->number, size_bytes); !ok) {
-    return ok;
+    return ok.error();
   }
   object->size_bytes = size_bytes;
-  return Status();
+  return Settle(object);
 }
 
 bool Residency::HasItsPages(ObjectRecord* object) {

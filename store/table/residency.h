@@ -48,8 +48,9 @@ class Residency {
   // True if its segment has the size that the object has, all of the memory for
   // it and no more.
   bool IsUnchanged(ObjectRecord* object);
-  // Cuts its segment, to which nobody writes, to `size_bytes`.
-  Status CutTo(ObjectRecord* object, uint64_t size_bytes);
+  // Cuts such a segment, to which nobody writes, to `size_bytes`, and settles
+  // its charge.  Returns the charge that became free.
+  Result<int64_t> CutTo(ObjectRecord* object, uint64_t size_bytes);
   // Its small segment has every page that it should have, and none beyond.
   bool HasItsPages(ObjectRecord* object);
   // Gives memory to holes: a reader's mapping would take it unasked.
@@ -75,6 +76,7 @@ class Residency {
   Status Restore(ObjectRecord* object, const JournaledObject& journaled);
 
  private:
+  uint64_t WholePages(uint64_t size_bytes) const;
   // By retiring it, as `retired`, if it may be recycled for `audience`.
   void RemoveName(const std::optional<Audience>& audience, uint64_t retired,
                   DroppedSegment* dropped);

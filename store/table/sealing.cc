@@ -30,6 +30,7 @@ class SealAttempt {
     object_->sealed_ns = object_->used_ns = 0;
     return error;
   }
+  const ObjectId& old_id() const { return old_id_; }
 
  private:
   ObjectRecord* const object_;
@@ -78,16 +79,19 @@ Result<int64_t> Sealing::Seal(const ObjectRef& object, const ObjectId& id,
       table_->residency.Share(object.get());  // One for all that follows.
   if (Status ok = table_->residency.CheckNobodyWrites(object.get()); !ok)
     return ok.error();
-  const ObjectId old_id = object->id.ToObjectId();
-  auto freed = Finish(object, id, most_bytes, &wakes);
-  if (!freed) return freed;
-  table_->directory.RemoveUnsealed(old_id.text());
-  table_->log.Notify(ObjectEventKind::kSealed, *object, old_id);
+  SealAttempt attempt(object.get());
+  auto freed = MakeWhole(object.get(), most_bytes);
+  if (!freed) return attempt.Undo(freed.error());
+  attempt.TakeName(id);
+  if (Status ok = CommitSeal(object, &wakes); !ok)
+    return attempt.Undo(ok.error());
+  table_->directory.RemoveUnsealed(attempt.old_id().text());
+  table_->log.Notify(ObjectEventKind::kSealed, *object, attempt.old_id());
   return freed;
 }
 
 Result<int64_t> Sealing::SealBlank(const ObjectRef& blank,
-                                   const BlankSeal& seal, uint64_t most_bytes) {
+                                   const BlankSeal& seal) {
   PendingWakes wakes;
   MutexLock lock(table_->mutex);
   if (Status ok = CheckIsBlank(*blank); !ok) return ok.error();
@@ -104,36 +108,30 @@ Result<int64_t> Sealing::SealBlank(const ObjectRef& blank,
     return Error{Code::kInvalidArgument, "the blank's file was changed"};
   }
   const uint64_t given_bytes = blank->size_bytes;
-  if (Status ok = table_->residency.CutTo(blank.get(), seal.size_bytes); !ok)
-    return ok.error();
+  SealAttempt attempt(blank.get());
+  auto freed = table_->residency.CutTo(blank.get(), seal.size_bytes);
+  if (!freed) return attempt.Undo(freed.error());
   NameBlank(blank.get(), seal);
-  auto freed = Finish(blank, seal.id, most_bytes, &wakes);
-  table_->blank_bytes -= given_bytes - blank->size_bytes;
-  if (!freed) return freed;
+  attempt.TakeName(seal.id);
+  if (Status ok = CommitSeal(blank, &wakes); !ok)
+    return attempt.Undo(ok.error());
   table_->blanks.erase(blank->number);
-  table_->blank_bytes -= blank->size_bytes;
+  table_->blank_bytes -= given_bytes;
   table_->log.Notify(ObjectEventKind::kSealed, *blank);
   return *freed - static_cast<int64_t>(blank->own->overhead_bytes);
 }
 
-Result<int64_t> Sealing::Finish(const ObjectRef& object, const ObjectId& id,
-                                uint64_t most_bytes, PendingWakes* wakes) {
-  if (!table_->residency.HasItsPages(object.get())) {
+Result<int64_t> Sealing::MakeWhole(ObjectRecord* object, uint64_t most_bytes) {
+  if (!table_->residency.HasItsPages(object)) {
     if (Status ok = table_->segments->TrimToSize(object->number); !ok) {
       return ok.error();
     }
   }
-  SealAttempt attempt(object.get());
-  int64_t freed = table_->residency.Settle(object.get());
-  if (object->charged_bytes() < object->size_bytes) {
-    Status filled = table_->residency.FillHoles(*object, most_bytes);
-    if (!filled) return attempt.Undo(filled.error());
-    freed += table_->residency.Settle(object.get());
-  }
-  attempt.TakeName(id);
-  if (Status ok = CommitSeal(object, wakes); !ok)
-    return attempt.Undo(ok.error());
-  return freed;
+  const int64_t freed = table_->residency.Settle(object);
+  if (object->charged_bytes() >= object->size_bytes) return freed;
+  Status filled = table_->residency.FillHoles(*object, most_bytes);
+  if (!filled) return filled.error();
+  return freed + table_->residency.Settle(object);
 }
 
 }  // namespace vitrine::store

@@ -20,13 +20,13 @@ class Sealing {
                        uint64_t most_bytes) EXCLUDES(table_->mutex);
   // The same for a blank, which becomes `seal`.  kNotFound: it is gone.
   // kInvalidArgument: the size is beyond it, or its file was changed.
-  Result<int64_t> SealBlank(const ObjectRef& blank, const BlankSeal& seal,
-                            uint64_t most_bytes) EXCLUDES(table_->mutex);
+  Result<int64_t> SealBlank(const ObjectRef& blank, const BlankSeal& seal)
+      EXCLUDES(table_->mutex);
 
  private:
-  // What both have in common, once nobody writes to the object.
-  Result<int64_t> Finish(const ObjectRef& object, const ObjectId& id,
-                         uint64_t most_bytes, PendingWakes* wakes)
+  // Frees the memory beyond the object's size, fills its holes, and sets its
+  // charge.  Returns the charge that became free.
+  Result<int64_t> MakeWhole(ObjectRecord* object, uint64_t most_bytes)
       REQUIRES(table_->mutex);
   Status CommitSeal(const ObjectRef& object, PendingWakes* wakes)
       REQUIRES(table_->mutex);

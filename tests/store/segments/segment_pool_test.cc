@@ -130,6 +130,15 @@ TEST_F(SegmentPoolTest, NobodyElseCanOpenARetiredSegment) {
 }
 
 // Invariant (2) of SegmentPool.
+TEST_F(SegmentPoolTest, AWholeOneIsNoSmallerOne) {
+  Put(1, 4 * kMiB);
+  EXPECT_FALSE(pool_->TakeWhole(kAlice, 5 * kMiB));
+  EXPECT_EQ(pool_->Count().segments, 1u);
+  const auto whole = pool_->TakeWhole(kAlice, 3 * kMiB);
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->size_bytes, 3 * kMiB);
+}
+
 TEST_F(SegmentPoolTest, WhatSomebodyHasOpenIsNotHandedOut) {
   Put(1, kMiB);
   {

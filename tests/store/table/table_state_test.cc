@@ -74,8 +74,7 @@ class TableStateTest : public testing::Test {
   }
   void SealBlank(const ObjectRef& object) {
     if (StateOf(object) != ObjectState::kBlank) return;
-    ASSERT_TRUE(
-        Sealing(&*table_).SealBlank(object, {NewId(), kPageBytes}, 1 << 20));
+    ASSERT_TRUE(Sealing(&*table_).SealBlank(object, {NewId(), kPageBytes}));
     ++blanks_sealed_;
   }
   void PutSmall() {
