@@ -41,8 +41,8 @@ Status BlankWriter::SealLater() {
 Status BlankWriter::SealBy(Submit submit, bool keep_if_in_use) {
   auto usable = CheckUse(ended_);
   if (!usable) return usable;
-  blank_.mapping =
-      Mapping();  // A seal fails while any writable mapping exists.
+  // A seal fails while any writable mapping exists.
+  blank_.mapping = Mapping();
   ended_ = true;
   auto session = session_.Current();
   if (!session) return session.error();
