@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <fstream>
 #include <optional>
+#include <ostream>
 #include <set>
 #include <string>
 #include <utility>
@@ -34,6 +35,9 @@ struct Ended {
   const char* how;
   size_t bytes;
 };
+std::ostream& operator<<(std::ostream& out, const Ended& ended) {
+  return out << ended.how;
+}
 constexpr size_t kRecordLooked = 512;  // More than the record takes.
 // Kills besides those within the write.
 constexpr size_t kOtherKills = 150;
