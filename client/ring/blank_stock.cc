@@ -221,8 +221,8 @@ Status BlankStock::AskForSome(const Wish& wish, size_t count, int cancel_fd,
   request.size_bytes = wish.size_bytes;
   request.mode = wish.mode;
   request.count = static_cast<uint32_t>(count);
-  auto answer = parts_.calls->Ask<protocol::BlanksReply>(
-      std::move(request), Clock::now(), cancel_fd);
+  auto answer = parts_.calls->Ask<protocol::BlanksReply>(request, Clock::now(),
+                                                         cancel_fd);
   if (!answer) return answer.error();
   const auto* const numbers = (*answer)->numbers();
   const size_t made = numbers == nullptr ? 0 : numbers->size();
