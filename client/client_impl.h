@@ -107,11 +107,10 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
   };
   Status PutBy(const PutWay& way, const ObjectId& id,
                std::span<const std::byte> bytes, const CreateOptions& options);
-  // By the way that such an object has without a message; none: it has none
-  // now.
-  Result<bool> PutByRing(const PutWay& way, const ObjectId& id,
-                         std::span<const std::byte> bytes,
-                         const CreateOptions& options, unsigned mode);
+  // Puts through the ring or into a blank.  False: neither takes the object.
+  Result<bool> PutWithoutMessage(const PutWay& way, const ObjectId& id,
+                                 std::span<const std::byte> bytes,
+                                 const CreateOptions& options, unsigned mode);
   Status PutInBlank(const PutWay& way, std::unique_ptr<WriterState> writer,
                     std::span<const std::byte> bytes) const;
   // The ring for such an object; null: it must not go through a ring.

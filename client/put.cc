@@ -27,15 +27,16 @@ Status ClientImpl::PutBy(const PutWay& way, const ObjectId& id,
                          const CreateOptions& options) {
   auto mode = ModeOf(options);
   if (!mode) return mode.error();
-  auto put = PutByRing(way, id, bytes, options, *mode);
+  auto put = PutWithoutMessage(way, id, bytes, options, *mode);
   if (!put) return put.error();
   return *put ? Status() : PutDirectly(id, bytes, options, *mode);
 }
 
-Result<bool> ClientImpl::PutByRing(const PutWay& way, const ObjectId& id,
-                                   std::span<const std::byte> bytes,
-                                   const CreateOptions& options,
-                                   unsigned mode) {
+Result<bool> ClientImpl::PutWithoutMessage(const PutWay& way,
+                                           const ObjectId& id,
+                                           std::span<const std::byte> bytes,
+                                           const CreateOptions& options,
+                                           unsigned mode) {
   Status put;
   {
     const HeldSession session = core_->Hold();

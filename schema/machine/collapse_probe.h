@@ -8,9 +8,8 @@ namespace vitrine::machine {
 
 // Tries MADV_COLLAPSE (Linux 6.1) on a scratch file in the open directory
 // `dir`, which is on a tmpfs.  It needs no privilege, and works where
-// shmem_enabled is `never`.  kUnsupported: the kernel, or the
-// file system, does not do it.  Other
-// errors: no scratch file could be used.
+// shmem_enabled is `never`.  kUnsupported: the kernel, or the file system, does
+// not do it.  Other errors: no scratch file could be used.
 Status ProbeCollapse(int dir);
 
 }  // namespace vitrine::machine

@@ -1,7 +1,5 @@
 #include "store/roles/blank_role.h"
 
-#include <spdlog/spdlog.h>
-
 #include <utility>
 
 namespace vitrine::store {

@@ -22,15 +22,13 @@ namespace vitrine::store {
 //  (1) A grant never brings the charge above the limit: the capacity, or less
 //      while others fill the file system.  Only ForceCharge does, for memory
 //      that the kernel has handed out already.
-//  (2) No request is granted while an earlier one waits that the limit lets
-//      through; but a request for no
-//      bytes never waits.
+//  (2) No request is granted while an earlier one waits that fits the limit;
+//      but a request for no bytes never waits.
 //  (3) Every callback runs exactly once, with none of the budget's locks held.
 //  (4) No bytes stay parked while a request waits, or while more than the limit
 //      is charged.
 //  (5) Nothing is evicted for a request that is larger than the limit.  It
-//  waits
-//      until the limit rises; meanwhile those behind it are served.
+//      waits until the limit rises; meanwhile those behind it are served.
 class MemoryBudget {
  public:
   // The low-water mark is the number of free bytes that the evictor maintains.
