@@ -17,18 +17,6 @@ bool LiesAcrossTables(const void* data, size_t size_bytes) {
   return first / kTableBytes != (first + size_bytes - 1) / kTableBytes;
 }
 
-// A large folio that lies across two page tables is mapped page by page, with
-// a fault for each.  A mapping below the border costs one fault a folio.
-void* MapBelowBorder(void* data, size_t size_bytes, int protection, int fd) {
-  const auto end = reinterpret_cast<uintptr_t>(data) + size_bytes;
-  const uintptr_t border = end / kTableBytes * kTableBytes;
-  const uintptr_t wish = (border - size_bytes) / kPageBytes * kPageBytes;
-  ::munmap(data, size_bytes);
-  // If the address is taken, the kernel chooses another.
-  return ::mmap(reinterpret_cast<void*>(wish), size_bytes, protection,
-                MAP_SHARED, fd, 0);
-}
-
 bool IsAligned(const void* data) {
   return reinterpret_cast<uintptr_t>(data) % kTableBytes == 0;
 }
@@ -58,6 +46,20 @@ void* MapAligned(void* data, size_t size_bytes, int protection, int fd) {
     ::munmap(first + before + kept, room_bytes - before - kept);
   }
   return data;
+}
+
+// A large folio that lies across two page tables is mapped page by page, with
+// a fault for each.  A mapping below the border costs one fault a folio.
+void* MapBelowBorder(void* data, size_t size_bytes, int protection, int fd) {
+  const auto end = reinterpret_cast<uintptr_t>(data) + size_bytes;
+  const uintptr_t border = end / kTableBytes * kTableBytes;
+  const uintptr_t wish = (border - size_bytes) / kPageBytes * kPageBytes;
+  ::munmap(data, size_bytes);
+  // If the address is taken, the kernel chooses another.
+  data = ::mmap(reinterpret_cast<void*>(wish), size_bytes, protection,
+                MAP_SHARED, fd, 0);
+  if (data == MAP_FAILED || !LiesAcrossTables(data, size_bytes)) return data;
+  return MapAligned(data, size_bytes, protection, fd);
 }
 
 }  // namespace
