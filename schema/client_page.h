@@ -26,11 +26,10 @@ constexpr uint64_t MakePin(uint32_t slot, uint64_t generation) {
   return generation << 32 | (uint64_t{slot} + 1);
 }
 
-// The bit in ClientPage::awaited_buckets that stands for a bucket of the index.
-// Buckets share bits; a bit set for another bucket costs a needless system
-// call.
-constexpr uint64_t AwaitedBit(uint32_t bucket) {
-  return uint64_t{1} << (bucket % 64);
+// The bit in ClientPage::awaited_groups that stands for a group of keys
+// (KeyGroupOf).  A bit set for another key costs a needless system call.
+constexpr uint64_t AwaitedBit(uint32_t group) {
+  return uint64_t{1} << (group % 64);
 }
 
 struct alignas(64) PageStripe {
@@ -50,8 +49,8 @@ struct ClientPage {
   alignas(64) std::atomic<uint32_t> kept_mappings;
   // Threads that wait on the index, for the store's status.
   std::atomic<uint32_t> waiters;
-  // The AwaitedBits of the buckets on which threads wait (index_layout.h).
-  std::atomic<uint64_t> awaited_buckets;
+  // The AwaitedBits of the keys for which threads wait (index_layout.h).
+  std::atomic<uint64_t> awaited_groups;
   std::array<PageStripe, kPageStripes> stripes;
 };
 

@@ -2,9 +2,8 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -19,8 +18,8 @@ Error CorruptIndex(const std::string& what) {
 // True if `count` elements of `size_bytes` fit at `offset` into `file_bytes`.
 bool Fits(uint64_t offset, uint64_t count, uint64_t size_bytes,
           uint64_t file_bytes) {
-  return offset >= sizeof(IndexHeader) && offset <= file_bytes &&
-         count <= (file_bytes - offset) / size_bytes;
+  return offset >= kIndexSizeOffset + sizeof(IndexSize) &&
+         offset <= file_bytes && count <= (file_bytes - offset) / size_bytes;
 }
 
 Status CheckHeader(const IndexHeader& header, uint64_t file_bytes) {
@@ -31,19 +30,24 @@ Status CheckHeader(const IndexHeader& header, uint64_t file_bytes) {
                                              ", not " +
                                              std::to_string(kIndexVersion)};
   }
-  const uint32_t buckets = header.bucket_count;
-  if (buckets == 0 || (buckets & (buckets - 1)) != 0) {
-    return CorruptIndex("the number of buckets is no power of two");
+  const uint64_t buckets =
+      uint64_t{header.bucket_limit} + header.overflow_limit;
+  if (header.bucket_limit == 0 || buckets > UINT32_MAX) {
+    return CorruptIndex("the number of buckets makes no sense");
   }
-  if (header.slot_count == 0 || header.slot_count == kNoSlot ||
-      header.buckets_offset % alignof(IndexBucket) != 0 ||
-      header.slots_offset % alignof(IndexSlot) != 0 ||
-      !Fits(header.buckets_offset, buckets, sizeof(IndexBucket), file_bytes) ||
-      !Fits(header.slots_offset, header.slot_count, sizeof(IndexSlot),
-            file_bytes)) {
-    return CorruptIndex("its tables are not within the file");
+  if (header.buckets_offset % alignof(IndexBucket) != 0 ||
+      !Fits(header.buckets_offset, buckets, sizeof(IndexBucket), file_bytes)) {
+    return CorruptIndex("its buckets are not within the file");
   }
   return {};
+}
+
+// One wait for memory instead of up to four.
+void PrefetchAll(const IndexBucket& bucket) {
+  const auto* line = reinterpret_cast<const std::byte*>(&bucket);
+  for (size_t i = 0; i < sizeof(IndexBucket); i += alignof(IndexBucket)) {
+    __builtin_prefetch(line + i);
+  }
 }
 
 IndexReader::Outcome OutcomeOf(SlotState state) {
@@ -63,7 +67,7 @@ Result<IndexReader> IndexReader::Open(int fd) {
   struct stat info = {};
   if (::fstat(fd, &info) != 0) return ErrnoError("fstat the index", errno);
   const auto file_bytes = static_cast<uint64_t>(info.st_size);
-  if (!S_ISREG(info.st_mode) || file_bytes < sizeof(IndexHeader)) {
+  if (!S_ISREG(info.st_mode) || file_bytes < kIndexSizeOffset) {
     return CorruptIndex("it is no file, or too short");
   }
   auto mapping = Mapping::Map(fd, file_bytes, PROT_READ);
@@ -78,72 +82,94 @@ Result<IndexReader> IndexReader::Open(int fd) {
 IndexReader::IndexReader(Mapping mapping, const IndexHeader& header)
     : mapping_(std::move(mapping)),
       seed_(header.seed),
-      bucket_count_(header.bucket_count),
-      slot_count_(header.slot_count),
+      bucket_limit_(header.bucket_limit),
+      all_buckets_(header.bucket_limit + header.overflow_limit),
+      size_(reinterpret_cast<const IndexSize*>(mapping_.data() +
+                                               kIndexSizeOffset)),
       buckets_(reinterpret_cast<const IndexBucket*>(mapping_.data() +
-                                                    header.buckets_offset)),
-      slots_(reinterpret_cast<const IndexSlot*>(mapping_.data() +
-                                                header.slots_offset)) {}
+                                                    header.buckets_offset)) {}
+
+uint32_t IndexReader::BucketCount() const {
+  const uint32_t count = size_->bucket_count.load(std::memory_order_acquire);
+  return count <= bucket_limit_ ? count : 0;
+}
 
 IndexReader::Outcome IndexReader::Find(std::string_view id,
                                        Entry* entry) const {
   const IndexKey key = MakeIndexKey(id, seed_);
-  entry->bucket = IndexBucketOf(key, bucket_count_);
-  const IndexBucket& bucket = buckets_[entry->bucket];
-  entry->bucket_version = bucket.version.load(std::memory_order_acquire);
+  const uint32_t count = BucketCount();
+  if (count == 0) return Outcome::kCorrupt;
+  entry->bucket = IndexBucketOf(key, count);
+  const IndexBucket& first = buckets_[entry->bucket];
+  PrefetchAll(first);
+  entry->bucket_version = first.version.load(std::memory_order_acquire);
   if ((entry->bucket_version & 1) != 0) return Outcome::kBusy;
-  const Outcome outcome =
-      Walk(key, bucket.head.load(std::memory_order_acquire), entry);
+  const Outcome outcome = Walk(key, entry->bucket, entry);
   std::atomic_thread_fence(std::memory_order_acquire);
-  if (bucket.version.load(std::memory_order_relaxed) != entry->bucket_version) {
-    return Outcome::kBusy;  // The copy may be half old and half new.
-  }
-  return outcome;
+  // The copy may be half old and half new, or the bucket was split before it
+  // was looked at.
+  const bool same =
+      first.version.load(std::memory_order_relaxed) == entry->bucket_version &&
+      (outcome != Outcome::kAbsent || BucketCount() == count);
+  return same ? outcome : Outcome::kBusy;
 }
 
 void IndexReader::Prefetch(std::span<const std::string_view> ids) const {
-  std::array<const IndexBucket*, kMostPrefetched> buckets;
-  const size_t count = std::min(ids.size(), kMostPrefetched);
-  for (size_t i = 0; i < count; ++i) {
-    const IndexKey key = MakeIndexKey(ids[i], seed_);
-    buckets[i] = &buckets_[IndexBucketOf(key, bucket_count_)];
-    __builtin_prefetch(buckets[i]);
-  }
-  for (size_t i = 0; i < count; ++i) {
-    const uint32_t head = buckets[i]->head.load(std::memory_order_relaxed);
-    if (head < slot_count_) __builtin_prefetch(&slots_[head]);
+  const uint32_t count = BucketCount();
+  if (count == 0) return;
+  for (const std::string_view id : ids) {
+    PrefetchAll(buckets_[IndexBucketOf(MakeIndexKey(id, seed_), count)]);
   }
 }
 
-IndexReader::Outcome IndexReader::Walk(const IndexKey& key, uint32_t head,
+IndexReader::Outcome IndexReader::Walk(const IndexKey& key, uint32_t first,
                                        Entry* entry) const {
-  uint32_t number = head;
-  for (uint32_t steps = 0; number != kNoSlot; ++steps) {
-    if (number >= slot_count_ || steps >= slot_count_) return Outcome::kCorrupt;
-    const IndexSlot& slot = slots_[number];
-    if (slot.key_low.load(std::memory_order_acquire) == key.low &&
-        slot.key_high.load(std::memory_order_acquire) == key.high) {
-      entry->slot = number;
-      entry->word = slot.word.load(std::memory_order_acquire);
-      entry->number = slot.number.load(std::memory_order_acquire);
-      entry->segment = slot.segment.load(std::memory_order_acquire);
-      entry->offset = slot.offset.load(std::memory_order_acquire);
-      entry->size_bytes = slot.size_bytes.load(std::memory_order_acquire);
-      entry->flags = slot.flags.load(std::memory_order_acquire);
-      return OutcomeOf(SlotStateOf(entry->word));
+  const uint8_t fingerprint = FingerprintOf(key);
+  uint32_t number = first;
+  uint32_t steps = 0;
+  do {
+    if (number >= all_buckets_ || steps++ >= all_buckets_) {
+      return Outcome::kCorrupt;
     }
-    number = slot.next.load(std::memory_order_acquire);
-  }
+    const IndexBucket& bucket = buckets_[number];
+    for (size_t i = 0; i < kEntriesPerBucket; ++i) {
+      if (bucket.fingerprints[i].load(std::memory_order_acquire) ==
+              fingerprint &&
+          Read(bucket, i, key, entry)) {
+        return OutcomeOf(SlotStateOf(entry->word));
+      }
+    }
+    number = bucket.next.load(std::memory_order_acquire);
+  } while (number != 0);
   return Outcome::kAbsent;
 }
 
-uint32_t IndexReader::BucketOf(std::string_view id) const {
-  return IndexBucketOf(MakeIndexKey(id, seed_), bucket_count_);
+// False: it is another object's, or none's.
+bool IndexReader::Read(const IndexBucket& bucket, size_t number,
+                       const IndexKey& key, Entry* entry) {
+  const IndexEntry& found = bucket.entries[number];
+  entry->word_now = &bucket.words[number];
+  entry->word = entry->word_now->load(std::memory_order_acquire);
+  if (SlotStateOf(entry->word) == SlotState::kFree ||
+      found.key_low.load(std::memory_order_acquire) != key.low ||
+      found.key_high.load(std::memory_order_acquire) != key.high) {
+    return false;
+  }
+  entry->slot = bucket.slots[number].load(std::memory_order_acquire);
+  entry->flags = bucket.flags[number].load(std::memory_order_acquire);
+  entry->number = found.number.load(std::memory_order_acquire);
+  entry->segment = found.segment.load(std::memory_order_acquire);
+  entry->offset = found.offset.load(std::memory_order_acquire);
+  entry->size_bytes = found.size_bytes.load(std::memory_order_acquire);
+  return true;
+}
+
+uint32_t IndexReader::GroupOf(std::string_view id) const {
+  return KeyGroupOf(MakeIndexKey(id, seed_));
 }
 
 bool IndexReader::StillTrue(const Entry& entry) const {
-  return slots_[entry.slot].word.load(std::memory_order_seq_cst) ==
-             entry.word &&
+  return entry.word_now->load(std::memory_order_seq_cst) == entry.word &&
          buckets_[entry.bucket].version.load(std::memory_order_acquire) ==
              entry.bucket_version;
 }

@@ -24,9 +24,10 @@ class IndexReader {
   // A copy of a slot, and the data to check whether the copy is still true.
   struct Entry {
     uint32_t slot;
-    uint32_t bucket;
+    uint32_t bucket;  // The first of its chain.
     uint32_t bucket_version;
-    uint32_t flags;
+    uint8_t flags;
+    const std::atomic<uint64_t>* word_now;
     uint64_t word;
     uint64_t number;
     uint64_t segment;
@@ -44,17 +45,17 @@ class IndexReader {
   // Steps 1 and 2 of the reader.  Sets `*entry` if it returns kFound.
   Outcome Find(std::string_view id, Entry* entry) const;
 
-  // The bucket of `id`.
-  uint32_t BucketOf(std::string_view id) const;
-  // Changes whenever the bucket's chain does; a futex.
+  // The group of keys to which that of `id` belongs.
+  uint32_t GroupOf(std::string_view id) const;
+  // Changes whenever the chain that begins at `bucket` does; a futex.
   const std::atomic<uint32_t>& VersionOf(uint32_t bucket) const {
     return buckets_[bucket].version;
   }
 
   // Brings the cache lines that Find will read for `ids` into the cache, all at
-  // once; among millions of objects each would be a miss of its own.  At most
-  // kMostPrefetched ids.
+  // once; among millions of objects each would be a miss of its own.
   void Prefetch(std::span<const std::string_view> ids) const;
+  // As many ids at a time are worth it.
   static constexpr size_t kMostPrefetched = 32;
 
   // Step 4.  The caller has made the object undroppable before, by a seq_cst
@@ -64,14 +65,18 @@ class IndexReader {
  private:
   IndexReader(Mapping mapping, const IndexHeader& header);
 
-  Outcome Walk(const IndexKey& key, uint32_t head, Entry* entry) const;
+  // The number of buckets in the chains' first row; 0: it makes no sense.
+  uint32_t BucketCount() const;
+  Outcome Walk(const IndexKey& key, uint32_t first, Entry* entry) const;
+  static bool Read(const IndexBucket& bucket, size_t number,
+                   const IndexKey& key, Entry* entry);
 
   Mapping mapping_;
   uint64_t seed_;
-  uint32_t bucket_count_;
-  uint32_t slot_count_;
+  uint32_t bucket_limit_;
+  uint32_t all_buckets_;  // With those for overflow.
+  const IndexSize* size_;
   const IndexBucket* buckets_;
-  const IndexSlot* slots_;
 };
 
 }  // namespace vitrine

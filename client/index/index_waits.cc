@@ -11,20 +11,20 @@ constexpr int kSpinsPerLook = 16;
 
 }  // namespace
 
-// While it lives, the store wakes threads that sleep on the bucket.
+// While it lives, the store wakes threads that wait for a key of the group.
 class IndexWaits::Announcement {
  public:
-  Announcement(IndexWaits* waits, uint32_t bucket)
-      : waits_(waits), bucket_(bucket) {
-    waits_->Announce(bucket_);
+  Announcement(IndexWaits* waits, uint32_t group)
+      : waits_(waits), group_(group) {
+    waits_->Announce(group_);
   }
   Announcement(const Announcement&) = delete;
   Announcement& operator=(const Announcement&) = delete;
-  ~Announcement() { waits_->Withdraw(bucket_); }
+  ~Announcement() { waits_->Withdraw(group_); }
 
  private:
   IndexWaits* const waits_;
-  const uint32_t bucket_;
+  const uint32_t group_;
 };
 
 IndexWaits::Outcome IndexWaits::Await(std::string_view id,
@@ -34,7 +34,7 @@ IndexWaits::Outcome IndexWaits::Await(std::string_view id,
     const Outcome spun = Spin(id, std::min(deadline, Clock::now() + spin));
     if (spun != Outcome::kTimeout) return spun;
   }
-  const Announcement announced(this, index_->BucketOf(id));
+  const Announcement announced(this, index_->GroupOf(id));
   IndexReader::Entry entry;
   while (index_->Find(id, &entry) == IndexReader::Outcome::kAbsent) {
     if (ended_.load(std::memory_order_acquire) != 0) return Outcome::kEnded;
@@ -68,24 +68,24 @@ void IndexWaits::End() {
   WakeFutex(&ended_);
 }
 
-void IndexWaits::Announce(uint32_t bucket) {
+void IndexWaits::Announce(uint32_t group) {
   {
     SpinLockHolder lock(lock_);
     page_->waiters.fetch_add(1, std::memory_order_relaxed);
-    if (waits_of_bit_[bucket % 64]++ == 0) {
-      page_->awaited_buckets.fetch_or(AwaitedBit(bucket),
-                                      std::memory_order_seq_cst);
+    if (waits_of_group_[group % kKeyGroups]++ == 0) {
+      page_->awaited_groups.fetch_or(AwaitedBit(group),
+                                     std::memory_order_seq_cst);
     }
   }
   std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
-void IndexWaits::Withdraw(uint32_t bucket) {
+void IndexWaits::Withdraw(uint32_t group) {
   SpinLockHolder lock(lock_);
   page_->waiters.fetch_sub(1, std::memory_order_relaxed);
-  if (--waits_of_bit_[bucket % 64] == 0) {
-    page_->awaited_buckets.fetch_and(~AwaitedBit(bucket),
-                                     std::memory_order_relaxed);
+  if (--waits_of_group_[group % kKeyGroups] == 0) {
+    page_->awaited_groups.fetch_and(~AwaitedBit(group),
+                                    std::memory_order_relaxed);
   }
 }
 

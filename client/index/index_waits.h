@@ -41,16 +41,16 @@ class IndexWaits {
   class Announcement;
 
   Outcome Spin(std::string_view id, Deadline until) const;
-  void Announce(uint32_t bucket);
-  void Withdraw(uint32_t bucket);
+  void Announce(uint32_t group);
+  void Withdraw(uint32_t group);
 
   const IndexReader* const index_;
   ClientPage* const page_;
   std::atomic<uint32_t> ended_{0};  // A futex.
 
   SpinLock lock_;
-  // Waits whose bucket has this bit in the page.
-  std::array<uint32_t, 64> waits_of_bit_ GUARDED_BY(lock_) = {};
+  // Waits for a key of this group.
+  std::array<uint32_t, kKeyGroups> waits_of_group_ GUARDED_BY(lock_) = {};
 };
 
 }  // namespace vitrine

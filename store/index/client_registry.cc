@@ -145,13 +145,13 @@ void ClientRegistry::RecallBlanks() const {
   }
 }
 
-uint64_t ClientRegistry::AwaitedBuckets() const {
+uint64_t ClientRegistry::AwaitedGroups() const {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   uint64_t awaited = 0;
   MutexLock lock(mutex_);
   for (const auto& [number, entry] : clients_) {
     awaited |=
-        PageIn(entry.page).awaited_buckets.load(std::memory_order_seq_cst);
+        PageIn(entry.page).awaited_groups.load(std::memory_order_seq_cst);
   }
   return awaited;
 }

@@ -64,7 +64,7 @@ class ClientRegistry {
   // The AwaitedBits of all clients.  The caller has published before: this
   // begins with the publisher's fence (index_layout.h).  Takes no system call,
   // and reads one cache line of each client.
-  uint64_t AwaitedBuckets() const EXCLUDES(mutex_);
+  uint64_t AwaitedGroups() const EXCLUDES(mutex_);
   // Threads that wait on the index, by the clients' own counts.
   uint64_t CountWaiters() const EXCLUDES(mutex_);
 

@@ -9,9 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "schema/base/mapping.h"
 #include "schema/base/unique_fd.h"
-#include "schema/index_layout.h"
+#include "store/index/index_buckets.h"
 
 namespace vitrine::store {
 
@@ -26,7 +25,7 @@ class IndexWriter {
     uint64_t segment;
     uint64_t offset;
     uint64_t size_bytes;
-    uint32_t flags;
+    uint8_t flags;
     uint64_t number = 0;
   };
   // Makes `id` visible.  Returns its slot.  kAlreadyExists: its key is taken.
@@ -47,13 +46,16 @@ class IndexWriter {
   // wakes readers that wait for the bucket (AwaitedFutex).
   void Return(uint32_t slot, uint64_t segment, uint64_t offset);
   bool IsElsewhere(uint32_t slot) const;
-  // Takes the slot out of its chain and frees it.
+  // Takes the object out of the table and frees its slot.
   void Remove(uint32_t slot);
 
   // The futex on which clients wait for the object in this slot; null if no
-  // client waits by `awaited` (ClientRegistry::AwaitedBuckets).
+  // client waits by `awaited` (ClientRegistry::AwaitedGroups).
   const std::atomic<uint32_t>* AwaitedFutex(uint32_t slot,
                                             uint64_t awaited) const;
+  // The futexes whose waiters have to look at another one from now on, because
+  // publications since the last call have split buckets.
+  std::vector<const std::atomic<uint32_t>*> TakeMovedFutexes();
 
   // The pin that a client writes for this slot (MakePin).
   uint64_t PinOf(uint32_t slot) const;
@@ -64,19 +66,15 @@ class IndexWriter {
   Result<UniqueFd> OpenReadOnly() const;
 
  private:
-  IndexWriter(std::string path, UniqueFd fd, Mapping mapping);
+  IndexWriter(std::string path, UniqueFd fd, IndexBuckets buckets)
+      : path_(std::move(path)),
+        fd_(std::move(fd)),
+        buckets_(std::move(buckets)) {}
 
-  // Maps the file and makes it an empty index.
-  static Result<Mapping> SetUp(int fd);
-  static void Fill(IndexSlot* slot, const IndexKey& key, const Entry& entry);
-
-  IndexBucket& BucketAt(uint32_t number) const;
-  IndexBucket& BucketOf(const IndexKey& key) const;
-  IndexSlot& SlotAt(uint32_t slot) const;
-  uint32_t FindInChain(const IndexBucket& bucket, const IndexKey& key) const;
-  // A free slot that has memory.
-  Result<uint32_t> TakeSlot();
-  // Of a slot that was never used: kFree.
+  uint32_t FreeSlot() const;
+  void TakeFreeSlot();
+  uint64_t NextWord();
+  // Of a slot that is not in use: kFree.
   SlotState StateOf(uint32_t slot) const;
   void SetState(uint32_t slot, SlotState state);
   // SetState, if the slot has the state `from`.
@@ -84,10 +82,10 @@ class IndexWriter {
 
   std::string path_;
   UniqueFd fd_;
-  Mapping mapping_;
-  uint64_t seed_;
+  IndexBuckets buckets_;
+  uint64_t last_generation_ = 0;
   uint32_t used_slots_ = 0;           // Slots from here on were never used.
-  std::vector<uint32_t> free_slots_;  // Used before, in no chain now.
+  std::vector<uint32_t> free_slots_;  // Used before, not in use now.
 };
 
 }  // namespace vitrine::store

@@ -5,8 +5,8 @@
 namespace vitrine::store {
 namespace {
 
-uint32_t FlagsOf(const ObjectRecord& object) {
-  uint32_t flags = object.readable_by_all() ? kSlotReadableByAll : 0;
+uint8_t FlagsOf(const ObjectRecord& object) {
+  uint8_t flags = object.readable_by_all() ? kSlotReadableByAll : 0;
   if (!object.metadata().empty()) flags |= kSlotHasMetadata;
   return flags;
 }

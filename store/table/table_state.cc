@@ -123,8 +123,10 @@ void TableState::Return(const ObjectRef& object, Slab* slab,
 
 void TableState::NoteWaiters(std::span<const ObjectRef> published,
                              PendingWakes* wakes) {
-  const uint64_t awaited = clients->AwaitedBuckets();
+  const uint64_t awaited = clients->AwaitedGroups();
+  const auto moved = directory.index().TakeMovedFutexes();
   if (awaited == 0) return;
+  for (const auto* futex : moved) wakes->Add(futex);
   for (const ObjectRef& object : published) {
     const auto* futex = directory.index().AwaitedFutex(object->slot, awaited);
     if (futex != nullptr) wakes->Add(futex);

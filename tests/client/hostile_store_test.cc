@@ -86,7 +86,7 @@ TEST_F(HostileStoreTest, AShortPageIsRefused) {
 }
 
 TEST_F(HostileStoreTest, ABrokenIndexIsRefused) {
-  store_.index().header().slot_count = 1000000;
+  store_.index().header().bucket_limit = 1000000;
   EXPECT_NE(ConnectMessage().find("index"), std::string::npos);
 }
 
@@ -148,8 +148,8 @@ TEST_F(HostileStoreTest, AnIndexThatMakesNoSenseEndsTheWait) {
   std::thread breaker([&] {
     IndexBucket& bucket = store_.index().bucket_of("a");
     const auto* page = Page();
-    Eventually([&] { return page->awaited_buckets != 0; });
-    bucket.head = IndexFile::kSlots;
+    Eventually([&] { return page->awaited_groups != 0; });
+    bucket.next = IndexFile::kBuckets + IndexFile::kOverflow;
     bucket.version += 2;
     WakeFutex(&bucket.version);
   });
@@ -212,7 +212,7 @@ TEST_F(HostileStoreTest, ASegmentShorterThanTheObjectIsRefused) {
   store_.index().Publish(1, "a", 7, 6);
   Client client = Connect();
   EXPECT_EQ(CodeOf(client.Get(Id("a"))), Code::kCorruption);
-  store_.index().slot(1).offset = ~uint64_t{0};
+  store_.index().entry(1).offset = ~uint64_t{0};
   EXPECT_EQ(CodeOf(client.Get(Id("a"))), Code::kCorruption);
 }
 
@@ -241,15 +241,15 @@ TEST_F(HostileStoreTest, ASegmentThatIsALinkIsNotFollowed) {
 TEST_F(HostileStoreTest, ALoopInTheIndexIsCorruption) {
   Client client = Connect();
   store_.index().Publish(1, "a", 7, 6);
-  store_.index().slot(1).next = 1;
-  store_.index().bucket_of("b").head = 1;
+  store_.index().bucket_of("b").next = IndexFile::kBuckets;
+  store_.index().bucket(IndexFile::kBuckets).next = IndexFile::kBuckets;
   EXPECT_EQ(CodeOf(client.Get(Id("b"))), Code::kCorruption);
 }
 
 TEST_F(HostileStoreTest, AnObjectStuckBetweenStatesIsATimeout) {
   Client client = Connect();
   store_.index().Publish(1, "a", 7, 6);
-  store_.index().slot(1).word = MakeSlotWord(1, SlotState::kEvicting);
+  store_.index().word(1) = MakeSlotWord(1, SlotState::kEvicting);
   EXPECT_EQ(CodeOf(client.Get(Id("a"))), Code::kTimeout);
 }
 
@@ -257,13 +257,13 @@ TEST_F(HostileStoreTest, AnObjectStuckBetweenStatesIsATimeout) {
 TEST_F(HostileStoreTest, WhatIsElsewhereIsWantedByOneMessage) {
   store_.WriteSegment(7, "hello!");
   store_.index().Publish(1, "a", 7, 6, kSlotReadableByAll);
-  store_.index().slot(1).word = MakeSlotWord(1, SlotState::kElsewhere);
+  store_.index().word(1) = MakeSlotWord(1, SlotState::kElsewhere);
   std::atomic<int> wants = 0;
   store_.SetAnswer([&](const protocol::RequestT& request) {
     const protocol::WantT* const want = request.body.AsWant();
     if (want == nullptr || want->id != "a") return Answer{.hang_up = true};
     ++wants;
-    store_.index().slot(1).word = MakeSlotWord(2, SlotState::kSealed);
+    store_.index().word(1) = MakeSlotWord(2, SlotState::kSealed);
     return Answer{FakeStore::Say(protocol::DoneT())};
   });
   Client client = Connect();
@@ -280,10 +280,10 @@ TEST_F(HostileStoreTest, WhatIsElsewhereIsWantedByOneMessage) {
 TEST_F(HostileStoreTest, GetManyWantsWhatIsElsewhere) {
   store_.WriteSegment(7, "hello!");
   store_.index().Publish(1, "a", 7, 6, kSlotReadableByAll);
-  store_.index().slot(1).word = MakeSlotWord(1, SlotState::kElsewhere);
+  store_.index().word(1) = MakeSlotWord(1, SlotState::kElsewhere);
   store_.SetAnswer([&](const protocol::RequestT& request) {
     if (request.body.AsWant() == nullptr) return Answer{.hang_up = true};
-    store_.index().slot(1).word = MakeSlotWord(2, SlotState::kSealed);
+    store_.index().word(1) = MakeSlotWord(2, SlotState::kSealed);
     return Answer{FakeStore::Say(protocol::DoneT())};
   });
   Client client = Connect();
@@ -295,7 +295,7 @@ TEST_F(HostileStoreTest, GetManyWantsWhatIsElsewhere) {
 
 TEST_F(HostileStoreTest, WhatCannotComeBackSaysWhy) {
   store_.index().Publish(1, "a", 7, 6, kSlotReadableByAll);
-  store_.index().slot(1).word = MakeSlotWord(1, SlotState::kElsewhere);
+  store_.index().word(1) = MakeSlotWord(1, SlotState::kElsewhere);
   store_.SetAnswer([](const auto&) {
     protocol::FailureT failure;
     failure.code = static_cast<uint8_t>(Code::kIoError);
@@ -310,7 +310,7 @@ TEST_F(HostileStoreTest, WhatCannotComeBackSaysWhy) {
 
 TEST_F(HostileStoreTest, AStoreThatSaysItIsBackAndLiesIsATimeout) {
   store_.index().Publish(1, "a", 7, 6, kSlotReadableByAll);
-  store_.index().slot(1).word = MakeSlotWord(1, SlotState::kElsewhere);
+  store_.index().word(1) = MakeSlotWord(1, SlotState::kElsewhere);
   store_.SetAnswer(
       [](const auto&) { return Answer{FakeStore::Say(protocol::DoneT())}; });
   Client client = Connect();
@@ -370,7 +370,7 @@ TEST_F(HostileStoreTest, GetsThatWaitEndWithTheStore) {
   store_.Stop();
   for (std::thread& thread : waiting) thread.join();
   EXPECT_EQ(page->waiters, 0U);
-  EXPECT_EQ(page->awaited_buckets, 0U);
+  EXPECT_EQ(page->awaited_groups, 0U);
 }
 
 TEST_F(HostileStoreTest, AWaitingGetAsksNobody) {

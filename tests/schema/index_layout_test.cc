@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cstddef>
 
 #include "schema/client_page.h"
@@ -12,15 +13,17 @@ namespace {
 // Clients and stores of one version may have been built apart: none of these
 // may change without kIndexVersion.
 TEST(IndexLayoutTest, OffsetsAreTheContract) {
-  EXPECT_EQ(sizeof(IndexHeader), 48u);
-  EXPECT_EQ(offsetof(IndexHeader, seed), 24u);
-  EXPECT_EQ(offsetof(IndexHeader, buckets_offset), 32u);
-  EXPECT_EQ(offsetof(IndexHeader, slots_offset), 40u);
-  EXPECT_EQ(offsetof(IndexSlot, key_high), 8u);
-  EXPECT_EQ(offsetof(IndexSlot, segment), 24u);
-  EXPECT_EQ(offsetof(IndexSlot, size_bytes), 40u);
-  EXPECT_EQ(offsetof(IndexSlot, next), 48u);
-  EXPECT_EQ(offsetof(IndexSlot, flags), 52u);
+  EXPECT_EQ(sizeof(IndexHeader), 40u);
+  EXPECT_EQ(offsetof(IndexHeader, seed), 16u);
+  EXPECT_EQ(offsetof(IndexHeader, buckets_offset), 24u);
+  EXPECT_EQ(offsetof(IndexHeader, overflow_limit), 36u);
+  EXPECT_EQ(offsetof(IndexBucket, fingerprints), 8u);
+  EXPECT_EQ(offsetof(IndexBucket, slots), 16u);
+  EXPECT_EQ(offsetof(IndexBucket, words), 32u);
+  EXPECT_EQ(offsetof(IndexBucket, entries), 64u);
+  EXPECT_EQ(sizeof(IndexEntry), 48u);
+  EXPECT_EQ(offsetof(IndexEntry, segment), 16u);
+  EXPECT_EQ(offsetof(IndexEntry, number), 40u);
   EXPECT_EQ(offsetof(PageStripe, pins), 64u);
   EXPECT_EQ(offsetof(PageStripe, touches), 64u + 8 * kPinsPerStripe);
   EXPECT_EQ(offsetof(ClientPage, stripes), 64u);
@@ -38,6 +41,21 @@ TEST(IndexLayoutTest, AKeyBelongsToABucketThatThereIs) {
     EXPECT_LT(IndexBucketOf(MakeIndexKey("x", seed), 8), 8u);
   }
   EXPECT_EQ(IndexBucketOf({1, UINT64_MAX}, 1), 0u);
+}
+
+// Linear hashing: of each further bucket, one other gives it a part.
+TEST(IndexLayoutTest, ATableGrowsByOneBucketThatIsSplit) {
+  for (uint32_t count = 1; count < 40; ++count) {
+    const uint32_t split = count - std::bit_floor(count);
+    for (uint64_t low = 0; low < 1000; ++low) {
+      const uint32_t before = IndexBucketOf({0, low}, count);
+      const uint32_t after = IndexBucketOf({0, low}, count + 1);
+      if (after != before) {
+        EXPECT_EQ(before, split);
+        EXPECT_EQ(after, count);
+      }
+    }
+  }
 }
 
 TEST(IndexLayoutTest, AWordKeepsGenerationAndState) {

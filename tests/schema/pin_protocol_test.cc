@@ -1,10 +1,11 @@
 // The protocol of index and pins (schema/index_layout.h), in every order of its
 // steps: no reader ever holds bytes that were given away.
 //
-// One object in one slot: the evictor moves it, then evicts it, and publishes
-// its next life in the same slot, or sends it elsewhere and brings it back,
-// while two readers get it again and again.  Each
-// flaw that the protocol is meant to be without is shown to be found.
+// One object in one slot: the store moves it to another place in the table,
+// moves its bytes, then evicts it, and publishes its next life in the same
+// slot, or sends it elsewhere and brings it back, while two readers get it
+// again and again.  Each flaw that the protocol is meant to be without is shown
+// to be found.
 #include <gtest/gtest.h>
 
 #include <iostream>
@@ -28,16 +29,17 @@ struct Gets {
 };
 constexpr Gets kGets[] = {{1, 1}, {3, 0}};
 
-// Variables of the model.  A place stands for segment and bytes; the slot tells
-// it in two fields, as it does segment and offset.
+// Variables of the model.  A place stands for segment and bytes; the entry
+// tells it in two fields, as it does segment and offset.
+constexpr uint8_t kEntries = 2;
 enum Variable : uint8_t {
   kVersion,
-  kHead,
-  kWord,
-  kSegment,
-  kOffset,
-  kPin,                      // One for each reader.
-  kAlive = kPin + kReaders,  // One for each place: its bytes are there.
+  kFound,  // The entry that has the object's key, plus 1; 0: none.
+  kWord,   // One for each entry, as of the next two.
+  kSegment = kWord + kEntries,
+  kOffset = kSegment + kEntries,
+  kPin = kOffset + kEntries,  // One for each reader.
+  kAlive = kPin + kReaders,   // One for each place: its bytes are there.
 };
 constexpr uint8_t kPlaces = 3;
 static_assert(kAlive + kPlaces <= model::kVariables);
@@ -56,9 +58,10 @@ enum class Flaw {
   kEvictorFreesBeforeItLooks,
   kMovesUnderTheSameGeneration,
   kReturnsAsItWas,
+  kChangesItsEntryUnseen,
 };
 
-// What the evictor does to the object after it has moved it.
+// What the store does to the object after it has moved it.
 enum class Way { kDropsIt, kSendsItElsewhere };
 
 std::ostream& operator<<(std::ostream& out, Flaw flaw) {
@@ -68,7 +71,8 @@ std::ostream& operator<<(std::ostream& out, Flaw flaw) {
                                            "EvictorWithoutFence",
                                            "EvictorFreesBeforeItLooks",
                                            "MovesUnderTheSameGeneration",
-                                           "ReturnsAsItWas"};
+                                           "ReturnsAsItWas",
+                                           "ChangesItsEntryUnseen"};
   return out << kNames[static_cast<size_t>(flaw)];
 }
 
@@ -76,7 +80,7 @@ std::ostream& operator<<(std::ostream& out, Flaw flaw) {
 
 enum ReaderStep : uint8_t {
   kReadVersion,
-  kReadHead,
+  kFindEntry,
   kReadWord,
   kReadSegment,
   kReadOffset,
@@ -87,7 +91,14 @@ enum ReaderStep : uint8_t {
   kUse,
   kUnpin,
 };
-enum ReaderRegister : uint8_t { rVersion, rWord, rSegment, rOffset, rToGet };
+enum ReaderRegister : uint8_t {
+  rVersion,
+  rEntry,
+  rWord,
+  rSegment,
+  rOffset,
+  rToGet
+};
 
 void NextGet(Thread* self) {
   if (--self->reg(rToGet) == 0) return self->Finish();
@@ -101,19 +112,20 @@ void ReadStep(Thread* self, uint8_t pin, Flaw flaw) {
       self->reg(rVersion) = self->Load(kVersion);
       if (self->reg(rVersion) % 2 != 0) self->at() = kReadVersion;
       return;
-    case kReadHead:
-      if (self->Load(kHead) == 0) NextGet(self);
+    case kFindEntry:
+      if (self->Load(kFound) == 0) return NextGet(self);
+      self->reg(rEntry) = self->Load(kFound) - 1;
       return;
     case kReadWord:
-      self->reg(rWord) = self->Load(kWord);
+      self->reg(rWord) = self->Load(kWord + self->reg(rEntry));
       if (self->reg(rWord) % 4 == kElsewhere) return NextGet(self);
       if (self->reg(rWord) % 4 != kSealed) self->at() = kReadVersion;
       return;
     case kReadSegment:
-      self->reg(rSegment) = self->Load(kSegment);
+      self->reg(rSegment) = self->Load(kSegment + self->reg(rEntry));
       return;
     case kReadOffset:
-      self->reg(rOffset) = self->Load(kOffset);
+      self->reg(rOffset) = self->Load(kOffset + self->reg(rEntry));
       return;
     case kWritePin:
       return self->Store(pin, GenerationOf(self->reg(rWord)));
@@ -123,7 +135,7 @@ void ReadStep(Thread* self, uint8_t pin, Flaw flaw) {
     case kReadWordAgain:
       if (flaw == Flaw::kReaderLooksOnce) {
         self->at() = kUse;
-      } else if (self->Load(kWord) != self->reg(rWord)) {
+      } else if (self->Load(kWord + self->reg(rEntry)) != self->reg(rWord)) {
         self->at() = kUnpin;
       }
       return;
@@ -138,10 +150,16 @@ void ReadStep(Thread* self, uint8_t pin, Flaw flaw) {
   }
 }
 
-// --- the evictor: each of its steps is one access ---
+// --- the store: each of its steps is one access ---
 
-enum EvictorRegister : uint8_t { rTask, rGeneration, rPlace, rPinned };
-enum Task : uint8_t { kMoveIt, kEvictIt, kPublishIt, kNoTask };
+enum StoreRegister : uint8_t {
+  rTask,
+  rGeneration,
+  rPlace,
+  rPinned,
+  rItsEntry,
+};
+enum Task : uint8_t { kChangeEntry, kMoveIt, kEvictIt, kPublishIt, kNoTask };
 
 enum EvictorStep : uint8_t {
   kMark,
@@ -160,17 +178,60 @@ void NextTask(Thread* self) {
 // Bytes that no reader has pinned belong to another object from now on.
 void GiveAway(Thread* self, uint8_t place) { self->world(kAlive + place) = 0; }
 
+void StoreSegment(Thread* self, uint8_t place) {
+  self->StoreRelease(kSegment + self->reg(rItsEntry), place);
+}
+
+void StoreOffset(Thread* self, uint8_t place) {
+  self->StoreRelease(kOffset + self->reg(rItsEntry), place);
+}
+
+void StoreWord(Thread* self, uint8_t word) {
+  self->StoreRelease(kWord + self->reg(rItsEntry), word);
+}
+
+void StepVersion(Thread* self) {
+  self->StoreRelease(kVersion, self->Load(kVersion) + 1);
+}
+
+// To the other entry.
+void ChangeEntryStep(Thread* self, uint8_t step, Flaw flaw) {
+  const bool unseen = flaw == Flaw::kChangesItsEntryUnseen;
+  switch (step) {
+    case 0:
+      if (!unseen) self->Store(kVersion, self->Load(kVersion) + 1);
+      self->reg(rItsEntry) = 1;
+      return;
+    case 1:
+      return StoreSegment(self, self->Load(kSegment));
+    case 2:
+      return StoreOffset(self, self->Load(kOffset));
+    case 3:
+      return StoreWord(self, self->Load(kWord));
+    case 4:
+      return self->StoreRelease(kFound, 2);
+    case 5:
+      if (!unseen) self->StoreRelease(kWord, Word(0, kFree));
+      return;
+    case 6:
+      if (!unseen) StepVersion(self);
+      return;
+    default:
+      return NextTask(self);
+  }
+}
+
 void MoveStep(Thread* self, uint8_t step, Flaw flaw) {
   const uint8_t place = self->reg(rPlace);
   uint8_t& generation = self->reg(rGeneration);
   switch (step) {
     case 0:
-      return self->StoreRelease(kSegment, place + 1);
+      return StoreSegment(self, place + 1);
     case 1:
-      return self->StoreRelease(kOffset, place + 1);
+      return StoreOffset(self, place + 1);
     case 2:
       if (flaw != Flaw::kMovesUnderTheSameGeneration) ++generation;
-      return self->StoreRelease(kWord, Word(generation, kSealed));
+      return StoreWord(self, Word(generation, kSealed));
     default:
       GiveAway(self, place);
       ++self->reg(rPlace);
@@ -183,11 +244,11 @@ void EvictStep(Thread* self, uint8_t step) {
     case 0:
       return self->Store(kVersion, self->Load(kVersion) + 1);
     case 1:
-      return self->StoreRelease(kHead, 0);
+      return self->StoreRelease(kFound, 0);
     case 2:
-      return self->StoreRelease(kWord, Word(self->reg(rGeneration), kFree));
+      return StoreWord(self, Word(0, kFree));
     case 3:
-      return self->StoreRelease(kVersion, self->Load(kVersion) + 1);
+      return StepVersion(self);
     default:
       GiveAway(self, self->reg(rPlace));
       ++self->reg(rPlace);
@@ -199,17 +260,17 @@ void PublishStep(Thread* self, uint8_t step) {
   const uint8_t place = self->reg(rPlace);
   switch (step) {
     case 0:
-      return self->StoreRelease(kSegment, place);
-    case 1:
-      return self->StoreRelease(kOffset, place);
-    case 2:
-      return self->StoreRelease(kWord, Word(++self->reg(rGeneration), kSealed));
-    case 3:
       return self->Store(kVersion, self->Load(kVersion) + 1);
+    case 1:
+      return StoreSegment(self, place);
+    case 2:
+      return StoreOffset(self, place);
+    case 3:
+      return self->StoreRelease(kFound, self->reg(rItsEntry) + 1);
     case 4:
-      return self->StoreRelease(kHead, 1);
+      return StoreWord(self, Word(++self->reg(rGeneration), kSealed));
     case 5:
-      return self->StoreRelease(kVersion, self->Load(kVersion) + 1);
+      return StepVersion(self);
     default:
       return NextTask(self);
   }
@@ -217,7 +278,7 @@ void PublishStep(Thread* self, uint8_t step) {
 
 void SendElsewhereStep(Thread* self, uint8_t step) {
   if (step == 0) {
-    return self->StoreRelease(kWord, Word(self->reg(rGeneration), kElsewhere));
+    return StoreWord(self, Word(self->reg(rGeneration), kElsewhere));
   }
   GiveAway(self, self->reg(rPlace));
   ++self->reg(rPlace);
@@ -232,14 +293,14 @@ void ReturnStep(Thread* self, uint8_t step, Flaw flaw) {
     case 4:
       if (as_it_was) return;
       return step == 0 ? self->Store(kVersion, self->Load(kVersion) + 1)
-                       : self->StoreRelease(kVersion, self->Load(kVersion) + 1);
+                       : StepVersion(self);
     case 1:
-      return self->StoreRelease(kSegment, place);
+      return StoreSegment(self, place);
     case 2:
-      return self->StoreRelease(kOffset, place);
+      return StoreOffset(self, place);
     case 3:
       if (!as_it_was) ++self->reg(rGeneration);
-      return self->StoreRelease(kWord, Word(self->reg(rGeneration), kSealed));
+      return StoreWord(self, Word(self->reg(rGeneration), kSealed));
     default:
       return NextTask(self);
   }
@@ -251,23 +312,26 @@ void MarkAndLookStep(Thread* self, uint8_t step, Flaw flaw) {
     if (flaw == Flaw::kEvictorFreesBeforeItLooks) {
       GiveAway(self, self->reg(rPlace));
     }
-    self->StoreRelease(kWord, Word(generation, kEvicting));
+    StoreWord(self, Word(generation, kEvicting));
   } else if (step == kEvictorFence) {
     if (flaw != Flaw::kEvictorWithoutFence && !self->Fenced()) --self->at();
   } else if (step < kDecide) {
     const uint8_t pin = kPin + (step - kLookAtPins);
     if (self->Load(pin) == generation) self->reg(rPinned) = 1;
   } else if (self->reg(rPinned) != 0) {
-    self->StoreRelease(kWord, Word(generation, kSealed));
+    StoreWord(self, Word(generation, kSealed));
     // Nothing to publish: it lives.
     if (self->reg(rTask) == kEvictIt) ++self->reg(rTask);
     NextTask(self);
   }
 }
 
-void EvictorStepOf(Thread* self, Way way, Flaw flaw) {
+void StoreStep(Thread* self, Way way, Flaw flaw) {
   const bool elsewhere = way == Way::kSendsItElsewhere;
   const uint8_t step = self->at()++;
+  if (self->reg(rTask) == kChangeEntry) {
+    return ChangeEntryStep(self, step, flaw);
+  }
   if (self->reg(rTask) == kPublishIt) {
     return elsewhere ? ReturnStep(self, step, flaw) : PublishStep(self, step);
   }
@@ -297,7 +361,7 @@ State Start(Gets gets) {
   start.threads[0].done = gets.first == 0;
   start.threads[1].registers[rToGet] = gets.second;
   start.threads[1].done = gets.second == 0;
-  start.memory[kHead] = 1;
+  start.memory[kFound] = 1;
   start.memory[kWord] = Word(1, kSealed);
   for (uint8_t i = 0; i < kPlaces; ++i) start.memory[kAlive + i] = 1;
   start.threads[kReaders].registers[rGeneration] = 1;
@@ -316,7 +380,7 @@ Verdict Explore(Explorer::Stores stores, Gets gets, Way way, Flaw flaw) {
       ReadStep(self, static_cast<uint8_t>(kPin + reader), flaw);
     });
   }
-  programs.push_back([=](Thread* self) { EvictorStepOf(self, way, flaw); });
+  programs.push_back([=](Thread* self) { StoreStep(self, way, flaw); });
   Explorer explorer(stores, std::move(programs), WrongUse);
   std::string wrong = explorer.Run(Start(gets));
   return {std::move(wrong), explorer.states()};
@@ -341,7 +405,7 @@ TEST_P(PinProtocolTest, EveryFlawIsFound) {
   for (const Flaw flaw :
        {Flaw::kReaderWithoutFence, Flaw::kReaderLooksOnce,
         Flaw::kEvictorWithoutFence, Flaw::kEvictorFreesBeforeItLooks,
-        Flaw::kMovesUnderTheSameGeneration}) {
+        Flaw::kMovesUnderTheSameGeneration, Flaw::kChangesItsEntryUnseen}) {
     for (const Way way : {Way::kDropsIt, Way::kSendsItElsewhere}) {
       EXPECT_NE(Explore(GetParam(), kGets[0], way, flaw).wrong, "") << flaw;
     }

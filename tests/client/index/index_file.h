@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <map>
 #include <string>
 #include <utility>
 
@@ -19,11 +20,11 @@ namespace vitrine {
 class IndexFile {
  public:
   static constexpr uint32_t kBuckets = 4;
+  static constexpr uint32_t kOverflow = 16;
   static constexpr uint32_t kSlots = 64;
-  static constexpr uint64_t kBucketsOffset = 64;
-  static constexpr uint64_t kSlotsOffset = 128;
+  static constexpr uint64_t kBucketsOffset = 256;
   static constexpr uint64_t kFileBytes =
-      kSlotsOffset + kSlots * sizeof(IndexSlot);
+      kBucketsOffset + (kBuckets + kOverflow) * sizeof(IndexBucket);
 
   IndexFile() : fd_(::memfd_create("index", MFD_CLOEXEC)) {
     EXPECT_EQ(::ftruncate(fd_.get(), kFileBytes), 0);
@@ -31,57 +32,84 @@ class IndexFile {
     EXPECT_TRUE(mapping);
     mapping_ = std::move(*mapping);
     header() =
-        IndexHeader{kIndexMagic, kIndexVersion,  kBuckets,       kSlots,
-                    0,           0x1234'5678'9a, kBucketsOffset, kSlotsOffset};
-    for (uint32_t i = 0; i < kBuckets; ++i) bucket(i).head = kNoSlot;
+        IndexHeader{kIndexMagic,    kIndexVersion, kSlots,   0x1234'5678'9a,
+                    kBucketsOffset, kBuckets,      kOverflow};
+    size().bucket_count = kBuckets;
   }
 
   int fd() const { return fd_.get(); }
   IndexHeader& header() {
     return *reinterpret_cast<IndexHeader*>(mapping_.data());
   }
+  IndexSize& size() {
+    return *reinterpret_cast<IndexSize*>(mapping_.data() + kIndexSizeOffset);
+  }
   IndexBucket& bucket(uint32_t number) {
     return reinterpret_cast<IndexBucket*>(mapping_.data() +
                                           kBucketsOffset)[number];
   }
+  // The first of its chain.
   IndexBucket& bucket_of(const std::string& id) {
-    return bucket(IndexBucketOf(MakeIndexKey(id, header().seed), kBuckets));
+    return bucket(
+        IndexBucketOf(MakeIndexKey(id, header().seed), size().bucket_count));
   }
-  IndexSlot& slot(uint32_t number) {
-    return reinterpret_cast<IndexSlot*>(mapping_.data() + kSlotsOffset)[number];
+  // Of what is published in `slot`.
+  std::atomic<uint64_t>& word(uint32_t slot) {
+    const auto [bucket_number, i] = places_.at(slot);
+    return bucket(bucket_number).words[i];
+  }
+  IndexEntry& entry(uint32_t slot) {
+    const auto [bucket_number, i] = places_.at(slot);
+    return bucket(bucket_number).entries[i];
   }
 
-  // Puts `id` into `number`, which is in no chain.
-  void Publish(uint32_t number, const std::string& id, uint64_t segment,
-               uint64_t size_bytes, uint32_t flags = kSlotReadableByAll) {
+  void Publish(uint32_t slot, const std::string& id, uint64_t segment,
+               uint64_t size_bytes, uint8_t flags = kSlotReadableByAll) {
     const IndexKey key = MakeIndexKey(id, header().seed);
-    IndexSlot& target = slot(number);
-    target.key_high = key.high;
-    target.key_low = key.low;
-    target.segment = segment;
-    target.offset = 0;
-    target.size_bytes = size_bytes;
-    target.flags = flags;
-    target.word =
-        MakeSlotWord(SlotGeneration(target.word) + 1, SlotState::kSealed);
-    IndexBucket& chain = bucket_of(id);
-    ++chain.version;
-    target.next = chain.head.load();
-    chain.head = number;
-    ++chain.version;
+    IndexBucket& first = bucket_of(id);
+    ++first.version;
+    const auto place = FreePlace(first);
+    IndexBucket& target = bucket(place.first);
+    const size_t i = place.second;
+    target.fingerprints[i] = FingerprintOf(key);
+    target.flags[i] = flags;
+    target.slots[i] = slot;
+    target.entries[i].key_high = key.high;
+    target.entries[i].key_low = key.low;
+    target.entries[i].segment = segment;
+    target.entries[i].offset = 0;
+    target.entries[i].size_bytes = size_bytes;
+    target.words[i] = MakeSlotWord(++generation_, SlotState::kSealed);
+    ++first.version;
+    places_[slot] = place;
   }
 
-  // `id` is the first in its chain.
-  void RemoveFirst(const std::string& id) {
-    IndexBucket& chain = bucket_of(id);
-    IndexSlot& gone = slot(chain.head);
-    ++chain.version;
-    chain.head = gone.next.load();
-    gone.word = MakeSlotWord(SlotGeneration(gone.word), SlotState::kFree);
-    ++chain.version;
+  void Remove(uint32_t slot, const std::string& id) {
+    ++bucket_of(id).version;
+    word(slot) = 0;
+    ++bucket_of(id).version;
   }
 
  private:
+  using Place = std::pair<uint32_t, size_t>;
+
+  Place FreePlace(IndexBucket& first) {
+    IndexBucket* last = &first;
+    while (true) {
+      for (size_t i = 0; i < kEntriesPerBucket; ++i) {
+        if (last->words[i] == 0) return Place{NumberOf(*last), i};
+      }
+      if (last->next == 0) last->next = kBuckets + used_overflow_++;
+      last = &bucket(last->next);
+    }
+  }
+  uint32_t NumberOf(const IndexBucket& of) {
+    return static_cast<uint32_t>(&of - &bucket(0));
+  }
+
+  uint64_t generation_ = 0;
+  uint32_t used_overflow_ = 0;
+  std::map<uint32_t, Place> places_;
   UniqueFd fd_;
   Mapping mapping_;
 };

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "tests/client/index/index_file.h"
 
@@ -34,15 +36,15 @@ class IndexReaderTest : public testing::Test {
 TEST_F(IndexReaderTest, AHeaderThatContradictsTheFileIsRefused) {
   const Code kCorrupt = Code::kCorruption;
   EXPECT_EQ(ErrorAfter([](auto& h) { h.magic = 1; }), kCorrupt);
-  EXPECT_EQ(ErrorAfter([](auto& h) { h.bucket_count = 0; }), kCorrupt);
-  EXPECT_EQ(ErrorAfter([](auto& h) { h.bucket_count = 3; }), kCorrupt);
-  EXPECT_EQ(ErrorAfter([](auto& h) { h.bucket_count = 1u << 31; }), kCorrupt);
-  EXPECT_EQ(ErrorAfter([](auto& h) { h.slot_count = 0; }), kCorrupt);
-  EXPECT_EQ(ErrorAfter([](auto& h) { ++h.slot_count; }), kCorrupt);
-  EXPECT_EQ(ErrorAfter([](auto& h) { h.slot_count = kNoSlot; }), kCorrupt);
-  EXPECT_EQ(ErrorAfter([](auto& h) { h.slots_offset += 64; }), kCorrupt);
-  EXPECT_EQ(ErrorAfter([](auto& h) { h.slots_offset -= 8; }), kCorrupt);
-  EXPECT_EQ(ErrorAfter([](auto& h) { h.slots_offset = ~uint64_t{63}; }),
+  EXPECT_EQ(ErrorAfter([](auto& h) { h.bucket_limit = 0; }), kCorrupt);
+  EXPECT_EQ(ErrorAfter([](auto& h) { h.bucket_limit = 1u << 31; }), kCorrupt);
+  EXPECT_EQ(ErrorAfter([](auto& h) { ++h.bucket_limit; }), kCorrupt);
+  EXPECT_EQ(ErrorAfter([](auto& h) { ++h.overflow_limit; }), kCorrupt);
+  EXPECT_EQ(ErrorAfter([](auto& h) { h.overflow_limit = UINT32_MAX; }),
+            kCorrupt);
+  EXPECT_EQ(ErrorAfter([](auto& h) { h.buckets_offset += 64; }), kCorrupt);
+  EXPECT_EQ(ErrorAfter([](auto& h) { h.buckets_offset -= 8; }), kCorrupt);
+  EXPECT_EQ(ErrorAfter([](auto& h) { h.buckets_offset = ~uint64_t{63}; }),
             kCorrupt);
   EXPECT_EQ(ErrorAfter([](auto& h) { h.buckets_offset = 0; }), kCorrupt);
   EXPECT_EQ(ErrorAfter([](auto& h) { h.buckets_offset = 66; }), kCorrupt);
@@ -63,20 +65,37 @@ TEST_F(IndexReaderTest, ADirectoryIsNoIndex) {
 
 TEST_F(IndexReaderTest, AChainInALoopEnds) {
   const IndexReader reader = Open();
-  file_.Publish(1, "a", 1, 1);
-  file_.slot(1).next = 1;
-  for (int i = 0; i < 20; ++i) {
-    const auto outcome = reader.Find("other" + std::to_string(i), &entry_);
-    EXPECT_TRUE(outcome == Outcome::kCorrupt || outcome == Outcome::kAbsent);
-  }
-  file_.bucket_of("b").head = 1;
-  EXPECT_EQ(reader.Find("b", &entry_), Outcome::kCorrupt);
+  file_.bucket_of("a").next = IndexFile::kBuckets;
+  file_.bucket(IndexFile::kBuckets).next = IndexFile::kBuckets;
+  EXPECT_EQ(reader.Find("a", &entry_), Outcome::kCorrupt);
 }
 
 TEST_F(IndexReaderTest, AChainOutOfTheTableEnds) {
   const IndexReader reader = Open();
-  file_.bucket_of("a").head = IndexFile::kSlots;
+  file_.bucket_of("a").next = IndexFile::kBuckets + IndexFile::kOverflow;
   EXPECT_EQ(reader.Find("a", &entry_), Outcome::kCorrupt);
+}
+
+TEST_F(IndexReaderTest, ATableOfNoSizeOrBeyondItsLimitIsCorrupt) {
+  const IndexReader reader = Open();
+  for (const uint32_t count : {0u, IndexFile::kBuckets + 1, UINT32_MAX}) {
+    file_.size().bucket_count = count;
+    EXPECT_EQ(reader.Find("a", &entry_), Outcome::kCorrupt);
+    reader.Prefetch(std::vector<std::string_view>{"a"});
+  }
+}
+
+// An object is found in every size of the table.
+TEST_F(IndexReaderTest, ATableOfAnySizeIsRead) {
+  const IndexReader reader = Open();
+  for (const uint32_t count : {1u, 2u, 3u, 4u}) {
+    file_.size().bucket_count = count;
+    const std::string id = "object" + std::to_string(count);
+    EXPECT_EQ(reader.Find(id, &entry_), Outcome::kAbsent);
+    file_.Publish(count, id, 1, 1);
+    EXPECT_EQ(reader.Find(id, &entry_), Outcome::kFound);
+    EXPECT_LT(entry_.bucket, count);
+  }
 }
 
 TEST_F(IndexReaderTest, WhatTheStoreChangesIsBusy) {
@@ -86,23 +105,24 @@ TEST_F(IndexReaderTest, WhatTheStoreChangesIsBusy) {
   EXPECT_EQ(reader.Find("a", &entry_), Outcome::kBusy);
   ++file_.bucket_of("a").version;
   EXPECT_EQ(reader.Find("a", &entry_), Outcome::kFound);
-  file_.slot(1).word = MakeSlotWord(1, SlotState::kEvicting);
+  file_.word(1) = MakeSlotWord(1, SlotState::kEvicting);
   EXPECT_EQ(reader.Find("a", &entry_), Outcome::kBusy);
 }
 
 TEST_F(IndexReaderTest, WhatIsElsewhereIsNeitherThereNorGone) {
   const IndexReader reader = Open();
   file_.Publish(1, "a", 1, 1);
-  file_.slot(1).word = MakeSlotWord(1, SlotState::kElsewhere);
+  file_.word(1) = MakeSlotWord(1, SlotState::kElsewhere);
   EXPECT_EQ(reader.Find("a", &entry_), Outcome::kElsewhere);
-  file_.slot(1).word = MakeSlotWord(2, SlotState::kSealed);
+  file_.word(1) = MakeSlotWord(2, SlotState::kSealed);
   EXPECT_EQ(reader.Find("a", &entry_), Outcome::kFound);
 }
 
 TEST_F(IndexReaderTest, FindsAmongManyInOneChain) {
   const IndexReader reader = Open();
   for (uint32_t i = 0; i < IndexFile::kSlots; ++i) {
-    file_.Publish(i, "object" + std::to_string(i), 100 + i, 7 * i, i % 4);
+    file_.Publish(i, "object" + std::to_string(i), 100 + i, 7 * i,
+                  static_cast<uint8_t>(i % 4));
   }
   for (uint32_t i = 0; i < IndexFile::kSlots; ++i) {
     ASSERT_EQ(reader.Find("object" + std::to_string(i), &entry_),
@@ -116,12 +136,13 @@ TEST_F(IndexReaderTest, FindsAmongManyInOneChain) {
   EXPECT_EQ(reader.Find("object64", &entry_), Outcome::kAbsent);
 }
 
-TEST_F(IndexReaderTest, AnEntryIsNotTrueAfterTheSlotWasUsedAgain) {
+TEST_F(IndexReaderTest, AnEntryIsNotTrueAfterItsPlaceWasUsedAgain) {
   const IndexReader reader = Open();
   file_.Publish(1, "a", 1, 1);
   ASSERT_EQ(reader.Find("a", &entry_), Outcome::kFound);
-  file_.RemoveFirst("a");
+  file_.Remove(1, "a");
   EXPECT_FALSE(reader.StillTrue(entry_));
+  EXPECT_EQ(reader.Find("a", &entry_), Outcome::kAbsent);
   file_.Publish(1, "a", 2, 1);
   EXPECT_FALSE(reader.StillTrue(entry_));
 }

@@ -32,13 +32,13 @@ std::chrono::nanoseconds RunTime(std::thread* thread) {
 class IndexWaitsTest : public testing::Test {
  protected:
   uint64_t Bit(const std::string& id) const {
-    return AwaitedBit(index_.BucketOf(id));
+    return AwaitedBit(index_.GroupOf(id));
   }
   // As the store does it.
   void Publish(uint32_t slot, const std::string& id) {
     file_.Publish(slot, id, 1, 1);
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if ((page_.awaited_buckets & Bit(id)) != 0) {
+    if ((page_.awaited_groups & Bit(id)) != 0) {
       WakeFutex(&file_.bucket_of(id).version);
     }
   }
@@ -61,7 +61,7 @@ TEST_F(IndexWaitsTest, TimeIsUp) {
             Outcome::kTimeout);
   EXPECT_EQ(waits_.Await("a", seconds(100), Clock::now() + milliseconds(10)),
             Outcome::kTimeout);
-  EXPECT_EQ(page_.awaited_buckets, 0U);
+  EXPECT_EQ(page_.awaited_groups, 0U);
   EXPECT_EQ(page_.waiters, 0U);
 }
 
@@ -85,7 +85,7 @@ TEST_F(IndexWaitsTest, TheEndWakesAllAndLetsNobodyWaitAgain) {
   ASSERT_TRUE(Waiting(8));
   waits_.End();
   for (std::thread& thread : waiting) thread.join();
-  EXPECT_EQ(page_.awaited_buckets, 0U);
+  EXPECT_EQ(page_.awaited_groups, 0U);
   EXPECT_EQ(AwaitForEver("a"), Outcome::kEnded);
   EXPECT_EQ(waits_.Await("a", seconds(100), kNoDeadline), Outcome::kEnded);
 }
@@ -96,10 +96,10 @@ TEST_F(IndexWaitsTest, ThreadsShareABit) {
   ASSERT_TRUE(Waiting(1));
   EXPECT_EQ(waits_.Await("a", kNoSpin, Clock::now() + milliseconds(10)),
             Outcome::kTimeout);
-  EXPECT_EQ(page_.awaited_buckets, Bit("a"));
+  EXPECT_EQ(page_.awaited_groups, Bit("a"));
   Publish(0, "a");
   first.join();
-  EXPECT_EQ(page_.awaited_buckets, 0U);
+  EXPECT_EQ(page_.awaited_groups, 0U);
 }
 
 TEST_F(IndexWaitsTest, WhatComesIntoTheSameChainEndsNoOtherWait) {
@@ -119,13 +119,31 @@ TEST_F(IndexWaitsTest, WhatComesIntoTheSameChainEndsNoOtherWait) {
   waiting.Join();
 }
 
+// The object comes into the bucket that was split off.
+TEST_F(IndexWaitsTest, ASplitSendsItsWaitersToTheOtherBucket) {
+  file_.size().bucket_count = 3;
+  std::string id = "a";
+  while (MakeIndexKey(id, file_.header().seed).low % 4 != 3) id += "a";
+  std::thread waiting(
+      [&] { EXPECT_EQ(AwaitForEver(id), Outcome::kLookAgain); });
+  ASSERT_TRUE(Waiting(1));
+  IndexBucket& split = file_.bucket_of(id);
+  file_.size().bucket_count = 4;
+  split.version += 2;
+  EXPECT_NE(page_.awaited_groups, 0U);
+  WakeFutex(&split.version);
+  ASSERT_NE(&split, &file_.bucket_of(id));
+  Publish(0, id);
+  waiting.join();
+}
+
 TEST_F(IndexWaitsTest, WhoSpinsIsNotAnnounced) {
   std::thread spinning([&] {
     EXPECT_EQ(waits_.Await("a", seconds(100), kNoDeadline),
               Outcome::kLookAgain);
   });
   ASSERT_TRUE(Eventually([&] { return RunTime(&spinning) > milliseconds(5); }));
-  EXPECT_EQ(page_.awaited_buckets, 0U);
+  EXPECT_EQ(page_.awaited_groups, 0U);
   file_.Publish(0, "a", 1, 1);  // And nobody is woken.
   spinning.join();
 }
@@ -152,7 +170,7 @@ TEST_F(IndexWaitsTest, NoWakeUpIsLost) {
     const std::string id = "id" + std::to_string(round);
     Publish(0, id);
     while (got < kThreads * (round + 1)) std::this_thread::yield();
-    file_.RemoveFirst(id);
+    file_.Remove(0, id);
   }
   for (std::thread& thread : waiting) thread.join();
 }

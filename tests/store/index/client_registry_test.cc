@@ -69,18 +69,18 @@ class ClientRegistryTest : public testing::Test {
 };
 
 TEST_F(ClientRegistryTest, WhatClientsWaitForIsTheUnionOfTheirPages) {
-  EXPECT_EQ(registry_.AwaitedBuckets(), 0U);
+  EXPECT_EQ(registry_.AwaitedGroups(), 0U);
   const FakeClient one = Add();
   const FakeClient other = Add();
-  one.page().awaited_buckets = AwaitedBit(3) | AwaitedBit(64);
+  one.page().awaited_groups = AwaitedBit(3) | AwaitedBit(64);
   one.page().waiters = 2;
-  other.page().awaited_buckets = AwaitedBit(63);
+  other.page().awaited_groups = AwaitedBit(63);
   other.page().waiters = UINT32_MAX;  // A lie hurts nobody.
-  EXPECT_EQ(registry_.AwaitedBuckets(),
+  EXPECT_EQ(registry_.AwaitedGroups(),
             AwaitedBit(0) | AwaitedBit(3) | AwaitedBit(63));
   EXPECT_EQ(registry_.CountWaiters(), uint64_t{UINT32_MAX} + 2);
   registry_.Remove(other.number);
-  EXPECT_EQ(registry_.AwaitedBuckets(), AwaitedBit(0) | AwaitedBit(3));
+  EXPECT_EQ(registry_.AwaitedGroups(), AwaitedBit(0) | AwaitedBit(3));
   EXPECT_EQ(ToJson(registry_.GetStatus()[0])["waits"], 2);
 }
 
