@@ -65,7 +65,7 @@ po::options_description StoreGroup() {
       "or node N as long as it has some (default: local)")(
       "pool", po::value<std::string>()->value_name("SIZE"),
       "memory of deleted objects to keep for new ones, which are written "
-      "faster to it; given up before anything is evicted (default: an eighth "
+      "faster to it; given up before anything is evicted (default: half "
       "of the capacity; 0: none)")(
       "dedicated-threshold", po::value<std::string>()->value_name("SIZE"),
       "objects of at least this size have a file of their own; smaller ones "

@@ -14,7 +14,7 @@ namespace vitrine::store {
 namespace {
 
 constexpr size_t kWorkers = 2;
-constexpr uint64_t kDefaultPoolPart = 8;
+constexpr uint64_t kDefaultPoolPart = 2;
 
 // Free space that the evictor keeps: enough for a burst, too little to miss.
 uint64_t LowWater(uint64_t capacity_bytes) {

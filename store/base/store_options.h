@@ -26,7 +26,7 @@ struct StoreOptions {
   std::string memory_dir;  // Empty: its own tmpfs, or a private directory.
   Switch huge_pages = Switch::kAuto;
   NumaOptions numa;
-  // Memory of deleted objects kept for new ones.  Default: an eighth of the
+  // Memory of deleted objects kept for new ones.  Default: half of the
   // capacity.
   std::optional<uint64_t> pool_bytes;
   // Smaller objects of native clients go into slabs, unless `strict`.

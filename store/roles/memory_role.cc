@@ -5,6 +5,15 @@
 #include <utility>
 
 namespace vitrine::store {
+namespace {
+
+Audience AudienceOf(const NewObject& options) {
+  return {.uid = options.creator.uid,
+          .gid = options.creator.gid,
+          .mode = options.mode & 07777};
+}
+
+}  // namespace
 
 void MemoryRole::CreateSized(const ObjectId& id, uint64_t size_bytes,
                              const NewObject& options, SpaceWait wait,
@@ -17,20 +26,26 @@ void MemoryRole::CreateSized(const ObjectId& id, uint64_t size_bytes,
       info.charged_bytes >= size_bytes) {
     return done(object);  // Recycled; it has its memory.
   }
-  Resize(object, size_bytes, wait,
-         [this, object, done = std::move(done)](Status resized) {
-           if (resized) return done(object);
-           (void)parts_->Abort(object);
-           done(resized.error());
-         });
+  Request request =
+      GrowthOf(object, size_bytes, info.size_bytes, wait,
+               [this, object, done = std::move(done)](Status resized) {
+                 if (resized) return done(object);
+                 (void)parts_->Abort(object);
+                 done(resized.error());
+               });
+  if (info.charged_bytes == 0) {
+    request.audience = AudienceOf(options);
+    request.adopt = [this, object, size_bytes](RetiredSegment* segment) {
+      return Adopt(object, size_bytes, segment);
+    };
+  }
+  WithCharge(std::move(request));
 }
 
 Result<ObjectRef> MemoryRole::CreateRecycled(const ObjectId& id,
                                              uint64_t size_bytes,
                                              const NewObject& options) {
-  const Audience audience{.uid = options.creator.uid,
-                          .gid = options.creator.gid,
-                          .mode = options.mode & 07777};
+  const Audience audience = AudienceOf(options);
   const auto recycled = parts_->pool->Take(audience, size_bytes);
   auto created = parts_->CreateIn(id, options, recycled);
   if (!created && recycled) parts_->pool->Put(audience, *recycled);
@@ -49,13 +64,20 @@ void MemoryRole::Resize(const ObjectRef& object, uint64_t size_bytes,
     parts_->table->unsealed().EndChange(object);
     return done(std::move(shrunk));
   }
-  WithCharge(
-      {object, parts_->RoundUp(size_bytes), wait,
-       [this, object, size_bytes] { return GrowNow(object, size_bytes); },
-       [this, object, size_bytes, before] {
-         return Undo(object, size_bytes, before);
-       },
-       std::move(done)});
+  WithCharge(GrowthOf(object, size_bytes, before, wait, std::move(done)));
+}
+
+MemoryRole::Request MemoryRole::GrowthOf(const ObjectRef& object,
+                                         uint64_t size_bytes, uint64_t before,
+                                         SpaceWait wait, Done<void> done) {
+  return {.object = object,
+          .needed_bytes = parts_->RoundUp(size_bytes),
+          .wait = wait,
+          .then = [this, object,
+                   size_bytes] { return GrowNow(object, size_bytes); },
+          .undo = [this, object, size_bytes,
+                   before] { return Undo(object, size_bytes, before); },
+          .done = std::move(done)};
 }
 
 void MemoryRole::Reserve(const ObjectRef& object, uint64_t offset_bytes,
@@ -85,13 +107,41 @@ void MemoryRole::WithCharge(Request new_request) {
                                      std::to_string(capacity)});
   }
   if (TryCharge(*request)) return Charged(request);
+  Wait(request);
+}
+
+void MemoryRole::Wait(const RequestRef& request) {
   parts_->budget->NoteFree(parts_->segments.FreeBytes());
   parts_->budget->Charge(request->needed_bytes - request->charged_bytes,
                          request->wait, WhenGranted(request),
-                         request->object.get());
+                         request->object.get(), WishOf(request));
   // It may have gone before it waited.
   if (!parts_->table->unsealed().CheckWritable(request->object))
     parts_->budget->EndWaitsOf(request->object.get());
+}
+
+MemoryBudget::Wish MemoryRole::WishOf(const RequestRef& request) {
+  if (!request->adopt) return {};
+  return {request->audience, [this, request](const RetiredSegment& segment) {
+            parts_->workers->Run(
+                [this, request, segment] { HandedOver(request, segment); });
+          }};
+}
+
+void MemoryRole::HandedOver(const RequestRef& request, RetiredSegment segment) {
+  if (request->adopt(&segment)) return Finish(request, request->then());
+  request->adopt = {};
+  parts_->pool->Put(request->audience, segment);
+  Wait(request);
+}
+
+bool MemoryRole::Adopt(const ObjectRef& object, uint64_t size_bytes,
+                       RetiredSegment* segment) {
+  const auto cut = parts_->pool->Refit(*segment, size_bytes);
+  if (!cut) return false;
+  parts_->budget->Uncharge(segment->allocated_bytes - cut->allocated_bytes);
+  *segment = *cut;
+  return bool{parts_->table->unsealed().Adopt(object, *segment)};
 }
 
 bool MemoryRole::TryCharge(const Request& request) {

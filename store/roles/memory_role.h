@@ -37,13 +37,26 @@ class MemoryRole final : public MemoryRequests {
     // charge that became free.
     std::function<int64_t()> undo;
     Done<void> done;
+    // May be empty.  Takes a retired segment instead of memory.  False: it is
+    // of no use, and may have been cut.
+    std::function<bool(RetiredSegment*)> adopt = {};
+    Audience audience = {};      // Of segments to adopt.
     uint64_t charged_bytes = 0;  // Before the request.
   };
   using RequestRef = std::shared_ptr<Request>;
 
+  Request GrowthOf(const ObjectRef& object, uint64_t size_bytes,
+                   uint64_t before, SpaceWait wait, Done<void> done);
+
   // Charges the object for its first `needed_bytes`, then runs `then` and hands
   // its result to `done`.  The object cannot be sealed meanwhile.
   void WithCharge(Request request);
+  // Waits for its turn.
+  void Wait(const RequestRef& request);
+  MemoryBudget::Wish WishOf(const RequestRef& request);
+  void HandedOver(const RequestRef& request, RetiredSegment segment);
+  bool Adopt(const ObjectRef& object, uint64_t size_bytes,
+             RetiredSegment* segment);
   // True: it is charged, or needs no more.
   bool TryCharge(const Request& request);
   // What happens once the budget has granted the request.

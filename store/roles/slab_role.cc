@@ -112,7 +112,22 @@ void SlabRole::AddRoomFor(uint64_t bytes, SpaceWait wait, Done<void> done,
     return AddOrWait(recycled, request);
   }
   parts_->budget->NoteFree(parts_->segments.FreeBytes());
-  parts_->budget->Charge(slab_bytes_, wait, WhenGranted(request), whose);
+  parts_->budget->Charge(slab_bytes_, wait, WhenGranted(request), whose,
+                         WishOf(request));
+}
+
+MemoryBudget::Wish SlabRole::WishOf(const Request& request) {
+  return {Audience::OfSlabs(slab_bytes_),
+          [this, request](const RetiredSegment& segment) {
+            parts_->workers->Run([this, request, segment] {
+              if (parts_->pool->Refit(segment, slab_bytes_)) {
+                return AddOrWait(segment, request);
+              }
+              GiveUpSlab(segment);
+              AddRoomFor(request.bytes, request.wait, request.done,
+                         request.whose);
+            });
+          }};
 }
 
 Done<void> SlabRole::WhenGranted(const Request& request) {

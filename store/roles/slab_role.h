@@ -50,6 +50,8 @@ class SlabRole final : public SmallPuts {
     Done<void> done;
     const void* whose;
   };
+  // A slab that was evicted for it.
+  MemoryBudget::Wish WishOf(const Request& request);
   // What happens once the budget has granted a slab.
   Done<void> WhenGranted(const Request& request);
   // AddSlab, and waits if others have filled the file system.

@@ -154,6 +154,8 @@ constexpr MetricOf<Pool> kPoolMetrics[] = {
     Gauge<&Pool::limit_bytes>("limit_bytes", "Memory that they may take.",
                               MetricUnit::kBytes),
     Counter<&Pool::reused>("reused", "Segments that a new object got."),
+    Counter<&Pool::handed_over>(
+        "handed_over", "Of these, those evicted for an object that waited."),
     Counter<&Pool::missed>("missed",
                            "New objects for which there was no segment."),
     Counter<&Pool::prepared>("prepared",

@@ -85,7 +85,7 @@ bool MemoryBudget::TryChargeFree(uint64_t bytes) {
 }
 
 void MemoryBudget::Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
-                          const void* whose) {
+                          const void* whose, Wish wish) {
   if (bytes > capacity_bytes_) {
     return done(Error{Code::kTooLarge, std::to_string(bytes) +
                                            " bytes are more than the " +
@@ -111,7 +111,8 @@ void MemoryBudget::Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
       outcome = OutOfMemoryLocked(bytes);
     } else {
       NoteScarceLocked();
-      waiters_.push_back(Waiter{bytes, wait, std::move(done), whose});
+      waiters_.push_back(
+          Waiter{bytes, wait, std::move(done), whose, std::move(wish)});
       waits = true;
       short_now = true;
     }
@@ -166,6 +167,28 @@ void MemoryBudget::ChargeAgain(uint64_t bytes, const Failed& failed,
   FailHopeless();
   ReclaimWanted();
   if (on_shortage_) on_shortage_();
+}
+
+bool MemoryBudget::Suits(const Waiter& waiter, const Audience& audience,
+                         const RetiredSegment& segment) {
+  return waiter.wish.take && waiter.wish.audience == audience &&
+         segment.allocated_bytes >= waiter.bytes &&
+         segment.allocated_bytes / kMostRefitRatio <= waiter.bytes;
+}
+
+bool MemoryBudget::HandOver(const Audience& audience,
+                            const RetiredSegment& segment) {
+  std::list<Waiter> served;
+  {
+    MutexLock lock(mutex_);
+    const auto first = FirstInTurn();
+    if (first == waiters_.end() || !Suits(*first, audience, segment)) {
+      return false;
+    }
+    served.splice(served.end(), waiters_, first);
+  }
+  served.front().wish.take(segment);
+  return true;
 }
 
 void MemoryBudget::NoteFree(uint64_t free_bytes) {

@@ -10,6 +10,7 @@
 
 #include "schema/base/mutex.h"
 #include "store/base/requests.h"
+#include "store/segments/retired_segment.h"
 
 namespace vitrine::store {
 
@@ -24,7 +25,8 @@ namespace vitrine::store {
 //      that the kernel has handed out already.
 //  (2) No request is granted while an earlier one waits that fits the limit;
 //      but a request for no bytes never waits.
-//  (3) Every callback runs exactly once, with none of the budget's locks held.
+//  (3) Of the callbacks of a request one runs, exactly once, with none of the
+//      budget's locks held.
 //  (4) No bytes stay parked while a request waits, or while more than the limit
 //      is charged.
 //  (5) Nothing is evicted for a request that is larger than the limit.  It
@@ -47,13 +49,25 @@ class MemoryBudget {
   // Ends all waits, and the later ones at once: kUnavailable.
   void Close() EXCLUDES(mutex_);
 
+  // A request that waits may take a retired segment of this audience, if it is
+  // large enough, instead of free memory.  Its memory is charged as used.
+  struct Wish {
+    Audience audience;
+    std::function<void(const RetiredSegment& segment)> take;  // May be empty.
+  };
+
   // Charges now, or not at all.
   bool TryCharge(uint64_t bytes) EXCLUDES(mutex_);
   // Charges, and waits if it has to.  kTooLarge: more than the capacity.
   // kOutOfMemory: `wait` ended; with a deadline that has passed it does not
-  // wait.  `whose` is a key for EndWaitsOf.
+  // wait.  `whose` is a key for EndWaitsOf.  `wish.take` may be called in place
+  // of `done`.
   void Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
-              const void* whose = nullptr) EXCLUDES(mutex_);
+              const void* whose = nullptr, Wish wish = {}) EXCLUDES(mutex_);
+  // Hands a segment, whose memory is charged as used, to the request whose turn
+  // it is.  False: none waits, or the segment does not suit it.
+  bool HandOver(const Audience& audience, const RetiredSegment& segment)
+      EXCLUDES(mutex_);
   // `charged_bytes` were charged, but the file system, which has `free_bytes`
   // left, had no memory for them: others fill it.  Takes them back and lowers
   // the limit to what is there.  Then Charge(bytes), but before all who have
@@ -126,6 +140,7 @@ class MemoryBudget {
     SpaceWait wait;
     Done<void> done;
     const void* whose;
+    Wish wish = {};
     bool again = false;  // It was granted before.
   };
 
@@ -142,6 +157,8 @@ class MemoryBudget {
   // The first that is not hopeless.
   std::list<Waiter>::iterator FirstInTurn() REQUIRES(mutex_);
   bool AnyInTurn() const REQUIRES(mutex_);
+  static bool Suits(const Waiter& waiter, const Audience& audience,
+                    const RetiredSegment& segment);
   // No eviction could serve it.
   bool IsHopeless(const Waiter& waiter) const REQUIRES(mutex_) {
     return waiter.bytes > limit_bytes_;

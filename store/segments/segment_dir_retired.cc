@@ -115,7 +115,8 @@ Status SegmentDir::Reinstate(uint64_t retired, uint64_t number) {
   const std::string old_name = SegmentName(retired);
   const std::string name = SegmentName(number);
   // RENAME_NOREPLACE is not needed: a number is used again only by an object
-  // that was elsewhere, whose segment is gone.  hugetlbfs does not support it.
+  // that was elsewhere, whose segment is gone, or in place of an empty segment.
+  // hugetlbfs does not support it.
   if (::renameat(retired_fd_.get(), old_name.c_str(), fd_.get(),
                  name.c_str()) == 0) {
     return Status();

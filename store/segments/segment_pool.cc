@@ -9,22 +9,25 @@
 namespace vitrine::store {
 namespace {
 
-// A segment is not cut to less than a quarter, which would lose its pages, nor
-// grown to more than four times, which would save too little.
-constexpr uint64_t kMostRatio = 4;
 // With more segments, a search costs more than it saves.
 constexpr size_t kMostSegments = 1024;
 
 }  // namespace
 
 void SegmentPool::Put(const Audience& audience, RetiredSegment segment) {
-  const bool fits =
-      segment.allocated_bytes > 0 && segment.allocated_bytes <= limit_bytes_;
-  if (!fits || !budget_->TryPark(segment.allocated_bytes)) {
-    if (auto busy = Unlink(segment)) return on_busy_(std::move(busy), segment);
-    return budget_->Uncharge(segment.allocated_bytes);
+  const bool of_use = segment.allocated_bytes > 0 && enabled();
+  if (of_use && segment.allocated_bytes <= limit_bytes_ &&
+      budget_->TryPark(segment.allocated_bytes)) {
+    return Add(audience, segment);
   }
-  Add(audience, segment);
+  if (of_use && budget_->HandOver(audience, segment)) {
+    MutexLock lock(mutex_);
+    ++numbers_.reused;
+    ++numbers_.handed_over;
+    return;
+  }
+  if (auto busy = Unlink(segment)) return on_busy_(std::move(busy), segment);
+  budget_->Uncharge(segment.allocated_bytes);
 }
 
 void SegmentPool::Add(const Audience& audience, const RetiredSegment& segment) {
@@ -72,22 +75,28 @@ std::optional<RetiredSegment> SegmentPool::Take(const Audience& audience,
   const Spares taken = Extract(audience, size_bytes, fit);
   if (taken.empty()) return std::nullopt;
   assert(taken.front().audience == audience);  // Invariant (1).
-  RetiredSegment segment = taken.front().segment;
-  const uint64_t before = segment.allocated_bytes;
-  const auto extent = segments_->Refit(segment.number, size_bytes);
-  // Only the store's own user can have it open.  A segment with holes, or of an
-  // unexpected size, is of no use either.
-  const bool usable = extent && extent->allocated_bytes <= before &&
-                      extent->allocated_bytes >= extent->size_bytes;
-  if (!usable) {
+  const uint64_t before = taken.front().segment.allocated_bytes;
+  const auto segment = Refit(taken.front().segment, size_bytes);
+  if (!segment) {
     GiveBack(taken);
     return std::nullopt;
   }
   budget_->Unpark(before);
-  budget_->Uncharge(before - extent->allocated_bytes);
-  segment.allocated_bytes = extent->allocated_bytes;
-  segment.size_bytes = extent->size_bytes;
+  budget_->Uncharge(before - segment->allocated_bytes);
   return segment;
+}
+
+std::optional<RetiredSegment> SegmentPool::Refit(const RetiredSegment& segment,
+                                                 uint64_t size_bytes) const {
+  const auto extent = segments_->Refit(segment.number, size_bytes);
+  // Only the store's own user can have it open.  A segment with holes, or of an
+  // unexpected size, is of no use either.
+  const bool usable = extent &&
+                      extent->allocated_bytes <= segment.allocated_bytes &&
+                      extent->allocated_bytes >= extent->size_bytes;
+  if (!usable) return std::nullopt;
+  return RetiredSegment{segment.number, extent->allocated_bytes,
+                        extent->size_bytes};
 }
 
 SegmentPool::Spares SegmentPool::Extract(const Audience& audience,
@@ -108,8 +117,9 @@ SegmentPool::SparesByFit::iterator SegmentPool::FindBest(
     const Audience& audience, uint64_t size_bytes, Fit fit) {
   const auto suits = [&](SparesByFit::iterator it) {
     const uint64_t have = it->first.allocated_bytes;
-    return it->first.audience == audience && have / kMostRatio <= size_bytes &&
-           size_bytes / kMostRatio <= have;
+    return it->first.audience == audience &&
+           have / kMostRefitRatio <= size_bytes &&
+           size_bytes / kMostRefitRatio <= have;
   };
   const auto larger =
       by_fit_.lower_bound({audience, size_bytes, Clock::time_point::max()});

@@ -11,17 +11,15 @@
 //  kernel
 //      is asked again.
 //  (3) All segments are charged as parked, and are freed before a request waits
-//      for memory and before anything is evicted.
+//      for memory and before anything is evicted.  While one waits, a segment
+//      that suits it goes to it, and others are freed.
 //  (4) A segment here is retired (see SegmentDir): a restart finds none.
 //  (5) If a segment is freed while a process has it (only the store's own user
 //      can open it), SetOnBusy's function gets it with its charge.
 #ifndef VITRINE_STORE_SEGMENTS_SEGMENT_POOL_H_
 #define VITRINE_STORE_SEGMENTS_SEGMENT_POOL_H_
 
-#include <sys/types.h>
-
 #include <chrono>
-#include <compare>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -32,30 +30,11 @@
 
 #include "schema/base/mutex.h"
 #include "store/segments/memory_budget.h"
+#include "store/segments/retired_segment.h"
 #include "store/segments/segment_dir.h"
 #include "store/segments/segment_file.h"
 
 namespace vitrine::store {
-
-// The users who could read a segment's content.
-struct Audience {
-  uid_t uid = 0;
-  gid_t gid = 0;
-  mode_t mode = 0;
-  uint64_t slab_bytes = 0;  // 0: no slab.
-
-  static Audience OfSlabs(uint64_t slab_bytes) {
-    return {.slab_bytes = slab_bytes};
-  }
-  auto operator<=>(const Audience&) const = default;
-};
-
-// A retired segment and its size.
-struct RetiredSegment {
-  uint64_t number = 0;
-  uint64_t allocated_bytes = 0;
-  uint64_t size_bytes = 0;
-};
 
 // Thread-safe.  The directory and the budget must outlive it.
 class SegmentPool {
@@ -76,8 +55,9 @@ class SegmentPool {
   // Set before first use.
   void SetOnBusy(OnBusy on_busy) { on_busy_ = std::move(on_busy); }
 
-  // Takes a retired segment, whose memory is charged as used, or frees its
-  // memory.  No process has it open or mapped.
+  // Takes a retired segment, whose memory is charged as used, hands it to the
+  // request whose turn it is, or frees its memory.  No process has it open or
+  // mapped.
   void Put(const Audience& audience, RetiredSegment segment) EXCLUDES(mutex_);
   // Finds the segment that suits an object of `size_bytes` best, and cuts it to
   // that size; it may also be smaller.  Its memory is charged as used.
@@ -86,6 +66,10 @@ class SegmentPool {
   // The same, but only a segment that has all of the memory.
   std::optional<RetiredSegment> TakeWhole(const Audience& audience,
                                           uint64_t size_bytes) EXCLUDES(mutex_);
+  // Cuts a retired segment, which is not in the pool, for an object of
+  // `size_bytes`; it may also be smaller.  Empty: it is of no use.
+  std::optional<RetiredSegment> Refit(const RetiredSegment& segment,
+                                      uint64_t size_bytes) const;
   // Makes a segment with cleared pages ahead of time, as `number`, if free
   // memory is ample and no segment suits yet.  False: it did not.
   bool Prepare(const Audience& audience, uint64_t size_bytes, uint64_t number)
@@ -101,9 +85,10 @@ class SegmentPool {
     uint64_t segments = 0;
     uint64_t bytes = 0;
     uint64_t limit_bytes = 0;
-    uint64_t reused = 0;    // Segments handed out.
-    uint64_t missed = 0;    // Requests without a suitable segment.
-    uint64_t prepared = 0;  // Made ahead of time.
+    uint64_t reused = 0;       // Segments handed out.
+    uint64_t handed_over = 0;  // Of these, to requests that waited.
+    uint64_t missed = 0;       // Requests without a suitable segment.
+    uint64_t prepared = 0;     // Made ahead of time.
   };
   Numbers Count() const EXCLUDES(mutex_);
 

@@ -123,7 +123,11 @@ bool Residency::IsOpen(ObjectRecord* object) {
   if (object->elsewhere) return false;
   // A process that has a slab mapped may read any of its objects, or none.
   if (object->slab != nullptr) return object->slab->shared.use_count() > 0;
-  if (object->has_writers() || object->own->shared.use_count() > 0) return true;
+  return object->has_writers() || OthersHave(object);
+}
+
+bool Residency::OthersHave(ObjectRecord* object) {
+  if (object->own->shared.use_count() > 0) return true;
   auto file = Share(object);
   if (!file) return false;
   auto alone = (*file)->LeaseAlone();

@@ -79,6 +79,26 @@ Result<UnsealedOps::Lowered> UnsealedOps::LowerCharge(const ObjectRef& object) {
   return Lowered{object->own->charged_bytes, freed};
 }
 
+Status UnsealedOps::Adopt(const ObjectRef& object,
+                          const RetiredSegment& segment) {
+  MutexLock lock(table_->mutex);
+  if (Status ok = CheckIsWritable(*object); !ok) return ok;
+  OwnSegment& own = *object->own;
+  if (object->size_bytes > 0 || own.charged_bytes > 0 ||
+      own.pending_changes > 1 || own.passthrough_writers > 0 ||
+      own.carried_writers > 0 || table_->residency.OthersHave(object.get())) {
+    return Error{Code::kInUse, "somebody else has it"};
+  }
+  Status done = table_->segments->Reinstate(segment.number, object->number);
+  if (!done) return done;
+  own.shared.reset();  // That was the empty one.
+  object->size_bytes = segment.size_bytes;
+  own.charged_bytes = segment.allocated_bytes;
+  own.recycled = true;
+  own.modified_ns = NowNs();
+  return Status();
+}
+
 Status UnsealedOps::BeginWriting(const ObjectRef& object, WriteMode mode) {
   MutexLock lock(table_->mutex);
   if (Status ok = CheckIsWritable(*object); !ok) return ok;

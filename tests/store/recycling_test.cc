@@ -56,6 +56,70 @@ TEST_F(RecyclingTest, AnEvictedObjectsMemoryIsForTheNext) {
   EXPECT_LE(used_bytes() + PoolBytes(), kCapacity);
 }
 
+// Objects that are larger than the pool.
+class WaitingForTest : public RecyclingTest {
+ protected:
+  uint64_t HandedOver() { return Pool()["handed_over"]; }
+};
+
+TEST_F(WaitingForTest, TheEvictedSegmentGoesToTheObjectThatWaits) {
+  CreateSealed("a", 40 * kMiB);
+  const ObjectRef b = CreateSealed("b", 40 * kMiB);
+  EXPECT_EQ(HandedOver(), 1u);
+  EXPECT_TRUE(store_->objects().Info(b).recycled);
+  EXPECT_EQ(used_bytes(), 40 * kMiB);
+  EXPECT_EQ(Read(b, 1), "b");
+  EXPECT_FALSE(store_->sealed().FindSealed(Id("a")));
+}
+
+TEST_F(WaitingForTest, ItIsCutToTheObject) {
+  CreateSealed("a", 40 * kMiB);
+  const ObjectRef b = CreateSealed("b", 30 * kMiB + 5);
+  EXPECT_EQ(HandedOver(), 1u);
+  EXPECT_EQ(store_->objects().Info(b).size_bytes, 30 * kMiB + 5);
+  EXPECT_EQ(Read(b, 30 * kMiB + 5).size(), 30 * kMiB + 5);
+  EXPECT_EQ(used_bytes(), 30 * kMiB + 4096);
+}
+
+TEST_F(WaitingForTest, AnObjectOfAnotherModeGetsNewMemory) {
+  CreateSealed("a", 40 * kMiB);
+  Answer<ObjectRef> created;
+  store_->memory().CreateSized(Id("b"), 40 * kMiB, {.mode = 0600},
+                               WaitFor(std::chrono::seconds(10)),
+                               created.callback());
+  const auto b = created.Get();
+  ASSERT_TRUE(b);
+  EXPECT_EQ(HandedOver(), 0u);
+  EXPECT_EQ(Read(*b, 1), std::string(1, '\0'));
+}
+
+TEST_F(WaitingForTest, SmallObjectsGetTheSlabThatGoes) {
+  const std::string data(60'000, 's');
+  std::vector<UniqueFd> in_use;
+  Answer<void> room;
+  for (int i = 0;; ++i) {
+    const SmallObject small{Id(std::to_string(i)), 0644,
+                            std::as_bytes(std::span(data))};
+    std::vector<Status> results;
+    store_->small().PutSmall({}, {&small, 1}, &results);
+    if (!results.empty()) {
+      in_use.push_back(*store_->objects().OpenForReading(
+          *store_->sealed().FindSealed(small.id)));
+      continue;
+    }
+    Answer<void> now;
+    store_->small().AddRoom(NoWait(), now.callback());
+    if (now.Get()) continue;
+    store_->small().AddRoom(WaitFor(std::chrono::seconds(10)), room.callback());
+    break;
+  }
+  EXPECT_EQ(HandedOver(), 0u);
+  in_use.clear();
+  EXPECT_TRUE(room.Get());
+  EXPECT_EQ(HandedOver(), 1u);
+  EXPECT_LE(used_bytes() + PoolBytes(), kCapacity);
+}
+
 TEST_F(RecyclingTest, ItMayGrowAndShrink) {
   CreateAndDelete("x", 4 * kMiB);
   const ObjectRef larger = CreateSealed("larger", 6 * kMiB + 5);

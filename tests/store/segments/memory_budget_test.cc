@@ -397,5 +397,54 @@ TEST(LowWaterTest, ARequestThatWaitsRaisesIt) {
   EXPECT_EQ(budget.Get().low_water_bytes, 20u);
 }
 
+class HandOverTest : public MemoryBudgetTest {
+ protected:
+  static constexpr Audience kAlice{.uid = 1000};
+  static constexpr Audience kBob{.uid = 1001};
+
+  void ChargeOrTake(const std::string& name, uint64_t bytes) {
+    budget_->Charge(bytes, SpaceWait{}, Note(name), nullptr,
+                    {kAlice, [this, name](const RetiredSegment& segment) {
+                       outcomes_.push_back(name + " took " +
+                                           std::to_string(segment.number));
+                     }});
+  }
+  bool HandOver(const Audience& audience, uint64_t number, uint64_t bytes) {
+    return budget_->HandOver(audience,
+                             {.number = number, .allocated_bytes = bytes});
+  }
+};
+
+TEST_F(HandOverTest, ASegmentGoesToTheRequestWhoseTurnItIs) {
+  ASSERT_TRUE(budget_->TryCharge(90));
+  EXPECT_FALSE(HandOver(kAlice, 1, 30)) << "nobody waits";
+  ChargeOrTake("first", 30);
+  ChargeOrTake("second", 20);
+  EXPECT_TRUE(HandOver(kAlice, 2, 31));
+  EXPECT_TRUE(HandOver(kAlice, 3, 31));
+  EXPECT_EQ(outcomes_, Outcomes({"first took 2", "second took 3"}));
+  EXPECT_EQ(budget_->Get().used_bytes, 90u) << "the segments' charge is theirs";
+  EXPECT_EQ(budget_->Get().waiters, 0u);
+}
+
+TEST_F(HandOverTest, WhatDoesNotSuitTheFirstGoesToNobody) {
+  ASSERT_TRUE(budget_->TryCharge(90));
+  ChargeOrTake("first", 20);
+  ChargeOrTake("second", 15);
+  EXPECT_FALSE(HandOver(kBob, 1, 20));
+  EXPECT_FALSE(HandOver(kAlice, 1, 19)) << "too small, though not for all";
+  EXPECT_FALSE(HandOver(kAlice, 1, 90)) << "most of it would be cut off";
+  budget_->Uncharge(90);
+  EXPECT_EQ(outcomes_, Outcomes({"first", "second"}));
+}
+
+TEST_F(HandOverTest, WhoHasNoWishIsNotPassed) {
+  ASSERT_TRUE(budget_->TryCharge(90));
+  budget_->Charge(20, SpaceWait{}, Note("plain"));
+  ChargeOrTake("second", 20);
+  EXPECT_FALSE(HandOver(kAlice, 1, 20));
+  EXPECT_EQ(budget_->Get().waiters, 2u);
+}
+
 }  // namespace
 }  // namespace vitrine::store
