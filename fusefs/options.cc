@@ -70,7 +70,7 @@ po::options_description StoreGroup() {
       "dedicated-threshold", po::value<std::string>()->value_name("SIZE"),
       "objects of at least this size have a file of their own; smaller ones "
       "share some if clients put them and everybody may read them (default: "
-      "64K)")("strict", po::bool_switch(),
+      "128K)")("strict", po::bool_switch(),
               "give every object a file of its own, however small")(
       "external-store,e", po::value<std::string>()->value_name("URL"),
       "not available in this version");

@@ -30,7 +30,7 @@ struct StoreOptions {
   // capacity.
   std::optional<uint64_t> pool_bytes;
   // Smaller objects of native clients go into slabs, unless `strict`.
-  uint64_t dedicated_threshold_bytes = 64 * 1024;
+  uint64_t dedicated_threshold_bytes = 128 * 1024;
   bool strict = false;
   // Where evicted objects go.  Null: nowhere, they are gone.
   std::shared_ptr<Tier> tier;

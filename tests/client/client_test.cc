@@ -190,7 +190,7 @@ TEST_F(ClientTest, LongAndBinaryIdsAreIds) {
 }
 
 TEST_F(ClientTest, ObjectsOutliveTheirDeletionAndTheClient) {
-  const std::string text = Content(1, 100000);
+  const std::string text = Content(1, 200000);
   ASSERT_TRUE(Put("a", text));
   std::optional<Object> object;
   {
@@ -411,14 +411,14 @@ TEST_F(ClientTest, AnotherUserGetsOnlyWhatTheModeAllows) {
 
 TEST_F(ClientTest, ManyThreadsGetPutAndDelete) {
   constexpr int kThreads = 8;
-  ASSERT_TRUE(Put("shared", Content(1, 100000)));
+  ASSERT_TRUE(Put("shared", Content(1, 200000)));
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 60; ++i) {
         const uint64_t seed = static_cast<uint64_t>(t * 1000 + i);
         const std::string id = "object" + std::to_string(seed);
-        ASSERT_TRUE(Put(id, Content(seed, 70000)));
+        ASSERT_TRUE(Put(id, Content(seed, 150000)));
         for (int round = 0; round < 20; ++round) {
           auto own = client_.Get(Id(id));
           ASSERT_TRUE(own) << own.error().ToString();
@@ -426,7 +426,7 @@ TEST_F(ClientTest, ManyThreadsGetPutAndDelete) {
           ASSERT_TRUE(shared);
           ASSERT_EQ(shared->size_bytes(), 100000u);
         }
-        ASSERT_TRUE(TextOf(*client_.Get(Id(id))) == Content(seed, 70000));
+        ASSERT_TRUE(TextOf(*client_.Get(Id(id))) == Content(seed, 150000));
         ASSERT_TRUE(client_.Delete(Id(id)));
       }
     });
@@ -552,7 +552,7 @@ TEST_F(ClientTest, ThreadsThatFillAndEvictSeeNoWrongByte) {
 }
 
 TEST_F(ClientTest, NoDescriptorIsInheritable) {
-  ASSERT_TRUE(Put("a", Content(1, 100000)));
+  ASSERT_TRUE(Put("a", Content(1, 200000)));
   auto object = client_.Get(Id("a"));
   auto events = client_.Subscribe();
   auto writer = client_.Create(Id("b"), 100, {.announce = true});
@@ -572,15 +572,15 @@ TEST_F(ClientTest, NoDescriptorIsInheritable) {
 
 TEST_F(ClientTest, NoDescriptorIsLeft) {
   for (int i = 0; i < 20; ++i) {  // Whatever is kept, is there after this.
-    ASSERT_TRUE(Put("warm" + std::to_string(i), Content(1, 70000)));
+    ASSERT_TRUE(Put("warm" + std::to_string(i), Content(1, 150000)));
     ASSERT_TRUE(client_.Get(Id("warm" + std::to_string(i))));
   }
   const size_t before = KeptDescriptors();
   for (int i = 0; i < 50; ++i) {
     const std::string id = "object" + std::to_string(i);
-    ASSERT_TRUE(Put(id, Content(1, 70000)));
+    ASSERT_TRUE(Put(id, Content(1, 150000)));
     ASSERT_TRUE(client_.Get(Id(id)));
-    { auto dropped = client_.Create(Id("dropped"), 100000); }
+    { auto dropped = client_.Create(Id("dropped"), 200000); }
     auto events = client_.Subscribe(EventsFrom::kExisting);
     ASSERT_TRUE(events);
   }

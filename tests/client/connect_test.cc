@@ -223,7 +223,7 @@ TEST_F(ReconnectTest, AWriterOutlivesItsClientWithoutHarm) {
 }
 
 TEST_F(ReconnectTest, GetsGoOnWhileTheStoreComesAndGoes) {
-  const std::string text = Content(1, 100000);
+  const std::string text = Content(1, 200000);
   ASSERT_TRUE(client_.Put(Id("a"), BytesOf(text)));
   std::atomic<bool> stop = false;
   std::atomic<int> wrong = 0;

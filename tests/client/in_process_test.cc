@@ -44,7 +44,7 @@ TEST_F(InProcessTest, WhatTheClientPutsTheStoreHas) {
   auto client = Client::Connect({.socket_path = socket()});
   ASSERT_TRUE(client) << client.error().ToString();
   const ObjectId id = *ObjectId::FromText("shared");
-  const std::string text(100'000, 'x');
+  const std::string text(200'000, 'x');
   ASSERT_TRUE(client->Put(id, std::as_bytes(std::span(text))));
 
   const Result<store::ObjectRef> found = store_->sealed().FindSealed(id);

@@ -96,7 +96,7 @@ TEST_F(SmallWriterTest, ManyAreSealedLater) {
 }
 
 TEST_F(SmallWriterTest, ALargeOneIsSealedAtOnce) {
-  Writer writer = Filled("large", Content(1, 100000));
+  Writer writer = Filled("large", Content(1, 200000));
   ASSERT_TRUE(writer.SealLater());
   EXPECT_TRUE(*client_.Contains(Id("large")));
 }

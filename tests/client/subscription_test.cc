@@ -33,7 +33,7 @@ TEST_F(SubscriptionTest, TellsWhatHappensInOrder) {
   auto events = client_.Subscribe();
   ASSERT_TRUE(client_.Put(Id("a"), BytesOf("hello")));
   ASSERT_TRUE(client_.Delete(Id("a")));
-  ASSERT_TRUE(client_.Put(Id("b"), BytesOf(Content(1, 100000))));
+  ASSERT_TRUE(client_.Put(Id("b"), BytesOf(Content(1, 200000))));
   ASSERT_TRUE(client_.Evict(uint64_t{1} << 30));
   pollfd readable = {events->fd(), POLLIN, 0};
   EXPECT_EQ(::poll(&readable, 1, 20000), 1);

@@ -86,10 +86,10 @@ TEST_F(ForkTest, TheChildIsToldToConnectAnew) {
 }
 
 TEST_F(ForkTest, TheChildReadsOnAndHarmsNothing) {
-  const std::string text = Content(1, 100000);
+  const std::string text = Content(1, 200000);
   ASSERT_TRUE(client_.Put(Id("a"), BytesOf(text)));
   auto object = std::make_optional(*client_.Get(Id("a")));
-  auto writer = std::make_optional(*client_.Create(Id("b"), 100000));
+  auto writer = std::make_optional(*client_.Create(Id("b"), 200000));
   auto small = std::make_optional(*client_.Create(Id("c"), 100));
   auto events = std::make_optional(*client_.Subscribe());
   auto client = std::make_optional(std::move(client_));
@@ -139,7 +139,7 @@ TEST_F(ForkTest, TheChildConnectsAnew) {
 
 // Invariant (2) of fork.h.
 TEST_F(ForkTest, ALivingChildKeepsNothingAlive) {
-  ASSERT_TRUE(client_.Put(Id("kept"), BytesOf(Content(1, 100000))));
+  ASSERT_TRUE(client_.Put(Id("kept"), BytesOf(Content(1, 200000))));
   ASSERT_TRUE(client_.Get(Id("kept")));
   std::array<int, 2> pipe_fds;
   ASSERT_EQ(::pipe2(pipe_fds.data(), O_CLOEXEC), 0);
@@ -168,7 +168,7 @@ TEST_F(ForkTest, ALivingChildKeepsNothingAlive) {
 }
 
 TEST_F(ForkTest, AChildDoesNotKeepAnObjectFromBeingSealed) {
-  auto writer = client_.Create(Id("a"), 100000);
+  auto writer = client_.Create(Id("a"), 200000);
   ASSERT_TRUE(writer);
   std::array<int, 2> pipe_fds;
   ASSERT_EQ(::pipe2(pipe_fds.data(), O_CLOEXEC), 0);
