@@ -26,7 +26,8 @@ struct FixedOwner {
   int64_t since_ns = 0;
 };
 
-Attributes OfObject(const ObjectInfo& info);
+// `write_bytes`: the size in which an unsealed object is best written.
+Attributes OfObject(const ObjectInfo& info, uint64_t write_bytes);
 // Of a fixed node.  `changed_ns`: the last time when an object came or went.
 Attributes OfFixed(uint64_t node, const FixedOwner& owner, int64_t changed_ns);
 // Of the link to a sealed object's segment, whose path has `path_bytes`.

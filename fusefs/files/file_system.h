@@ -158,6 +158,7 @@ class FileSystem : public Observer,
   Store* const store_;
   Kernel* const kernel_;
   const FixedOwner owner_;
+  const uint64_t write_bytes_;
   const std::shared_ptr<OpenObjects> objects_;
   const std::shared_ptr<OpenFiles> files_;
 

@@ -102,7 +102,8 @@ Answer<fuse_entry_param> FileSystem::MakeEntry(uint64_t dir,
   }
   const bool for_ever = dir == kSealedDir || link;
   const Attributes attributes =
-      link ? OfDirect(info, DirectPath(object, info).size()) : OfObject(info);
+      link ? OfDirect(info, DirectPath(object, info).size())
+           : OfObject(info, write_bytes_);
   return EntryOf(node, attributes, for_ever ? kForeverSeconds : 0);
 }
 

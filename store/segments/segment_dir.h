@@ -106,6 +106,10 @@ class SegmentDir {
   bool is_hugetlbfs() const { return hugetlbfs_; }
   // Granularity of charges: 4096, or the huge page size on hugetlbfs.
   uint64_t page_bytes() const { return page_bytes_; }
+  // The size of writes that fill whole pages as the kernel gives them.
+  uint64_t write_bytes() const {
+    return huge_pages_ ? kTmpfsHugePageBytes : page_bytes_;
+  }
   // A new O_PATH description of the directory, for clients.
   Result<UniqueFd> OpenPath() const;
 
