@@ -13,6 +13,10 @@ namespace vitrine::fusefs {
 // Practically for ever: a sealed object does not change, and the kernel is told
 // when it goes.
 inline constexpr double kForeverSeconds = 1e9;
+// For the rest of the call that looked the name up: the kernel would ask for
+// attributes that it has just been given.  A call later in that time looks the
+// name up again; only fstat may see what was so a moment ago.
+inline constexpr double kThisCallSeconds = 1e-3;
 
 struct Attributes {
   struct stat stat {};
