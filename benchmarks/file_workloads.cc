@@ -70,12 +70,11 @@ void PrintTimes(const Settings& settings, const std::string& name,
   Print(settings, {name, size_bytes, "ns", std::move(values)});
 }
 
-void MeasureLargeFile(const Settings& settings) {
-  const uint64_t size_bytes = LargeBytes(settings);
+// Into a new file, then over it.  Leaves the file, whose path it returns.
+std::string MeasureCopies(const Settings& settings, uint64_t size_bytes) {
   const int repetitions = std::min(settings.repetitions, 5);
   const std::string source = settings.source_dir + "/source";
-  const std::string made = settings.write_dir + "/made";
-  const std::string read = settings.address + "/large";
+  std::string made = settings.write_dir + "/made";
   WriteFile(source, size_bytes);
   WarmMemory(2 * size_bytes);
   const auto copy = [&] { RunProgram({"cp", source, made}); };
@@ -83,8 +82,21 @@ void MeasureLargeFile(const Settings& settings) {
                std::filesystem::remove(made);
              }));
   copy();
-  std::filesystem::rename(made, read);
+  PrintTimes(settings, "cp over", size_bytes,
+             TimeEach(repetitions, copy, [] {}));
   std::filesystem::remove(source);
+  return made;
+}
+
+void MeasureSmallCopies(const Settings& settings) {
+  std::filesystem::remove(MeasureCopies(settings, uint64_t{16} << 20));
+}
+
+void MeasureLargeFile(const Settings& settings) {
+  const uint64_t size_bytes = LargeBytes(settings);
+  const int repetitions = std::min(settings.repetitions, 5);
+  const std::string read = settings.address + "/large";
+  std::filesystem::rename(MeasureCopies(settings, size_bytes), read);
   PrintTimes(
       settings, "open + mmap + read all", size_bytes,
       TimeEach(
@@ -157,6 +169,7 @@ void MeasureListing(const Settings& settings) {
 
 void Run(const Settings& settings) {
   if (settings.workload == "files") {
+    MeasureSmallCopies(settings);
     MeasureLargeFile(settings);
     MakeSmallFiles(settings);
     MeasureListing(settings);

@@ -83,11 +83,16 @@ fuse_attr MakeAttr(const struct stat& stat) {
   return attr;
 }
 
+void SetValidity(double seconds, fuse_entry_out* entry) {
+  entry->attr_valid = static_cast<uint64_t>(seconds);
+  entry->attr_valid_nsec = static_cast<uint32_t>(std::fmod(seconds, 1) * 1e9);
+}
+
 CreateOut MakeCreateOut(const FileSystem::Created& created) {
   CreateOut out{};
   out.entry.nodeid = created.entry.ino;
   out.entry.entry_valid = static_cast<uint64_t>(created.entry.entry_timeout);
-  out.entry.attr_valid = static_cast<uint64_t>(created.entry.attr_timeout);
+  SetValidity(created.entry.attr_timeout, &out.entry);
   out.entry.attr = MakeAttr(created.entry.attr);
   out.open = MakeOpenOut(created.opened);
   return out;
@@ -112,13 +117,13 @@ void ReplyXattr(fuse_req_t req, size_t size,
 }
 
 void InitOp(void*, fuse_conn_info* connection) noexcept {
-  // O_TRUNC then comes as a SETATTR, which can wait for memory.  The kernel
-  // handles flock and lockf itself.
-  connection->want &= ~static_cast<unsigned int>(
-      FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS);
+  // The kernel handles flock and lockf itself.
+  connection->want &=
+      ~static_cast<unsigned int>(FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS);
+  // ATOMIC_O_TRUNC: O_TRUNC comes with the OPEN, and no SETATTR follows.
   connection->want |=
-      connection->capable &
-      (FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_ASYNC_DIO);
+      connection->capable & (FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_CACHE_SYMLINKS |
+                             FUSE_CAP_SPLICE_WRITE | FUSE_CAP_ASYNC_DIO);
   connection->max_background = kMaxBackground;
   connection->congestion_threshold = kMaxBackground * 3 / 4;
 }

@@ -129,6 +129,8 @@ void ObjectStore::SetUpKeepers() {
       parts_.table.get(), &parts_.segments, parts_.budget.get(),
       WriterWatch::Options{.reserve_ahead = parts_.place->huge_pages() &&
                                             !parts_.segments.is_hugetlbfs(),
+                           .whole_writes_get_huge_pages =
+                               parts_.segments.whole_writes_get_huge_pages(),
                            .limit_bytes = parts_.budget->capacity_bytes() +
                                           parts_.place->overshoot_bytes()});
   parts_.evictor = std::make_unique<Evictor>(

@@ -6,6 +6,7 @@ namespace vitrine::fusefs {
 namespace {
 
 constexpr int64_t kNsPerSecond = 1'000'000'000;
+constexpr blksize_t kBlockBytes = 4096;
 
 timespec ToTimespec(int64_t ns) {
   timespec time;
@@ -42,7 +43,7 @@ mode_t FixedMode(uint64_t node) {
 
 }  // namespace
 
-Attributes OfObject(const ObjectInfo& info) {
+Attributes OfObject(const ObjectInfo& info, uint64_t write_bytes) {
   Attributes attributes;
   struct stat& stat = attributes.stat;
   const bool sealed = info.state == ObjectState::kSealed;
@@ -52,7 +53,8 @@ Attributes OfObject(const ObjectInfo& info) {
   stat.st_uid = info.uid;
   stat.st_gid = info.gid;
   stat.st_size = static_cast<off_t>(info.size_bytes);
-  stat.st_blksize = 4096;
+  // Programs such as cp read and write in units of this size.
+  stat.st_blksize = sealed ? kBlockBytes : static_cast<blksize_t>(write_bytes);
   // The kernel may keep the answer for ever: an object that is elsewhere is
   // shown as it is in memory, not as a hole.
   const bool counted = sealed && !info.elsewhere;
@@ -72,7 +74,7 @@ Attributes OfFixed(uint64_t node, const FixedOwner& owner, int64_t changed_ns) {
   stat.st_nlink = S_ISDIR(stat.st_mode) ? 2 : 1;
   stat.st_uid = owner.uid;
   stat.st_gid = owner.gid;
-  stat.st_blksize = 4096;
+  stat.st_blksize = kBlockBytes;
   const bool changes = node == kUnsealedDir || node == kSealedDir;
   const int64_t time_ns = changes ? changed_ns : owner.since_ns;
   SetTimes(&stat, time_ns, time_ns);
@@ -81,7 +83,7 @@ Attributes OfFixed(uint64_t node, const FixedOwner& owner, int64_t changed_ns) {
 }
 
 Attributes OfDirect(const ObjectInfo& info, size_t path_bytes) {
-  Attributes attributes = OfObject(info);
+  Attributes attributes = OfObject(info, kBlockBytes);
   struct stat& stat = attributes.stat;
   stat.st_ino = DirectNode(info.number);
   stat.st_mode = S_IFLNK | 0777;
@@ -98,7 +100,7 @@ Attributes OfWait(uint64_t node, const FixedOwner& owner) {
   stat.st_nlink = 1;
   stat.st_uid = owner.uid;
   stat.st_gid = owner.gid;
-  stat.st_blksize = 4096;
+  stat.st_blksize = kBlockBytes;
   SetTimes(&stat, owner.since_ns, owner.since_ns);
   return attributes;
 }

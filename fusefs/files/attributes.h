@@ -13,6 +13,10 @@ namespace vitrine::fusefs {
 // Practically for ever: a sealed object does not change, and the kernel is told
 // when it goes.
 inline constexpr double kForeverSeconds = 1e9;
+// For the rest of the call that looked the name up: the kernel would ask for
+// attributes that it has just been given.  A call later in that time looks the
+// name up again; only fstat may see what was so a moment ago.
+inline constexpr double kThisCallSeconds = 1e-3;
 
 struct Attributes {
   struct stat stat {};
@@ -26,7 +30,8 @@ struct FixedOwner {
   int64_t since_ns = 0;
 };
 
-Attributes OfObject(const ObjectInfo& info);
+// `write_bytes`: the size in which an unsealed object is best written.
+Attributes OfObject(const ObjectInfo& info, uint64_t write_bytes);
 // Of a fixed node.  `changed_ns`: the last time when an object came or went.
 Attributes OfFixed(uint64_t node, const FixedOwner& owner, int64_t changed_ns);
 // Of the link to a sealed object's segment, whose path has `path_bytes`.

@@ -26,6 +26,7 @@ FileSystem::FileSystem(Store* store, Kernel* kernel, bool passthrough)
     : store_(store),
       kernel_(kernel),
       owner_{::geteuid(), ::getegid(), NowNs()},
+      write_bytes_(store->facts().write_bytes()),
       objects_(
           std::make_shared<OpenObjects>(store, passthrough ? kernel : nullptr)),
       files_(std::make_shared<OpenFiles>(

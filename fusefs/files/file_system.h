@@ -150,6 +150,7 @@ class FileSystem : public Observer,
 
   Answer<Opened> OpenStatus(int flags);
   Answer<Opened> OpenObject(const ObjectRef& object, int flags, bool creates);
+  Answer<void> Truncate(const ObjectRef& object);
   uint32_t FlagsFor(const OpenFile& file, const ObjectInfo& info, int flags);
   bool AppendEntry(const DirListing::Entry& entry, uint64_t dir, bool plus,
                    size_t size, std::string* text);
@@ -158,6 +159,7 @@ class FileSystem : public Observer,
   Store* const store_;
   Kernel* const kernel_;
   const FixedOwner owner_;
+  const uint64_t write_bytes_;
   const std::shared_ptr<OpenObjects> objects_;
   const std::shared_ptr<OpenFiles> files_;
 

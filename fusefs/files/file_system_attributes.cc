@@ -45,7 +45,7 @@ Answer<Attributes> FileSystem::GetAttributes(uint64_t node) {
   const ObjectRef object = nodes_.FindObject(node);
   if (!object) return Errno{ESTALE};
   const ObjectInfo info = store_->objects().Info(object);
-  if (KindOf(node) == NodeKind::kObject) return OfObject(info);
+  if (KindOf(node) == NodeKind::kObject) return OfObject(info, write_bytes_);
   return OfDirect(info, DirectPath(object, info).size());
 }
 

@@ -12,7 +12,10 @@
 namespace vitrine::fusefs {
 namespace {
 
-bool WantsToWrite(int flags) { return (flags & O_ACCMODE) != O_RDONLY; }
+// O_RDONLY with O_TRUNC truncates, too.
+bool WantsToWrite(int flags) {
+  return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0;
+}
 
 }  // namespace
 
@@ -60,10 +63,24 @@ Answer<FileSystem::Opened> FileSystem::OpenObject(const ObjectRef& object,
     if (gone) return Errno{ESTALE};
     return file.error();
   }
+  if (!creates && (flags & O_TRUNC) != 0) {
+    if (const auto cut = Truncate(object); !cut) return Errno{cut.error()};
+  }
   store_->objects().Touch(object);
   const uint32_t reply_flags = FlagsFor(**file, info, flags);
   const int32_t backing_id = (*file)->backing_id();
   return Opened{files_->Add(*std::move(file)), reply_flags, backing_id};
+}
+
+// After the open was noted: if a signal kills the writer from now on, what is
+// left is half-written.
+Answer<void> FileSystem::Truncate(const ObjectRef& object) {
+  Status truncated;
+  // Shrinking waits for nothing, so it is done when Resize returns.
+  store_->memory().Resize(
+      object, 0, BoundedWait(),
+      [&truncated](Status status) { truncated = std::move(status); });
+  return truncated;
 }
 
 uint32_t FileSystem::FlagsFor(const OpenFile& file, const ObjectInfo& info,

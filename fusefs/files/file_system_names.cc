@@ -2,6 +2,7 @@
 #include <linux/fs.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <utility>
@@ -31,7 +32,7 @@ fuse_entry_param EntryOf(uint64_t node, const Attributes& attributes,
   fuse_entry_param entry{};
   entry.ino = node;
   entry.attr = attributes.stat;
-  entry.attr_timeout = attributes.valid_seconds;
+  entry.attr_timeout = std::max(attributes.valid_seconds, kThisCallSeconds);
   entry.entry_timeout = name_valid_seconds;
   return entry;
 }
@@ -102,7 +103,8 @@ Answer<fuse_entry_param> FileSystem::MakeEntry(uint64_t dir,
   }
   const bool for_ever = dir == kSealedDir || link;
   const Attributes attributes =
-      link ? OfDirect(info, DirectPath(object, info).size()) : OfObject(info);
+      link ? OfDirect(info, DirectPath(object, info).size())
+           : OfObject(info, write_bytes_);
   return EntryOf(node, attributes, for_ever ? kForeverSeconds : 0);
 }
 

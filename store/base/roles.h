@@ -209,6 +209,9 @@ class StoreFacts {
   virtual const std::string& memory_dir() const = 0;
   virtual const std::string& state_dir() const = 0;
   virtual uint64_t page_bytes() const = 0;
+  // Writes of this size fill whole pages, also huge ones, which the kernel then
+  // need not clear.
+  virtual uint64_t write_bytes() const = 0;
   // "own tmpfs, huge pages within_size" and the like, for the ready line.
   virtual std::string DescribeMemory() const = 0;
   // A new read-only description of the index, and of the segment directory

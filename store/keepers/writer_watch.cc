@@ -78,7 +78,12 @@ void WriterWatch::Run() {
 
 bool WriterWatch::LookAtAll() {
   bool grown = false;
-  for (Watched& watched : watched_) grown |= LookAt(&watched);
+  for (Watched& watched : watched_) {
+    const uint64_t before = watched.last_size_bytes;
+    grown |= LookAt(&watched);
+    const uint64_t size = watched.last_size_bytes;
+    if (size > before && NeedsPages(size)) ReserveAhead(watched.object, size);
+  }
   CountOutrun();
   return grown;
 }
@@ -93,14 +98,19 @@ bool WriterWatch::LookAt(Watched* watched) {
   if (grown > 0) budget_->ForceCharge(grown);
   const bool wrote = extent->size_bytes > watched->last_size_bytes;
   watched->last_size_bytes = extent->size_bytes;
-  if (wrote && options_.reserve_ahead) {
-    ReserveAhead(watched->object, extent->size_bytes);
-  }
   return wrote || grown > 0;
 }
 
+// A writer of whole huge pages is left alone where it gets them anyway: what is
+// reserved and not written goes back untouched, and makes the next writer wait
+// for memory that was in use long ago (on virtual machines, for the host).
+bool WriterWatch::NeedsPages(uint64_t size_bytes) const {
+  if (!options_.reserve_ahead || size_bytes < kWorthHugePages) return false;
+  return !options_.whole_writes_get_huge_pages ||
+         size_bytes % kHugePageBytes != 0;
+}
+
 void WriterWatch::ReserveAhead(const ObjectRef& object, uint64_t size_bytes) {
-  if (size_bytes < kWorthHugePages) return;
   auto charged = table_->unsealed().BeginChange(object);
   if (!charged) return;
   uint64_t target =
@@ -112,8 +122,11 @@ void WriterWatch::ReserveAhead(const ObjectRef& object, uint64_t size_bytes) {
   if (!enough && target > *charged && budget_->TryCharge(target - *charged)) {
     const uint64_t raised = table_->unsealed().RaiseCharge(object, target);
     budget_->Uncharge(target - *charged - raised);
+    // What is charged is there, or was.  Reserving it again would clear pages
+    // that the writer is about to fill, and keep the writer waiting meanwhile.
+    const uint64_t begin = std::max(size_bytes, *charged);
     // Fails only if the file system is full; then the writer gets ENOSPC.
-    (void)segments_->Reserve(object->number, 0, target);
+    (void)segments_->Reserve(object->number, begin, target - begin);
   }
   table_->unsealed().EndChange(object);
 }

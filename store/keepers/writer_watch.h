@@ -1,6 +1,6 @@
 // Watches passthrough writers, whose writes the store cannot see.  Charges the
 // memory that they take, and reserves huge pages ahead of them, so that a file
-// that grows by write(2) gets huge pages as well.
+// that grows by small writes gets huge pages as well.
 #ifndef VITRINE_STORE_KEEPERS_WRITER_WATCH_H_
 #define VITRINE_STORE_KEEPERS_WRITER_WATCH_H_
 
@@ -21,6 +21,8 @@ class WriterWatch {
  public:
   struct Options {
     bool reserve_ahead = false;
+    // The kernel gives huge pages to writes that fill them.
+    bool whole_writes_get_huge_pages = false;
     // Capacity plus overshoot: beyond it passthrough writers get ENOSPC.
     uint64_t limit_bytes = 0;
   };
@@ -48,6 +50,7 @@ class WriterWatch {
   // True if any writer has written since the last look.
   bool LookAtAll() REQUIRES(mutex_);
   bool LookAt(Watched* watched) REQUIRES(mutex_);
+  bool NeedsPages(uint64_t size_bytes) const;
   void ReserveAhead(const ObjectRef& object, uint64_t size_bytes)
       REQUIRES(mutex_);
   void CountOutrun() REQUIRES(mutex_);

@@ -29,6 +29,9 @@ class FactsRole final : public StoreFacts {
     return parts_->options.state_dir;
   }
   uint64_t page_bytes() const override { return parts_->segments.page_bytes(); }
+  uint64_t write_bytes() const override {
+    return parts_->segments.write_bytes();
+  }
   std::string DescribeMemory() const override {
     return parts_->place->Describe() +
            (parts_->segments.collapses() ? ", collapsed to huge pages" : "");

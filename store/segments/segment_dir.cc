@@ -14,6 +14,7 @@
 #include "schema/base/mapping.h"
 #include "schema/base/write_all.h"
 #include "schema/machine/collapse_probe.h"
+#include "schema/machine/huge_write_probe.h"
 #include "schema/machine/hugetlb_pool.h"
 #include "schema/machine/lease_probe.h"
 #include "store/segments/segment_calls.h"
@@ -177,6 +178,11 @@ void SegmentDir::Collapse(uint64_t number, uint64_t size_bytes) {
   if (hugetlbfs_ || size_bytes < kTmpfsHugePageBytes) return;
   Result<UniqueFd> fd = OpenFresh(number, O_RDONLY);
   if (fd) CollapseSegment(fd->get(), size_bytes);
+}
+
+void SegmentDir::UseHugePages() {
+  huge_pages_ = true;
+  huge_writes_ = static_cast<bool>(machine::ProbeHugeWrites(fd_.get()));
 }
 
 void SegmentDir::TryCollapse() {

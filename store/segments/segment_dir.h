@@ -33,7 +33,9 @@ class SegmentDir {
   // From now on memory is allocated by `policy`.
   void SetNumaPolicy(const NumaPolicy& policy) { numa_ = policy; }
   // From now on the whole huge-page ranges of a growing segment get huge pages.
-  void UseHugePages() { huge_pages_ = true; }
+  void UseHugePages();
+  // The kernel gives huge pages to writes that fill them.
+  bool whole_writes_get_huge_pages() const { return huge_writes_; }
 
   // From now on CollapseRetired does something, if the kernel can.
   void TryCollapse();
@@ -104,6 +106,10 @@ class SegmentDir {
   bool is_hugetlbfs() const { return hugetlbfs_; }
   // Granularity of charges: 4096, or the huge page size on hugetlbfs.
   uint64_t page_bytes() const { return page_bytes_; }
+  // The size of writes that fill whole pages as the kernel gives them.
+  uint64_t write_bytes() const {
+    return huge_pages_ ? kTmpfsHugePageBytes : page_bytes_;
+  }
   // A new O_PATH description of the directory, for clients.
   Result<UniqueFd> OpenPath() const;
 
@@ -147,6 +153,7 @@ class SegmentDir {
   bool hugetlbfs_;
   uint64_t page_bytes_;
   bool huge_pages_ = false;
+  bool huge_writes_ = false;
   // Null: there is no collapsing.
   std::unique_ptr<std::atomic<uint64_t>> collapsed_bytes_;
   NumaPolicy numa_;

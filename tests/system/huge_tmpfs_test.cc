@@ -106,6 +106,19 @@ TEST_F(HugeTmpfsTest, CopiedFilesHaveThem) {
   }
 }
 
+// cp writes in units of st_blksize, at least.
+TEST_F(HugeTmpfsTest, FilesAreBestWrittenByHugePages) {
+  ASSERT_NO_FATAL_FAILURE(CopyIn("sealed", 4096));
+  const std::string path = store_.unsealed("a");
+  ASSERT_EQ(WriteContent(path, "a", 4096), 0);
+  struct stat unsealed;
+  ASSERT_EQ(::stat(path.c_str(), &unsealed), 0);
+  EXPECT_EQ(static_cast<uint64_t>(unsealed.st_blksize), kHugePage);
+  struct stat sealed;
+  ASSERT_EQ(::stat(store_.sealed("sealed").c_str(), &sealed), 0);
+  EXPECT_EQ(sealed.st_blksize, 4096);
+}
+
 TEST_F(HugeTmpfsTest, RecycledSegmentsThatChangeTheirSizeHaveThem) {
   Client client = store_.Connect();
   uint64_t reused = 0;

@@ -1,5 +1,6 @@
 #include "store/keepers/writer_watch.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <memory>
@@ -178,6 +179,20 @@ TEST_F(ReservingTest, HugePagesAreReservedAheadAndCharged) {
   EXPECT_EQ(used_bytes(), allocated_bytes(object));
 }
 
+// The kernel clears what is reserved twice.  Cleared pages are data to
+// SEEK_DATA, reserved ones are not.
+TEST_F(ReservingTest, NothingIsReservedTwice) {
+  const ObjectRef object = Watch("a");
+  const UniqueFd fd = OpenToWrite(object);
+  Append(fd, kMiB);
+  ASSERT_TRUE(Eventually([&] { return allocated_bytes(object) == 8 * kMiB; }));
+  Append(fd, 6 * kMiB);
+  ASSERT_TRUE(Eventually([&] { return allocated_bytes(object) >= 11 * kMiB; }));
+  watch_.reset();
+  ASSERT_EQ(::ftruncate(fd.get(), 16 * kMiB), 0);
+  EXPECT_EQ(::lseek(fd.get(), 7 * kMiB, SEEK_DATA), -1);
+}
+
 TEST_F(ReservingTest, SmallFilesAreLeftAsTheyAre) {
   const ObjectRef object = Watch("a");
   const UniqueFd fd = OpenToWrite(object);
@@ -221,6 +236,38 @@ TEST_F(ReservingTest, NothingIsReservedForWhatIsGone) {
   watch_->Remove(object);
   EXPECT_EQ(used_bytes(), kPage);
   EXPECT_EQ(dropped->file->Stat()->allocated_bytes, kMiB + kPage);
+}
+
+class WholeWritesTest : public WriterWatchTest {
+ protected:
+  void SetUp() override {
+    Start({.reserve_ahead = true,
+           .whole_writes_get_huge_pages = true,
+           .limit_bytes = kCapacity});
+  }
+  // In one step, as a write that fills huge pages does.
+  static void GrowTo(const UniqueFd& fd, uint64_t size_bytes) {
+    ASSERT_EQ(::fallocate(fd.get(), 0, 0, static_cast<off_t>(size_bytes)), 0);
+  }
+};
+
+TEST_F(WholeWritesTest, NothingIsReservedForWritersOfWholeHugePages) {
+  const ObjectRef object = Watch("a");
+  const UniqueFd fd = OpenToWrite(object);
+  for (uint64_t written = 2 * kMiB; written <= 8 * kMiB; written += 2 * kMiB) {
+    GrowTo(fd, written);
+    EXPECT_TRUE(UsesSoon(written));
+    EXPECT_EQ(watch_->Count().writers, 1u);  // That look has ended.
+    EXPECT_EQ(allocated_bytes(object), written);
+  }
+}
+
+TEST_F(WholeWritesTest, OthersGetThemReserved) {
+  const ObjectRef object = Watch("a");
+  const UniqueFd fd = OpenToWrite(object);
+  GrowTo(fd, 2 * kMiB + kPage);
+  EXPECT_TRUE(UsesSoon(10 * kMiB));
+  EXPECT_TRUE(Eventually([&] { return allocated_bytes(object) == 10 * kMiB; }));
 }
 
 }  // namespace
