@@ -424,7 +424,7 @@ TEST_F(ClientTest, ManyThreadsGetPutAndDelete) {
           ASSERT_TRUE(own) << own.error().ToString();
           auto shared = client_.Get(Id("shared"));
           ASSERT_TRUE(shared);
-          ASSERT_EQ(shared->size_bytes(), 100000u);
+          ASSERT_EQ(shared->size_bytes(), 200000u);
         }
         ASSERT_TRUE(TextOf(*client_.Get(Id(id))) == Content(seed, 150000));
         ASSERT_TRUE(client_.Delete(Id(id)));
