@@ -138,6 +138,14 @@ size_t ClientRegistry::Recall(const std::vector<uint64_t>& segments) const {
   return asked;
 }
 
+bool ClientRegistry::KeepMappings() const {
+  MutexLock lock(mutex_);
+  return std::any_of(clients_.begin(), clients_.end(), [](const auto& client) {
+    return PageIn(client.second.page)
+               .kept_mappings.load(std::memory_order_relaxed) > 0;
+  });
+}
+
 void ClientRegistry::RecallBlanks() const {
   MutexLock lock(mutex_);
   for (const auto& [number, entry] : clients_) {

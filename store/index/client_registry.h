@@ -58,6 +58,9 @@ class ClientRegistry {
   // were asked.
   size_t Recall(const std::vector<uint64_t>& segments) const EXCLUDES(mutex_);
 
+  // True: a client keeps a mapping that it could be asked to unmap.
+  bool KeepMappings() const EXCLUDES(mutex_);
+
   // Asks every client to give back the blanks that no writer has.
   void RecallBlanks() const EXCLUDES(mutex_);
 

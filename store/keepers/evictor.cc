@@ -17,6 +17,9 @@ using Clock = std::chrono::steady_clock;
 // Clients unmap what they were asked for within this time, or not at all.
 constexpr int kRoundsForRecall = 5;
 constexpr auto kRecallPause = std::chrono::milliseconds(2);
+// Most clients answer much sooner.  Younger objects go if they do not.
+constexpr int kPatientRounds = 20;
+constexpr auto kPatientPause = std::chrono::microseconds(250);
 // While nothing can be evicted: readers that end tell nobody.
 constexpr int64_t kFirstPauseMs = 5;
 constexpr int64_t kLongestPauseMs = 200;
@@ -87,7 +90,8 @@ bool Evictor::WaitForWork() {
   if (target == 0) pause_ms_ = 0;
   Deadline until = next_deadline;
   if (target > 0) {
-    const bool half_way = examined_in_vain_ > 0 || rounds_in_vain_ > 0;
+    const bool half_way =
+        examined_in_vain_ > 0 || rounds_in_vain_ > 0 || rounds_patient_ > 0;
     const auto pause = std::chrono::milliseconds(half_way ? 0 : pause_ms_);
     until = std::min(until, Clock::now() + pause);
   }
@@ -104,9 +108,10 @@ Eviction::Batch Evictor::EvictBatch(uint64_t bytes) {
   Eviction& eviction = table_->eviction();
   table_->upkeep().DrainTouches();
   if (tier_ == nullptr) {
-    return eviction.Finish(eviction.Begin(bytes, Fate::kGone));
+    return eviction.Finish(eviction.Begin(bytes, Fate::kGone, IsPatient()));
   }
-  Eviction::Departure departure = eviction.Begin(bytes, Fate::kElsewhere);
+  Eviction::Departure departure =
+      eviction.Begin(bytes, Fate::kElsewhere, IsPatient());
   const Status carried = CarryTo(tier_, &departure);
   NoteCarried(carried);
   table_->upkeep().DrainTouches();
@@ -115,6 +120,10 @@ Eviction::Batch Evictor::EvictBatch(uint64_t bytes) {
   // Other victims would fare no better.
   if (!carried && batch.evicted == 0) batch.examined = batch.evictable;
   return batch;
+}
+
+bool Evictor::IsPatient() const {
+  return rounds_patient_ < kPatientRounds && clients_->KeepMappings();
 }
 
 // Once, until it works again: a full disk fails for every victim.
@@ -144,6 +153,7 @@ void Evictor::EvictOnce(uint64_t bytes) {
   if (batch.evicted == 0 && batch.dropped.empty()) return NoProgress(batch);
   examined_in_vain_ = 0;
   rounds_in_vain_ = 0;
+  rounds_patient_ = 0;
   CreditRequests(batch.dropped_bytes);
   MutexLock lock(mutex_);
   pause_ms_ = 0;
@@ -151,8 +161,13 @@ void Evictor::EvictOnce(uint64_t bytes) {
 
 void Evictor::NoProgress(const Eviction::Batch& batch) {
   examined_in_vain_ += batch.examined;
-  if (examined_in_vain_ < batch.evictable) return;
+  if (examined_in_vain_ + batch.spared < batch.evictable) return;
   examined_in_vain_ = 0;
+  if (batch.spared > 0) {
+    ++rounds_patient_;
+    std::this_thread::sleep_for(kPatientPause);
+    return;
+  }
   orphans_->Add(table_->slabs().CloseOpenSlab());
   // What was deleted while somebody merely kept it mapped comes back soon.
   orphans_->Poll();
@@ -166,6 +181,7 @@ void Evictor::NoProgress(const Eviction::Batch& batch) {
     return;
   }
   rounds_in_vain_ = 0;
+  rounds_patient_ = 0;
   GiveUp();
 }
 

@@ -56,6 +56,8 @@ class Evictor {
   // The three steps; see Eviction.
   Eviction::Batch EvictBatch(uint64_t bytes) EXCLUDES(mutex_);
   void NoteCarried(const Status& carried) EXCLUDES(mutex_);
+  // True: it waits for older objects to be unmapped before younger ones go.
+  bool IsPatient() const;
   void NoProgress(const Eviction::Batch& batch) EXCLUDES(mutex_);
   void GiveUp() EXCLUDES(mutex_);
   void CreditRequests(uint64_t freed) EXCLUDES(mutex_);
@@ -70,6 +72,7 @@ class Evictor {
   // Of the thread alone.
   size_t examined_in_vain_ = 0;
   int rounds_in_vain_ = 0;
+  int rounds_patient_ = 0;  // Since anything was evicted.
   bool tier_fails_ = false;
 
   mutable Mutex mutex_;

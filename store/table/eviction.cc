@@ -50,7 +50,8 @@ bool Eviction::IsOpened(const Victim& victim) {
              .use_count() > 0;
 }
 
-Eviction::Departure Eviction::Begin(uint64_t bytes, Fate fate) {
+Eviction::Departure Eviction::Begin(uint64_t bytes, Fate fate,
+                                    bool spares_young) {
   MutexLock lock(table_->mutex);
   Departure departure{.fate = fate, .bytes = bytes};
   Batch& batch = departure.so_far;
@@ -60,9 +61,11 @@ Eviction::Departure Eviction::Begin(uint64_t bytes, Fate fate) {
     if (closed.number != 0) batch.dropped.push_back(std::move(closed));
   }
   batch.evictable = table_->evictable.size();
+  batch.spared = spares_young ? table_->evictable.young() : 0;
   uint64_t chosen_bytes = 0;
   std::vector<Victim>& victims = departure.victims;
   table_->evictable.Visit([&](EvictionEntry* entry) REQUIRES(table_->mutex) {
+    if (spares_young && table_->evictable.IsYoung(*entry)) return true;
     const Victim& victim = victims.emplace_back(MakeVictim(*entry));
     entry->leaving = true;
     chosen_bytes += victim.bytes;

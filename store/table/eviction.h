@@ -61,6 +61,7 @@ class Eviction {
     size_t opened = 0;   // Open through the mount; its close may be under way.
     size_t evicted = 0;  // Objects; a slab goes with its last one.
     size_t taken_back = 0;            // Victims that were wanted meanwhile.
+    size_t spared = 0;                // At most: because they are young.
     std::vector<uint64_t> busy = {};  // Segments that are open or mapped.
     // Objects that were deleted while they were carried: the tier may forget
     // them.
@@ -74,7 +75,10 @@ class Eviction {
   };
   // Chooses victims of at least `bytes` together, or a few dozen.  The open
   // slab, the youngest of all, is closed when nothing else is left.
-  Departure Begin(uint64_t bytes, Fate fate) EXCLUDES(table_->mutex);
+  // With `spares_young` those that came last are no victims: older ones may be
+  // in use only until their users are asked to let go of them.
+  Departure Begin(uint64_t bytes, Fate fate, bool spares_young = false)
+      EXCLUDES(table_->mutex);
   Batch Finish(Departure departure) EXCLUDES(table_->mutex);
 
  private:

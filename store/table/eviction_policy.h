@@ -3,6 +3,7 @@
 #define VITRINE_STORE_TABLE_EVICTION_POLICY_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -23,6 +24,8 @@ struct EvictionEntry {
   // Its eviction has begun.  Whatever speaks against that, a use among it,
   // takes it back.
   bool leaving = false;
+  // Counts those that were added to the queue before it.
+  uint64_t added_as = 0;
   // Whose segment it is: one of them.
   ObjectRecord* object = nullptr;
   Slab* slab = nullptr;

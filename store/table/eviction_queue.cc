@@ -4,6 +4,7 @@ namespace vitrine::store {
 
 void EvictionQueue::Add(EvictionEntry* entry, uint64_t bytes) {
   if (entry->known()) return;
+  entry->added_as = ++added_;
   policy_->Add(entry);
   bytes_ += bytes;
 }

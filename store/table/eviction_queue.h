@@ -38,12 +38,18 @@ class EvictionQueue {
     policy_->Visit(visit);
   }
 
+  // How many were added last, a quarter of all.
+  size_t young() const { return size() / 4; }
+  bool IsYoung(const EvictionEntry& entry) const {
+    return added_ - entry.added_as < young();
+  }
   size_t size() const { return policy_->size(); }
   uint64_t bytes() const { return bytes_; }
 
  private:
   std::unique_ptr<EvictionPolicy> policy_;
   uint64_t bytes_ = 0;
+  uint64_t added_ = 0;
 };
 
 }  // namespace vitrine::store

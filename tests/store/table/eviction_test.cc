@@ -110,6 +110,32 @@ TEST_P(EvictionTest, WhatIsOpenStays) {
   EXPECT_TRUE(InMemory(a));
 }
 
+// What came last is spared, even when all that is older was passed over.
+TEST_P(EvictionTest, TheYoungestQuarterIsSpared) {
+  std::vector<ObjectRef> objects;
+  std::vector<Result<UniqueFd>> readers;
+  for (int i = 0; i < 8; ++i) {
+    objects.push_back(Seal(std::to_string(i)));
+    if (i < 6) {
+      readers.push_back(table_->sealed().OpenForReading(objects.back()));
+    }
+  }
+  const auto evict = [&](bool spares_young) {
+    Eviction::Departure departure =
+        table_->eviction().Begin(kPage, GetParam(), spares_young);
+    return Finish(std::move(departure)).evicted;
+  };
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(evict(true), 0u);
+  readers.erase(readers.begin());
+  while (evict(true) == 0) {
+  }
+  ExpectWent(objects[0]);
+  EXPECT_TRUE(InMemory(objects[6]) && InMemory(objects[7]));
+  while (evict(false) == 0) {
+  }
+  EXPECT_FALSE(InMemory(objects[6]) && InMemory(objects[7]));
+}
+
 TEST_P(EvictionTest, WhatTheMountHasOpenStays) {
   const ObjectRef a = Seal("a");
   Eviction::Departure departure = Begin();
