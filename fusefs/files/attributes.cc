@@ -6,7 +6,7 @@ namespace vitrine::fusefs {
 namespace {
 
 constexpr int64_t kNsPerSecond = 1'000'000'000;
-constexpr blksize_t kBlockBytes = 4096;
+constexpr blksize_t kPreferredBlockBytes = 4096;
 
 timespec ToTimespec(int64_t ns) {
   timespec time;
@@ -54,7 +54,8 @@ Attributes OfObject(const ObjectInfo& info, uint64_t write_bytes) {
   stat.st_gid = info.gid;
   stat.st_size = static_cast<off_t>(info.size_bytes);
   // Programs such as cp read and write in units of this size.
-  stat.st_blksize = sealed ? kBlockBytes : static_cast<blksize_t>(write_bytes);
+  stat.st_blksize =
+      sealed ? kPreferredBlockBytes : static_cast<blksize_t>(write_bytes);
   // The kernel may keep the answer for ever: an object that is elsewhere is
   // shown as it is in memory, not as a hole.
   const bool counted = sealed && !info.elsewhere;
@@ -74,7 +75,7 @@ Attributes OfFixed(uint64_t node, const FixedOwner& owner, int64_t changed_ns) {
   stat.st_nlink = S_ISDIR(stat.st_mode) ? 2 : 1;
   stat.st_uid = owner.uid;
   stat.st_gid = owner.gid;
-  stat.st_blksize = kBlockBytes;
+  stat.st_blksize = kPreferredBlockBytes;
   const bool changes = node == kUnsealedDir || node == kSealedDir;
   const int64_t time_ns = changes ? changed_ns : owner.since_ns;
   SetTimes(&stat, time_ns, time_ns);
@@ -83,7 +84,7 @@ Attributes OfFixed(uint64_t node, const FixedOwner& owner, int64_t changed_ns) {
 }
 
 Attributes OfDirect(const ObjectInfo& info, size_t path_bytes) {
-  Attributes attributes = OfObject(info, kBlockBytes);
+  Attributes attributes = OfObject(info, kPreferredBlockBytes);
   struct stat& stat = attributes.stat;
   stat.st_ino = DirectNode(info.number);
   stat.st_mode = S_IFLNK | 0777;
@@ -100,7 +101,7 @@ Attributes OfWait(uint64_t node, const FixedOwner& owner) {
   stat.st_nlink = 1;
   stat.st_uid = owner.uid;
   stat.st_gid = owner.gid;
-  stat.st_blksize = kBlockBytes;
+  stat.st_blksize = kPreferredBlockBytes;
   SetTimes(&stat, owner.since_ns, owner.since_ns);
   return attributes;
 }

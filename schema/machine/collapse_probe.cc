@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "schema/base/huge_page.h"
 #include "schema/base/mapping.h"
 #include "schema/base/unique_fd.h"
 
@@ -15,22 +16,18 @@
 #endif
 
 namespace vitrine::machine {
-namespace {
-
-constexpr size_t kHugePageBytes = size_t{2} << 20;
-
-}  // namespace
 
 Status ProbeCollapse(int dir) {
   const UniqueFd fd(::openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (!fd.valid()) return ErrnoError("make a scratch file", errno);
-  if (::posix_fallocate(fd.get(), 0, kHugePageBytes) != 0) {
+  if (::posix_fallocate(fd.get(), 0, kTmpfsHugePageBytes) != 0) {
     return Error{Code::kOutOfMemory, "no memory for a scratch file"};
   }
-  auto mapping = Mapping::Map(fd.get(), kHugePageBytes, PROT_READ | PROT_WRITE);
+  auto mapping =
+      Mapping::Map(fd.get(), kTmpfsHugePageBytes, PROT_READ | PROT_WRITE);
   if (!mapping) return mapping.error();
-  std::memset(mapping->data(), 1, kHugePageBytes);
-  if (::madvise(mapping->data(), kHugePageBytes, MADV_COLLAPSE) == 0) {
+  std::memset(mapping->data(), 1, kTmpfsHugePageBytes);
+  if (::madvise(mapping->data(), kTmpfsHugePageBytes, MADV_COLLAPSE) == 0) {
     return Status();
   }
   return Error{Code::kUnsupported,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "schema/base/huge_page.h"
 #include "store/base/thread_setup.h"
 
 namespace vitrine::store {
@@ -12,7 +13,6 @@ namespace {
 constexpr auto kShortestPause = std::chrono::milliseconds(1);
 constexpr auto kLongestPause = std::chrono::milliseconds(16);
 
-constexpr uint64_t kHugePageBytes = 2 << 20;
 // Smaller files get no huge pages: clearing one costs more than it gains.
 constexpr uint64_t kWorthHugePages = 256 << 10;
 constexpr uint64_t kLeastAhead = 8 << 20;
@@ -107,7 +107,7 @@ bool WriterWatch::LookAt(Watched* watched) {
 bool WriterWatch::NeedsPages(uint64_t size_bytes) const {
   if (!options_.reserve_ahead || size_bytes < kWorthHugePages) return false;
   return !options_.whole_writes_get_huge_pages ||
-         size_bytes % kHugePageBytes != 0;
+         size_bytes % kTmpfsHugePageBytes != 0;
 }
 
 void WriterWatch::ReserveAhead(const ObjectRef& object, uint64_t size_bytes) {
@@ -115,7 +115,7 @@ void WriterWatch::ReserveAhead(const ObjectRef& object, uint64_t size_bytes) {
   if (!charged) return;
   uint64_t target =
       size_bytes + std::clamp(size_bytes, kLeastAhead, kMostAhead);
-  target -= target % kHugePageBytes;
+  target -= target % kTmpfsHugePageBytes;
   // Reserves twice as far as needed, so that not every look has to reserve.
   const bool enough = *charged >= size_bytes + kLeastAhead / 2 &&
                       *charged >= (size_bytes + target) / 2;

@@ -12,12 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "schema/base/huge_page.h"
 #include "schema/base/unique_fd.h"
 
 namespace vitrine::store {
-
-// The size of tmpfs's huge pages.
-inline constexpr uint64_t kTmpfsHugePageBytes = 2 << 20;
 
 std::string SegmentName(uint64_t number);
 
