@@ -32,7 +32,9 @@ Status CheckHeader(const IndexHeader& header, uint64_t file_bytes) {
   }
   const uint64_t buckets =
       uint64_t{header.bucket_limit} + header.overflow_limit;
-  if (header.bucket_limit == 0 || buckets > UINT32_MAX) {
+  // Half of what 32 bits hold: IndexBucketOf rounds up to a power of two.
+  if (header.bucket_limit == 0 || header.bucket_limit > 1U << 31 ||
+      buckets > UINT32_MAX) {
     return CorruptIndex("the number of buckets makes no sense");
   }
   if (header.buckets_offset % alignof(IndexBucket) != 0 ||

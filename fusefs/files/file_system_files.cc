@@ -80,6 +80,10 @@ Answer<void> FileSystem::Truncate(const ObjectRef& object) {
   store_->memory().Resize(
       object, 0, BoundedWait(),
       [&truncated](Status status) { truncated = std::move(status); });
+  if (!truncated && (truncated.error().code == Code::kGone ||
+                     truncated.error().code == Code::kNotFound)) {
+    return Errno{ESTALE};
+  }
   return truncated;
 }
 

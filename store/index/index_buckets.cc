@@ -155,20 +155,22 @@ Status IndexBuckets::Insert(const IndexedObject& object) {
   if (object.slot >= kSlotLimit) {
     return Error{Code::kOutOfMemory, "the index is full"};
   }
-  IndexBucket& first = FirstOf(object.key);
-  auto place = Extend(&first);
-  if (!place) return place.error();
   if (places_.size() <= object.slot) places_.resize(object.slot + 1, kNoPlace);
-  {
-    const ChainChange change(&first);
-    Put(*place, object);
-  }
+  if (Status ok = InsertIntoChain(object); !ok) return ok;
   ++size_;
   Grow();
   return {};
 }
 
-// A bucket that is linked while it is empty changes nothing for readers.
+Status IndexBuckets::InsertIntoChain(const IndexedObject& object) {
+  IndexBucket& first = FirstOf(object.key);
+  const ChainChange change(&first);
+  auto place = Extend(&first);
+  if (!place) return place.error();
+  Put(*place, object);
+  return {};
+}
+
 Result<IndexBuckets::Place> IndexBuckets::Extend(IndexBucket* first) {
   IndexBucket* last = first;
   while (IndexBucket* const next = NextOf(*last)) last = next;
@@ -239,7 +241,8 @@ void IndexBuckets::Grow() {
   }
 }
 
-// The objects need no more overflow buckets than they had.
+// The objects need no more overflow buckets than they had: they have one bucket
+// more now, and ceil(a / 4) + ceil(b / 4) <= ceil((a + b) / 4) + 1.
 void IndexBuckets::Split(uint32_t number) {
   const uint32_t count = bucket_count();
   IndexBucket& old = BucketAt(number);

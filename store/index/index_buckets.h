@@ -99,6 +99,7 @@ class IndexBuckets {
   // The last object of a chain that has one.
   Place LastOf(IndexBucket* first) const;
 
+  Status InsertIntoChain(const IndexedObject& object);
   void Put(const Place& place, const IndexedObject& object);
   // Takes what is at the end of the chain out of it.
   void DropLast(IndexBucket* first, const Place& last);

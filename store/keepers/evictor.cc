@@ -18,7 +18,7 @@ using Clock = std::chrono::steady_clock;
 constexpr int kRoundsForRecall = 5;
 constexpr auto kRecallPause = std::chrono::milliseconds(2);
 // Most clients answer much sooner.  Younger objects go if they do not.
-constexpr int kPatientRounds = 20;
+constexpr auto kPatience = std::chrono::milliseconds(5);
 constexpr auto kPatientPause = std::chrono::microseconds(250);
 // While nothing can be evicted: readers that end tell nobody.
 constexpr int64_t kFirstPauseMs = 5;
@@ -77,7 +77,11 @@ void Evictor::Run() {
   while (WaitForWork()) {
     budget_->ExpireWaits(Clock::now());
     const uint64_t target = Target();
-    if (target > 0) EvictOnce(target);
+    if (target > 0) {
+      EvictOnce(target);
+    } else {
+      BePatientAgain();
+    }
     // Before it sleeps: a request that is met is no work to wake up for.
     FinishRequests(false);
   }
@@ -90,8 +94,10 @@ bool Evictor::WaitForWork() {
   if (target == 0) pause_ms_ = 0;
   Deadline until = next_deadline;
   if (target > 0) {
+    const bool waits_for_mappings =
+        patient_until_ && Clock::now() < *patient_until_;
     const bool half_way =
-        examined_in_vain_ > 0 || rounds_in_vain_ > 0 || rounds_patient_ > 0;
+        examined_in_vain_ > 0 || rounds_in_vain_ > 0 || waits_for_mappings;
     const auto pause = std::chrono::milliseconds(half_way ? 0 : pause_ms_);
     until = std::min(until, Clock::now() + pause);
   }
@@ -123,7 +129,8 @@ Eviction::Batch Evictor::EvictBatch(uint64_t bytes) {
 }
 
 bool Evictor::IsPatient() const {
-  return rounds_patient_ < kPatientRounds && clients_->KeepMappings();
+  const bool over = patient_until_ && Clock::now() >= *patient_until_;
+  return !over && !tier_fails_ && clients_->KeepMappings();
 }
 
 // Once, until it works again: a full disk fails for every victim.
@@ -153,7 +160,7 @@ void Evictor::EvictOnce(uint64_t bytes) {
   if (batch.evicted == 0 && batch.dropped.empty()) return NoProgress(batch);
   examined_in_vain_ = 0;
   rounds_in_vain_ = 0;
-  rounds_patient_ = 0;
+  if (batch.spared > 0) BePatientAgain();
   CreditRequests(batch.dropped_bytes);
   MutexLock lock(mutex_);
   pause_ms_ = 0;
@@ -164,7 +171,7 @@ void Evictor::NoProgress(const Eviction::Batch& batch) {
   if (examined_in_vain_ + batch.spared < batch.evictable) return;
   examined_in_vain_ = 0;
   if (batch.spared > 0) {
-    ++rounds_patient_;
+    if (!patient_until_) patient_until_ = Clock::now() + kPatience;
     std::this_thread::sleep_for(kPatientPause);
     return;
   }
@@ -181,7 +188,6 @@ void Evictor::NoProgress(const Eviction::Batch& batch) {
     return;
   }
   rounds_in_vain_ = 0;
-  rounds_patient_ = 0;
   GiveUp();
 }
 

@@ -2,8 +2,10 @@
 #ifndef VITRINE_STORE_KEEPERS_EVICTOR_H_
 #define VITRINE_STORE_KEEPERS_EVICTOR_H_
 
+#include <chrono>
 #include <cstdint>
 #include <list>
+#include <optional>
 #include <thread>
 
 #include "schema/base/mutex.h"
@@ -58,6 +60,8 @@ class Evictor {
   void NoteCarried(const Status& carried) EXCLUDES(mutex_);
   // True: it waits for older objects to be unmapped before younger ones go.
   bool IsPatient() const;
+  // What is older has gone, or nothing needs to: the next time it waits again.
+  void BePatientAgain() { patient_until_.reset(); }
   void NoProgress(const Eviction::Batch& batch) EXCLUDES(mutex_);
   void GiveUp() EXCLUDES(mutex_);
   void CreditRequests(uint64_t freed) EXCLUDES(mutex_);
@@ -72,7 +76,8 @@ class Evictor {
   // Of the thread alone.
   size_t examined_in_vain_ = 0;
   int rounds_in_vain_ = 0;
-  int rounds_patient_ = 0;  // Since anything was evicted.
+  // Set when it begins to wait for mappings.
+  std::optional<std::chrono::steady_clock::time_point> patient_until_;
   bool tier_fails_ = false;
 
   mutable Mutex mutex_;

@@ -35,8 +35,9 @@ void MemoryRole::CreateSized(const ObjectId& id, uint64_t size_bytes,
                });
   if (info.charged_bytes == 0) {
     request.audience = AudienceOf(options);
-    request.adopt = [this, object, size_bytes](RetiredSegment* segment) {
-      return Adopt(object, size_bytes, segment);
+    request.adopt = [this, object, size_bytes,
+                     audience = request.audience](RetiredSegment* segment) {
+      return Adopt(object, size_bytes, audience, segment);
     };
   }
   WithCharge(std::move(request));
@@ -115,9 +116,7 @@ void MemoryRole::Wait(const RequestRef& request) {
   parts_->budget->Charge(request->needed_bytes - request->charged_bytes,
                          request->wait, WhenGranted(request),
                          request->object.get(), WishOf(request));
-  // It may have gone before it waited.
-  if (!parts_->table->unsealed().CheckWritable(request->object))
-    parts_->budget->EndWaitsOf(request->object.get());
+  EndIfGone(request);
 }
 
 MemoryBudget::Wish MemoryRole::WishOf(const RequestRef& request) {
@@ -129,19 +128,33 @@ MemoryBudget::Wish MemoryRole::WishOf(const RequestRef& request) {
 }
 
 void MemoryRole::HandedOver(const RequestRef& request, RetiredSegment segment) {
-  if (request->adopt(&segment)) return Finish(request, request->then());
+  if (request->adopt(&segment)) {
+    parts_->pool->NoteHandedOver();
+    request->charged_bytes = segment.allocated_bytes;
+  } else {
+    parts_->pool->Drop(segment);
+  }
   request->adopt = {};
-  parts_->pool->Put(request->audience, segment);
-  Wait(request);
+  if (TryCharge(*request)) return Charged(request);
+  // It keeps its turn.
+  parts_->budget->ChargeFirst(request->needed_bytes - request->charged_bytes,
+                              request->wait, WhenGranted(request),
+                              request->object.get());
+  EndIfGone(request);
+}
+
+void MemoryRole::EndIfGone(const RequestRef& request) {
+  if (!parts_->table->unsealed().CheckWritable(request->object))
+    parts_->budget->EndWaitsOf(request->object.get());
 }
 
 bool MemoryRole::Adopt(const ObjectRef& object, uint64_t size_bytes,
-                       RetiredSegment* segment) {
+                       const Audience& audience, RetiredSegment* segment) {
   const auto cut = parts_->pool->Refit(*segment, size_bytes);
   if (!cut) return false;
   parts_->budget->Uncharge(segment->allocated_bytes - cut->allocated_bytes);
   *segment = *cut;
-  return bool{parts_->table->unsealed().Adopt(object, *segment)};
+  return bool{parts_->table->unsealed().Adopt(object, audience, *segment)};
 }
 
 bool MemoryRole::TryCharge(const Request& request) {

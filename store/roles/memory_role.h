@@ -56,7 +56,9 @@ class MemoryRole final : public MemoryRequests {
   MemoryBudget::Wish WishOf(const RequestRef& request);
   void HandedOver(const RequestRef& request, RetiredSegment segment);
   bool Adopt(const ObjectRef& object, uint64_t size_bytes,
-             RetiredSegment* segment);
+             const Audience& audience, RetiredSegment* segment);
+  // Ends its wait, if the object went before it waited.
+  void EndIfGone(const RequestRef& request);
   // True: it is charged, or needs no more.
   bool TryCharge(const Request& request);
   // What happens once the budget has granted the request.

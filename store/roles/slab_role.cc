@@ -119,15 +119,21 @@ void SlabRole::AddRoomFor(uint64_t bytes, SpaceWait wait, Done<void> done,
 MemoryBudget::Wish SlabRole::WishOf(const Request& request) {
   return {Audience::OfSlabs(slab_bytes_),
           [this, request](const RetiredSegment& segment) {
-            parts_->workers->Run([this, request, segment] {
-              if (parts_->pool->Refit(segment, slab_bytes_)) {
-                return AddOrWait(segment, request);
-              }
-              GiveUpSlab(segment);
-              AddRoomFor(request.bytes, request.wait, request.done,
-                         request.whose);
-            });
+            parts_->workers->Run(
+                [this, request, segment] { HandedOver(segment, request); });
           }};
+}
+
+void SlabRole::HandedOver(const RetiredSegment& segment,
+                          const Request& request) {
+  if (const auto slab = parts_->pool->Refit(segment, slab_bytes_)) {
+    parts_->pool->NoteHandedOver();
+    return AddOrWait(slab, request);
+  }
+  parts_->pool->Drop(segment);
+  // It keeps its turn.
+  parts_->budget->ChargeFirst(slab_bytes_, request.wait, WhenGranted(request),
+                              request.whose);
 }
 
 Done<void> SlabRole::WhenGranted(const Request& request) {

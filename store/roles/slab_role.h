@@ -52,6 +52,7 @@ class SlabRole final : public SmallPuts {
   };
   // A slab that was evicted for it.
   MemoryBudget::Wish WishOf(const Request& request);
+  void HandedOver(const RetiredSegment& segment, const Request& request);
   // What happens once the budget has granted a slab.
   Done<void> WhenGranted(const Request& request);
   // AddSlab, and waits if others have filled the file system.

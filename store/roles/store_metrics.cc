@@ -155,7 +155,7 @@ constexpr MetricOf<Pool> kPoolMetrics[] = {
                               MetricUnit::kBytes),
     Counter<&Pool::reused>("reused", "Segments that a new object got."),
     Counter<&Pool::handed_over>(
-        "handed_over", "Of these, those evicted for an object that waited."),
+        "handed_over", "Of these, those that went to an object that waited."),
     Counter<&Pool::missed>("missed",
                            "New objects for which there was no segment."),
     Counter<&Pool::prepared>("prepared",

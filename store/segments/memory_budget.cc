@@ -179,16 +179,40 @@ bool MemoryBudget::Suits(const Waiter& waiter, const Audience& audience,
 bool MemoryBudget::HandOver(const Audience& audience,
                             const RetiredSegment& segment) {
   std::list<Waiter> served;
+  std::list<Waiter> granted;
   {
     MutexLock lock(mutex_);
     const auto first = FirstInTurn();
-    if (first == waiters_.end() || !Suits(*first, audience, segment)) {
+    // Beyond the limit, what goes has to become free.
+    if (first == waiters_.end() || !FitsLocked(0) ||
+        !Suits(*first, audience, segment)) {
       return false;
     }
     served.splice(served.end(), waiters_, first);
+    GrantLocked(&granted);  // Those behind it may fit.
   }
   served.front().wish.take(segment);
+  for (Waiter& waiter : granted) waiter.done(Status());
   return true;
+}
+
+void MemoryBudget::ChargeFirst(uint64_t bytes, SpaceWait wait, Done<void> done,
+                               const void* whose) {
+  std::list<Waiter> granted;
+  bool closed = false;
+  {
+    MutexLock lock(mutex_);
+    closed = closed_;
+    NoteScarceLocked();
+    if (!closed) QueueAgain({bytes, wait, std::move(done), whose});
+    GrantLocked(&granted);
+  }
+  // NOLINTNEXTLINE(bugprone-use-after-move): moved only if it is not closed.
+  if (closed) return done(ShuttingDown());
+  for (Waiter& waiter : granted) waiter.done(Status());
+  FailHopeless();
+  ReclaimWanted();
+  if (on_shortage_) on_shortage_();
 }
 
 void MemoryBudget::NoteFree(uint64_t free_bytes) {

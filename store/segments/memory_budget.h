@@ -68,6 +68,10 @@ class MemoryBudget {
   // it is.  False: none waits, or the segment does not suit it.
   bool HandOver(const Audience& audience, const RetiredSegment& segment)
       EXCLUDES(mutex_);
+  // Charge, but before all who have not been granted anything, and with a wait
+  // in any case.
+  void ChargeFirst(uint64_t bytes, SpaceWait wait, Done<void> done,
+                   const void* whose = nullptr) EXCLUDES(mutex_);
   // `charged_bytes` were charged, but the file system, which has `free_bytes`
   // left, had no memory for them: others fill it.  Takes them back and lowers
   // the limit to what is there.  Then Charge(bytes), but before all who have

@@ -108,7 +108,7 @@ class SegmentDir {
   uint64_t page_bytes() const { return page_bytes_; }
   // The size of writes that fill whole pages as the kernel gives them.
   uint64_t write_bytes() const {
-    return huge_pages_ ? kTmpfsHugePageBytes : page_bytes_;
+    return huge_writes_ ? kTmpfsHugePageBytes : 4096;
   }
   // A new O_PATH description of the directory, for clients.
   Result<UniqueFd> OpenPath() const;

@@ -20,14 +20,19 @@ void SegmentPool::Put(const Audience& audience, RetiredSegment segment) {
       budget_->TryPark(segment.allocated_bytes)) {
     return Add(audience, segment);
   }
-  if (of_use && budget_->HandOver(audience, segment)) {
-    MutexLock lock(mutex_);
-    ++numbers_.reused;
-    ++numbers_.handed_over;
-    return;
-  }
+  if (of_use && budget_->HandOver(audience, segment)) return;
+  Drop(segment);
+}
+
+void SegmentPool::Drop(const RetiredSegment& segment) {
   if (auto busy = Unlink(segment)) return on_busy_(std::move(busy), segment);
   budget_->Uncharge(segment.allocated_bytes);
+}
+
+void SegmentPool::NoteHandedOver() {
+  MutexLock lock(mutex_);
+  ++numbers_.reused;
+  ++numbers_.handed_over;
 }
 
 void SegmentPool::Add(const Audience& audience, const RetiredSegment& segment) {

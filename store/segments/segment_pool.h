@@ -4,12 +4,10 @@
 //
 // Invariants:
 //  (1) A reader of recycled bytes could read all of them before.  A segment
-//  goes
-//      only to an object of the same owner, group and mode.  A slab, which
+//      goes only to an object of the same owner, group and mode.  A slab, which
 //      every client maps as a whole, becomes a slab of the same size again.
 //  (2) No process has a segment open or mapped when it is handed out: the
-//  kernel
-//      is asked again.
+//      kernel is asked again.
 //  (3) All segments are charged as parked, and are freed before a request waits
 //      for memory and before anything is evicted.  While one waits, a segment
 //      that suits it goes to it, and others are freed.
@@ -59,6 +57,11 @@ class SegmentPool {
   // request whose turn it is, or frees its memory.  No process has it open or
   // mapped.
   void Put(const Audience& audience, RetiredSegment segment) EXCLUDES(mutex_);
+  // Frees a retired segment that is not in the pool; its memory is charged as
+  // used.
+  void Drop(const RetiredSegment& segment) EXCLUDES(mutex_);
+  // A request has taken what Put handed over.
+  void NoteHandedOver() EXCLUDES(mutex_);
   // Finds the segment that suits an object of `size_bytes` best, and cuts it to
   // that size; it may also be smaller.  Its memory is charged as used.
   std::optional<RetiredSegment> Take(const Audience& audience,
@@ -127,7 +130,7 @@ class SegmentPool {
   Spares Extract(const Audience& audience, uint64_t size_bytes, Fit fit)
       EXCLUDES(mutex_);
   // The smallest segment that is large enough, else (kAny) the largest smaller
-  // one, within kMostRatio.
+  // one, within kMostRefitRatio.
   SparesByFit::iterator FindBest(const Audience& audience, uint64_t size_bytes,
                                  Fit fit) REQUIRES(mutex_);
   void Add(const Audience& audience, const RetiredSegment& segment)

@@ -129,10 +129,10 @@ bool Residency::IsOpen(ObjectRecord* object) {
 bool Residency::OthersHave(ObjectRecord* object) {
   if (object->own->shared.use_count() > 0) return true;
   auto file = Share(object);
-  if (!file) return false;
+  if (!file) return true;
   auto alone = (*file)->LeaseAlone();
   (*file)->Unlease();
-  return alone && !*alone;
+  return !alone || !*alone;
 }
 
 DroppedSegment Residency::Take(ObjectRecord* object, uint64_t retired) {

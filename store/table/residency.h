@@ -44,7 +44,8 @@ class Residency {
   Status CheckNobodyWrites(ObjectRecord* object);
   // True if anybody has its segment open or mapped, as far as can be told.
   bool IsOpen(ObjectRecord* object);
-  // Its own segment, apart from writers that were announced.
+  // Its own segment, apart from writers that were announced.  True, too, if the
+  // kernel does not say.
   bool OthersHave(ObjectRecord* object);
 
   // True if its segment has the size that the object has, all of the memory for

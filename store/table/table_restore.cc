@@ -87,6 +87,7 @@ Result<uint64_t> TableRestore::Restore(
       }
     }
   }
+  (void)table_->directory.index().TakeMovedFutexes();  // Nobody waits yet.
   table_->slabs.EndRestore();
   return cost_bytes;
 }

@@ -79,12 +79,14 @@ Result<UnsealedOps::Lowered> UnsealedOps::LowerCharge(const ObjectRef& object) {
   return Lowered{object->own->charged_bytes, freed};
 }
 
-Status UnsealedOps::Adopt(const ObjectRef& object,
+Status UnsealedOps::Adopt(const ObjectRef& object, const Audience& audience,
                           const RetiredSegment& segment) {
   MutexLock lock(table_->mutex);
   if (Status ok = CheckIsWritable(*object); !ok) return ok;
   OwnSegment& own = *object->own;
-  if (object->size_bytes > 0 || own.charged_bytes > 0 ||
+  const Audience now{
+      .uid = object->uid, .gid = object->gid, .mode = object->mode};
+  if (now != audience || object->size_bytes > 0 || own.charged_bytes > 0 ||
       own.pending_changes > 1 || own.passthrough_writers > 0 ||
       own.carried_writers > 0 || table_->residency.OthersHave(object.get())) {
     return Error{Code::kInUse, "somebody else has it"};

@@ -38,10 +38,11 @@ class UnsealedOps {
     int64_t freed_bytes;  // Negative: it takes more than was charged.
   };
   Result<Lowered> LowerCharge(const ObjectRef& object) EXCLUDES(table_->mutex);
-  // Replaces the segment of an object by a retired one, with its charge.
-  // kInUse: the object is not empty any more, or somebody else has it.
-  Status Adopt(const ObjectRef& object, const RetiredSegment& segment)
-      EXCLUDES(table_->mutex);
+  // Replaces the segment of an object by a retired one of this audience, with
+  // its charge.  kInUse: the object is not empty any more, somebody else has
+  // it, or it has another audience by now.
+  Status Adopt(const ObjectRef& object, const Audience& audience,
+               const RetiredSegment& segment) EXCLUDES(table_->mutex);
   Status BeginWriting(const ObjectRef& object, WriteMode mode)
       EXCLUDES(table_->mutex);
   // After the last writer, memory beyond the size is given back.  Returns the

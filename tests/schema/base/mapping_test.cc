@@ -67,7 +67,7 @@ TEST(MappingTest, SmallerOnesLieBelowOnePageTable) {
 // Each lies where the next one would have to lie, too.
 TEST(MappingTest, SmallerOnesFindAPlaceWhereAddressesAreTaken) {
   std::vector<Mapping> mappings;
-  for (int i = 0; i < 64; ++i) {
+  for (size_t i = 0; i < 64; ++i) {
     mappings.push_back(Map(kMiB + kMiB / 2));
     const auto first = reinterpret_cast<uintptr_t>(mappings.back().data());
     EXPECT_EQ(first / (2 * kMiB), (first + kMiB) / (2 * kMiB)) << i;

@@ -438,6 +438,36 @@ TEST_F(HandOverTest, WhatDoesNotSuitTheFirstGoesToNobody) {
   EXPECT_EQ(outcomes_, Outcomes({"first", "second"}));
 }
 
+TEST_F(HandOverTest, ThoseBehindItMayFitThen) {
+  ASSERT_TRUE(budget_->TryCharge(90));
+  ChargeOrTake("first", 30);
+  ChargeOrTake("second", 5);
+  EXPECT_TRUE(HandOver(kAlice, 1, 30));
+  EXPECT_EQ(outcomes_, Outcomes({"first took 1", "second"}));
+  EXPECT_EQ(budget_->Get().used_bytes, 95u);
+}
+
+TEST_F(HandOverTest, BeyondTheLimitMemoryBecomesFree) {
+  budget_->ForceCharge(110);
+  ChargeOrTake("first", 30);
+  EXPECT_FALSE(HandOver(kAlice, 1, 30));
+}
+
+TEST_F(HandOverTest, WhoCouldNotUseItKeepsItsTurn) {
+  ASSERT_TRUE(budget_->TryCharge(90));
+  ChargeOrTake("behind", 20);
+  budget_->ChargeFirst(15, SpaceWait{}, Note("first"));
+  budget_->Uncharge(5);
+  EXPECT_EQ(outcomes_, Outcomes({"first"}));
+  budget_->Uncharge(85);
+  EXPECT_EQ(outcomes_, Outcomes({"first", "behind"}));
+  budget_->ChargeFirst(50, SpaceWait{}, Note("at once"));
+  EXPECT_EQ(outcomes_.back(), "at once");
+  budget_->Close();
+  budget_->ChargeFirst(50, SpaceWait{}, Note("late"));
+  EXPECT_EQ(outcomes_.back(), "late: unavailable");
+}
+
 TEST_F(HandOverTest, WhoHasNoWishIsNotPassed) {
   ASSERT_TRUE(budget_->TryCharge(90));
   budget_->Charge(20, SpaceWait{}, Note("plain"));

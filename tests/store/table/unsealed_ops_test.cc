@@ -14,8 +14,13 @@ class AdoptTest : public TableFixture {
     EXPECT_TRUE(segments_->MakeRetired(number, kPage));
     return {.number = number, .allocated_bytes = kPage, .size_bytes = kPage};
   }
+  Audience AudienceOfObject() const {
+    const ObjectInfo info = table_->queries().Info(object_);
+    return {.uid = info.uid, .gid = info.gid, .mode = info.mode};
+  }
   Code Refused() {
-    const Status adopted = table_->unsealed().Adopt(object_, Retired());
+    const Status adopted =
+        table_->unsealed().Adopt(object_, AudienceOfObject(), Retired());
     return adopted ? Code{} : adopted.error().code;
   }
 
@@ -24,7 +29,7 @@ class AdoptTest : public TableFixture {
 };
 
 TEST_F(AdoptTest, ItIsTheObjectsWithItsSizeAndCharge) {
-  ASSERT_TRUE(table_->unsealed().Adopt(object_, Retired()));
+  ASSERT_TRUE(table_->unsealed().Adopt(object_, AudienceOfObject(), Retired()));
   const ObjectInfo info = table_->queries().Info(object_);
   EXPECT_EQ(info.size_bytes, kPage);
   EXPECT_EQ(info.charged_bytes, kPage);
@@ -55,6 +60,16 @@ TEST_F(AdoptTest, WhatHasAnotherWriterOrChangeIsLeftAsItIs) {
   EXPECT_EQ(Refused(), Code::kInUse);
   table_->unsealed().EndChange(object_);
   EXPECT_EQ(Refused(), Code{});
+}
+
+// Bytes that only some may read would show to others.
+TEST_F(AdoptTest, WhatHasAnotherAudienceByNowIsLeftAsItIs) {
+  const Audience before = AudienceOfObject();
+  ASSERT_TRUE(table_->unsealed().SetMode(object_, 0600));
+  EXPECT_FALSE(table_->unsealed().Adopt(object_, before, Retired()));
+  ASSERT_TRUE(table_->unsealed().SetMode(object_, before.mode));
+  ASSERT_TRUE(table_->unsealed().SetOwner(object_, before.uid + 1, before.gid));
+  EXPECT_FALSE(table_->unsealed().Adopt(object_, before, Retired()));
 }
 
 TEST_F(AdoptTest, WhatIsGoneTakesNothing) {
