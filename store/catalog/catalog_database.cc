@@ -26,7 +26,11 @@ constexpr int kBusyTimeoutMs = 100;
 // Of the file ("Database File Format" of SQLite's documentation).
 constexpr char kMagic[16] = "SQLite format 3";
 constexpr size_t kApplicationIdOffset = 68;
-using Header = std::array<unsigned char, 100>;
+// Of the log; its lowest bit says how checksums are made.
+constexpr uint32_t kLogMagic = 0x377f0682;
+
+constexpr size_t kHeaderBytes = 100;
+using Header = std::array<unsigned char, kHeaderBytes>;
 
 // NORMAL: only a checkpoint waits for the disk.  A crash of the host loses the
 // newest commits but never the database.  The writer requests checkpoints
@@ -115,6 +119,46 @@ uint32_t BigEndian(const unsigned char* bytes) {
          uint32_t{bytes[2]} << 8 | bytes[3];
 }
 
+// The beginning of the file behind the pointer that `op` asks for; zeros where
+// the file is shorter.  By SQLite's own descriptor: to close another one would
+// drop its locks.
+Result<Header> ReadHeader(sqlite3* database, int op) {
+  sqlite3_file* file = nullptr;
+  sqlite3_file_control(database, "main", op, &file);
+  Header header{};
+  if (file == nullptr || file->pMethods == nullptr) return header;
+  const int code = file->pMethods->xRead(file, header.data(), kHeaderBytes, 0);
+  if (code == SQLITE_OK || code == SQLITE_IOERR_SHORT_READ) return header;
+  return Error{sqlite::CodeOf(code),
+               std::string("read the header: ") + sqlite3_errstr(code)};
+}
+
+Status CheckDatabaseHeader(sqlite3* database) {
+  const auto header = ReadHeader(database, SQLITE_FCNTL_FILE_POINTER);
+  if (!header) return header.error();
+  const uint32_t application = BigEndian(&(*header)[kApplicationIdOffset]);
+  // Before the first checkpoint the id is in the log.
+  const bool ours = application == 0 || application == kCatalogApplicationId;
+  if (ours && std::memcmp(header->data(), kMagic, sizeof(kMagic)) == 0) {
+    return Status();
+  }
+  return Error{Code::kCorruption, "its header was overwritten"};
+}
+
+Status CheckLogHeader(sqlite3* database) {
+  sqlite3_file* file = nullptr;
+  sqlite3_int64 size = 0;
+  sqlite3_file_control(database, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+  if (file == nullptr || file->pMethods == nullptr ||
+      file->pMethods->xFileSize(file, &size) != SQLITE_OK || size == 0) {
+    return Status();
+  }
+  const auto header = ReadHeader(database, SQLITE_FCNTL_JOURNAL_POINTER);
+  if (!header) return header.error();
+  if ((BigEndian(header->data()) & ~1U) == kLogMagic) return Status();
+  return Error{Code::kCorruption, "its log was overwritten"};
+}
+
 }  // namespace
 
 Result<sqlite::Database> OpenCatalogDatabase(
@@ -139,24 +183,10 @@ Result<sqlite::Database> OpenCatalogDatabase(
   return database;
 }
 
-Status CheckHeader(const sqlite::Database& database) {
-  // By SQLite's own descriptor: to close another one would drop its locks.
-  sqlite3_file* file = nullptr;
-  sqlite3_file_control(database.handle(), "main", SQLITE_FCNTL_FILE_POINTER,
-                       &file);
-  Header header{};
-  const int code = file->pMethods->xRead(file, header.data(), header.size(), 0);
-  if (code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ) {
-    return Error{sqlite::CodeOf(code),
-                 std::string("read the header: ") + sqlite3_errstr(code)};
-  }
-  const uint32_t application = BigEndian(&header[kApplicationIdOffset]);
-  // Before the first checkpoint the id is in the log.
-  const bool ours = application == 0 || application == kCatalogApplicationId;
-  if (ours && std::memcmp(header.data(), kMagic, sizeof(kMagic)) == 0) {
-    return Status();
-  }
-  return Error{Code::kCorruption, "its header was overwritten"};
+Status CheckHeaders(const sqlite::Database& database) {
+  Status status = CheckDatabaseHeader(database.handle());
+  if (status) status = CheckLogHeader(database.handle());
+  return status;
 }
 
 namespace {

@@ -20,9 +20,9 @@ Result<sqlite::Database> OpenCatalogDatabase(
     const std::string& path, std::span<const char* const> migrations,
     mode_t mode);
 
-// kCorruption: the file does not begin as that of a catalog.  What SQLite has
-// in memory does not count.
-Status CheckHeader(const sqlite::Database& database);
+// kCorruption: the files do not begin as those of a catalog.  What SQLite has in
+// memory does not count.
+Status CheckHeaders(const sqlite::Database& database);
 
 // Writes the content of `database`, whose file was deleted, to its path again.
 // Open the path anew afterwards.

@@ -27,11 +27,17 @@ constexpr const char* kSuffixes[] = {"", kLogSuffix, kLocksSuffix};
 constexpr const char* kAside = ".damaged-";
 constexpr size_t kMostAside = 8;
 constexpr mode_t kPermissions = 0777;
+constexpr off_t kLeastLocksBytes = 32 * 1024;  // SQLite maps so much at once.
 
 FileId IdAt(const std::string& path) {
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0) return {};
   return {info.st_dev, info.st_ino};
+}
+
+bool IsCut(const std::string& locks) {
+  struct stat info {};
+  return ::lstat(locks.c_str(), &info) == 0 && info.st_size < kLeastLocksBytes;
 }
 
 Status Remove(const std::string& path) {
@@ -102,7 +108,7 @@ Status ReplaceAll(const std::string& path, mode_t mode) {
       return status;
     }
   }
-  return Remove(path + kLocksSuffix);  // SQLite makes it from the log.
+  return RemoveLocksOf(path);
 }
 
 // Whatever the umask was.  SQLite makes the others as the database is.
@@ -179,7 +185,8 @@ void RemoveOldestAside(const std::string& path) {
 }  // namespace
 
 CatalogFiles CatalogFiles::At(const std::string& path) {
-  return {IdAt(path), IdAt(path + kLogSuffix), IdAt(path + kLocksSuffix)};
+  return {IdAt(path), IdAt(path + kLogSuffix), IdAt(path + kLocksSuffix),
+          IsCut(path + kLocksSuffix)};
 }
 
 Status PrepareCatalogFiles(const std::string& path, mode_t mode) {
@@ -192,8 +199,12 @@ Status PrepareCatalogFiles(const std::string& path, mode_t mode) {
 
 Status RemoveLogOf(const std::string& path) {
   Status status = Remove(path + kLogSuffix);
-  if (status) status = Remove(path + kLocksSuffix);
+  if (status) status = RemoveLocksOf(path);
   return status;
+}
+
+Status RemoveLocksOf(const std::string& path) {
+  return Remove(path + kLocksSuffix);
 }
 
 Result<std::string> SetCatalogAside(const std::string& path) {

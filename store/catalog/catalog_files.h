@@ -25,6 +25,7 @@ struct CatalogFiles {
   FileId database;
   FileId log;
   FileId locks;
+  bool locks_cut = false;  // Too short: whoever has them mapped gets SIGBUS.
 
   static CatalogFiles At(const std::string& path);
   bool operator==(const CatalogFiles&) const = default;
@@ -39,6 +40,8 @@ Status PrepareCatalogFiles(const std::string& path, mode_t mode);
 // Removes log and locks, of a database that went or was replaced: SQLite would
 // take them for the new one's.
 Status RemoveLogOf(const std::string& path);
+// SQLite makes new locks from the log.
+Status RemoveLocksOf(const std::string& path);
 
 // Gives all files another name, "<path>.damaged-<time>" and as SQLite wants
 // those beside it; returns it.  Of the databases that were set aside before

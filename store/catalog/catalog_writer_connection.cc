@@ -29,7 +29,7 @@ CatalogWriter::~CatalogWriter() {
   checkpointer_.reset();
   // The log does not belong in what somebody wrote over the file.
   if (connected() && CatalogFiles::At(path_) == files_ &&
-      CheckHeader(database_)) {
+      CheckHeaders(database_)) {
     Checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
   }
 }
@@ -52,10 +52,14 @@ Status CatalogWriter::CheckFiles() {
   if (damage_) return *damage_;
   const CatalogFiles now = CatalogFiles::At(path_);
   if (now != files_) return ReopenMoved(now);
-  return CheckHeader(database_);
+  return CheckHeaders(database_);
 }
 
 Status CatalogWriter::ReopenMoved(const CatalogFiles& now) {
+  if (now.locks_cut) {
+    Disconnect();  // Touches no lock.
+    return RemoveLocksOf(path_);
+  }
   if (now.database == files_.database) {
     // The rest of the log must be in the database before another one begins.
     if (!Checkpoint(SQLITE_CHECKPOINT_TRUNCATE)) {

@@ -103,6 +103,30 @@ TEST_F(CatalogDamageTest, ATruncatedDatabaseWhileTheStoreRuns) {
   ExpectBegunAnew();
 }
 
+// What is mapped must not be touched then: it would end the store.
+TEST_F(CatalogDamageTest, TruncatedLocksWhileTheStoreRuns) {
+  OpenWithObjects();
+  Overwrite(DbPath() + "-shm", 0, "", /*truncate=*/true);
+  SealInTable(11);
+  Settle();
+  EXPECT_EQ(Query("SELECT number FROM sealed"), LivingInTable());
+  EXPECT_EQ(StatusJson()["times_damaged"], 0);
+}
+
+TEST_F(CatalogDamageTest, ATruncatedLogWhileTheStoreRuns) {
+  OpenWithObjects();
+  Overwrite(DbPath() + "-wal", 0, "", /*truncate=*/true);
+  SealInTable(11);
+  ExpectBegunAnew();
+}
+
+TEST_F(CatalogDamageTest, AnOverwrittenLogWhileTheStoreRuns) {
+  OpenWithObjects();
+  Overwrite(DbPath() + "-wal", 0, std::string(50000, 'x'));
+  SealInTable(11);
+  ExpectBegunAnew();
+}
+
 TEST_F(CatalogDamageTest, AnotherDatabaseWrittenOverItWhileTheStoreRuns) {
   const std::string other = dir_.path() + "/other.db";
   {
