@@ -1,9 +1,7 @@
 #include "store/host/lock_file.h"
 
-#include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -12,6 +10,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "store/host/writable_dir.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -19,16 +19,6 @@ namespace vitrine::store {
 namespace {
 
 namespace fs = std::filesystem;
-
-// True if a file can be neither made nor changed in `dir` at present, which is
-// no reason not to serve objects.
-bool CannotBeWritten(const std::string& dir) {
-  struct statvfs space {};
-  if (::statvfs(dir.c_str(), &space) != 0) return false;
-  return (space.f_flag & ST_RDONLY) != 0 || space.f_bavail == 0 ||
-         (space.f_files != 0 && space.f_favail == 0) ||
-         ::faccessat(AT_FDCWD, dir.c_str(), W_OK | X_OK, AT_EACCESS) != 0;
-}
 
 std::string StandbyPath(const std::string& state_dir) {
   std::array<char, 64> name{};
