@@ -212,8 +212,7 @@ Status VacuumInto(sqlite::Database* database, const std::string& path) {
 
 Status RestoreDeleted(sqlite::Database* database, mode_t mode) {
   const std::string& path = database->path();
-  // The copy has another name until it is whole.
-  const std::string copy = path + ".restored";
+  const std::string copy = RestoredCopyOf(path);
   Status status = MakeEmpty(copy, mode);
   if (status) status = VacuumInto(database, copy);
   if (status) status = RemoveLogOf(path);

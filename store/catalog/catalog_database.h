@@ -20,8 +20,8 @@ Result<sqlite::Database> OpenCatalogDatabase(
     const std::string& path, std::span<const char* const> migrations,
     mode_t mode);
 
-// kCorruption: the files do not begin as those of a catalog.  What SQLite has in
-// memory does not count.
+// kCorruption: the files do not begin as those of a catalog.  What SQLite has
+// in memory does not count.
 Status CheckHeaders(const sqlite::Database& database);
 
 // Writes the content of `database`, whose file was deleted, to its path again.

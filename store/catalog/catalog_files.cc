@@ -25,6 +25,7 @@ constexpr const char* kLogSuffix = "-wal";
 constexpr const char* kLocksSuffix = "-shm";
 constexpr const char* kSuffixes[] = {"", kLogSuffix, kLocksSuffix};
 constexpr const char* kAside = ".damaged-";
+constexpr const char* kCopySuffix = ".new";
 constexpr size_t kMostAside = 8;
 constexpr mode_t kPermissions = 0777;
 constexpr off_t kLeastLocksBytes = 32 * 1024;  // SQLite maps so much at once.
@@ -86,7 +87,7 @@ Status ReplaceByCopy(const std::string& path, mode_t mode) {
   const UniqueFd from(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!from.valid() && errno == ENOENT) return {};
   if (!from.valid()) return ErrnoError("open " + path, errno);
-  const std::string copy = path + ".new";
+  const std::string copy = path + kCopySuffix;
   if (Status removed = Remove(copy); !removed) return removed;
   const UniqueFd to(::open(copy.c_str(),
                            O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
@@ -189,7 +190,15 @@ CatalogFiles CatalogFiles::At(const std::string& path) {
           IsCut(path + kLocksSuffix)};
 }
 
+std::string RestoredCopyOf(const std::string& path) {
+  return path + ".restored";
+}
+
 Status PrepareCatalogFiles(const std::string& path, mode_t mode) {
+  for (const std::string& copy : {RestoredCopyOf(path), path + kCopySuffix,
+                                  path + kLogSuffix + kCopySuffix}) {
+    ::unlink(copy.c_str());  // Of a store that was killed; mostly none.
+  }
   if (Status made = MakeDatabase(path, mode); !made) return made;
   if (IsExposed(path, mode)) {
     if (Status closed = ReplaceAll(path, mode); !closed) return closed;

@@ -31,10 +31,14 @@ struct CatalogFiles {
   bool operator==(const CatalogFiles&) const = default;
 };
 
+// What a database that was deleted is written to until it is whole.
+std::string RestoredCopyOf(const std::string& path);
+
 // Makes the database if it is missing, and gives all files `mode`.  Whoever may
 // read a file can lock it for ever, and keeps it open if its mode changes.  If
 // others than `mode` allows could open one, all are therefore replaced by
-// copies.  No process may write the files meanwhile.
+// copies.  No process may write the files meanwhile.  Removes copies that are
+// not whole.
 Status PrepareCatalogFiles(const std::string& path, mode_t mode);
 
 // Removes log and locks, of a database that went or was replaced: SQLite would

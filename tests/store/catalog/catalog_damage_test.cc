@@ -365,6 +365,34 @@ TEST_F(CatalogDamageTest, DeletedCatalogComesBackWhole) {
   EXPECT_FALSE(std::filesystem::exists(DbPath() + ".restored"));
 }
 
+TEST_F(CatalogDamageTest, HalfACopyOfAKilledStoreGoes) {
+  for (const char* suffix : {".restored", ".new", "-wal.new"}) {
+    std::ofstream(DbPath() + suffix) << "half";
+  }
+  Open();
+  for (const char* suffix : {".restored", ".new", "-wal.new"}) {
+    EXPECT_FALSE(std::filesystem::exists(DbPath() + suffix)) << suffix;
+  }
+}
+
+TEST_F(CatalogDamageTest, ADirectoryThatWasRemovedComesBackWhole) {
+  const std::string dir = dir_.path() + "/state";
+  std::filesystem::create_directory(dir);
+  catalog_ = Catalog::Open(dir);
+  Seal(1, "before");
+  Settle();
+  std::filesystem::remove_all(dir);
+  Seal(2, "after");
+  ASSERT_TRUE(Eventually([this] { return Problem() != ""; }));
+  EXPECT_NE(Problem().find("; make " + dir), std::string::npos) << Problem();
+  std::filesystem::create_directory(dir);
+  Settle();
+  auto database =
+      sqlite::Database::Open(dir + "/catalog.db", SQLITE_OPEN_READWRITE);
+  ASSERT_TRUE(database);
+  EXPECT_EQ(*database->QueryInteger("SELECT count(*) FROM sealed"), 2);
+}
+
 TEST_F(CatalogDamageTest, ACopyThatReplacesItIsReconciled) {
   OpenWithObjects();
   catalog_.reset();
