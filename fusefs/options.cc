@@ -14,6 +14,7 @@
 #include <fstream>
 #include <optional>
 #include <sstream>
+#include <utility>
 
 #include "schema/base/size.h"
 
@@ -29,6 +30,10 @@ constexpr const char* kDefaultLogLevel = "warning";
 constexpr std::array<const char*, 9> kLogLevels = {
     "trace", "debug", "info",     "warning", "warn",
     "error", "err",   "critical", "off"};
+
+// Others never write: the store does not trust what is written by them.
+constexpr std::pair<const char*, mode_t> kCatalogModes[] = {
+    {"0600", 0600}, {"0640", 0640}, {"0644", 0644}};
 
 constexpr const char* kUsage =
     "Usage: vitrined [OPTION]...\n"
@@ -54,6 +59,10 @@ po::options_description StoreGroup() {
       "state-dir", po::value<std::string>()->value_name("DIR"),
       "catalog and lock (default: /var/lib/vitrine; for users "
       "$XDG_STATE_HOME/vitrine or ~/.local/state/vitrine)")(
+      "catalog-mode", po::value<std::string>()->value_name("MODE"),
+      "permission bits of the catalog: 0600, 0640 or 0644; whoever may read it "
+      "can keep it from being written, by SQLite's locks, but not the store "
+      "from serving objects (default: 0600)")(
       "memory-dir,d", po::value<std::string>()->value_name("DIR"),
       "an existing directory on a tmpfs or hugetlbfs to put objects in "
       "(default: an own tmpfs for root, else a private directory on /dev/shm)")(
@@ -229,6 +238,17 @@ Status SetNuma(const po::variables_map& values, NumaOptions* target) {
   return Invalid("--numa: '" + text + "' is not local, interleave or node:N");
 }
 
+Status SetCatalogMode(const po::variables_map& values, mode_t* target) {
+  const std::optional<std::string> text = Given(values, "catalog-mode");
+  if (!text) return {};
+  for (const auto& [name, mode] : kCatalogModes) {
+    if (*text != name && *text != name + 1) continue;  // With and without 0.
+    *target = mode;
+    return {};
+  }
+  return Invalid("--catalog-mode: '" + *text + "' is not 0600, 0640 or 0644");
+}
+
 Status SetPath(const po::variables_map& values, const std::string& name,
                std::string* target) {
   const std::optional<std::string> text = Given(values, name);
@@ -278,6 +298,7 @@ Status SetStoreOptions(const po::variables_map& values, StoreOptions* store) {
         SetSize(values, "dedicated-threshold", &threshold),
         SetSwitch(values, "huge-pages", &store->huge_pages),
         SetNuma(values, &store->numa),
+        SetCatalogMode(values, &store->catalog_mode),
         SetPath(values, "state-dir", &store->state_dir),
         SetPath(values, "memory-dir", &store->memory_dir)}) {
     if (!status) return status;

@@ -53,9 +53,8 @@ Result<std::unique_ptr<ObjectStore>> ObjectStore::Open(
 }
 
 Status ObjectStore::Start() {
-  auto catalog = Catalog::Open(parts_.options.state_dir);
-  if (!catalog) return catalog.error();
-  parts_.catalog = *std::move(catalog);
+  parts_.catalog = Catalog::Open(parts_.options.state_dir, CatalogLimits(),
+                                 parts_.options.catalog_mode);
   auto index = IndexWriter::Create(parts_.place->control_dir() + "/index");
   if (!index) return index.error();
   std::vector<JournaledObject> journaled;

@@ -31,7 +31,7 @@ class Store {
  public:
   // Sets memory, catalog and index up, and takes over what a killed store
   // left.  kUnavailable: another store has the state.  kTooLarge: the capacity
-  // cannot be had.  kVersionMismatch: the catalog is of a newer version.
+  // cannot be had.
   static Result<std::unique_ptr<Store>> Open(const StoreOptions& options);
   // Gives all memory back: sealed objects are lost.
   virtual ~Store() = default;

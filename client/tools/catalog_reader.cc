@@ -70,7 +70,11 @@ Result<CatalogReader> CatalogReader::Open(const std::string& state_dir) {
     const Code code = errno == ENOENT || errno == ENOTDIR ? Code::kNotFound
                       : errno == EACCES ? Code::kPermissionDenied
                                         : Code::kIoError;
-    return Error{code, ErrnoError(path, errno).message};
+    const std::string remedy =
+        code == Code::kPermissionDenied
+            ? "; ask as the store's user, or start it with --catalog-mode"
+            : "";
+    return Error{code, ErrnoError(path, errno).message + remedy};
   }
   auto database = Checked(sqlite::Database::Open(path, SQLITE_OPEN_READONLY));
   // Beside a catalog that no store has open, sqlite3 wants to make a -shm

@@ -56,16 +56,20 @@ class NoRows : public RowSink {
   void Row(const std::vector<sqlite::Value>&) override {}
 };
 
-Finding CheckCatalog(const std::string& state_dir) {
+Finding CheckCatalog(const std::string& state_dir, const Json& status) {
+  const std::string problem = TextAt(ObjectAt(status, "catalog"), "problem");
+  if (!problem.empty()) {
+    return {"store's catalog", Verdict::kWarn, "not written: " + problem, ""};
+  }
   NoRows sink;
   auto reader = CatalogReader::Open(state_dir);
-  const Status status =
-      reader ? reader->Query("SELECT count(*) FROM objects", sink)
-             : Status(reader.error());
-  if (status) {
+  const Status read = reader
+                          ? reader->Query("SELECT count(*) FROM objects", sink)
+                          : Status(reader.error());
+  if (read) {
     return {"store's catalog", Verdict::kOk, state_dir + "/catalog.db", ""};
   }
-  return {"store's catalog", Verdict::kWarn, status.error().ToString(),
+  return {"store's catalog", Verdict::kWarn, read.error().ToString(),
           "ask as the store's user, or as root"};
 }
 
@@ -90,7 +94,7 @@ std::vector<Finding> DiagnoseStore(const CommandLine& line) {
        "version " + TextAt(status, "version") + ", " + kind, ""}};
   findings.push_back(CheckMount(status));
   auto state_dir = client->StateDir();
-  if (state_dir) findings.push_back(CheckCatalog(*state_dir));
+  if (state_dir) findings.push_back(CheckCatalog(*state_dir, status));
   return findings;
 }
 

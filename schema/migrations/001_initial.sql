@@ -1,4 +1,5 @@
--- The catalog, version 1.  Anyone may read it while the store runs:
+-- The catalog, version 1.  The store's user, and whom vitrined --catalog-mode
+-- allows, may read it while the store runs:
 --   vitrine sql 'SELECT id, size_bytes FROM sealed ORDER BY used_ns'
 --   sqlite3 'file:/var/lib/vitrine/catalog.db?mode=ro' '.schema'
 -- It follows the store by at most 50 ms and is written by the store only.

@@ -14,6 +14,8 @@ bool ComesFromTheSystem(int sqlite_code) {
 }  // namespace
 
 Code CodeOf(int sqlite_code) {
+  // A file ends where SQLite knows that it goes on.
+  if (sqlite_code == SQLITE_IOERR_SHORT_READ) return Code::kCorruption;
   switch (sqlite_code & 0xff) {
     case SQLITE_ERROR:
       return Code::kInvalidArgument;

@@ -1,6 +1,8 @@
 #ifndef VITRINE_STORE_BASE_STORE_OPTIONS_H_
 #define VITRINE_STORE_BASE_STORE_OPTIONS_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -23,6 +25,7 @@ struct StoreOptions {
   std::optional<uint64_t> capacity_bytes;   // Default: 30% of memory.
   std::optional<uint64_t> overshoot_bytes;  // Default: an eighth of that.
   std::string state_dir;                    // Catalog and lock file.
+  mode_t catalog_mode = 0600;               // Of the catalog's files.
   std::string memory_dir;  // Empty: its own tmpfs, or a private directory.
   Switch huge_pages = Switch::kAuto;
   NumaOptions numa;

@@ -12,8 +12,10 @@
 
 #include "schema/base/mutex.h"
 #include "schema/base/wall_clock.h"
+#include "schema/migrations.h"
 #include "store/base/heap.h"
 #include "store/base/thread_setup.h"
+#include "store/catalog/catalog_advice.h"
 #include "store/catalog/catalog_metrics.h"
 #include "store/catalog/catalog_reconcile.h"
 #include "store/catalog/catalog_writer.h"
@@ -31,6 +33,8 @@ constexpr milliseconds kBatchTime(15);
 constexpr size_t kLargeBatch = 8192;
 constexpr size_t kHugeBatch = 64 * 1024;
 constexpr milliseconds kRetryTime(250);
+// So long damage may go unnoticed while there is nothing to write.
+constexpr milliseconds kLookTime(2000);
 // A rush is over when few events come in one batch's time.  The catalog waits
 // for that no longer than kLongestRush.
 constexpr size_t kRushDivisor = 64;
@@ -67,7 +71,7 @@ class FixedObjects : public LiveObjects {
 class SqliteCatalog : public Catalog {
  public:
   SqliteCatalog(std::unique_ptr<CatalogWriter> writer,
-                const CatalogLimits& limits, int64_t next_sequence);
+                const CatalogLimits& limits);
   ~SqliteCatalog() override;
 
   Status Reconcile(const std::vector<ObjectInfo>& live) override
@@ -101,6 +105,8 @@ class SqliteCatalog : public Catalog {
     size_t batch_rows = 0;
     size_t to_reconcile = 0;
     uint64_t times_behind = 0;
+    uint64_t times_damaged = 0;
+    std::string set_aside;
     std::string last_error;
     CatalogBatch::Dropped dropped;
   };
@@ -123,6 +129,8 @@ class SqliteCatalog : public Catalog {
   Status Flush(bool force) EXCLUDES(writer_mutex_, mutex_);
   void Fold(Pending pending) REQUIRES(writer_mutex_);
   Status WriteBatch(bool force) REQUIRES(writer_mutex_) EXCLUDES(mutex_);
+  // Has the writer connected to a database.
+  Status Prepare() REQUIRES(writer_mutex_) EXCLUDES(mutex_);
   // True if the catalog is behind and a reconcile should begin.
   bool WantsReconcile() EXCLUDES(mutex_);
   // Takes in events again; earlier changes are found by reconciling.
@@ -141,7 +149,6 @@ class SqliteCatalog : public Catalog {
 
   const CatalogLimits limits_;
   const std::string path_;
-  const int version_;
 
   Mutex writer_mutex_ ACQUIRED_BEFORE(mutex_);
   const std::unique_ptr<CatalogWriter> writer_ PT_GUARDED_BY(writer_mutex_);
@@ -159,6 +166,7 @@ class SqliteCatalog : public Catalog {
   bool stop_ GUARDED_BY(mutex_) = false;
   bool failing_ GUARDED_BY(mutex_) = false;
   TimePoint retry_at_ GUARDED_BY(mutex_);
+  TimePoint looked_at_ GUARDED_BY(mutex_);  // Then the database was well.
   // Time of the oldest change that was taken and is not committed; max(): none.
   TimePoint taken_since_ GUARDED_BY(mutex_) = TimePoint::max();
   // Events are dropped; `rush_` counts them since the thread last looked.
@@ -172,22 +180,23 @@ class SqliteCatalog : public Catalog {
   bool catching_up_ GUARDED_BY(mutex_) = false;  // From drop to reconciled.
   bool reconciling_ GUARDED_BY(mutex_) = false;
   bool without_history_ GUARDED_BY(mutex_) = false;
-  int64_t next_sequence_ GUARDED_BY(mutex_);
+  int64_t next_sequence_ GUARDED_BY(mutex_) = 1;  // In this run.
   Numbers numbers_ GUARDED_BY(mutex_);
 
   std::thread thread_;  // Last, as it uses all the others.
 };
 
 SqliteCatalog::SqliteCatalog(std::unique_ptr<CatalogWriter> writer,
-                             const CatalogLimits& limits, int64_t next_sequence)
+                             const CatalogLimits& limits)
     : limits_(limits),
       path_(writer->path()),
-      version_(writer->version()),
       writer_(std::move(writer)),
       batch_(limits),
-      pending_(limits),
-      next_sequence_(next_sequence),
-      thread_([this] { Run(); }) {}
+      pending_(limits) {
+  // Here, so that it can be read as soon as the store is ready.
+  (void)Flush(/*force=*/true);  // Noted, and tried again.
+  thread_ = std::thread([this] { Run(); });
+}
 
 SqliteCatalog::~SqliteCatalog() {
   {
@@ -296,7 +305,7 @@ StatusSection SqliteCatalog::GetStatus() const {
   dropped += pending_.folded.dropped();
   return CatalogSection(
       {.path = path_,
-       .version = version_,
+       .version = static_cast<int64_t>(CatalogMigrations().size()),
        .pending = CountPendingLocked(),
        .limit = limits_.pending_rows,
        .reconciling = numbers_.to_reconcile,
@@ -304,11 +313,14 @@ StatusSection SqliteCatalog::GetStatus() const {
        .commits = numbers_.commits,
        .failed = numbers_.failed,
        .last_error = numbers_.last_error,
+       .problem = failing_ ? numbers_.last_error : "",
        .lag = LagLocked(),
        .wal_bytes = numbers_.wal_bytes,
        .degraded = failing_ || catching_up_ || without_history_,
        .behind = catching_up_,
        .times_behind = numbers_.times_behind,
+       .times_damaged = numbers_.times_damaged,
+       .set_aside = numbers_.set_aside,
        .dropped = dropped});
 }
 
@@ -326,19 +338,16 @@ bool SqliteCatalog::WaitForWork() {
   MutexLock lock(mutex_);
   while (!stop_) {
     const TimePoint now = steady_clock::now();
-    TimePoint due = TimePoint::max();
-    if (pending_.since != TimePoint::max()) due = pending_.since + kBatchTime;
+    TimePoint due = failing_ ? retry_at_ : looked_at_ + kLookTime;
+    if (pending_.since != TimePoint::max()) {
+      due = std::min(due, pending_.since + kBatchTime);
+    }
     if (behind_) due = std::min(due, next_look);
-    if (failing_) due = std::min(due, retry_at_);
     if (reconciling_ && !failing_) return true;
     if (urgent_ || pending_.events.size() >= kLargeBatch || due <= now) {
       return true;
     }
-    if (due == TimePoint::max()) {
-      wake_.Wait(mutex_);
-    } else {
-      wake_.WaitUntil(mutex_, due);
-    }
+    wake_.WaitUntil(mutex_, due);
   }
   return false;
 }
@@ -394,18 +403,26 @@ Status SqliteCatalog::WriteBatch(bool force) {
       return Error{Code::kUnavailable, numbers_.last_error};
     }
   }
-  Status status = ReconcilePage();
+  Status status = Prepare();
+  if (status) status = ReconcilePage();
   if (status) status = writer_->Write(batch_);
-  if (status) {
-    const size_t rows = batch_.rows();
-    batch_.Clear();
-    NoteSuccess(rows);
-    // Memory that was needed while the catalog was behind is given back.
-    if (std::exchange(trim_memory_, false) || rows >= kHugeBatch) {
-      TrimHeap();
-    }
-  } else {
+  if (!status) {
     NoteFailure(status.error());
+    return status;
+  }
+  const size_t rows = batch_.rows();
+  batch_.Clear();
+  NoteSuccess(rows);
+  // Memory that was needed while the catalog was behind is given back.
+  if (std::exchange(trim_memory_, false) || rows >= kHugeBatch) TrimHeap();
+  return status;
+}
+
+Status SqliteCatalog::Prepare() {
+  Status status = writer_->Prepare();
+  // Rows that were written may not be in this database.
+  if (writer_->TakeReconnected() && live_ != nullptr) {
+    BeginReconcile(live_.get(), CatalogReconcile::Reason::kBehind);
   }
   return status;
 }
@@ -420,25 +437,32 @@ void SqliteCatalog::NoteSuccess(size_t rows) {
     numbers_.written += rows;
     if (rows > 0) ++numbers_.commits;
     numbers_.wal_bytes = writer_->wal_bytes();
+    numbers_.times_damaged = writer_->times_damaged();
+    numbers_.set_aside = writer_->set_aside();
+    looked_at_ = steady_clock::now();
     numbers_.dropped = batch_.dropped();
   }
   if (recovered) spdlog::info("the catalog {} is written again", path_);
 }
 
 void SqliteCatalog::NoteFailure(const Error& error) {
+  writer_->NoteFailure(error);
+  const std::string problem = WithRemedy(error, path_);
   bool began = false;
   {
     MutexLock lock(mutex_);
     began = !std::exchange(failing_, true);
     retry_at_ = steady_clock::now() + kRetryTime;
     ++numbers_.failed;
-    numbers_.last_error = error.ToString();
+    numbers_.last_error = problem;
     numbers_.batch_rows = batch_.rows();
     numbers_.dropped = batch_.dropped();
   }
   if (began) {
-    spdlog::error("the catalog cannot be written, trying again: {}",
-                  error.ToString());
+    spdlog::error(
+        "the catalog cannot be written; the store serves its objects without "
+        "it, and tries again: {}",
+        problem);
   }
 }
 
@@ -455,6 +479,7 @@ void SqliteCatalog::FinalFlush() {
     std::this_thread::sleep_for(milliseconds(50));
   }
   MutexLock lock(writer_mutex_);
+  if (batch_.empty()) return;
   spdlog::error("the catalog {} lacks the last {} rows: {}", path_,
                 batch_.rows(), status.error().ToString());
 }
@@ -551,14 +576,11 @@ void SqliteCatalog::DropReconcile() {
 
 }  // namespace
 
-Result<std::unique_ptr<Catalog>> Catalog::Open(const std::string& state_dir,
-                                               const CatalogLimits& limits) {
-  auto writer = CatalogWriter::Open(state_dir, limits);
-  if (!writer) return writer.error();
-  const auto next_sequence = (*writer)->ReadNextSequence();
-  if (!next_sequence) return next_sequence.error();
-  return std::unique_ptr<Catalog>(std::make_unique<SqliteCatalog>(
-      *std::move(writer), limits, *next_sequence));
+std::unique_ptr<Catalog> Catalog::Open(const std::string& state_dir,
+                                       const CatalogLimits& limits,
+                                       mode_t mode) {
+  return std::make_unique<SqliteCatalog>(
+      std::make_unique<CatalogWriter>(state_dir, limits, mode), limits);
 }
 
 }  // namespace vitrine::store

@@ -1,5 +1,9 @@
-// The catalog: a SQLite database that anyone may read while the store runs.
-// One thread writes it, behind the fast path by at most 50 ms.
+// The catalog: a SQLite database that is read by those who may while the store
+// runs.  One thread writes it, behind the fast path by at most 50 ms.
+//
+// Whatever happens to the database, the objects do not depend on it.  If it
+// cannot be opened or written, the catalog says so once, and in its status, and
+// tries again until it can.  One that is damaged is set aside and begun anew.
 //
 // If there are more events than it can write, it first drops the history, then
 // all rows that wait to be written.  Then the catalog is behind and takes in no
@@ -8,6 +12,8 @@
 // by the rush and the time that a reconcile takes.
 #ifndef VITRINE_STORE_CATALOG_CATALOG_H_
 #define VITRINE_STORE_CATALOG_CATALOG_H_
+
+#include <sys/types.h>
 
 #include <memory>
 #include <string>
@@ -20,14 +26,17 @@
 
 namespace vitrine::store {
 
+inline constexpr mode_t kCatalogMode = 0600;
+
 // Owns the database connection and the writer thread.  Thread-safe.
 class Catalog : public Observer {
  public:
   // Opens or makes `<state_dir>/catalog.db` and applies migrations (schema/
-  // migrations).  kVersionMismatch: the catalog has a newer version.
-  // kCorruption: the file is no database.
-  static Result<std::unique_ptr<Catalog>> Open(
-      const std::string& state_dir, const CatalogLimits& limits = {});
+  // migrations).  `mode` is that of its files.  Whoever may read them can keep
+  // the catalog, but not the store, from being written, by SQLite's locks.
+  static std::unique_ptr<Catalog> Open(const std::string& state_dir,
+                                       const CatalogLimits& limits = {},
+                                       mode_t mode = kCatalogMode);
   // Writes all pending rows.
   ~Catalog() override = default;
 

@@ -19,6 +19,8 @@ Result<std::unique_ptr<CatalogCheckpointer>> CatalogCheckpointer::Start(
   int persist = 1;
   sqlite3_file_control(database->handle(), "main", SQLITE_FCNTL_PERSIST_WAL,
                        &persist);
+  sqlite3_db_config(database->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
+                    nullptr);
   return std::unique_ptr<CatalogCheckpointer>(
       new CatalogCheckpointer(*std::move(database)));
 }

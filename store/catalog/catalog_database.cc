@@ -1,24 +1,36 @@
 #include "store/catalog/catalog_database.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "schema/base/unique_fd.h"
 #include "schema/migrations.h"
+#include "schema/sqlite/error.h"
 #include "schema/sqlite/transaction.h"
+#include "store/catalog/catalog_advice.h"
+#include "store/catalog/catalog_files.h"
 
 namespace vitrine::store {
 namespace {
 
-constexpr mode_t kMode = 0644;
-// A process that locks the database for a moment must not keep the store from
-// starting.  (Later writes are simply tried again.)
-constexpr int kOpenTimeoutMs = 5000;
+// A process that locks the database for a moment does not count.  Everything is
+// tried again later.
+constexpr int kOpenTimeoutMs = 1000;
 constexpr int kBusyTimeoutMs = 100;
+
+// Of the file ("Database File Format" of SQLite's documentation).
+constexpr char kMagic[16] = "SQLite format 3";
+constexpr size_t kApplicationIdOffset = 68;
+// Of the log; its lowest bit says how checksums are made.
+constexpr uint32_t kLogMagic = 0x377f0682;
+
+constexpr size_t kHeaderBytes = 100;
+using Header = std::array<unsigned char, kHeaderBytes>;
 
 // NORMAL: only a checkpoint waits for the disk.  A crash of the host loses the
 // newest commits but never the database.  The writer requests checkpoints
@@ -31,25 +43,6 @@ constexpr char kPragmas[] =
     "PRAGMA journal_size_limit = 67108864;"
     "PRAGMA trusted_schema = OFF;";
 
-// SQLite gives its log and shared memory the mode of the database, so the mode
-// is set before SQLite opens the file.
-Status PrepareFile(const std::string& path) {
-  const UniqueFd fd(
-      ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, kMode));
-  if (!fd.valid()) return ErrnoError("open the catalog " + path, errno);
-  struct stat info;
-  if (::fstat(fd.get(), &info) != 0) {
-    return ErrnoError("stat the catalog " + path, errno);
-  }
-  if (!S_ISREG(info.st_mode)) {
-    return Error{Code::kInvalidArgument, path + " is not a regular file"};
-  }
-  if ((info.st_mode & 0777) != kMode && ::fchmod(fd.get(), kMode) != 0) {
-    return ErrnoError("make the catalog " + path + " readable", errno);
-  }
-  return Status();
-}
-
 // Checks that the database is a catalog, before anything is written to it.
 Status CheckVersion(sqlite::Database* database, int64_t newest) {
   const auto application = database->QueryInteger("PRAGMA application_id");
@@ -61,7 +54,7 @@ Status CheckVersion(sqlite::Database* database, int64_t newest) {
   if (!tables) return tables.error();
   const bool fresh = *version == 0 && *tables == 0;
   if (!fresh && *application != kCatalogApplicationId) {
-    return Error{Code::kCorruption, "it is a database, but not a catalog"};
+    return Error{Code::kAlreadyExists, "it is a database, but not a catalog"};
   }
   if (*version < 0) {
     return Error{Code::kCorruption,
@@ -96,6 +89,8 @@ Status SetUp(sqlite::Database* database) {
   int persist = 1;
   sqlite3_file_control(handle, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  // What is closed may be damaged: CatalogWriter moves the log itself.
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   if (Status status = UseWriteAheadLog(database); !status) return status;
   return database->Execute(kPragmas);
 }
@@ -119,62 +114,113 @@ Status Migrate(sqlite::Database* database,
   return Status();
 }
 
-Error WithAdvice(Error error, const std::string& path) {
-  if (error.code == Code::kCorruption) {
-    error.message += "; move " + path + "* away to begin a new catalog";
+uint32_t BigEndian(const unsigned char* bytes) {
+  return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 |
+         uint32_t{bytes[2]} << 8 | bytes[3];
+}
+
+// The beginning of the file behind the pointer that `op` asks for; zeros where
+// the file is shorter.  By SQLite's own descriptor: to close another one would
+// drop its locks.
+Result<Header> ReadHeader(sqlite3* database, int op) {
+  sqlite3_file* file = nullptr;
+  sqlite3_file_control(database, "main", op, &file);
+  Header header{};
+  if (file == nullptr || file->pMethods == nullptr) return header;
+  const int code = file->pMethods->xRead(file, header.data(), kHeaderBytes, 0);
+  if (code == SQLITE_OK || code == SQLITE_IOERR_SHORT_READ) return header;
+  return Error{sqlite::CodeOf(code),
+               std::string("read the header: ") + sqlite3_errstr(code)};
+}
+
+Status CheckDatabaseHeader(sqlite3* database) {
+  const auto header = ReadHeader(database, SQLITE_FCNTL_FILE_POINTER);
+  if (!header) return header.error();
+  const uint32_t application = BigEndian(&(*header)[kApplicationIdOffset]);
+  // Before the first checkpoint the id is in the log.
+  const bool ours = application == 0 || application == kCatalogApplicationId;
+  if (ours && std::memcmp(header->data(), kMagic, sizeof(kMagic)) == 0) {
+    return Status();
   }
-  return error;
+  return Error{Code::kCorruption, "its header was overwritten"};
+}
+
+Status CheckLogHeader(sqlite3* database) {
+  sqlite3_file* file = nullptr;
+  sqlite3_int64 size = 0;
+  sqlite3_file_control(database, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+  if (file == nullptr || file->pMethods == nullptr ||
+      file->pMethods->xFileSize(file, &size) != SQLITE_OK || size == 0) {
+    return Status();
+  }
+  const auto header = ReadHeader(database, SQLITE_FCNTL_JOURNAL_POINTER);
+  if (!header) return header.error();
+  if ((BigEndian(header->data()) & ~1U) == kLogMagic) return Status();
+  return Error{Code::kCorruption, "its log was overwritten"};
 }
 
 }  // namespace
 
 Result<sqlite::Database> OpenCatalogDatabase(
-    const std::string& path, std::span<const char* const> migrations) {
-  if (Status status = PrepareFile(path); !status) return status.error();
+    const std::string& path, std::span<const char* const> migrations,
+    mode_t mode) {
+  Status status = PrepareCatalogFiles(path, mode);
+  if (status) status = CheckNotLockedByOthers(path);
+  if (!status) return status.error();
   auto database =
       sqlite::Database::Open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX);
   if (!database) return database.error();
   sqlite3_busy_timeout(database->handle(), kOpenTimeoutMs);
-  Status status =
-      CheckVersion(&*database, static_cast<int64_t>(migrations.size()));
+  status = CheckVersion(&*database, static_cast<int64_t>(migrations.size()));
   if (status) status = SetUp(&*database);
   if (status) status = Migrate(&*database, migrations);
-  if (!status) return WithAdvice(status.error(), path);
+  if (!status && status.error().code == Code::kInvalidArgument) {
+    // The SQL is right, so the database is not as it should be.
+    return Error{Code::kCorruption, status.error().message};
+  }
+  if (!status) return status.error();
   sqlite3_busy_timeout(database->handle(), kBusyTimeoutMs);
   return database;
 }
 
-bool IsDeleted(const sqlite::Database& database) {
-  int moved = 0;
-  const int code = sqlite3_file_control(database.handle(), "main",
-                                        SQLITE_FCNTL_HAS_MOVED, &moved);
-  return code == SQLITE_OK && moved != 0;
+Status CheckHeaders(const sqlite::Database& database) {
+  Status status = CheckDatabaseHeader(database.handle());
+  if (status) status = CheckLogHeader(database.handle());
+  return status;
 }
 
-Status RestoreDeleted(sqlite::Database* database) {
-  const std::string& path = database->path();
-  if (::access(path.c_str(), F_OK) == 0) {
-    return Error{Code::kUnavailable,
-                 path + " was replaced while the store runs"};
+namespace {
+
+// Its mode is right from the beginning, as SQLite writes to an empty file, too.
+Status MakeEmpty(const std::string& path, mode_t mode) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+    return ErrnoError("remove " + path, errno);
   }
-  // SQLite would take an old log for the new file's.
-  for (const char* suffix : {"-wal", "-shm"}) {
-    if (::unlink((path + suffix).c_str()) != 0 && errno != ENOENT) {
-      return ErrnoError("remove " + path + suffix, errno);
-    }
-  }
-  // The copy has another name until it is whole.
-  const std::string copy = path + ".restored";
-  if (::unlink(copy.c_str()) != 0 && errno != ENOENT) {
-    return ErrnoError("remove " + copy, errno);
-  }
+  const UniqueFd fd(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  if (fd.valid()) return Status();
+  return ErrnoError("make " + path, errno);
+}
+
+Status VacuumInto(sqlite::Database* database, const std::string& path) {
   auto statement = database->Prepare("VACUUM INTO ?");
   if (!statement) return statement.error();
-  if (Status status = statement->Bind(copy).Run(); !status) return status;
-  if (::rename(copy.c_str(), path.c_str()) != 0) {
-    return ErrnoError("rename " + copy, errno);
+  return statement->Bind(path).Run();
+}
+
+}  // namespace
+
+Status RestoreDeleted(sqlite::Database* database, mode_t mode) {
+  const std::string& path = database->path();
+  const std::string copy = RestoredCopyOf(path);
+  Status status = MakeEmpty(copy, mode);
+  if (status) status = VacuumInto(database, copy);
+  if (status) status = RemoveLogOf(path);
+  if (status && ::rename(copy.c_str(), path.c_str()) != 0) {
+    status = ErrnoError("rename " + copy, errno);
   }
-  return Status();
+  if (!status) ::unlink(copy.c_str());
+  return status;
 }
 
 }  // namespace vitrine::store

@@ -27,6 +27,10 @@ constexpr MetricOf<CatalogNumbers> kCatalogMetrics[] = {
                                      "Attempts to write that failed."),
     Info<&CatalogNumbers::last_error>("last_error",
                                       "Why the last of them failed."),
+    Info<&CatalogNumbers::problem>(
+        "problem",
+        "What keeps the database from being written, and the remedy; empty: "
+        "nothing."),
     Gauge<&LagMs>(
         "lag_ms",
         "Age of the oldest change that the database lacks, dropped or not.",
@@ -42,7 +46,12 @@ constexpr MetricOf<CatalogNumbers> kCatalogMetrics[] = {
         "behind",
         "Whether what was dropped is yet to be found by a reconcile."),
     Counter<&CatalogNumbers::times_behind>(
-        "times_behind", "Times that the catalog fell behind.")};
+        "times_behind", "Times that the catalog fell behind."),
+    Counter<&CatalogNumbers::times_damaged>(
+        "times_damaged",
+        "Damaged databases that were set aside and begun anew."),
+    Info<&CatalogNumbers::set_aside>(
+        "set_aside", "The name that the last of them has now.")};
 
 constexpr MetricOf<DroppedRows> kDroppedMetrics[] = {
     Counter<&DroppedRows::events>("events", "Events that the history lacks."),

@@ -21,11 +21,14 @@ struct CatalogNumbers {
   uint64_t commits;
   uint64_t failed;
   std::string last_error;
+  std::string problem;
   std::chrono::steady_clock::duration lag;
   uint64_t wal_bytes;
   bool degraded;
   bool behind;
   uint64_t times_behind;
+  uint64_t times_damaged;
+  std::string set_aside;
   CatalogBatch::Dropped dropped;
 };
 

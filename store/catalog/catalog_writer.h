@@ -1,37 +1,54 @@
-// The catalog's database: opens, migrates, writes and trims it.
+// Writes the catalog's database, and trims it.
 //
-// Invariants:
-//  (1) Every write is one transaction: readers see all of a batch or nothing.
-//  (2) Every user who may enter the state directory may read the database:
-//  while
-//      the store runs, after a clean stop, and after a crash.
+// Invariant: every write is one transaction: readers see all of a batch or
+// nothing.
 #ifndef VITRINE_STORE_CATALOG_CATALOG_WRITER_H_
 #define VITRINE_STORE_CATALOG_CATALOG_WRITER_H_
+
+#include <sys/types.h>
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "schema/sqlite/database.h"
 #include "store/base/live_objects.h"
 #include "store/catalog/catalog_batch.h"
 #include "store/catalog/catalog_checkpointer.h"
+#include "store/catalog/catalog_files.h"
+#include "store/catalog/catalog_statements.h"
 
 namespace vitrine::store {
 
 // Owns the connection.  One thread at a time.
 class CatalogWriter {
  public:
-  // As Catalog::Open.
-  static Result<std::unique_ptr<CatalogWriter>> Open(
-      const std::string& state_dir, const CatalogLimits& limits);
+  CatalogWriter(const std::string& state_dir, const CatalogLimits& limits,
+                mode_t mode);
   CatalogWriter(const CatalogWriter&) = delete;
   CatalogWriter& operator=(const CatalogWriter&) = delete;
   // Moves the write-ahead log into the database.
   ~CatalogWriter();
+
+  // --- the connection (catalog_writer_connection.cc) ---
+  // Connects, unless it is connected to a database that is whole and has its
+  // name.  A damaged one is set aside, and a new one begun.  An error: nothing
+  // may be written or read now.
+  Status Prepare();
+  // Tells what came of a call of the functions below.  If the database cannot
+  // be what it should, the next Prepare does something about it.
+  void NoteFailure(const Error& error);
+  // True once after Prepare has connected again: the database may have anything
+  // or nothing of what was written.
+  bool TakeReconnected() { return std::exchange(reconnected_, false); }
+  // How many databases were set aside, and the name of the last.
+  uint64_t times_damaged() const { return times_damaged_; }
+  const std::string& set_aside() const { return set_aside_; }
 
   // Writes all of `batch`, or nothing.
   Status Write(const CatalogBatch& batch);
@@ -55,26 +72,30 @@ class CatalogWriter {
   // Has a long write-ahead log moved into the database.
   void CheckpointIfLong();
 
-  // The sequence number after the last one in the database.
-  Result<int64_t> ReadNextSequence();
   const std::string& path() const { return path_; }
-  // Of the schema.
-  int version() const { return version_; }
   uint64_t wal_bytes() const { return wal_bytes_; }
 
  private:
-  CatalogWriter(std::string path, const CatalogLimits& limits)
-      : path_(std::move(path)), limits_(limits) {}
-
+  bool connected() const { return statements_.has_value(); }
   Status Connect();
-  Status PrepareStatements();
-  // An error if writing now would do harm.
-  Status CheckWritable();
+  Status SetUpConnection();
+  void Disconnect();
+  // Looks at what others may have done to the files.
+  Status CheckFiles();
+  // Does what is needed if log or locks, or the database, were deleted or
+  // replaced.
+  Status ReopenMoved(const CatalogFiles& now);
+  Status BeginAnew(const Error& why);
+
+  // An error if the log is too long.
+  Status CheckLog();
   // True if the whole log is in the database.
   bool Checkpoint(int mode);
   static int OnCommit(void* self, sqlite3* database, const char* name,
                       int log_pages);
 
+  // The number that the database has for the `sequence`th event of this run.
+  int64_t Number(int64_t sequence);
   // SQLite's integers are signed.
   static int64_t ToSql(uint64_t value);
   // Valid as long as the strings of `row` live.
@@ -92,39 +113,31 @@ class CatalogWriter {
   Result<bool> Agrees(const ObjectInfo& info);
   Status MarkLost(std::span<const KnownObject> lost, int64_t sequence);
 
-  // History of one kind: counted by `count_sql`, its oldest rows deleted by
-  // `trim`.  `rows` is an upper bound of their number.
-  struct History {
-    const char* count_sql = nullptr;
-    sqlite::Statement trim;
-    int64_t rows = 0;
-  };
   // Deletes the oldest rows once there are clearly too many.
-  Status Trim(History* history);
+  Status Trim(CatalogHistory* history);
   Status TrimAll();
   // After a rollback the counts are unknown: the next Trim counts again.
   void ForgetCounts();
 
   const std::string path_;
   const CatalogLimits limits_;
-  int version_ = 0;
+  const mode_t mode_;
   uint64_t page_bytes_ = 0;
   uint64_t wal_bytes_ = 0;
   uint64_t checkpointed_wal_bytes_ = 0;  // Its length at the last checkpoint.
+  int64_t earlier_events_ = 0;           // Of earlier runs.
+  int64_t newest_event_ = 0;             // The highest Number().
+  bool connected_before_ = false;
+  bool reconnected_ = false;
+  std::optional<Error> damage_;  // That a call found.
+  uint64_t times_damaged_ = 0;
+  std::string set_aside_;
 
+  CatalogFiles files_;  // To which it is connected.
   sqlite::Database database_;
   std::unique_ptr<CatalogCheckpointer> checkpointer_;
   // After `database_`, so that they are destroyed first.
-  sqlite::Statement put_object_;
-  sqlite::Statement put_event_;
-  sqlite::Statement put_uses_;
-  sqlite::Statement put_client_;
-  sqlite::Statement end_client_;
-  sqlite::Statement select_object_;
-  sqlite::Statement select_living_;
-  History gone_objects_;
-  History events_;
-  History left_clients_;
+  std::optional<CatalogStatements> statements_;
 };
 
 }  // namespace vitrine::store

@@ -38,7 +38,7 @@ Status CatalogWriter::EndAllClients() {
 }
 
 Result<bool> CatalogWriter::Agrees(const ObjectInfo& info) {
-  sqlite::Statement& row = select_object_;
+  sqlite::Statement& row = statements_->select_object;
   const auto found = row.Bind(ToSql(info.number)).Step();
   if (!found) {
     row.Reset();
@@ -75,7 +75,7 @@ Status CatalogWriter::WriteLive(std::span<const ObjectInfo> live) {
 Result<std::vector<KnownObject>> CatalogWriter::ReadLiving(uint64_t from,
                                                            size_t most) {
   std::vector<KnownObject> living;
-  sqlite::Statement& rows = select_living_;
+  sqlite::Statement& rows = statements_->select_living;
   rows.Bind(ToSql(from)).Bind(static_cast<int64_t>(most));
   for (;;) {
     const auto row = rows.Step();
@@ -119,14 +119,15 @@ Status CatalogWriter::MarkLost(std::span<const KnownObject> lost,
     const int64_t number = ToSql(object.number);
     Status status;
     if (with_events) {
-      status = put_event->Bind(sequence++).Bind(now_ns).Bind(number).Run();
-      ++events_.rows;
+      status =
+          put_event->Bind(Number(sequence++)).Bind(now_ns).Bind(number).Run();
+      ++statements_->events.rows;
     }
     if (status) {
       status = mark->Bind(with_events ? 0 : 1).Bind(now_ns).Bind(number).Run();
     }
     if (!status) return status;
-    ++gone_objects_.rows;
+    ++statements_->gone_objects.rows;
   }
   return Status();
 }

@@ -1,49 +1,59 @@
 #include "store/host/lock_file.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
+#include <spdlog/spdlog.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <utility>
+
+#include "store/host/writable_dir.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 namespace vitrine::store {
 namespace {
 
 namespace fs = std::filesystem;
 
-// What the owner wrote; "unknown" if that makes no sense.
-std::string ReadPid(int fd) {
-  std::array<char, 16> text{};
-  const ssize_t size = ::pread(fd, text.data(), text.size(), 0);
-  std::string pid;
-  for (ssize_t i = 0; i < size; ++i) {
-    const char c = text[static_cast<size_t>(i)];
-    if (c < '0' || c > '9') break;
-    pid.push_back(c);
-  }
-  return pid.empty() ? "unknown" : pid;
+std::string StandbyPath(const std::string& state_dir) {
+  std::array<char, 64> name{};
+  std::snprintf(name.data(), name.size(), "/dev/shm/.vitrine-lock-%016llx",
+                static_cast<unsigned long long>(
+                    XXH3_64bits(state_dir.data(), state_dir.size())));
+  return name.data();
 }
 
-Status WritePid(int fd, const std::string& path) {
-  const std::string text = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(fd, 0) != 0) return ErrnoError("truncate " + path, errno);
-  const ssize_t size = ::pwrite(fd, text.data(), text.size(), 0);
-  if (size < 0) return ErrnoError("write " + path, errno);
-  if (static_cast<size_t>(size) != text.size()) {
-    return ErrnoError("write " + path, ENOSPC);
-  }
-  return {};
+Result<OwnedLock> TakeStandby(const std::string& state_dir,
+                              const std::string& does_what,
+                              const Error& why_not) {
+  spdlog::warn("{}; the store locks {} instead", why_not.message,
+               StandbyPath(state_dir));
+  return OwnedLock::Take(StandbyPath(state_dir), does_what);
 }
 
-// True if `path` still names the file that `fd` is open on.
-bool IsStillAt(int fd, const std::string& path) {
-  struct stat open_file {};
-  struct stat named {};
-  return ::fstat(fd, &open_file) == 0 && ::lstat(path.c_str(), &named) == 0 &&
-         open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
+Result<OwnedLock> TakeLock(const std::string& state_dir) {
+  const std::string does_what = "runs on the state directory " + state_dir;
+  const std::string standby = StandbyPath(state_dir);
+  Result<OwnedLock> lock = OwnedLock::Take(state_dir + "/lock", does_what);
+  if (!lock) {
+    const Code code = lock.error().code;
+    const bool full = code == Code::kOutOfMemory;
+    if (code == Code::kUnavailable || !(full || CannotBeWritten(state_dir))) {
+      return lock;
+    }
+    return TakeStandby(state_dir, does_what, lock.error());
+  }
+  // A store that could not make the file may run still.
+  if (::access(standby.c_str(), F_OK) == 0) {
+    const Result<OwnedLock> unused = OwnedLock::Take(standby, does_what);
+    if (!unused) return unused.error();
+  }
+  return lock;
 }
 
 }  // namespace
@@ -51,26 +61,18 @@ bool IsStillAt(int fd, const std::string& path) {
 Result<LockFile> LockFile::Acquire(const std::string& state_dir) {
   LockFile lock;
   if (Status made = lock.MakeStateDir(state_dir); !made) return made.error();
-  lock.path_ = state_dir + "/lock";
-  for (;;) {
-    const Result<bool> locked = lock.TryLock(state_dir);
-    if (!locked) return locked.error();
-    if (*locked) break;
-  }
-  if (Status wrote = WritePid(lock.fd_.get(), lock.path_); !wrote) {
-    return wrote.error();
-  }
+  Result<OwnedLock> taken = TakeLock(state_dir);
+  if (!taken) return taken.error();
+  lock.lock_ = *std::move(taken);
   return lock;
 }
 
 LockFile::LockFile(LockFile&& other) noexcept
-    : path_(std::move(other.path_)),
-      made_dirs_(std::exchange(other.made_dirs_, {})),
-      fd_(std::move(other.fd_)) {}
+    : made_dirs_(std::exchange(other.made_dirs_, {})),
+      lock_(std::move(other.lock_)) {}
 
 LockFile::~LockFile() {
-  // While we have the lock, nobody else counts the file as his: TryLock looks.
-  if (fd_.valid()) ::unlink(path_.c_str());
+  lock_ = OwnedLock();  // Its file, before the directories.
   for (auto dir = made_dirs_.rbegin(); dir != made_dirs_.rend(); ++dir) {
     ::rmdir(dir->c_str());  // Stays if somebody put something there.
   }
@@ -101,23 +103,6 @@ Status LockFile::MakeStateDir(const std::string& state_dir) {
     return ErrnoError("state directory " + state_dir, why);
   }
   return {};
-}
-
-Result<bool> LockFile::TryLock(const std::string& state_dir) {
-  UniqueFd fd(
-      ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
-  if (!fd.valid()) {
-    return ErrnoError("state directory " + state_dir + ": open lock", errno);
-  }
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return ErrnoError("lock " + path_, errno);
-    return Error{Code::kUnavailable, "another store (pid " + ReadPid(fd.get()) +
-                                         ") runs on the state directory " +
-                                         state_dir};
-  }
-  if (!IsStillAt(fd.get(), path_)) return false;
-  fd_ = std::move(fd);
-  return true;
 }
 
 }  // namespace vitrine::store

@@ -7,14 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "schema/base/unique_fd.h"
+#include "store/host/owned_lock.h"
 
 namespace vitrine::store {
 
-// Owns the lock of `<state_dir>/lock`, a file with the owner's pid in it.  The
-// kernel drops the lock when the process ends, however it ends.  Destroying it
-// removes the file, and the state directory if Acquire made it and nobody
-// has put anything there.
+// Owns the lock of `<state_dir>/lock`.  Where no file can be made there, as on
+// a read-only or full disk, it owns a standby on /dev/shm, which counts as the
+// same lock.  Destroying it removes the file, and the state directory if
+// Acquire made it and nobody has put anything there.
 class LockFile {
  public:
   // Makes the state directory (0755) and its parents where missing.
@@ -29,12 +29,9 @@ class LockFile {
   LockFile() = default;
 
   Status MakeStateDir(const std::string& state_dir);
-  // False: the file was removed while we waited for it; try again.
-  Result<bool> TryLock(const std::string& state_dir);
 
-  std::string path_;
   std::vector<std::string> made_dirs_;  // Parents first.
-  UniqueFd fd_;                         // Valid: we have the lock.
+  OwnedLock lock_;
 };
 
 }  // namespace vitrine::store

@@ -20,6 +20,7 @@
 #include "store/host/huge_pages.h"
 #include "store/host/memory_limit.h"
 #include "store/host/own_tmpfs.h"
+#include "store/host/writable_dir.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -230,9 +231,23 @@ Status MemoryPlace::PrepareAny(const StoreOptions& options) {
   if (Status none = CheckNothingElsewhere(options); !none) return none;
   if (!options.memory_dir.empty()) return PrepareGiven(options);
   if (::geteuid() != 0) return PreparePrivate(options, "");
+  const std::string path = state_dir_ + "/memory";
+  if (!Exists(path) && HasPrivateObjects()) {
+    return PreparePrivate(options, "a killed store left its objects there");
+  }
   Status own = PrepareOwnTmpfs(options);
-  if (own || own.error().code != Code::kNotPermitted) return own;
-  return PreparePrivate(options, "mounting is not permitted");
+  if (own) return own;
+  if (own.error().code == Code::kNotPermitted) {
+    return PreparePrivate(options, "mounting is not permitted");
+  }
+  if (Exists(path) || !CannotBeWritten(state_dir_)) return own;
+  return PreparePrivate(options, "no mount point can be made in " + state_dir_);
+}
+
+bool MemoryPlace::HasPrivateObjects() const {
+  struct stat info {};
+  return ::lstat((PrivateDir() + "/" + kSegmentsName).c_str(), &info) == 0 &&
+         S_ISDIR(info.st_mode) && info.st_uid == ::geteuid();
 }
 
 Status MemoryPlace::CheckNothingElsewhere(const StoreOptions& options) const {

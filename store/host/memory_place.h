@@ -80,6 +80,8 @@ class MemoryPlace {
   Status Claim();
   std::string ClaimPath() const;
   // The private directory of our state directory.
+  // True if a store of ours that was killed has a private directory.
+  bool HasPrivateObjects() const;
   std::string PrivateDir() const;
   Status ReleaseGiven() const;
 

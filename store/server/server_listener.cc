@@ -1,7 +1,6 @@
 #include "store/server/server_listener.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -35,10 +34,6 @@ Status MakeParentDirs(const std::string& path) {
   return {};
 }
 
-bool IsSameFile(const struct stat& a, const struct stat& b) {
-  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
 bool SomebodyListens(const std::string& path) {
   const auto address = MakeSocketAddress(path);
   UniqueFd probe(
@@ -60,7 +55,9 @@ Result<ListeningSocket> ListeningSocket::Bind(const std::string& path,
   if (auto address = MakeSocketAddress(path); !address) return address.error();
   if (Status made = MakeParentDirs(path); !made) return made.error();
   ListeningSocket listener(path);
-  if (Status locked = listener.Lock(); !locked) return locked.error();
+  auto lock = OwnedLock::Take(path + ".lock", "listens at " + path);
+  if (!lock) return lock.error();
+  listener.lock_ = *std::move(lock);
   if (Status removed = listener.RemoveStale(); !removed) return removed.error();
   if (Status bound = listener.BindAndListen(mode); !bound) return bound.error();
   return listener;
@@ -71,30 +68,6 @@ ListeningSocket::~ListeningSocket() {
   if (socket_.valid() && ::lstat(path_.c_str(), &named) == 0 &&
       named.st_dev == dev_ && named.st_ino == ino_) {
     ::unlink(path_.c_str());
-  }
-  // Before the lock goes: the next owner of the lock checks whether the file
-  // still has the name.
-  if (lock_.valid()) ::unlink(lock_path().c_str());
-}
-
-Status ListeningSocket::Lock() {
-  const std::string name = lock_path();
-  for (;;) {
-    UniqueFd fd(
-        ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!fd.valid()) return ErrnoError("open " + name, errno);
-    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-      if (errno == EWOULDBLOCK) return InUseError(path_);
-      return ErrnoError("lock " + name, errno);
-    }
-    struct stat ours {};
-    struct stat named {};
-    if (::fstat(fd.get(), &ours) != 0) return ErrnoError("stat " + name, errno);
-    // A store that just ended may have removed the locked file.
-    if (::lstat(name.c_str(), &named) == 0 && IsSameFile(ours, named)) {
-      lock_ = std::move(fd);
-      return {};
-    }
   }
 }
 

@@ -7,11 +7,12 @@
 #include <string>
 
 #include "schema/base/unique_fd.h"
+#include "store/host/owned_lock.h"
 
 namespace vitrine::store::server {
 
-// Owns the socket that clients connect to, its name in the file system, and a
-// lock on `<path>.lock`.  The lock keeps a second store from taking the name
+// Owns the socket that clients connect to, its name in the file system, and the
+// lock of `<path>.lock`.  The lock keeps a second store from taking the name
 // between the check and the bind.  The destructor removes both files, but not
 // another socket that was put at the path meanwhile.
 class ListeningSocket {
@@ -32,13 +33,11 @@ class ListeningSocket {
  private:
   explicit ListeningSocket(std::string path) : path_(std::move(path)) {}
 
-  std::string lock_path() const { return path_ + ".lock"; }
-  Status Lock();
   Status RemoveStale() const;
   Status BindAndListen(mode_t mode);
 
   std::string path_;
-  UniqueFd lock_;    // Valid: this store has the lock.
+  OwnedLock lock_;   // Goes after the socket's name.
   UniqueFd socket_;  // Valid: bound; then dev_ and ino_ are the name's.
   dev_t dev_ = 0;
   ino_t ino_ = 0;

@@ -166,15 +166,27 @@ TEST_F(OptionsTest, HelpNamesEveryOptionInLinesOf80Columns) {
   const Result<CommandLine> parsed = ParseCommandLine({"--help"});
   ASSERT_TRUE(parsed);
   for (const char* option :
-       {"--capacity", "--overshoot", "--state-dir", "--memory-dir",
-        "--huge-pages", "--numa", "--pool", "--dedicated-threshold", "--strict",
-        "--external-store", "--socket", "--mount", "--passthrough",
-        "--log-level", "--config", "--version", "--help"}) {
+       {"--capacity", "--overshoot", "--state-dir", "--catalog-mode",
+        "--memory-dir", "--huge-pages", "--numa", "--pool",
+        "--dedicated-threshold", "--strict", "--external-store", "--socket",
+        "--mount", "--passthrough", "--log-level", "--config", "--version",
+        "--help"}) {
     EXPECT_TRUE(Contains(parsed->text, option)) << option;
   }
   std::istringstream lines(parsed->text);
   for (std::string line; std::getline(lines, line);) {
     EXPECT_LE(line.size(), 80U) << line;
+  }
+}
+
+TEST_F(OptionsTest, OthersMayReadTheCatalogIfTheModeSaysSo) {
+  EXPECT_EQ(Parsed({}).store.catalog_mode, 0600U);
+  EXPECT_EQ(Parsed({"--catalog-mode", "0640"}).store.catalog_mode, 0640U);
+  EXPECT_EQ(Parsed({"--catalog-mode=644"}).store.catalog_mode, 0644U);
+  for (const char* mode : {"", "0666", "0400", "0700", "rw", "00600"}) {
+    const auto parsed = ParseCommandLine({"--catalog-mode", mode});
+    ASSERT_FALSE(parsed) << mode;
+    EXPECT_TRUE(Contains(parsed.error().message, "--catalog-mode"));
   }
 }
 

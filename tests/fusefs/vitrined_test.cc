@@ -278,13 +278,6 @@ TEST_F(VitrinedTest, AnUnusableMemoryDirectoryIsRefused) {
   ExpectRefusal(Small({"--memory-dir", "/proc"}), "/proc");
 }
 
-TEST_F(VitrinedTest, ACatalogThatIsNoneIsRefusedAndStays) {
-  fs::create_directory(Path("state"));
-  std::ofstream(Path("state/catalog.db")) << std::string(8192, 'x');
-  ExpectRefusal(Small(), Path("state/catalog.db"));
-  EXPECT_EQ(fs::file_size(Path("state/catalog.db")), 8192U);
-}
-
 TEST_F(VitrinedTest, AnUnusableSocketIsRefused) {
   std::ofstream(Path("file")) << "x";
   ExpectRefusal(

@@ -40,8 +40,8 @@ ALLOWED = {
                    " store/tiers store/metrics",
     "store": "schema schema/base store/base store/index store/journal"
              " store/table store/tiers store/roles",
-    "store/server": "schema schema/base store store/base store/metrics store/index"
-                    " store/catalog",
+    "store/server": "schema schema/base store store/base store/host store/metrics"
+                    " store/index store/catalog",
     "fusefs/base": "store store/base store/metrics",
     "fusefs/kernel": "fusefs/base schema schema/base schema/machine",
     "fusefs/files": "fusefs/base fusefs/kernel schema schema/base"

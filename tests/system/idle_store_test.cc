@@ -1,5 +1,6 @@
-// An idle store uses no processor, whatever clients are connected and wait: no
-// thread of it runs but the housekeeper, twice a second.
+// An idle store uses next to no processor, whatever clients are connected and
+// wait: no thread of it runs but the housekeeper, twice a second, and the
+// catalog's, every two seconds.
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
 #include <unistd.h>

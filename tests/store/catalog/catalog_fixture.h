@@ -149,20 +149,18 @@ class CatalogTest : public testing::Test {
  protected:
   std::string DbPath() const { return dir_.path() + "/catalog.db"; }
 
-  void Open(const CatalogLimits& limits = {}) {
+  void Open(const CatalogLimits& limits = {}, mode_t mode = kCatalogMode) {
     catalog_.reset();
-    auto catalog = Catalog::Open(dir_.path(), limits);
-    ASSERT_TRUE(catalog) << catalog.error().ToString();
-    catalog_ = *std::move(catalog);
+    catalog_ = Catalog::Open(dir_.path(), limits, mode);
+    ASSERT_EQ(Problem(), "");
   }
-
-  Code OpenError(std::string* message = nullptr) {
-    const auto catalog = Catalog::Open(dir_.path());
-    EXPECT_FALSE(catalog);
-    if (catalog) return Code{};
-    if (message != nullptr) *message = catalog.error().message;
-    return catalog.error().code;
+  // What keeps a catalog that is opened now from being written.
+  std::string OpenProblem() {
+    catalog_.reset();
+    catalog_ = Catalog::Open(dir_.path());
+    return Problem();
   }
+  std::string Problem() const { return StatusJson()["problem"]; }
 
   static ObjectInfo Info(uint64_t number, const std::string& id,
                          ObjectState state = ObjectState::kSealed) {

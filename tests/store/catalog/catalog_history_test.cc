@@ -138,44 +138,6 @@ TEST_F(CatalogTest, HistoryIsBounded) {
   EXPECT_EQ(Query("SELECT id FROM sealed"), "stays");
 }
 
-// Invariant (2) of CatalogWriter.
-TEST_F(CatalogTest, AnybodyMayReadItAtAnyTime) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root to become nobody";
-  ASSERT_EQ(::chmod(dir_.path().c_str(), 0755), 0);
-  const mode_t umask_before = ::umask(0077);
-  const Bystander nobody([this] {
-    if (::getuid() == 0 && ::setresgid(kNobody, kNobody, kNobody) != 0) {
-      return 'g';
-    }
-    if (::setresuid(kNobody, kNobody, kNobody) != 0) {
-      return 'u';
-    }
-    return Query("SELECT id FROM sealed") == "a" ? 'y' : 'n';
-  });
-  Open();
-  Seal(1, "a");
-  Settle();
-  EXPECT_EQ(nobody.Ask(), 'y') << "while it runs";
-  catalog_.reset();
-  EXPECT_EQ(nobody.Ask(), 'y') << "after a clean stop";
-  const int killed = InChild([this] {
-    const auto catalog = Catalog::Open(dir_.path());
-    if (!catalog) return 1;
-    std::atomic<bool> done = false;
-    const ObjectInfo info = Info(2, "b", ObjectState::kUnsealed);
-    (*catalog)->OnEvent({ObjectEventKind::kCreated, info, info.id});
-    (*catalog)->AfterPending([&] {
-      done = true;
-      done.notify_all();
-    });
-    done.wait(false);
-    ::_exit(0);  // With no destructor.
-  });
-  EXPECT_EQ(killed, 0);
-  EXPECT_EQ(nobody.Ask(), 'y') << "after a crash";
-  ::umask(umask_before);
-}
-
 TEST_F(CatalogTest, DestructionWritesEverything) {
   Open();
   for (uint64_t i = 1; i <= 3000; ++i) Seal(i, "o" + std::to_string(i));

@@ -1,6 +1,8 @@
 #include "store/server/server_listener.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -69,6 +71,20 @@ TEST_F(ListeningSocketTest, LiveSocketWhoseLockWasRemovedIsLeftAlone) {
   EXPECT_EQ(ListeningSocket::Bind(path_, 0666).error().code,
             Code::kUnavailable);
   EXPECT_TRUE(Connects());
+}
+
+TEST_F(ListeningSocketTest, ALockThatOthersCouldTakeKeepsNobodyAway) {
+  const std::string lock = path_ + ".lock";
+  std::ofstream(lock) << "1\n";
+  ASSERT_EQ(::chmod(lock.c_str(), 0666), 0);
+  const UniqueFd other(::open(lock.c_str(), O_RDONLY));
+  ASSERT_EQ(::flock(other.get(), LOCK_SH | LOCK_NB), 0);
+  const auto bound = ListeningSocket::Bind(path_, 0666);
+  ASSERT_TRUE(bound) << bound.error().ToString();
+  struct stat info {};
+  ASSERT_EQ(::stat(lock.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600U);
+  EXPECT_FALSE(ListeningSocket::Bind(path_, 0666));
 }
 
 TEST_F(ListeningSocketTest, SocketOfAKilledStoreIsReplaced) {
