@@ -82,6 +82,8 @@ std::string Daemon::ReadyLine() const {
   }
   line += ", socket " + options_.socket_path + ", state " +
           options_.store.state_dir;
+  const std::string restart = store_->facts().DescribeRestart();
+  if (!restart.empty()) line += "; of a killed store: " + restart;
   return line;
 }
 

@@ -214,6 +214,8 @@ class StoreFacts {
   virtual uint64_t write_bytes() const = 0;
   // "own tmpfs, huge pages within_size" and the like, for the ready line.
   virtual std::string DescribeMemory() const = 0;
+  // What of a killed store was lost or evicted at the start; usually empty.
+  virtual std::string DescribeRestart() const = 0;
   // A new read-only description of the index, and of the segment directory
   // (O_PATH), to be given to clients.
   virtual Result<UniqueFd> OpenIndex() = 0;

@@ -41,6 +41,7 @@ StatusSection FactsRole::GetStatus() {
        .state_dir = parts_->options.state_dir,
        .dedicated_threshold_bytes = parts_->options.dedicated_threshold_bytes},
       parts_->budget->Get(), table);
+  status.AddPart("restart", RestartSection(parts_->restart));
   status.AddPart("objects", ObjectsSection(table, parts_->orphans->Count()));
   status.AddPart("slabs", SlabsSection(table, small_->small_object_bytes()));
   status.AddPart("memory", GetMemoryStatus());
