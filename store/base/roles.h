@@ -197,6 +197,8 @@ class StoreFacts {
     uint64_t used_bytes;
     uint64_t sealed_objects;
     uint64_t unsealed_objects;
+    // So many more could be made now, each with a segment of its own.
+    uint64_t free_objects;
   };
   virtual Usage GetUsage() = 0;
   // Everything that `status` shows, whatever its length.

@@ -45,7 +45,8 @@ struct OwnSegment {
   // The store's one description of the segment, while somebody needs it.
   std::weak_ptr<SegmentFile> shared;
   uint64_t charged_bytes = 0;
-  uint64_t overhead_bytes = 0;  // Charged besides the segment, for metadata.
+  uint64_t allocated_bytes = 0;  // Of an unsealed object, as last seen.
+  uint64_t overhead_bytes = 0;   // Charged besides the segment, for metadata.
   int64_t created_ns = 0;
   int64_t modified_ns = 0;
   EvictionEntry eviction;
