@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "fusefs/places.h"
 #include "schema/base/size.h"
 
 namespace vitrine::fusefs {
@@ -19,6 +20,7 @@ mode_t SocketMode() { return ::geteuid() == 0 ? 0666 : 0600; }
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::Start(const DaemonOptions& options) {
+  if (Status ok = CheckPlaces(options); !ok) return ok.error();
   std::unique_ptr<Daemon> daemon(new Daemon(options));
   auto store = Store::Open(options.store);
   if (!store) return store.error();
@@ -82,6 +84,8 @@ std::string Daemon::ReadyLine() const {
   }
   line += ", socket " + options_.socket_path + ", state " +
           options_.store.state_dir;
+  const std::string restart = store_->facts().DescribeRestart();
+  if (!restart.empty()) line += "; of a killed store: " + restart;
   return line;
 }
 

@@ -80,7 +80,10 @@ po::options_description StoreGroup() {
       "objects of at least this size have a file of their own; smaller ones "
       "share some if clients put them and everybody may read them (default: "
       "128K)")("strict", po::bool_switch(),
-              "give every object a file of its own, however small")(
+               "give every object a file of its own, however small")(
+      "recover", po::bool_switch(),
+      "start even if that loses all objects of a killed store, because its "
+      "journal cannot be read; says what is lost")(
       "external-store,e", po::value<std::string>()->value_name("URL"),
       "not available in this version");
   return group;
@@ -306,6 +309,7 @@ Status SetStoreOptions(const po::variables_map& values, StoreOptions* store) {
   if (store->capacity_bytes == 0U) return Invalid("--capacity: is zero");
   if (threshold) store->dedicated_threshold_bytes = *threshold;
   store->strict = values["strict"].as<bool>();
+  store->recover = values["recover"].as<bool>();
   if (!store->state_dir.empty()) return {};
   Result<std::string> state_dir = DefaultStateDir();
   if (!state_dir) return state_dir.error();

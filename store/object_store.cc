@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "schema/base/size.h"
 #include "store/base/heap.h"
 #include "store/index/index_writer.h"
-#include "store/journal/journal.h"
 #include "store/table/table_walk.h"
 
 namespace vitrine::store {
@@ -55,23 +55,15 @@ Result<std::unique_ptr<ObjectStore>> ObjectStore::Open(
 Status ObjectStore::Start() {
   parts_.catalog = Catalog::Open(parts_.options.state_dir, CatalogLimits(),
                                  parts_.options.catalog_mode);
-  auto index = IndexWriter::Create(parts_.place->control_dir() + "/index");
-  if (!index) return index.error();
-  std::vector<JournaledObject> journaled;
-  auto journal =
-      Journal::Open(parts_.place->control_dir() + "/journal", &journaled);
-  if (!journal) return journal.error();
-  parts_.table = std::make_unique<ObjectTable>(
-      &parts_.segments, &parts_.clients, *std::move(index), *std::move(journal),
-      MakeLruPolicy());
   const uint64_t capacity = parts_.place->capacity_bytes();
   parts_.budget = std::make_unique<MemoryBudget>(capacity, LowWater(capacity));
-  if (Status ok = Restore(journaled); !ok) return ok;
+  if (Status ok = TakeOver(); !ok) return ok;
   // With many objects that was as much as all that is kept of them.
-  journaled = {};
   TrimHeap();
   small_.SetUp();
   SetUpPool();
+  if (Status ok = FitCapacity(); !ok) return ok;
+  TellOfRestart();
   SetUpKeepers();
   auto workers = WorkerPool::Start(kWorkers);
   if (!workers) return workers.error();
@@ -83,15 +75,91 @@ Status ObjectStore::Start() {
   return Status();
 }
 
-Status ObjectStore::Restore(const std::vector<JournaledObject>& journaled) {
-  auto cost_bytes = parts_.table->restore().Restore(journaled);
-  if (!cost_bytes) return cost_bytes.error();
-  parts_.budget->ForceCharge(*cost_bytes +
+Status ObjectStore::TakeOver() {
+  Leftovers left;
+  auto journal = OpenJournal(&left);
+  if (!journal) return journal.error();
+  auto index = IndexWriter::Create(parts_.place->control_dir() + "/index");
+  if (!index) return index.error();
+  parts_.table = std::make_unique<ObjectTable>(
+      &parts_.segments, &parts_.clients, *std::move(index), *std::move(journal),
+      MakeLruPolicy());
+  return Restore(left);
+}
+
+Result<Journal> ObjectStore::OpenJournal(Leftovers* left) {
+  const std::string& control_dir = parts_.place->control_dir();
+  const std::string path = control_dir + "/journal";
+  auto indexed = TakeCensus(control_dir + "/index");
+  if (!indexed) return indexed.error();
+  left->indexed = *std::move(indexed);
+  auto journal = Journal::Open(path, &left->journal);
+  if (!journal) return journal;
+  auto unnamed = FindUnnamed(parts_.segments, left->journal);
+  if (!unnamed) return unnamed.error();
+  left->unnamed = *std::move(unnamed);
+  Status worth = CheckWorthTaking(*left, path, parts_.options.recover);
+  if (!worth) return worth.error();
+  return journal;
+}
+
+Status ObjectStore::Restore(const Leftovers& left) {
+  auto restored = parts_.table->restore().Restore(left.journal, left.unnamed);
+  if (!restored) return restored.error();
+  parts_.budget->ForceCharge(restored->cost_bytes +
                              parts_.table->queries().Count().slab_bytes);
+  parts_.restart = ReportOf(left, restored->missing);
+  // Its damage is told once, and cannot grow.
+  parts_.table->upkeep().RewriteJournalIfWanted();
   // Behind the start: the objects do not depend on it.
   parts_.catalog->ReconcileLater(MakeTableWalk(parts_.table.get()));
   parts_.table->upkeep().AddObserver(parts_.catalog.get());
   return Status();
+}
+
+Status ObjectStore::FitCapacity() {
+  if (parts_.budget->Shortage() == 0) return Status();
+  const MemoryBudget::Numbers budget = parts_.budget->Get();
+  const uint64_t kept_bytes =
+      budget.used_bytes - parts_.table->queries().SumEvictableCosts();
+  if (kept_bytes > budget.capacity_bytes) {
+    return Error{Code::kTooLarge,
+                 "--capacity: " + FormatSize(budget.capacity_bytes) +
+                     " is too little for the held objects that a killed store "
+                     "left: they need " +
+                     FormatSize(kept_bytes)};
+  }
+  EvictSurplus();
+  const TableQueries::Numbers table = parts_.table->queries().Count();
+  parts_.restart.evicted_objects = table.evicted_objects;
+  parts_.restart.evicted_bytes = table.evicted_bytes;
+  parts_.restart.restored_objects -= table.evicted_objects;
+  return Status();
+}
+
+void ObjectStore::EvictSurplus() {
+  Eviction& eviction = parts_.table->eviction();
+  size_t in_vain = 0;
+  while (const uint64_t bytes = parts_.budget->Shortage()) {
+    Eviction::Batch batch = eviction.Finish(eviction.Begin(bytes, Fate::kGone));
+    for (DroppedSegment& dropped : batch.dropped) {
+      parts_.orphans->Add(std::move(dropped));
+    }
+    in_vain = batch.evicted > 0 ? 0 : in_vain + batch.examined;
+    // What processes still have: the evictor waits for them.
+    if (batch.evicted == 0 && in_vain >= batch.evictable) break;
+  }
+}
+
+void ObjectStore::TellOfRestart() const {
+  const std::string told = parts_.restart.Describe();
+  if (told.empty()) return;
+  spdlog::warn("of a killed store: {}", told);
+  if (parts_.restart.damaged_places > 0) {
+    spdlog::warn(
+        "what the damaged places said is unknown: holds set there are lost, "
+        "and a small object deleted there may be back");
+  }
 }
 
 ObjectStore::~ObjectStore() {
@@ -118,8 +186,6 @@ ObjectStore::~ObjectStore() {
 }
 
 void ObjectStore::SetUpKeepers() {
-  parts_.orphans =
-      std::make_unique<Orphans>(parts_.budget.get(), parts_.pool.get());
   parts_.housekeeper = std::make_unique<Housekeeper>(
       parts_.table.get(), &parts_.segments, parts_.orphans.get(),
       parts_.pool.get(), parts_.budget.get(), &parts_.clients,
@@ -166,6 +232,8 @@ void ObjectStore::SetUpPool() {
                              .file = std::move(file),
                              .charged_bytes = segment.allocated_bytes});
       });
+  parts_.orphans =
+      std::make_unique<Orphans>(parts_.budget.get(), parts_.pool.get());
   parts_.budget->SetReclaim(
       [this](uint64_t bytes) { parts_.pool->Shrink(bytes); });
   if (parts_.pool->enabled()) parts_.table->upkeep().Recycle();

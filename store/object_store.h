@@ -6,7 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "store/journal/journal_replay.h"
+#include "store/journal/journal.h"
+#include "store/restart.h"
 #include "store/roles/blank_role.h"
 #include "store/roles/events_role.h"
 #include "store/roles/facts_role.h"
@@ -44,7 +45,15 @@ class ObjectStore : public Store {
                .segments = std::move(segments)} {}
 
   Status Start();
-  Status Restore(const std::vector<JournaledObject>& journaled);
+  // Reads what a killed store left, makes the table and fills it.
+  Status TakeOver();
+  // Nothing of what is left is changed before this says OK.
+  Result<Journal> OpenJournal(Leftovers* left);
+  Status Restore(const Leftovers& left);
+  // Evicts what does not fit the capacity.  kTooLarge: held objects do not.
+  Status FitCapacity();
+  void EvictSurplus();
+  void TellOfRestart() const;
   void SetUpPool();
   void SetUpKeepers();
   void SetUpRetriever();

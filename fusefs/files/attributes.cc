@@ -41,6 +41,14 @@ mode_t FixedMode(uint64_t node) {
   }
 }
 
+// The kernel may keep the answer for ever: an object that is elsewhere is shown
+// as it is in memory, not as a hole.
+uint64_t TakenBytes(const ObjectInfo& info) {
+  if (info.state == ObjectState::kUnsealed) return info.allocated_bytes;
+  const bool counted = info.state == ObjectState::kSealed && !info.elsewhere;
+  return counted ? info.charged_bytes : info.size_bytes;
+}
+
 }  // namespace
 
 Attributes OfObject(const ObjectInfo& info, uint64_t write_bytes) {
@@ -56,11 +64,7 @@ Attributes OfObject(const ObjectInfo& info, uint64_t write_bytes) {
   // Programs such as cp read and write in units of this size.
   stat.st_blksize =
       sealed ? kPreferredBlockBytes : static_cast<blksize_t>(write_bytes);
-  // The kernel may keep the answer for ever: an object that is elsewhere is
-  // shown as it is in memory, not as a hole.
-  const bool counted = sealed && !info.elsewhere;
-  const uint64_t taken = counted ? info.charged_bytes : info.size_bytes;
-  stat.st_blocks = static_cast<blkcnt_t>((taken + 511) / 512);
+  stat.st_blocks = static_cast<blkcnt_t>((TakenBytes(info) + 511) / 512);
   SetTimes(&stat, info.modified_ns,
            info.sealed_ns != 0 ? info.sealed_ns : info.modified_ns);
   attributes.valid_seconds = sealed ? kForeverSeconds : 0;

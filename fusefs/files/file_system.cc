@@ -56,7 +56,9 @@ Answer<struct statvfs> FileSystem::GetUsage() {
   const uint64_t used = std::min(usage.used_bytes, usage.capacity_bytes);
   stats.f_bfree = (usage.capacity_bytes - used) / kBlockBytes;
   stats.f_bavail = stats.f_bfree;
-  stats.f_files = usage.sealed_objects + usage.unsealed_objects;
+  stats.f_ffree = usage.free_objects;
+  stats.f_favail = stats.f_ffree;
+  stats.f_files = usage.sealed_objects + usage.unsealed_objects + stats.f_ffree;
   stats.f_namemax = ObjectId::kMaxBytes;
   return stats;
 }

@@ -38,7 +38,9 @@ struct ObjectInfo {
   ObjectState state = ObjectState::kUnsealed;
   uint64_t size_bytes = 0;     // Of an unsealed object: as last seen.
   uint64_t charged_bytes = 0;  // Memory that is charged for it.
-  mode_t mode = 0;             // Permission bits.
+  // Memory that an unsealed one takes, as last seen: its file may have holes.
+  uint64_t allocated_bytes = 0;
+  mode_t mode = 0;  // Permission bits.
   uid_t uid = 0;
   gid_t gid = 0;
   pid_t creator_pid = 0;

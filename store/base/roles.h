@@ -197,6 +197,8 @@ class StoreFacts {
     uint64_t used_bytes;
     uint64_t sealed_objects;
     uint64_t unsealed_objects;
+    // So many more could be made now, each with a segment of its own.
+    uint64_t free_objects;
   };
   virtual Usage GetUsage() = 0;
   // Everything that `status` shows, whatever its length.
@@ -214,6 +216,8 @@ class StoreFacts {
   virtual uint64_t write_bytes() const = 0;
   // "own tmpfs, huge pages within_size" and the like, for the ready line.
   virtual std::string DescribeMemory() const = 0;
+  // What of a killed store was lost or evicted at the start; usually empty.
+  virtual std::string DescribeRestart() const = 0;
   // A new read-only description of the index, and of the segment directory
   // (O_PATH), to be given to clients.
   virtual Result<UniqueFd> OpenIndex() = 0;

@@ -35,6 +35,8 @@ struct StoreOptions {
   // Smaller objects of native clients go into slabs, unless `strict`.
   uint64_t dedicated_threshold_bytes = 128 * 1024;
   bool strict = false;
+  // Start even if all objects of a killed store are lost by that.
+  bool recover = false;
   // Where evicted objects go.  Null: nowhere, they are gone.
   std::shared_ptr<Tier> tier;
 };

@@ -18,7 +18,6 @@ constexpr auto kRelease = std::memory_order_release;
 constexpr uint64_t kChunkBytes = 2 * 1024 * 1024;
 constexpr uint32_t kBucketsPerChunk = kChunkBytes / sizeof(IndexBucket);
 constexpr uint32_t kFirstBuckets = kBucketsPerChunk;
-constexpr uint32_t kSlotLimit = (uint32_t{1} << 24) - 1;
 constexpr uint32_t kBucketLimit = uint32_t{1} << 23;
 constexpr uint32_t kOverflowLimit = uint32_t{1} << 21;
 constexpr uint64_t kBucketsOffset = kChunkBytes;

@@ -48,6 +48,8 @@ class ChainChange {
 // Not thread-safe.
 class IndexBuckets {
  public:
+  static constexpr uint32_t kSlotLimit = (uint32_t{1} << 24) - 1;
+
   // Makes an empty index of the file `fd`, which must outlive it.
   static Result<IndexBuckets> Create(int fd);
 

@@ -12,7 +12,6 @@
 namespace vitrine::store {
 namespace {
 
-constexpr std::string_view kHead("VITJRNL\x02", 8);
 constexpr uint64_t kReserveStepBytes = 64 * 1024;
 constexpr uint64_t kSmallJournalBytes = 256 * 1024;
 constexpr size_t kBatchBytes = 1024 * 1024;
@@ -30,16 +29,16 @@ uint64_t RecordBytesOf(const JournaledObject& object) {
   return RecordBytesOf(object.info, MetadataOf(object.metadata));
 }
 
-Status AddSealed(const ObjectInfo& info, const Metadata& metadata,
+Status AddSealed(const ObjectInfo& info, const Metadata& metadata, uint64_t key,
                  std::string* records) {
   Result<std::string> record = EncodeSealed(info, metadata);
   if (!record) return record.error();
-  *records += *record;
+  AppendFramed(*record, key, records);
   return Status();
 }
 
 // Neighbours that can share a record do so.
-Status AddSealedInSlabs(std::span<const JournaledObject> objects,
+Status AddSealedInSlabs(std::span<const JournaledObject> objects, uint64_t key,
                         std::string* records) {
   for (size_t first = 0, end = 0; first < objects.size(); first = end) {
     uint64_t bytes = 0;
@@ -51,7 +50,7 @@ Status AddSealedInSlabs(std::span<const JournaledObject> objects,
     Result<std::string> record =
         EncodeSealedInSlab(objects.subspan(first, end - first));
     if (!record) return record.error();
-    *records += *record;
+    AppendFramed(*record, key, records);
   }
   return Status();
 }
@@ -66,7 +65,7 @@ Result<UniqueFd> OpenFile(const std::string& path, int flags) {
 }  // namespace
 
 Result<Journal> Journal::Open(const std::string& path,
-                              std::vector<JournaledObject>* objects) {
+                              JournalContents* contents) {
   // The file of a rewrite that ended before its rename.
   const std::string leftover = path + ".new";
   if (::unlink(leftover.c_str()) != 0 && errno != ENOENT) {
@@ -75,8 +74,8 @@ Result<Journal> Journal::Open(const std::string& path,
   Result<UniqueFd> fd = OpenFile(path, 0);
   if (!fd) return fd.error();
   Journal journal(path, std::move(*fd));
-  objects->clear();
-  Status status = journal.Replay(objects);
+  *contents = {};
+  Status status = journal.Replay(contents);
   if (!status) {
     return Error{status.error().code, path + ": " + status.error().message};
   }
@@ -84,13 +83,11 @@ Result<Journal> Journal::Open(const std::string& path,
 }
 
 Status Journal::Begin() {
-  size_bytes_ = 0;
   Status status = CutTail();
-  if (!status) return status;
-  return Append(kHead, 0);
+  return status ? Write(EncodeHead(key_)) : status;
 }
 
-Status Journal::Replay(std::vector<JournaledObject>* objects) {
+Status Journal::Replay(JournalContents* contents) {
   struct stat info;
   if (::fstat(fd_.get(), &info) != 0) return ErrnoError("fstat journal", errno);
   const auto file_bytes = static_cast<size_t>(info.st_size);
@@ -98,42 +95,48 @@ Status Journal::Replay(std::vector<JournaledObject>* objects) {
   if (!mapping) return mapping.error();
   const std::string_view bytes(reinterpret_cast<char*>(mapping->data()),
                                mapping->size_bytes());
-  if (bytes.size() < kHead.size() && kHead.substr(0, bytes.size()) == bytes) {
-    return Begin();  // A new file, or killed while it was begun.
+  const auto key = ReadHead(bytes);
+  contents->unreadable = !key;
+  if (!key) {  // The first append begins it anew.
+    damaged_ = !bytes.empty();
+    contents->damage = {damaged_ ? 1U : 0U, bytes.size()};
+    return Status();
   }
-  if (bytes.substr(0, kHead.size()) != kHead) {
-    return Error{Code::kCorruption, "not a journal of this version"};
-  }
-  JournalReplay replay;
-  Status status = ReplayRecords(bytes, &replay);
-  if (!status) return status;
-  *objects = std::move(replay).Finish();
-  live_ = objects->size();
-  for (const JournaledObject& object : *objects) {
+  key_ = *key;
+  ReplayRecords(bytes, contents);
+  live_ = contents->objects.size();
+  for (const JournaledObject& object : contents->objects) {
     live_bytes_ += RecordBytesOf(object);
   }
-  if (size_bytes_ == bytes.size()) return Status();
-  return CutTail();
+  return size_bytes_ == bytes.size() ? Status() : CutTail();
 }
 
-Status Journal::ReplayRecords(std::string_view bytes, JournalReplay* replay) {
-  size_bytes_ = kHead.size();
+void Journal::ReplayRecords(std::string_view bytes, JournalContents* contents) {
+  JournalReplay replay;
+  size_bytes_ = kHeadBytes;
   while (size_bytes_ < bytes.size()) {
-    Result<FramedPayload> framed = UnframeRecord(bytes.substr(size_bytes_));
-    if (!framed) return framed.error();
-    if (framed->record_bytes == 0) return Status();
-    Result<JournalRecord> record = DecodeRecord(framed->payload);
-    if (!record) return record.error();
-    replay->Apply(std::move(*record));
-    size_bytes_ += framed->record_bytes;
+    const FramedBytes framed = ReadFramed(bytes.substr(size_bytes_), key_);
+    if (framed.state == FramedBytes::State::kTorn) break;
+    size_bytes_ += framed.size_bytes;
+    if (framed.state == FramedBytes::State::kRecord) {
+      if (Result<JournalRecord> record = DecodeRecord(framed.payload); record) {
+        replay.Apply(std::move(*record));
+        continue;
+      }
+    }
+    ++contents->damage.places;
+    contents->damage.bytes += framed.size_bytes;
   }
-  return Status();
+  // A damaged head has a good copy, but the next damage may hit that one.
+  damaged_ =
+      contents->damage.places > 0 || !bytes.starts_with(EncodeHead(key_));
+  std::move(replay).Finish(contents);
 }
 
 Status Journal::RecordSealed(const ObjectInfo& info, const Metadata& metadata) {
-  Result<std::string> record = EncodeSealed(info, metadata);
-  if (!record) return record.error();
-  Status status = Append(*record, live_ + 1);
+  std::string record;
+  Status status = AddSealed(info, metadata, key_, &record);
+  if (status) status = Append(record, live_ + 1);
   if (!status) return status;
   ++live_;
   live_bytes_ += RecordBytesOf(info, metadata);
@@ -142,7 +145,7 @@ Status Journal::RecordSealed(const ObjectInfo& info, const Metadata& metadata) {
 
 Status Journal::RecordSealedInSlabs(std::span<const JournaledObject> objects) {
   std::string records;
-  Status status = AddSealedInSlabs(objects, &records);
+  Status status = AddSealedInSlabs(objects, key_, &records);
   if (!status) return status;
   status = Append(records, live_ + objects.size());
   if (!status) return status;
@@ -156,14 +159,14 @@ Status Journal::RecordSealedInSlabs(std::span<const JournaledObject> objects) {
 // The newest record of an object is the valid one.
 Status Journal::RecordMoved(std::span<const JournaledObject> objects) {
   std::string records;
-  Status status = AddSealedInSlabs(objects, &records);
+  Status status = AddSealedInSlabs(objects, key_, &records);
   return status ? Append(records, live_) : status;
 }
 
 Status Journal::RecordRemoved(std::span<const uint64_t> numbers,
                               uint64_t bytes) {
   const uint64_t live = live_ - std::min<uint64_t>(live_, numbers.size());
-  Status status = Append(EncodeRemoval(numbers), live);
+  Status status = AppendRecord(EncodeRemoval(numbers), live);
   if (!status) return status;
   live_ = live;
   live_bytes_ -= std::min(live_bytes_, bytes);
@@ -171,12 +174,13 @@ Status Journal::RecordRemoved(std::span<const uint64_t> numbers,
 }
 
 Status Journal::RecordHold(uint64_t number, bool hold) {
-  return Append(EncodeHold(JournaledHold{number, hold}), live_);
+  return AppendRecord(EncodeHold(JournaledHold{number, hold}), live_);
 }
 
 bool Journal::WantsRewrite() const {
-  return size_bytes_ >= std::max(kSmallJournalBytes, rewrite_from_bytes_) &&
-         kHead.size() + live_bytes_ <= size_bytes_ / 2;
+  if (size_bytes_ < rewrite_from_bytes_) return false;
+  return damaged_ || (size_bytes_ >= kSmallJournalBytes &&
+                      kHeadBytes + live_bytes_ <= size_bytes_ / 2);
 }
 
 Status Journal::Rewrite(const std::function<void(const Visitor&)>& for_each) {
@@ -202,8 +206,7 @@ Status Journal::Rewrite(const std::function<void(const Visitor&)>& for_each) {
 
 Status Journal::AppendObjects(
     const std::function<void(const Visitor&)>& for_each) {
-  Status status = Begin();
-  if (!status) return status;
+  Status status;
   std::string batch;
   std::vector<JournaledObject> small;
   for_each([&](const JournaledObject& object) {
@@ -211,41 +214,49 @@ Status Journal::AppendObjects(
     ++live_;
     live_bytes_ += RecordBytesOf(object);
     if (!object.info.in_slab()) {
-      status = AddSealed(object.info, MetadataOf(object.metadata), &batch);
+      status =
+          AddSealed(object.info, MetadataOf(object.metadata), key_, &batch);
     } else if (small.push_back(object); small.size() == kMostInRecord) {
-      status = AddSealedInSlabs(small, &batch);
+      status = AddSealedInSlabs(small, key_, &batch);
       small.clear();
     }
     if (!status || batch.size() < kBatchBytes) return;
     status = Append(batch, live_);
     batch.clear();
   });
-  if (status) status = AddSealedInSlabs(small, &batch);
+  if (status) status = AddSealedInSlabs(small, key_, &batch);
   if (!status) return status;
   return Append(batch, live_);
 }
 
+Status Journal::AppendRecord(std::string_view payload, uint64_t live) {
+  std::string record;
+  AppendFramed(payload, key_, &record);
+  return Append(record, live);
+}
+
 Status Journal::Append(std::string_view records, uint64_t live) {
-  if (tail_is_torn_) {
-    Status status = CutTail();
-    if (!status) return status;
-  }
-  const uint64_t end = size_bytes_ + records.size();
-  // Reserves memory for removals, because an eviction must not need memory.
-  Status status = Reserve(end + live * RemovalRecordBytes(1));
+  Status status = size_bytes_ == 0 ? Begin() : Status();
+  if (status && tail_is_torn_) status = CutTail();
   if (!status) return status;
+  // Reserves memory for removals, because an eviction must not need memory.
+  status = Reserve(size_bytes_ + records.size() + live * RemovalRecordBytes(1));
+  return status ? Write(records) : status;
+}
+
+Status Journal::Write(std::string_view bytes) {
   ssize_t put;
   do {
-    put = ::pwrite(fd_.get(), records.data(), records.size(),
+    put = ::pwrite(fd_.get(), bytes.data(), bytes.size(),
                    static_cast<off_t>(size_bytes_));
   } while (put < 0 && errno == EINTR);
-  if (put == static_cast<ssize_t>(records.size())) {
-    size_bytes_ = end;
+  if (put == static_cast<ssize_t>(bytes.size())) {
+    size_bytes_ += bytes.size();
     return Status();
   }
   const Error error = ErrnoError("write journal", put < 0 ? errno : ENOSPC);
   tail_is_torn_ = true;
-  status = CutTail();  // If it fails, the next append tries again.
+  (void)CutTail();  // If it fails, the next append tries again.
   return error;
 }
 

@@ -8,9 +8,6 @@
 #include "journal_generated.h"
 #include "store/journal/packing.h"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 namespace vitrine::store {
 namespace {
 
@@ -27,7 +24,6 @@ enum class Kind : uint8_t {
 constexpr uint64_t kHeldFlag = 1;
 constexpr uint64_t kUsedFlag = 2;
 
-constexpr size_t kFrameBytes = 2 * sizeof(uint32_t);
 // Far more than an id and the most metadata can take.
 constexpr uint32_t kMaxPayloadBytes = 4 * 1024 * 1024;
 
@@ -35,30 +31,12 @@ Error Nonsense(const std::string& what) {
   return Error{Code::kCorruption, "journal: " + what};
 }
 
-uint32_t ChecksumOf(std::string_view payload) {
-  return static_cast<uint32_t>(XXH3_64bits(payload.data(), payload.size()));
-}
-
-// Room for the frame, and the payload's first byte.
 std::string BeginRecord(Kind kind) {
-  std::string record(kFrameBytes, '\0');
-  record.push_back(static_cast<char>(kind));
-  return record;
-}
-
-std::string EndRecord(std::string record) {
-  const std::string_view payload = std::string_view(record).substr(kFrameBytes);
-  const auto length = static_cast<uint32_t>(payload.size());
-  const uint32_t checksum = ChecksumOf(payload);
-  std::memcpy(record.data(), &length, sizeof(length));
-  std::memcpy(record.data() + sizeof(length), &checksum, sizeof(checksum));
-  return record;
+  return std::string(1, static_cast<char>(kind));
 }
 
 Result<std::string> EndLongRecord(std::string record) {
-  if (record.size() <= kFrameBytes + kMaxPayloadBytes) {
-    return EndRecord(std::move(record));
-  }
+  if (record.size() <= kMaxPayloadBytes) return record;
   return Error{Code::kInvalidArgument, "too much metadata to be journaled"};
 }
 
@@ -297,32 +275,14 @@ Result<std::string> EncodeSealedInSlab(
 std::string EncodeRemoval(std::span<const uint64_t> numbers) {
   std::string record = BeginRecord(Kind::kRemoved);
   for (const uint64_t number : numbers) AppendFixed(number, &record);
-  return EndRecord(std::move(record));
+  return record;
 }
 
 std::string EncodeHold(const JournaledHold& hold) {
   std::string record = BeginRecord(Kind::kHold);
   AppendFixed(hold.number, &record);
   record.push_back(hold.hold ? 1 : 0);
-  return EndRecord(std::move(record));
-}
-
-Result<FramedPayload> UnframeRecord(std::string_view bytes) {
-  if (bytes.size() < kFrameBytes) return FramedPayload{{}, 0};
-  uint32_t length;
-  uint32_t checksum;
-  std::memcpy(&length, bytes.data(), sizeof(length));
-  std::memcpy(&checksum, bytes.data() + sizeof(length), sizeof(checksum));
-  if (length > kMaxPayloadBytes) {
-    return Nonsense("a record of impossible length");
-  }
-  if (bytes.size() < kFrameBytes + length) return FramedPayload{{}, 0};
-  const std::string_view payload = bytes.substr(kFrameBytes, length);
-  if (ChecksumOf(payload) == checksum) {
-    return FramedPayload{payload, kFrameBytes + length};
-  }
-  if (bytes.size() == kFrameBytes + length) return FramedPayload{{}, 0};
-  return Nonsense("a record has a wrong checksum");
+  return record;
 }
 
 Result<JournalRecord> DecodeRecord(std::string_view payload) {

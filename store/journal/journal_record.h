@@ -15,6 +15,7 @@
 
 #include "store/base/metadata.h"
 #include "store/base/object.h"
+#include "store/journal/journal_frame.h"
 
 namespace vitrine::store {
 
@@ -35,8 +36,10 @@ struct JournaledHold {
 using JournalRecord =
     std::variant<std::vector<JournaledObject>, JournaledRemoval, JournaledHold>;
 
-// The size of a removal record of `count` objects.
-constexpr size_t RemovalRecordBytes(size_t count) { return 9 + 8 * count; }
+// The size of a removal record of `count` objects, with its frame.
+constexpr size_t RemovalRecordBytes(size_t count) {
+  return kFrameBytes + 1 + 8 * count;
+}
 // The approximate size of an object's record.
 size_t SealedRecordBytes(std::string_view id, const Metadata& metadata,
                          bool in_slab);
@@ -45,8 +48,8 @@ size_t SealedRecordBytes(std::string_view id, const Metadata& metadata,
 // and time of sealing.
 bool ShareRecord(const ObjectInfo& left, const ObjectInfo& right);
 
-// Framed: length, checksum, payload.  kInvalidArgument: the record is longer
-// than a reader accepts.
+// A record's payload; see journal_frame.h.  kInvalidArgument: the record is
+// longer than a reader accepts.
 Result<std::string> EncodeSealed(const ObjectInfo& info,
                                  const Metadata& metadata);
 // `objects` has at least one; every two of them share a record.
@@ -54,15 +57,6 @@ Result<std::string> EncodeSealedInSlab(
     std::span<const JournaledObject> objects);
 std::string EncodeRemoval(std::span<const uint64_t> numbers);
 std::string EncodeHold(const JournaledHold& hold);
-
-// The payload of the first record of `bytes`, and the record's size with frame.
-struct FramedPayload {
-  std::string_view payload;
-  size_t record_bytes;  // 0: a torn tail, no whole record.
-};
-// A part of a record is a torn tail.  So is a last record with a wrong
-// checksum. kCorruption: any other bytes that are no record.
-Result<FramedPayload> UnframeRecord(std::string_view bytes);
 
 // kCorruption: the payload makes no sense.
 Result<JournalRecord> DecodeRecord(std::string_view payload);

@@ -25,7 +25,20 @@ void JournalReplay::Apply(JournalRecord record) {
   }
 }
 
-std::vector<JournaledObject> JournalReplay::Finish() && {
+void JournalReplay::NoteNumbers(JournalContents* contents) const {
+  uint64_t& highest = contents->highest_number;
+  for (const JournaledObject& object : objects_) {
+    highest = std::max({highest, object.info.number, object.info.segment()});
+  }
+  for (const Mark& mark : marks_) {
+    highest = std::max(highest, mark.number);
+    if (mark.what == Mark::kRemoved) contents->removed.push_back(mark.number);
+  }
+  std::sort(contents->removed.begin(), contents->removed.end());
+}
+
+void JournalReplay::Finish(JournalContents* contents) && {
+  NoteNumbers(contents);
   std::vector<bool> gone(objects_.size());
   ApplyMarks(&gone);
   FindReplaced(&gone);
@@ -37,7 +50,7 @@ std::vector<JournaledObject> JournalReplay::Finish() && {
   }
   objects_.erase(objects_.begin() + static_cast<ptrdiff_t>(kept),
                  objects_.end());
-  return std::move(objects_);
+  contents->objects = std::move(objects_);
 }
 
 // Objects with the same number stay in the order of their records.

@@ -10,14 +10,29 @@
 
 namespace vitrine::store {
 
+// Bytes of a journal that are no records.
+struct JournalDamage {
+  uint64_t places = 0;
+  uint64_t bytes = 0;
+};
+
+struct JournalContents {
+  // The live objects, each number and each id once.  Of two with the same id,
+  // the one with the greater number is taken.
+  std::vector<JournaledObject> objects;
+  std::vector<uint64_t> removed;  // Numbers, in order.
+  uint64_t highest_number = 0;    // Of all objects and slabs, dead or alive.
+  JournalDamage damage;
+  bool unreadable = false;  // It is empty, or not even its head can be read.
+};
+
 // Only collects the records, and evaluates them at the end: hash tables of a
 // million objects would take most of a restart's time.
 class JournalReplay {
  public:
   void Apply(JournalRecord record);
-  // The live objects, each number and each id once.  Of two with the same id,
-  // the one with the greater number is taken.
-  std::vector<JournaledObject> Finish() &&;
+  // Adds what was applied to `contents`.
+  void Finish(JournalContents* contents) &&;
 
  private:
   // A change (removal or hold) of an object that an earlier record has sealed.
@@ -27,6 +42,7 @@ class JournalReplay {
     enum { kRemoved, kHeld, kUnheld } what;
   };
 
+  void NoteNumbers(JournalContents* contents) const;
   std::vector<size_t> OrderByNumber() const;
   void ApplyMarks(std::vector<bool>* gone);
   void FindReplaced(std::vector<bool>* gone) const;

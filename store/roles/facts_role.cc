@@ -7,6 +7,7 @@
 #include <chrono>
 #include <utility>
 
+#include "store/index/index_buckets.h"
 #include "store/roles/store_metrics.h"
 
 namespace vitrine::store {
@@ -14,10 +15,15 @@ namespace vitrine::store {
 StoreFacts::Usage FactsRole::GetUsage() {
   const MemoryBudget::Numbers budget = parts_->budget->Get();
   const auto [sealed, unsealed] = parts_->table->queries().CountObjects();
+  const uint64_t free_bytes =
+      budget.capacity_bytes -
+      std::min(budget.capacity_bytes, budget.used_bytes);
+  const uint64_t free_slots = IndexBuckets::kSlotLimit - sealed;
   return {.capacity_bytes = budget.capacity_bytes,
           .used_bytes = budget.used_bytes,
           .sealed_objects = sealed,
-          .unsealed_objects = unsealed};
+          .unsealed_objects = unsealed,
+          .free_objects = std::min(free_slots, free_bytes / page_bytes())};
 }
 
 StatusSection FactsRole::GetMemoryStatus() const {
@@ -41,6 +47,7 @@ StatusSection FactsRole::GetStatus() {
        .state_dir = parts_->options.state_dir,
        .dedicated_threshold_bytes = parts_->options.dedicated_threshold_bytes},
       parts_->budget->Get(), table);
+  status.AddPart("restart", RestartSection(parts_->restart));
   status.AddPart("objects", ObjectsSection(table, parts_->orphans->Count()));
   status.AddPart("slabs", SlabsSection(table, small_->small_object_bytes()));
   status.AddPart("memory", GetMemoryStatus());

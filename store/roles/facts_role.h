@@ -36,6 +36,9 @@ class FactsRole final : public StoreFacts {
     return parts_->place->Describe() +
            (parts_->segments.collapses() ? ", collapsed to huge pages" : "");
   }
+  std::string DescribeRestart() const override {
+    return parts_->restart.Describe();
+  }
   Result<UniqueFd> OpenIndex() override {
     return parts_->table->queries().OpenIndex();
   }

@@ -56,6 +56,26 @@ constexpr MetricOf<Table> kFileMetrics[] = {
         "journal_bytes", "Size of the journal that a restart would replay.",
         MetricUnit::kBytes)};
 
+constexpr MetricOf<RestartReport> kRestartMetrics[] = {
+    Gauge<&RestartReport::restored_objects>(
+        "restored_objects", "Objects of a killed store that this one has."),
+    Gauge<&RestartReport::damaged_places>(
+        "damaged_places", "Places where its journal could not be read."),
+    Gauge<&RestartReport::damaged_bytes>(
+        "damaged_bytes", "Size of those places.", MetricUnit::kBytes),
+    Gauge<&RestartReport::lost_objects>(
+        "lost_objects", "Objects that it had and that are lost."),
+    Gauge<&RestartReport::lost_bytes>("lost_bytes", "Size of those objects.",
+                                      MetricUnit::kBytes),
+    Gauge<&RestartReport::freed_segments>(
+        "freed_segments", "Segments that were given back as they had no name."),
+    Gauge<&RestartReport::freed_bytes>(
+        "freed_bytes", "Memory that those segments took.", MetricUnit::kBytes),
+    Gauge<&RestartReport::evicted_objects>(
+        "evicted_objects", "Objects that did not fit the capacity."),
+    Gauge<&RestartReport::evicted_bytes>(
+        "evicted_bytes", "Size of those objects.", MetricUnit::kBytes)};
+
 constexpr MetricOf<Table> kObjectMetrics[] = {
     Gauge<&Table::sealed_objects>("sealed",
                                   "Sealed objects, in memory or elsewhere."),
@@ -200,6 +220,10 @@ StatusSection StoreSection(const ProcessFacts& facts, const Budget& budget,
   section.Add(kCapacityMetrics, budget);
   section.Add(kFileMetrics, table);
   return section;
+}
+
+StatusSection RestartSection(const RestartReport& restart) {
+  return MakeSection(kRestartMetrics, restart);
 }
 
 StatusSection ObjectsSection(const Table& table, const Dropped& orphans) {

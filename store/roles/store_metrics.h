@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 
+#include "store/base/restart_report.h"
 #include "store/keepers/evictor.h"
 #include "store/keepers/retriever.h"
 #include "store/keepers/writer_watch.h"
@@ -42,6 +43,7 @@ struct MemoryFacts {
 StatusSection StoreSection(const ProcessFacts& facts,
                            const MemoryBudget::Numbers& budget,
                            const TableQueries::Numbers& table);
+StatusSection RestartSection(const RestartReport& restart);
 StatusSection ObjectsSection(const TableQueries::Numbers& table,
                              const Orphans::Numbers& orphans);
 StatusSection SlabsSection(const TableQueries::Numbers& table,

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "store/base/requests.h"
+#include "store/base/restart_report.h"
 #include "store/base/store_options.h"
 #include "store/base/worker_pool.h"
 #include "store/catalog/catalog.h"
@@ -49,6 +50,7 @@ struct StoreParts {
   const std::chrono::steady_clock::time_point started =
       std::chrono::steady_clock::now();
 
+  RestartReport restart = {};  // Constant once the store runs.
   std::unique_ptr<Catalog> catalog = {};
   std::unique_ptr<ObjectTable> table = {};
   std::unique_ptr<MemoryBudget> budget = {};

@@ -253,6 +253,18 @@ Result<std::vector<uint64_t>> SegmentDir::ListAll() const {
   return ListSegments(fd_.get(), path_);
 }
 
+Result<std::optional<uint64_t>> SegmentDir::SealedBytes(uint64_t number) const {
+  constexpr uint64_t kBlockBytes = 512;
+  struct stat info;
+  const std::string name = SegmentName(number);
+  if (::fstatat(fd_.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno == ENOENT) return std::optional<uint64_t>();
+    return ErrnoError("stat segment " + name, errno);
+  }
+  if ((info.st_mode & 0222) != 0) return std::optional<uint64_t>();
+  return std::optional(static_cast<uint64_t>(info.st_blocks) * kBlockBytes);
+}
+
 std::string SegmentDir::PathOf(uint64_t number) const {
   return path_ + "/" + SegmentName(number);
 }

@@ -99,6 +99,9 @@ class SegmentDir {
 
   // The numbers of all segments; other names are ignored.
   Result<std::vector<uint64_t>> ListAll() const;
+  // The memory of a segment that MakeReadOnly was called for; none: it was not,
+  // or there is no such segment.
+  Result<std::optional<uint64_t>> SealedBytes(uint64_t number) const;
 
   const std::string& path() const { return path_; }
   std::string PathOf(uint64_t number) const;

@@ -90,6 +90,7 @@ ObjectInfo ObjectRecord::Info() const {
           .state = state,
           .size_bytes = size_bytes,
           .charged_bytes = state == ObjectState::kGone ? 0 : charged_bytes(),
+          .allocated_bytes = own != nullptr ? own->allocated_bytes : 0,
           .mode = mode,
           .uid = uid,
           .gid = gid,

@@ -25,9 +25,9 @@ namespace vitrine::store {
 // What a small object is charged besides its place in a slab, by its parts: for
 // its record (128 bytes), what leads to it from its slot (16) and its slab (4),
 // its share of the index (105), its journal record and the memory set
-// aside for its removal (76 with a short id), and some that malloc loses.
+// aside for its removal (84 with a short id), and some that malloc loses.
 constexpr uint64_t SmallObjectOverheadBytes(size_t id_bytes) {
-  constexpr uint64_t kBytes = 336;
+  constexpr uint64_t kBytes = 344;
   constexpr size_t kShortIdBytes = 16;
   if (id_bytes <= kShortIdBytes) return kBytes;
   const size_t kept_elsewhere =
@@ -45,7 +45,8 @@ struct OwnSegment {
   // The store's one description of the segment, while somebody needs it.
   std::weak_ptr<SegmentFile> shared;
   uint64_t charged_bytes = 0;
-  uint64_t overhead_bytes = 0;  // Charged besides the segment, for metadata.
+  uint64_t allocated_bytes = 0;  // Of an unsealed object, as last seen.
+  uint64_t overhead_bytes = 0;   // Charged besides the segment, for metadata.
   int64_t created_ns = 0;
   int64_t modified_ns = 0;
   EvictionEntry eviction;

@@ -116,6 +116,7 @@ void Residency::RefreshExtent(ObjectRecord* object) {
   if (!extent) return;
   // hugetlbfs only knows whole huge pages; there we keep count ourselves.
   if (!segments_->is_hugetlbfs()) object->size_bytes = extent->size_bytes;
+  object->own->allocated_bytes = extent->allocated_bytes;
   object->own->modified_ns = extent->modified_ns;
 }
 

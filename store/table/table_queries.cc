@@ -125,6 +125,24 @@ TableQueries::Victims TableQueries::CountEvictable() const {
           .bytes = table_->evictable.bytes()};
 }
 
+uint64_t TableQueries::SumEvictableCosts() const {
+  MutexLock lock(table_->mutex);
+  uint64_t bytes = 0;
+  table_->evictable.Visit([&](EvictionEntry* entry) REQUIRES(table_->mutex) {
+    if (entry->object != nullptr) {
+      bytes += entry->object->cost_bytes();
+      return true;
+    }
+    const Slab& slab = *entry->slab;
+    bytes += slab.size_bytes();
+    for (const ObjectRef& object : table_->LiveIn(slab, slab.live(), true)) {
+      bytes += object->overhead_bytes();
+    }
+    return true;
+  });
+  return bytes;
+}
+
 Result<UniqueFd> TableQueries::OpenIndex() const {
   MutexLock lock(table_->mutex);
   return table_->directory.index().OpenReadOnly();

@@ -64,6 +64,9 @@ class TableQueries {
     uint64_t bytes = 0;
   };
   Victims CountEvictable() const EXCLUDES(table_->mutex);
+  // All charges that would go with them: also those for entries of what lives
+  // in slabs.  Looks at every object.
+  uint64_t SumEvictableCosts() const EXCLUDES(table_->mutex);
   Result<UniqueFd> OpenIndex() const EXCLUDES(table_->mutex);
 
  private:

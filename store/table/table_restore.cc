@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <unordered_set>
 #include <utility>
 
 namespace vitrine::store {
@@ -47,49 +46,62 @@ Result<ObjectRef> TableRestore::RestoreOne(const JournaledObject& journaled) {
   return object;
 }
 
-Result<uint64_t> TableRestore::Restore(
-    const std::vector<JournaledObject>& journaled) {
-  MutexLock lock(table_->mutex);
-  auto segments = table_->segments->ListAll();
-  if (!segments) return segments.error();
-  std::unordered_set<uint64_t> wanted;
-  for (const JournaledObject& object : journaled) {
-    wanted.insert(object.info.segment());
-  }
-  for (uint64_t number : *segments) {
+Status TableRestore::RemoveUnnamed(const UnnamedSegments& unnamed) {
+  for (const uint64_t number : unnamed.numbers) {
     table_->next_number = std::max(table_->next_number, number + 1);
-    if (wanted.contains(number)) continue;
-    if (Status ok = table_->segments->Unlink(number); !ok) return ok.error();
+    if (Status ok = table_->segments->Unlink(number); !ok) return ok;
   }
+  return Status();
+}
+
+// Its removal was under way or is not in the journal, or somebody deleted its
+// file.
+void TableRestore::Forget(const JournaledObject& journaled, const Error& why) {
+  spdlog::warn("not restored: `{}`: {}", journaled.info.id.text(),
+               why.ToString());
+  table_->log.RecordLost(journaled);
+  if (journaled.info.in_slab()) return;
+  // Of another size, or gone, which is all the same.
+  (void)table_->segments->Unlink(journaled.info.number);
+}
+
+Status TableRestore::RestoreInto(Restored* restored,
+                                 const JournaledObject& journaled) {
+  const auto live = RestoreOne(journaled);
+  if (live) {
+    restored->cost_bytes += (*live)->overhead_bytes();
+    if (!(*live)->in_slab()) restored->cost_bytes += (*live)->charged_bytes();
+    return Status();
+  }
+  const Code code = live.error().code;
+  if (code != Code::kNotFound && code != Code::kCorruption) {
+    return live.error();  // No memory, no descriptor: it may be had later.
+  }
+  Forget(journaled, live.error());
+  restored->missing.push_back(journaled.info.number);
+  return Status();
+}
+
+Result<TableRestore::Restored> TableRestore::Restore(
+    const JournalContents& journal, const UnnamedSegments& unnamed) {
+  MutexLock lock(table_->mutex);
+  // Also after numbers of dead objects: a record of one may have been lost.
+  table_->next_number =
+      std::max(table_->next_number, journal.highest_number + 1);
+  if (Status ok = RemoveUnnamed(unnamed); !ok) return ok.error();
   std::vector<std::pair<int64_t, const JournaledObject*>> by_use;
-  by_use.reserve(journaled.size());
-  for (const JournaledObject& object : journaled) {
+  by_use.reserve(journal.objects.size());
+  for (const JournaledObject& object : journal.objects) {
     by_use.emplace_back(object.info.used_ns, &object);
   }
   std::sort(by_use.begin(), by_use.end());
-  uint64_t cost_bytes = 0;
+  Restored restored;
   for (const auto& [used_ns, object] : by_use) {
-    table_->next_number =
-        std::max(table_->next_number, object->info.number + 1);
-    if (const auto live = RestoreOne(*object); live) {
-      cost_bytes += (*live)->overhead_bytes();
-      if (!(*live)->in_slab()) cost_bytes += (*live)->charged_bytes();
-    } else if (live.error().code != Code::kNotFound &&
-               live.error().code != Code::kCorruption) {
-      return live.error();  // No memory, no descriptor: it may be had later.
-    } else {
-      // Its removal was under way, or somebody deleted its file.
-      spdlog::warn("not restored: `{}`: {}", object->info.id.text(),
-                   live.error().ToString());
-      table_->log.RecordLost(*object);
-      if (!object->info.in_slab()) {
-        (void)table_->segments->Unlink(object->info.number);
-      }
-    }
+    if (Status ok = RestoreInto(&restored, *object); !ok) return ok.error();
   }
   (void)table_->directory.index().TakeMovedFutexes();  // Nobody waits yet.
   table_->slabs.EndRestore();
-  return cost_bytes;
+  return restored;
 }
 
 }  // namespace vitrine::store

@@ -7,6 +7,7 @@
 
 #include "store/journal/journal_replay.h"
 #include "store/table/table_state.h"
+#include "store/table/unnamed_segments.h"
 
 namespace vitrine::store {
 
@@ -15,12 +16,22 @@ class TableRestore {
  public:
   explicit TableRestore(TableState* table) : table_(table) {}
 
-  // Takes over what a killed store had sealed; removes all other segments.
-  // Returns what that takes besides the slabs.
-  Result<uint64_t> Restore(const std::vector<JournaledObject>& journaled)
+  struct Restored {
+    uint64_t cost_bytes = 0;  // What it takes besides the slabs.
+    // Objects whose segments are gone or make no sense.
+    std::vector<uint64_t> missing = {};
+  };
+  // Takes over what a killed store had sealed; removes `unnamed`.
+  Result<Restored> Restore(const JournalContents& journal,
+                           const UnnamedSegments& unnamed)
       EXCLUDES(table_->mutex);
 
  private:
+  Status RemoveUnnamed(const UnnamedSegments& unnamed) REQUIRES(table_->mutex);
+  Status RestoreInto(Restored* restored, const JournaledObject& journaled)
+      REQUIRES(table_->mutex);
+  void Forget(const JournaledObject& journaled, const Error& why)
+      REQUIRES(table_->mutex);
   Result<Slab*> RestoreSlab(uint64_t segment) REQUIRES(table_->mutex);
   Status RestoreInSlab(ObjectRecord* object, const ObjectInfo& journaled)
       REQUIRES(table_->mutex);

@@ -100,6 +100,17 @@ std::vector<std::string> StoreProcess::Arguments() const {
   return arguments;
 }
 
+void StoreProcess::AddArguments(const std::vector<std::string>& more) {
+  constexpr std::string_view kCapacity = "--capacity=";
+  for (const std::string& argument : more) {
+    if (argument.starts_with(kCapacity)) {
+      options_.capacity = argument.substr(kCapacity.size());
+    } else {
+      options_.more.push_back(argument);
+    }
+  }
+}
+
 Status StoreProcess::Start() {
   std::array<int, 2> pipe_fds;
   if (::pipe2(pipe_fds.data(), O_CLOEXEC) != 0) {

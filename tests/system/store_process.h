@@ -31,6 +31,8 @@ class StoreProcess {
   StoreProcess& operator=(const StoreProcess&) = delete;
   ~StoreProcess();
 
+  // For the next Start.  "--capacity=5M" takes the place of the capacity.
+  void AddArguments(const std::vector<std::string>& more);
   // Runs vitrined and waits for its ready line.  The error has what it said.
   Status Start();
   // Exit status of vitrined after SIGTERM; -1: a signal killed it, ours if it
@@ -62,7 +64,7 @@ class StoreProcess {
   std::vector<std::string> Arguments() const;
   Status WaitUntilReady();
 
-  const StoreProcessOptions options_;
+  StoreProcessOptions options_;
   std::string dir_;
   pid_t pid_ = -1;
   UniqueFd output_;

@@ -19,8 +19,10 @@ class Listener : public Observer {
 class ChangeLogTest : public testing::Test {
  protected:
   Journal OpenJournal() {
-    journaled_.clear();
-    return *Journal::Open(dir_.path() + "/journal", &journaled_);
+    JournalContents contents;
+    Journal journal = *Journal::Open(dir_.path() + "/journal", &contents);
+    journaled_ = std::move(contents.objects);
+    return journal;
   }
 
   ScratchDir dir_;

@@ -25,7 +25,7 @@ namespace vitrine::store {
 inline constexpr uint64_t kMiB = 1 << 20;
 inline constexpr uint64_t kCapacity = 8 * kMiB;
 inline constexpr uint64_t kSlabBytes = kCapacity / 64;  // 128 KiB.
-inline constexpr uint64_t kOverhead = 336;  // Of each object with a short id.
+inline constexpr uint64_t kOverhead = 344;  // Of each object with a short id.
 
 inline ObjectId Id(const std::string& text) {
   return *ObjectId::FromText(text);

@@ -27,7 +27,7 @@ class TableFixture : public testing::Test {
     }
     segments_.emplace(
         *SegmentDir::Open(dir_.path() + "/segments", dir_.path() + "/retired"));
-    std::vector<JournaledObject> none;
+    JournalContents none;
     table_ = std::make_unique<ObjectTable>(
         &*segments_, &clients_, *IndexWriter::Create(dir_.path() + "/index"),
         *Journal::Open(dir_.path() + "/journal", &none), MakeLruPolicy());

@@ -43,7 +43,7 @@ class TableStateTest : public testing::Test {
     }
     segments_.emplace(
         *SegmentDir::Open(dir_.path() + "/segments", dir_.path() + "/retired"));
-    std::vector<JournaledObject> none;
+    JournalContents none;
     table_.emplace(
         &*segments_, &clients_, *IndexWriter::Create(dir_.path() + "/index"),
         *Journal::Open(dir_.path() + "/journal", &none), MakeLruPolicy());
@@ -196,10 +196,10 @@ class TableStateTest : public testing::Test {
   }
   // The rest of invariant (2): a restart finds exactly what is sealed.
   void CheckJournal() {
-    std::vector<JournaledObject> journaled;
+    JournalContents journaled;
     ASSERT_TRUE(Journal::Open(dir_.path() + "/journal", &journaled));
     std::set<uint64_t> found;
-    for (const JournaledObject& object : journaled) {
+    for (const JournaledObject& object : journaled.objects) {
       found.insert(object.info.number);
     }
     std::set<uint64_t> sealed;
