@@ -181,8 +181,9 @@ TEST_F(SmallPutTest, APutIsVisibleToAllWhenItReturns) {
 }
 
 TEST_F(SmallPutTest, AllSizesUpToLargeOnesComeOutWhole) {
-  const std::vector<size_t> sizes = {
-      0, 1, 63, 64, 65, 4095, 4096, 65535, 65536, 131071, 131072, 131073, 1000000};
+  const std::vector<size_t> sizes = {0,      1,      63,     64,    65,
+                                     4095,   4096,   65535,  65536, 131071,
+                                     131072, 131073, 1000000};
   for (const size_t size : sizes) {
     const std::string data = Content(size, size);
     ASSERT_TRUE(client_.Put(Id("p" + std::to_string(size)), BytesOf(data)));
