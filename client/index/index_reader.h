@@ -65,7 +65,7 @@ class IndexReader {
  private:
   IndexReader(Mapping mapping, const IndexHeader& header);
 
-  // The number of buckets in the chains' first row; 0: it makes no sense.
+  // The number of buckets that begin a chain; 0: the index makes no sense.
   uint32_t BucketCount() const;
   Outcome Walk(const IndexKey& key, uint32_t first, Entry* entry) const;
   static bool Read(const IndexBucket& bucket, size_t number,

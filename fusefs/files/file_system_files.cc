@@ -17,6 +17,10 @@ bool WantsToWrite(int flags) {
   return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0;
 }
 
+bool IsGone(Code code) {
+  return code == Code::kNotFound || code == Code::kGone;
+}
+
 }  // namespace
 
 // --- opening ---
@@ -59,8 +63,7 @@ Answer<FileSystem::Opened> FileSystem::OpenObject(const ObjectRef& object,
   if (!file) {
     const Code code = file.error().code;
     if (code == Code::kUnavailable) return Errno{kElsewhere};
-    const bool gone = code == Code::kNotFound || code == Code::kGone;
-    if (gone) return Errno{ESTALE};
+    if (IsGone(code)) return Errno{ESTALE};
     return file.error();
   }
   if (!creates && (flags & O_TRUNC) != 0) {
@@ -80,10 +83,7 @@ Answer<void> FileSystem::Truncate(const ObjectRef& object) {
   store_->memory().Resize(
       object, 0, BoundedWait(),
       [&truncated](Status status) { truncated = std::move(status); });
-  if (!truncated && (truncated.error().code == Code::kGone ||
-                     truncated.error().code == Code::kNotFound)) {
-    return Errno{ESTALE};
-  }
+  if (!truncated && IsGone(truncated.error().code)) return Errno{ESTALE};
   return truncated;
 }
 

@@ -16,8 +16,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Result<std::string> Resolve(const std::string& path) {
-  const UniqueFd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
+bool IsVitrine(const machine::MountEntry& mount) {
+  return mount.type == "fuse.vitrine" ||
+         (mount.type == "fuse" && mount.source == "vitrine");
+}
+
+}  // namespace
+
+Result<std::string> ResolvePath(const std::string& path, int flags) {
+  const UniqueFd fd(::open(path.c_str(), O_PATH | O_CLOEXEC | flags));
   if (!fd.valid()) return ErrnoError(path, errno);
   char resolved[PATH_MAX];
   const std::string link = "/proc/self/fd/" + std::to_string(fd.get());
@@ -26,18 +33,11 @@ Result<std::string> Resolve(const std::string& path) {
   return std::string(resolved, static_cast<size_t>(size));
 }
 
-bool IsVitrine(const machine::MountEntry& mount) {
-  return mount.type == "fuse.vitrine" ||
-         (mount.type == "fuse" && mount.source == "vitrine");
-}
-
-}  // namespace
-
 Result<std::string> ResolveWhatExists(const std::string& path) {
   fs::path existing = path;
   fs::path rest;
   for (;;) {
-    const auto resolved = Resolve(existing);
+    const auto resolved = ResolvePath(existing);
     if (resolved && rest.empty()) return resolved;
     if (resolved) return (fs::path(*resolved) / rest).string();
     if (!existing.has_relative_path()) return resolved;

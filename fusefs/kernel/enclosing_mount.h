@@ -9,8 +9,11 @@
 
 namespace vitrine::fusefs {
 
-// `path` without symbolic links and dots, as far as it exists.  Calls no dead
-// file system.  kIoError and others: not even the root can be looked at.
+// `path` without symbolic links and dots.  Calls no dead file system.  `flags`:
+// more of open(2)'s.
+Result<std::string> ResolvePath(const std::string& path, int flags = 0);
+// The same, as far as it exists.  kIoError and others: not even the root can be
+// looked at.
 Result<std::string> ResolveWhatExists(const std::string& path);
 
 // True if `path` is `dir`, or lies in it; both are resolved.

@@ -9,26 +9,21 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <climits>
 #include <cstring>
 #include <vector>
 
-#include "schema/base/unique_fd.h"
+#include "fusefs/kernel/enclosing_mount.h"
 #include "schema/machine/fuse_conf.h"
 #include "schema/machine/mount_table.h"
 
 namespace vitrine::fusefs {
 namespace {
 
-// The resolved path of `path`, without a call to a dead file system.
 Result<std::string> ResolveDirectory(const std::string& path) {
-  const UniqueFd fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid()) return ErrnoError("mount point " + path, errno);
-  char resolved[PATH_MAX];
-  const std::string link = "/proc/self/fd/" + std::to_string(fd.get());
-  const ssize_t size = ::readlink(link.c_str(), resolved, sizeof(resolved));
-  if (size < 0) return ErrnoError("mount point " + path, errno);
-  return std::string(resolved, static_cast<size_t>(size));
+  auto resolved = ResolvePath(path, O_DIRECTORY);
+  if (resolved) return resolved;
+  return Error{resolved.error().code,
+               "mount point " + resolved.error().message};
 }
 
 // True if the server of the FUSE mount at `path` is dead.

@@ -115,10 +115,12 @@ uint32_t IndexBuckets::NumberOf(const IndexBucket& bucket) const {
   return static_cast<uint32_t>(&bucket - &BucketAt(0));
 }
 
-uint32_t IndexBuckets::bucket_count() const {
-  return reinterpret_cast<const IndexSize*>(mapping_.data() + kIndexSizeOffset)
-      ->bucket_count.load(kRelaxed);
+std::atomic<uint32_t>& IndexBuckets::count() const {
+  return reinterpret_cast<IndexSize*>(mapping_.data() + kIndexSizeOffset)
+      ->bucket_count;
 }
+
+uint32_t IndexBuckets::bucket_count() const { return count().load(kRelaxed); }
 
 IndexBucket& IndexBuckets::FirstOf(const IndexKey& key) const {
   return BucketAt(IndexBucketOf(key, bucket_count()));
@@ -170,9 +172,14 @@ Status IndexBuckets::InsertIntoChain(const IndexedObject& object) {
   return {};
 }
 
-Result<IndexBuckets::Place> IndexBuckets::Extend(IndexBucket* first) {
+IndexBucket* IndexBuckets::LastBucketOf(IndexBucket* first) const {
   IndexBucket* last = first;
   while (IndexBucket* const next = NextOf(*last)) last = next;
+  return last;
+}
+
+Result<IndexBuckets::Place> IndexBuckets::Extend(IndexBucket* first) {
+  IndexBucket* const last = LastBucketOf(first);
   for (size_t i = 0; i < kEntriesPerBucket; ++i) {
     if (IsFree({last, i})) return Place{last, i};
   }
@@ -212,8 +219,7 @@ void IndexBuckets::Erase(uint32_t slot) {
 }
 
 IndexBuckets::Place IndexBuckets::LastOf(IndexBucket* first) const {
-  IndexBucket* bucket = first;
-  while (IndexBucket* const next = NextOf(*bucket)) bucket = next;
+  IndexBucket* const bucket = LastBucketOf(first);
   size_t used = kEntriesPerBucket;
   while (IsFree({bucket, used - 1})) --used;
   return {bucket, used - 1};
@@ -243,20 +249,19 @@ void IndexBuckets::Grow() {
 // The objects need no more overflow buckets than they had: they have one bucket
 // more now, and ceil(a / 4) + ceil(b / 4) <= ceil((a + b) / 4) + 1.
 void IndexBuckets::Split(uint32_t number) {
-  const uint32_t count = bucket_count();
+  const uint32_t number_of_added = bucket_count();
   IndexBucket& old = BucketAt(number);
-  IndexBucket& added = BucketAt(count);
+  IndexBucket& added = BucketAt(number_of_added);
   const ChainChange old_change(&old);
   const ChainChange added_change(&added);
   const std::vector<IndexedObject> objects = TakeAll(&old);
-  reinterpret_cast<IndexSize*>(mapping_.data() + kIndexSizeOffset)
-      ->bucket_count.store(count + 1, kRelease);
+  count().store(number_of_added + 1, kRelease);
   for (const IndexedObject& object : objects) {
     const auto place = Extend(&FirstOf(object.key));
     assert(place);
     Put(*place, object);
   }
-  split_.push_back(&old);
+  split_.push_back(&old.version);
 }
 
 std::vector<IndexedObject> IndexBuckets::TakeAll(IndexBucket* first) {

@@ -78,8 +78,10 @@ class IndexBuckets {
 
   // The first bucket of the chain of `key`.
   IndexBucket& FirstOf(const IndexKey& key) const;
-  // The buckets that were split since the last call.
-  std::vector<IndexBucket*> TakeSplit() { return std::exchange(split_, {}); }
+  // The versions of the buckets that were split since the last call.
+  std::vector<const std::atomic<uint32_t>*> TakeSplit() {
+    return std::exchange(split_, {});
+  }
 
   uint64_t seed() const { return header().seed; }
   uint32_t bucket_count() const;
@@ -92,10 +94,12 @@ class IndexBuckets {
   const IndexHeader& header() const {
     return *reinterpret_cast<const IndexHeader*>(mapping_.data());
   }
+  std::atomic<uint32_t>& count() const;
   IndexBucket& BucketAt(uint32_t number) const;
   uint32_t NumberOf(const IndexBucket& bucket) const;
   // The bucket after `bucket` in its chain; null: none.
   IndexBucket* NextOf(const IndexBucket& bucket) const;
+  IndexBucket* LastBucketOf(IndexBucket* first) const;
   // A free place at the end of the chain.
   Result<Place> Extend(IndexBucket* first);
   // The last object of a chain that has one.
@@ -127,7 +131,7 @@ class IndexBuckets {
   // By slot: number of the bucket and in the bucket.  A deque has no empty
   // half.
   std::deque<uint32_t> places_;
-  std::vector<IndexBucket*> split_;
+  std::vector<const std::atomic<uint32_t>*> split_;
 };
 
 }  // namespace vitrine::store

@@ -144,11 +144,7 @@ const std::atomic<uint32_t>* IndexWriter::AwaitedFutex(uint32_t slot,
 }
 
 std::vector<const std::atomic<uint32_t>*> IndexWriter::TakeMovedFutexes() {
-  std::vector<const std::atomic<uint32_t>*> futexes;
-  for (const IndexBucket* bucket : buckets_.TakeSplit()) {
-    futexes.push_back(&bucket->version);
-  }
-  return futexes;
+  return buckets_.TakeSplit();
 }
 
 uint64_t IndexWriter::PinOf(uint32_t slot) const {

@@ -34,11 +34,7 @@ void MemoryRole::CreateSized(const ObjectId& id, uint64_t size_bytes,
                  done(resized.error());
                });
   if (info.charged_bytes == 0) {
-    request.audience = AudienceOf(options);
-    request.adopt = [this, object, size_bytes,
-                     audience = request.audience](RetiredSegment* segment) {
-      return Adopt(object, size_bytes, audience, segment);
-    };
+    request.wanted = {AudienceOf(options), size_bytes};
   }
   WithCharge(std::move(request));
 }
@@ -120,21 +116,22 @@ void MemoryRole::Wait(const RequestRef& request) {
 }
 
 MemoryBudget::Wish MemoryRole::WishOf(const RequestRef& request) {
-  if (!request->adopt) return {};
-  return {request->audience, [this, request](const RetiredSegment& segment) {
+  if (!request->wanted) return {};
+  return {request->wanted->audience,
+          [this, request](const RetiredSegment& segment) {
             parts_->workers->Run(
                 [this, request, segment] { HandedOver(request, segment); });
           }};
 }
 
 void MemoryRole::HandedOver(const RequestRef& request, RetiredSegment segment) {
-  if (request->adopt(&segment)) {
+  if (Adopt(*request, &segment)) {
     parts_->pool->NoteHandedOver();
     request->charged_bytes = segment.allocated_bytes;
   } else {
     parts_->pool->Drop(segment);
   }
-  request->adopt = {};
+  request->wanted.reset();
   if (TryCharge(*request)) return Charged(request);
   // It keeps its turn.
   parts_->budget->ChargeFirst(request->needed_bytes - request->charged_bytes,
@@ -148,13 +145,13 @@ void MemoryRole::EndIfGone(const RequestRef& request) {
     parts_->budget->EndWaitsOf(request->object.get());
 }
 
-bool MemoryRole::Adopt(const ObjectRef& object, uint64_t size_bytes,
-                       const Audience& audience, RetiredSegment* segment) {
-  const auto cut = parts_->pool->Refit(*segment, size_bytes);
+bool MemoryRole::Adopt(const Request& request, RetiredSegment* segment) {
+  const auto cut = parts_->pool->Refit(*segment, request.wanted->size_bytes);
   if (!cut) return false;
   parts_->budget->Uncharge(segment->allocated_bytes - cut->allocated_bytes);
   *segment = *cut;
-  return bool{parts_->table->unsealed().Adopt(object, audience, *segment)};
+  return bool{parts_->table->unsealed().Adopt(
+      request.object, request.wanted->audience, *segment)};
 }
 
 bool MemoryRole::TryCharge(const Request& request) {

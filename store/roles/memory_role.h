@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "store/base/roles.h"
 #include "store/roles/store_parts.h"
@@ -37,10 +38,12 @@ class MemoryRole final : public MemoryRequests {
     // charge that became free.
     std::function<int64_t()> undo;
     Done<void> done;
-    // May be empty.  Takes a retired segment instead of memory.  False: it is
-    // of no use, and may have been cut.
-    std::function<bool(RetiredSegment*)> adopt = {};
-    Audience audience = {};      // Of segments to adopt.
+    // Set: a retired segment that suits will do instead of memory.
+    struct Wanted {
+      Audience audience;
+      uint64_t size_bytes;
+    };
+    std::optional<Wanted> wanted = {};
     uint64_t charged_bytes = 0;  // Before the request.
   };
   using RequestRef = std::shared_ptr<Request>;
@@ -55,8 +58,8 @@ class MemoryRole final : public MemoryRequests {
   void Wait(const RequestRef& request);
   MemoryBudget::Wish WishOf(const RequestRef& request);
   void HandedOver(const RequestRef& request, RetiredSegment segment);
-  bool Adopt(const ObjectRef& object, uint64_t size_bytes,
-             const Audience& audience, RetiredSegment* segment);
+  // False: the segment is of no use, and may have been cut.
+  bool Adopt(const Request& request, RetiredSegment* segment);
   // Ends its wait, if the object went before it waited.
   void EndIfGone(const RequestRef& request);
   // True: it is charged, or needs no more.

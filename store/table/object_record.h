@@ -15,6 +15,7 @@
 #include "store/base/metadata.h"
 #include "store/base/object.h"
 #include "store/journal/journal_record.h"
+#include "store/segments/retired_segment.h"
 #include "store/segments/segment_file.h"
 #include "store/table/eviction_policy.h"
 #include "store/table/slab.h"
@@ -69,6 +70,7 @@ class ObjectRecord {
   explicit ObjectRecord(const ObjectInfo& initial);
 
   bool readable_by_all() const { return (mode & 0004) != 0; }
+  Audience audience() const { return {.uid = uid, .gid = gid, .mode = mode}; }
   bool writable() const { return state == ObjectState::kUnsealed; }
   // A client may have a writable descriptor of it.
   bool may_grow() const { return writable() || state == ObjectState::kBlank; }

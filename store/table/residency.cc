@@ -143,8 +143,7 @@ DroppedSegment Residency::Take(ObjectRecord* object, uint64_t retired) {
   // What was never sealed nobody may see.
   std::optional<Audience> audience;
   if (object->state == ObjectState::kSealed && object->own->recyclable) {
-    audience =
-        Audience{.uid = object->uid, .gid = object->gid, .mode = object->mode};
+    audience = object->audience();
   }
   RemoveName(audience, retired, &dropped);
   return dropped;

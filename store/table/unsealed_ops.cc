@@ -84,11 +84,10 @@ Status UnsealedOps::Adopt(const ObjectRef& object, const Audience& audience,
   MutexLock lock(table_->mutex);
   if (Status ok = CheckIsWritable(*object); !ok) return ok;
   OwnSegment& own = *object->own;
-  const Audience now{
-      .uid = object->uid, .gid = object->gid, .mode = object->mode};
-  if (now != audience || object->size_bytes > 0 || own.charged_bytes > 0 ||
-      own.pending_changes > 1 || own.passthrough_writers > 0 ||
-      own.carried_writers > 0 || table_->residency.OthersHave(object.get())) {
+  if (object->audience() != audience || object->size_bytes > 0 ||
+      own.charged_bytes > 0 || own.pending_changes > 1 ||
+      own.passthrough_writers > 0 || own.carried_writers > 0 ||
+      table_->residency.OthersHave(object.get())) {
     return Error{Code::kInUse, "somebody else has it"};
   }
   Status done = table_->segments->Reinstate(segment.number, object->number);

@@ -1,24 +1,19 @@
 #include "schema/machine/collapse_probe.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include <filesystem>
 
-#include "schema/base/unique_fd.h"
+#include "tests/schema/machine/probe_at.h"
 #include "tests/support/scratch_dir.h"
 
 namespace vitrine::machine {
 namespace {
 
-Status ProbeAt(const std::string& path) {
-  const UniqueFd fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  return ProbeCollapse(fd.get());
-}
-
 TEST(CollapseProbeTest, WhereNoFileCanBeMadeItSaysWhy) {
-  for (const Status& status : {ProbeCollapse(-1), ProbeAt("/proc")}) {
+  for (const Status& status :
+       {ProbeCollapse(-1), ProbeAt(ProbeCollapse, "/proc")}) {
     ASSERT_FALSE(status);
     EXPECT_NE(status.error().message, "");
   }
@@ -26,7 +21,7 @@ TEST(CollapseProbeTest, WhereNoFileCanBeMadeItSaysWhy) {
 
 TEST(CollapseProbeTest, OnTmpfsItWorksOrTheKernelDoesNotAndNothingIsLeft) {
   const ScratchDir dir("/dev/shm");
-  const Status status = ProbeAt(dir.path());
+  const Status status = ProbeAt(ProbeCollapse, dir.path());
   if (!status) {
     EXPECT_EQ(status.error().code, Code::kUnsupported);
   }

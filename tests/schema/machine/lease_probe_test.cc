@@ -1,26 +1,20 @@
 #include "schema/machine/lease_probe.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include <filesystem>
 
-#include "schema/base/unique_fd.h"
+#include "tests/schema/machine/probe_at.h"
 #include "tests/support/scratch_dir.h"
 #include "tests/support/scratch_huge_pages.h"
 
 namespace vitrine::machine {
 namespace {
 
-Status ProbeAt(const std::string& path) {
-  const UniqueFd fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  return ProbeLeases(fd.get());
-}
-
 TEST(LeaseProbeTest, WhereNoFileCanBeMadeItSaysWhy) {
   EXPECT_FALSE(ProbeLeases(-1));
-  const Status status = ProbeAt("/proc");
+  const Status status = ProbeAt(ProbeLeases, "/proc");
   ASSERT_FALSE(status);
   EXPECT_NE(status.error().code, Code::kUnsupported);
   EXPECT_NE(status.error().message, "");
@@ -28,7 +22,7 @@ TEST(LeaseProbeTest, WhereNoFileCanBeMadeItSaysWhy) {
 
 TEST(LeaseProbeTest, LeasesOnTmpfsTellTheTruthAndNothingIsLeft) {
   const ScratchDir dir;
-  const Status status = ProbeAt(dir.path());
+  const Status status = ProbeAt(ProbeLeases, dir.path());
   EXPECT_TRUE(status) << status.error().message;
   EXPECT_TRUE(std::filesystem::is_empty(dir.path()));
 }
@@ -36,7 +30,7 @@ TEST(LeaseProbeTest, LeasesOnTmpfsTellTheTruthAndNothingIsLeft) {
 TEST(LeaseProbeTest, TheUmaskDoesNotMatter) {
   const ScratchDir dir;
   const mode_t old_umask = ::umask(0777);
-  const Status status = ProbeAt(dir.path());
+  const Status status = ProbeAt(ProbeLeases, dir.path());
   ::umask(old_umask);
   EXPECT_TRUE(status);
 }
@@ -47,7 +41,7 @@ TEST(LeaseProbeTest, LeasesOnHugetlbfsTellTheTruth) {
   if (!pages.available() || !mount.mounted()) {
     GTEST_SKIP() << "no huge pages to be had";
   }
-  const Status status = ProbeAt(mount.path());
+  const Status status = ProbeAt(ProbeLeases, mount.path());
   EXPECT_TRUE(status) << status.error().message;
 }
 
