@@ -19,6 +19,11 @@ Code CodeOfErrno(int errno_value) {
     case ENOSPC:
     case ENOMEM:
       return Code::kOutOfMemory;
+    case EDQUOT:
+      return Code::kOverQuota;
+    case EMFILE:
+    case ENFILE:
+      return Code::kTooMany;
     case EFBIG:
       return Code::kTooLarge;
     case EACCES:
@@ -80,6 +85,10 @@ const char* CodeName(Code code) {
       return "unsupported";
     case Code::kUnavailable:
       return "unavailable";
+    case Code::kOverQuota:
+      return "over quota";
+    case Code::kTooMany:
+      return "too many";
     case Code::kIoError:
       return "input/output error";
   }

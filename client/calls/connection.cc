@@ -34,7 +34,7 @@ bool EndsConversation(Code code) {
 
 Code ToCode(uint8_t number) {
   if (number < static_cast<uint8_t>(Code::kNotFound) ||
-      number > static_cast<uint8_t>(Code::kIoError)) {
+      number > static_cast<uint8_t>(kLastCode)) {
     return Code::kCorruption;
   }
   return static_cast<Code>(number);

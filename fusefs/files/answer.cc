@@ -31,6 +31,10 @@ int ToErrno(const Error& error) {
       return EINTR;
     case Code::kUnsupported:
       return EOPNOTSUPP;
+    case Code::kOverQuota:
+      return EDQUOT;
+    case Code::kTooMany:
+      return ENFILE;
     case Code::kForked:
     case Code::kVersionMismatch:
     case Code::kCorruption:

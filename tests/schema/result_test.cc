@@ -55,7 +55,7 @@ TEST(ResultTest, AStatusIsOkUnlessItHasAnError) {
 
 TEST(ResultTest, EveryCodeHasANameOfItsOwn) {
   std::set<std::string> names;
-  for (int code = 1; code <= 19; ++code) {
+  for (int code = 1; code <= static_cast<int>(kLastCode); ++code) {
     names.insert(CodeName(static_cast<Code>(code)));
   }
   EXPECT_EQ(names.size(), 19u);

@@ -23,6 +23,7 @@ ALLOWED = {
     "schema/sqlite": "schema schema/base",
     "store/metrics": "",
     "store/base": "schema schema/base store/metrics",
+    "store/accounts": "schema schema/base",
     "store/host": "schema schema/base schema/machine store/base",
     "store/segments": "schema schema/base schema/machine store/base"
                       " store/host",

@@ -33,7 +33,11 @@ enum class Code : uint8_t {
   kUnsupported = 17,      // Not possible on this kernel or file system.
   kUnavailable = 18,      // A second store, a mount point in use, ...
   kIoError = 19,          // The operating system reported an error.
+  kOverQuota = 20,        // The user, or the group, has all it may have.
+  kTooMany = 21,  // The store has no more of something: descriptors, ...
 };
+
+inline constexpr Code kLastCode = Code::kTooMany;
 
 // The code's name in words: "not found", "already exists", ...
 const char* CodeName(Code code);

@@ -1,0 +1,95 @@
+// Accounts: who has how much of the store, and who may have more.
+#ifndef VITRINE_STORE_ACCOUNTS_ACCOUNTS_H_
+#define VITRINE_STORE_ACCOUNTS_ACCOUNTS_H_
+
+#include <sys/types.h>
+#include <vitrine/result.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "schema/base/mutex.h"
+#include "store/accounts/quota.h"
+
+namespace vitrine::store {
+
+// Whom something is charged to: a user, and the group that goes with it.
+struct Payer {
+  uid_t uid = 0;
+  gid_t gid = 0;
+
+  bool operator==(const Payer&) const = default;
+};
+
+// Thread-safe; its lock is a leaf: nothing is called while it is held.
+//
+// Invariants:
+//  (1) What is charged to a user is charged to a group, too.
+//  (2) Charge never brings a payer above a limit.  Only ForceCharge does, for
+//      what cannot be refused, and a limit that was lowered.
+//  (3) Root and the store's user have no limits but those that name them: a
+//      store that others have filled can still be looked after.
+class Accounts {
+ public:
+  explicit Accounts(uid_t store_uid) : store_uid_(store_uid) {}
+  Accounts(const Accounts&) = delete;
+  Accounts& operator=(const Accounts&) = delete;
+
+  // From now on.  Nobody loses what he has.
+  void SetQuota(const Quota& quota) EXCLUDES(mutex_);
+
+  // All of it or nothing.  kOverQuota: who would have more than which limit.
+  Status Charge(const Payer& payer, Resource resource, uint64_t amount)
+      EXCLUDES(mutex_);
+  void ForceCharge(const Payer& payer, Resource resource, uint64_t amount)
+      EXCLUDES(mutex_);
+  void Release(const Payer& payer, Resource resource, uint64_t amount)
+      EXCLUDES(mutex_);
+
+  uint64_t Used(const Party& party, Resource resource) const EXCLUDES(mutex_);
+  uint64_t LimitOf(const Party& party, Resource resource) const
+      EXCLUDES(mutex_);
+
+  struct Account {
+    Party party;
+    Amounts used;
+    Amounts limits;  // kUnlimited: none.
+  };
+  // Those who have something or a limit of their own, users first.
+  std::vector<Account> List() const EXCLUDES(mutex_);
+  // The limits of each user, or group, that has none of its own.
+  Amounts Defaults(Party::Kind kind) const EXCLUDES(mutex_);
+
+ private:
+  using Limits = std::array<std::optional<uint64_t>, kResources>;
+
+  Limits& DefaultsOf(Party::Kind kind) REQUIRES(mutex_);
+  const Limits& DefaultsOf(Party::Kind kind) const REQUIRES(mutex_);
+  bool IsPrivileged(uid_t uid) const { return uid == 0 || uid == store_uid_; }
+  // `privileged`: the defaults do not count.
+  uint64_t LimitLocked(const Party& party, Resource resource,
+                       bool privileged) const REQUIRES(mutex_);
+  uint64_t UsedLocked(const Party& party, Resource resource) const
+      REQUIRES(mutex_);
+  // kOverQuota: `amount` more would be too much for `party`.
+  Status Check(const Party& party, Resource resource, uint64_t amount,
+               bool privileged) const REQUIRES(mutex_);
+  void Add(const Payer& payer, Resource resource, uint64_t amount)
+      REQUIRES(mutex_);
+  void Subtract(const Party& party, Resource resource, uint64_t amount)
+      REQUIRES(mutex_);
+
+  const uid_t store_uid_;
+  mutable Mutex mutex_;
+  std::map<Party, Amounts> used_ GUARDED_BY(mutex_);
+  std::map<Party, Limits> own_limits_ GUARDED_BY(mutex_);
+  Limits user_defaults_ GUARDED_BY(mutex_);
+  Limits group_defaults_ GUARDED_BY(mutex_);
+};
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_ACCOUNTS_ACCOUNTS_H_

@@ -1,0 +1,131 @@
+#include "store/accounts/quota.h"
+
+#include <grp.h>
+#include <pwd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <system_error>
+
+#include "schema/base/size.h"
+
+namespace vitrine::store {
+namespace {
+
+constexpr size_t kEntryBytes = 64 * 1024;  // For groups of many members, too.
+
+Error BadQuota(std::string_view text, const std::string& why) {
+  return {Code::kInvalidArgument, "'" + std::string(text) + "': " + why};
+}
+
+std::optional<uint64_t> ParseNumber(std::string_view text) {
+  uint64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, number);
+  if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  return number;
+}
+
+std::optional<uint32_t> FindUser(const std::string& name) {
+  std::vector<char> buffer(kEntryBytes);
+  passwd entry = {};
+  passwd* found = nullptr;
+  ::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  if (found == nullptr) return std::nullopt;
+  return found->pw_uid;
+}
+
+std::optional<uint32_t> FindGroup(const std::string& name) {
+  std::vector<char> buffer(kEntryBytes);
+  group entry = {};
+  group* found = nullptr;
+  ::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  if (found == nullptr) return std::nullopt;
+  return found->gr_gid;
+}
+
+Status ParseParty(std::string_view kind, std::string_view name, Quota* quota) {
+  if (kind != "user" && kind != "group") {
+    return Error{Code::kInvalidArgument,
+                 "it begins with neither user nor group"};
+  }
+  quota->kind = kind == "user" ? Party::Kind::kUser : Party::Kind::kGroup;
+  if (name == "*") return {};
+  if (const auto number = ParseNumber(name)) {
+    // The greatest stands for nobody (chown(2)).
+    if (*number >= UINT32_MAX) {
+      return Error{Code::kInvalidArgument, "no user or group has that number"};
+    }
+    quota->id = static_cast<uint32_t>(*number);
+    return {};
+  }
+  quota->id = quota->kind == Party::Kind::kUser ? FindUser(std::string(name))
+                                                : FindGroup(std::string(name));
+  if (quota->id) return {};
+  return Error{Code::kNotFound, "there is no " + std::string(kind) + " '" +
+                                    std::string(name) + "'"};
+}
+
+Result<uint64_t> ParseLimit(Resource resource, std::string_view text) {
+  if (text == "none") return kUnlimited;
+  if (resource == Resource::kMemory) return ParseSize(text);
+  if (const auto number = ParseNumber(text)) return *number;
+  return Error{Code::kInvalidArgument,
+               "'" + std::string(text) + "' is not a number"};
+}
+
+// "memory=1G".
+Status AddLimit(std::string_view text, Quota* quota) {
+  const size_t equals = text.find('=');
+  const std::string_view name = text.substr(0, equals);
+  const auto* const found =
+      std::find(kResourceNames.begin(), kResourceNames.end(), name);
+  if (equals == std::string_view::npos || found == kResourceNames.end()) {
+    return Error{Code::kInvalidArgument,
+                 "'" + std::string(text) +
+                     "' is not memory, objects, unsealed, waiters, "
+                     "connections, descriptors or holds, and =LIMIT"};
+  }
+  const auto resource = static_cast<Resource>(found - kResourceNames.begin());
+  const auto limit = ParseLimit(resource, text.substr(equals + 1));
+  if (!limit) return limit.error();
+  quota->limits.emplace_back(resource, *limit);
+  return {};
+}
+
+}  // namespace
+
+std::string PartyText(const Party& party) {
+  const char* const kind =
+      party.kind == Party::Kind::kUser ? "user " : "group ";
+  return kind + std::to_string(party.id);
+}
+
+Result<Quota> ParseQuota(std::string_view text) {
+  const size_t first = text.find(':');
+  // A name may have no colon.
+  const size_t second =
+      first == std::string_view::npos ? first : text.find(':', first + 1);
+  if (second == std::string_view::npos) {
+    return BadQuota(text, "a quota is user:NAME:LIMITS or group:NAME:LIMITS");
+  }
+  Quota quota;
+  const std::string_view name = text.substr(first + 1, second - first - 1);
+  if (Status ok = ParseParty(text.substr(0, first), name, &quota); !ok) {
+    Error error = BadQuota(text, ok.error().message);
+    error.code = ok.error().code;
+    return error;
+  }
+  std::string_view limits = text.substr(second + 1);
+  for (;;) {
+    const size_t comma = limits.find(',');
+    if (Status ok = AddLimit(limits.substr(0, comma), &quota); !ok) {
+      return BadQuota(text, ok.error().message);
+    }
+    if (comma == std::string_view::npos) return quota;
+    limits.remove_prefix(comma + 1);
+  }
+}
+
+}  // namespace vitrine::store

@@ -1,0 +1,69 @@
+// Quotas: how much of what a user or a group may have.
+#ifndef VITRINE_STORE_ACCOUNTS_QUOTA_H_
+#define VITRINE_STORE_ACCOUNTS_QUOTA_H_
+
+#include <sys/types.h>
+#include <vitrine/result.h>
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace vitrine::store {
+
+// What is counted.
+enum class Resource : uint8_t {
+  kMemory,       // Bytes that objects and blanks are charged.
+  kObjects,      // Sealed and unsealed.
+  kUnsealed,     // Unsealed objects.
+  kWaiters,      // Waits for objects and for memory.
+  kConnections,  // To the socket.
+  kDescriptors,  // Of the store, for files that are open through the mount.
+  kHolds,        // Objects that are held.
+};
+inline constexpr size_t kResources = 7;
+// In the order of the enumeration; also the words of options and of `status`.
+inline constexpr std::array<const char*, kResources> kResourceNames = {
+    "memory",      "objects",     "unsealed", "waiters",
+    "connections", "descriptors", "holds"};
+
+// An amount of each resource.
+using Amounts = std::array<uint64_t, kResources>;
+inline constexpr uint64_t kUnlimited = UINT64_MAX;
+
+// A user or a group.
+struct Party {
+  enum class Kind : uint8_t { kUser, kGroup };
+
+  Kind kind = Kind::kUser;
+  uint32_t id = 0;  // uid_t or gid_t.
+
+  auto operator<=>(const Party&) const = default;
+};
+
+// "user 1000", "group 1000".  (A name may have to be asked of another host.)
+std::string PartyText(const Party& party);
+
+// Limits of one party, or of each that has none of its own.
+struct Quota {
+  Party::Kind kind = Party::Kind::kUser;
+  std::optional<uint32_t> id;  // None: each that has no limit of its own.
+  // Those that are not named stay as they are.
+  std::vector<std::pair<Resource, uint64_t>> limits;
+};
+
+// "user:alice:memory=1G,objects=1000": user or group, a name, a number or `*`
+// (each that has no limit of its own), and limits: a size for memory, a number
+// for the others, or `none`.  kInvalidArgument: it is not of this form;
+// kNotFound: there is no such user or group.
+Result<Quota> ParseQuota(std::string_view text);
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_ACCOUNTS_QUOTA_H_
