@@ -58,7 +58,7 @@ TEST(ResultTest, EveryCodeHasANameOfItsOwn) {
   for (int code = 1; code <= static_cast<int>(kLastCode); ++code) {
     names.insert(CodeName(static_cast<Code>(code)));
   }
-  EXPECT_EQ(names.size(), 19u);
+  EXPECT_EQ(names.size(), static_cast<size_t>(kLastCode));
   EXPECT_EQ(names.count("unknown error"), 0u);
 }
 
@@ -76,6 +76,9 @@ TEST(ResultTest, ErrnoBecomesTheCodeThatMeansIt) {
   EXPECT_EQ(ErrnoError("x", EACCES).code, Code::kPermissionDenied);
   EXPECT_EQ(ErrnoError("x", EPERM).code, Code::kNotPermitted);
   EXPECT_EQ(ErrnoError("x", EINTR).code, Code::kInterrupted);
+  EXPECT_EQ(ErrnoError("x", EDQUOT).code, Code::kOverQuota);
+  EXPECT_EQ(ErrnoError("x", EMFILE).code, Code::kTooMany);
+  EXPECT_EQ(ErrnoError("x", ENFILE).code, Code::kTooMany);
   EXPECT_EQ(ErrnoError("x", 99999).code, Code::kIoError);
   EXPECT_EQ(ErrnoError("open a", ENOENT).message,
             "open a: No such file or directory");
