@@ -108,6 +108,8 @@ void RunFloors(const Settings& settings) {
   Parts parts;
   parts.Add("copy into memory in turn", kMiB,
             [&] { return TimeCopyInTurn(medium); });
+  parts.Add("write over memory in turn", kMiB,
+            [&] { return TimeWriteInTurn(medium); });
   AddMappings(small, &parts);
   AddMappings(medium, &parts);
   AddMappings(large, &parts);

@@ -130,6 +130,15 @@ double TimeCopyInTurn(const PresentFiles& files) {
   });
 }
 
+double TimeWriteInTurn(const PresentFiles& files) {
+  const std::vector<std::byte> source(files.size_bytes(), std::byte{42});
+  return MedianNs(files.fds().size(), [&](size_t i) {
+    const ssize_t wrote =
+        ::pwrite(files.fds()[i].get(), source.data(), source.size(), 0);
+    if (wrote != static_cast<ssize_t>(source.size())) DieOfErrno("pwrite");
+  });
+}
+
 double TimeMapForWriting(const PresentFiles& files) {
   std::vector<Mapping> mappings(files.fds().size());
   return MedianNs(mappings.size(), [&](size_t i) {

@@ -32,6 +32,9 @@ class PresentFiles {
 // which are mapped: memory that others used before is in no cache.
 double TimeCopyInTurn(const PresentFiles& files);
 
+// The same by pwrite(2), without a mapping.
+double TimeWriteInTurn(const PresentFiles& files);
+
 // A mapping that is written to: all pages are faulted in by one call.
 double TimeMapForWriting(const PresentFiles& files);
 double TimeUnmap(const PresentFiles& files);

@@ -412,7 +412,8 @@ class Plan:
         options = {"size": MIB}
         self.on_vitrine("put", GIB, False, options)
         self.on_plasma("put", GIB, False, options)
-        self.on_plain("put", GIB, False, options, python=False)
+        self.run_own("memcpy", "memcpy", False,
+                     {"workload": "put", **options})
 
     def copies(self, size):
         """cp of one size; a user's store has no floor for it."""
