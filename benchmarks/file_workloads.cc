@@ -1,7 +1,7 @@
 // The workloads of plain files: what a program sees that knows nothing of the
 // store, beside other file systems.
 //
-//   file_workloads --workload files|make-files|listing --peer NAME
+//   file_workloads --workload files|copies|make-files|listing --peer NAME
 //     --address DIR [--write-dir DIR] [--source DIR] [--objects N] ...
 //
 // New files are made in --write-dir and moved to --address, which is where
@@ -173,6 +173,8 @@ void Run(const Settings& settings) {
     MeasureLargeFile(settings);
     MakeSmallFiles(settings);
     MeasureListing(settings);
+  } else if (settings.workload == "copies") {
+    std::filesystem::remove(MeasureCopies(settings, settings.size_bytes));
   } else if (settings.workload == "make-files") {
     MakeSparseFiles(settings);
   } else if (settings.workload == "listing") {

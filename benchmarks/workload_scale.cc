@@ -18,18 +18,35 @@ namespace {
 // Beyond all that the other workloads use.
 constexpr uint64_t kFirstId = uint64_t{1} << 50;
 
-// Those of all objects, in the order of their use: to read them must not cost
-// a cache miss of its own.
-std::vector<VitrinePeer::Id> MakeIdsAtRandom(uint64_t objects) {
-  std::vector<uint64_t> numbers(objects);
-  std::iota(numbers.begin(), numbers.end(), kFirstId);
+// As many, of none of which there is an object.
+constexpr uint64_t kFirstAbsentId = kFirstId + (uint64_t{1} << 40);
+
+// `count` ids from number `first` on, in the order of their use: to read them
+// must not cost a cache miss of its own.
+std::vector<VitrinePeer::Id> MakeIdsAtRandom(uint64_t first, uint64_t count) {
+  std::vector<uint64_t> numbers(count);
+  std::iota(numbers.begin(), numbers.end(), first);
   std::shuffle(numbers.begin(), numbers.end(), std::mt19937_64(42));
   std::vector<VitrinePeer::Id> ids;
-  ids.reserve(objects);
+  ids.reserve(count);
   for (const uint64_t number : numbers) {
     ids.push_back(VitrinePeer::MakeId(number));
   }
   return ids;
+}
+
+// Asks for `ids` in turn, of which there is none.
+std::vector<double> TimeAbsent(const Settings& settings, VitrinePeer& peer,
+                               const std::vector<VitrinePeer::Id>& ids) {
+  size_t next = 0;
+  return TimeSteps(settings, [&](uint64_t count) {
+    for (; count > 0; --count) {
+      const auto contains = peer.client().Contains(ids[next]);
+      if (!contains) Die(contains.error().ToString());
+      if (*contains) Die("an object is there that was never put");
+      if (++next == ids.size()) next = 0;
+    }
+  });
 }
 
 }  // namespace
@@ -48,7 +65,7 @@ void RunFill(const Settings& settings) {
 
 void RunScale(const Settings& settings) {
   VitrinePeer peer(settings.address);
-  const auto ids = MakeIdsAtRandom(settings.objects);
+  const auto ids = MakeIdsAtRandom(kFirstId, settings.objects);
   const auto print = [&](const std::string& name, const std::string& unit,
                          std::vector<double> values) {
     Print(settings, {name, settings.size_bytes, unit, std::move(values)});
@@ -58,6 +75,9 @@ void RunScale(const Settings& settings) {
                  {ids.begin(), ids.begin() + std::min<std::ptrdiff_t>(
                                                  1000, std::ssize(ids))}));
   print("get at random of all", "ns", TimeGets(settings, peer, ids));
+  print("look for what is absent, at random", "ns",
+        TimeAbsent(settings, peer,
+                   MakeIdsAtRandom(kFirstAbsentId, settings.objects)));
   std::vector<double> lists;
   for (int i = 0; i < std::min(settings.repetitions, 3); ++i) {
     const int64_t start = NowNs();

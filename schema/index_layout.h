@@ -9,10 +9,11 @@
 //
 // An object is found by its key, the 128-bit XXH3 of its id with the header's
 // seed.  The key leads to a bucket, and all that a get needs lies in the
-// bucket's four cache lines, which a reader fetches at once: a lookup, found or
-// not, waits for memory once.  Objects that do not fit into their bucket lie in
-// overflow buckets, linked from it: a chain.  The table grows by linear hashing
-// (Litwin, 1980): one bucket at a time is split.
+// bucket's four cache lines, which a reader fetches at once.  Objects that do
+// not fit into their bucket lie in overflow buckets, linked from it: a chain.
+// The first bucket has a filter (Bloom, 1970) of what lies in the others, so a
+// reader goes on to them only for what is there, with rare exceptions.  The
+// table grows by linear hashing (Litwin, 1980): one bucket at a time is split.
 //
 // Each sealed object has a slot, a number of its own.  The slot stays while the
 // object moves from bucket to bucket.
@@ -27,11 +28,14 @@
 //  (3) A generation is used once: for a publication, a move of the bytes, or a
 //      return.
 //  (4) The objects of a chain fill it from its beginning.
+//  (5) The filter of the first bucket of a chain is the union of the FilterBits
+//      of the objects in the other buckets.
 //
 // Reader (see ClientPage for pins):
 //   1. n = bucket_count; the key's bucket; v = its version (acquire); odd: the
 //      store is at work, try again.
-//   2. look through the chain (at most all buckets), compare keys, copy.  Not
+//   2. look through the chain (at most all buckets; only the first one, if its
+//      filter lacks one of the FilterBits of the key), compare keys, copy.  Not
 //      there: if the version or bucket_count has changed, try again.
 //   3. pin {slot, generation} in the own page; full fence.
 //   4. the word still (generation, kSealed) and the version still v: the pin
@@ -90,7 +94,7 @@
 namespace vitrine {
 
 inline constexpr uint64_t kIndexMagic = 0x5854'5249'5649'3031;  // "10IVIRTX"
-inline constexpr uint32_t kIndexVersion = 3;
+inline constexpr uint32_t kIndexVersion = 4;
 inline constexpr uint32_t kNoSlot = UINT32_MAX;
 
 struct IndexKey {
@@ -115,6 +119,21 @@ constexpr uint32_t IndexBucketOf(const IndexKey& key, uint32_t bucket_count) {
 // Compared before the key itself.
 constexpr uint8_t FingerprintOf(const IndexKey& key) {
   return static_cast<uint8_t>(key.high >> 56);
+}
+
+// Two of 32 bits, or one.  A bucket with two or three objects beyond it, which
+// is what there is when there are any, lets one in 40 other keys pass.  The
+// bits of the key are neither those of the bucket's number nor of the
+// fingerprint.
+constexpr uint32_t FilterBitsOf(const IndexKey& key) {
+  const auto bits = static_cast<uint32_t>(key.low >> 32);
+  return uint32_t{1} << (bits % 32) | uint32_t{1} << (bits / 32 % 32);
+}
+// False: no object with `key` lies beyond the first bucket of its chain, whose
+// filter is `filter`.
+constexpr bool MayBeBeyond(uint32_t filter, const IndexKey& key) {
+  const uint32_t bits = FilterBitsOf(key);
+  return (filter & bits) == bits;
 }
 
 // Waits are announced by groups of keys.
@@ -162,6 +181,17 @@ inline constexpr uint8_t kSlotReadableByAll = 1;
 // Flags: the object has metadata; ask the store for it.
 inline constexpr uint8_t kSlotHasMetadata = 2;
 
+// slot << 8 | flags.
+constexpr uint32_t MakeSlotAndFlags(uint32_t slot, uint8_t flags) {
+  return slot << 8 | flags;
+}
+constexpr uint32_t SlotOf(uint32_t slot_and_flags) {
+  return slot_and_flags >> 8;
+}
+constexpr uint8_t FlagsOf(uint32_t slot_and_flags) {
+  return static_cast<uint8_t>(slot_and_flags);
+}
+
 struct IndexEntry {
   std::atomic<uint64_t> key_high;
   std::atomic<uint64_t> key_low;
@@ -180,9 +210,9 @@ struct alignas(64) IndexBucket {
 
   std::atomic<uint32_t> version;  // Of the chain that begins here.
   std::atomic<uint32_t> next;     // Overflow bucket; 0: none.
+  std::atomic<uint32_t> filter;   // In the first bucket of a chain.
   OfEachEntry<std::atomic<uint8_t>> fingerprints;
-  OfEachEntry<std::atomic<uint8_t>> flags;
-  OfEachEntry<std::atomic<uint32_t>> slots;
+  OfEachEntry<std::atomic<uint32_t>> slots_and_flags;
   OfEachEntry<std::atomic<uint64_t>> words;  // kFree: there is no object.
   OfEachEntry<IndexEntry> entries;
 };

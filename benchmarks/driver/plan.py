@@ -9,11 +9,11 @@ import tempfile
 import time
 
 from driver import peers as peer_packages
-from driver import sandbox, servers
+from driver import floors, sandbox, servers
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 PYTHON_WORKLOADS = peer_packages.SOURCES / "python_workloads.py"
-WORKLOADS = ("get", "put", "handover", "crowd", "files", "scale")
+WORKLOADS = ("get", "put", "handover", "crowd", "files", "scale", "floors")
 
 GET_BYTES = (KIB, 16 * KIB, 16 * MIB)
 PUT_BYTES = (100, KIB, 16 * KIB, 64 * KIB, MIB, 16 * MIB, 64 * MIB, 256 * MIB,
@@ -58,6 +58,7 @@ class Plan:
         self.results = []
         self.not_measured = []
         self.seconds = {}
+        self.workloads = ()
         self.cpus = sorted(os.sched_getaffinity(0))
         self.stores = [servers.Vitrine(build, work, kind)
                        for kind in args.stores]
@@ -277,10 +278,13 @@ class Plan:
         capacity = (128 if self.args.quick else 256) * MIB
         for pinned in self.modes():
             for pairs in (1, 2) if self.args.quick else (1, 2, 4, 8):
-                options = {"pairs": pairs, "capacity": capacity}
-                extra = {"pairs": pairs}
-                self.on_vitrine("crowd", capacity, pinned, options, extra)
-                self.on_plasma("crowd", capacity, pinned, options, extra)
+                self.crowd_of(pairs, capacity, pinned)
+
+    def crowd_of(self, pairs, capacity, pinned):
+        options = {"pairs": pairs, "capacity": capacity}
+        extra = {"pairs": pairs}
+        self.on_vitrine("crowd", capacity, pinned, options, extra)
+        self.on_plasma("crowd", capacity, pinned, options, extra)
 
     def files(self):
         for pinned in self.modes():
@@ -374,9 +378,74 @@ class Plan:
                    "values": values, "pinned": False, "of": "scale",
                    **mark(store)})
 
+    # --- Floors (driver/floors.py) ------------------------------------------
+
+    def floors(self):
+        """The parts, and of the rows those that no workload has measured."""
+        for store in self.stores:
+            self.parts_of_floors(store)
+        if "put" not in self.workloads:
+            self.put_for_floors()
+        if "handover" not in self.workloads:
+            self.on_vitrine("handover", 64 * MIB, False, {"size": 100})
+            with tempfile.TemporaryDirectory(dir=self.work) as directory:
+                self.run_own("futex", "futex", False,
+                             {"workload": "handover", "address": directory,
+                              "size": 100})
+        if "crowd" not in self.workloads:
+            for pairs in (2,) if self.args.quick else (2, 4, 8):
+                self.crowd_of(pairs, 256 * MIB, False)
+        sizes = [] if "files" in self.workloads else [16 * MIB]
+        for size in (*sizes, 64 * MIB if self.args.quick else 4 * GIB):
+            self.copies(size)
+
+    def parts_of_floors(self, store):
+        with self.tolerating("floors", floors.MACHINE), servers.tmpfs(
+                self.work / "bare", store.huge, GIB) as bare, store.run(
+                    64 * MIB, mount=True):
+            self.run([self.build / "benchmarks/floors"], floors.MACHINE, False,
+                     {"workload": "floors", "address": bare,
+                      "write-dir": store.mount / "unsealed"},
+                     extra=mark(store), user=store.user)
+
+    def put_for_floors(self):
+        options = {"size": MIB}
+        self.on_vitrine("put", GIB, False, options)
+        self.on_plasma("put", GIB, False, options)
+        self.run_own("memcpy", "memcpy", False,
+                     {"workload": "put", **options})
+
+    def copies(self, size):
+        """cp of one size; a user's store has no floor for it."""
+        if available_bytes() < 3 * size + 2 * GIB:
+            self.skip(f"cp of {size} bytes", "all", "too little memory")
+            return
+        capacity = size + 2 * GIB
+        for store in self.stores:
+            if not store.passthrough:
+                with self.tolerating("files", "vitrine"), store.run(
+                        capacity, mount=True):
+                    self.copies_in("vitrine", store,
+                                   store.mount / "unsealed", size)
+                with self.tolerating("files", "bare tmpfs"), servers.tmpfs(
+                        self.work / "bare", store.huge, capacity) as bare:
+                    self.copies_in("bare tmpfs", store, bare, size)
+
+    def copies_in(self, label, store, directory, size):
+        with servers.tmpfs(self.work / "source", store.huge,
+                           size + GIB) as source:
+            # Few where one takes a second.
+            repetitions = min(self.args.repetitions, 2 if size >= GIB else 5)
+            self.run_files(label, False,
+                           {"workload": "copies", "write-dir": directory,
+                            "source": source, "size": size,
+                            "repetitions": repetitions},
+                           {"workload": "files", **mark(store)})
+
     # --- All of it ----------------------------------------------------------
 
     def measure(self, workloads):
+        self.workloads = workloads
         for name in workloads:
             print(f"\n== {name}", flush=True)
             start = time.monotonic()

@@ -1,5 +1,5 @@
 """All tables of what was found, as text and as Markdown, and the budget."""
-from driver import steps
+from driver import floors, steps
 from driver.rows import human_value, three_digits
 
 # Rows of one workload appear in the order in which they were measured; those
@@ -11,6 +11,7 @@ TITLES = {
     "crowd": "Producers and consumers, more data than fits",
     "files": "Plain files",
     "scale": "Many objects",
+    "floors": "Parts of the floors",
 }
 STEPS_TITLE = "Create by steps against put in one call, steady, unpinned"
 STORES = {"service": "", "user": ": an ordinary user's store"}
@@ -92,6 +93,16 @@ def sections_of(rows, store):
     return found
 
 
+def floor_tables(by_store, cpus):
+    """[(title, how many columns are words, [[cell]])]"""
+    found = []
+    for store, rows in by_store.items():
+        lines = floors.table(rows, store, cpus)
+        if lines:
+            found.append((floors.TITLE + STORES[store], 2, lines))
+    return found
+
+
 def text_lines(words, lines):
     widths = [max(map(len, column)) for column in zip(*lines)]
     for line in lines:
@@ -162,6 +173,8 @@ def text(data, by_store):
     lines = describe_machine(data["machine"]) + describe_stores(data["stores"])
     lines += ["", NOTES]
     lines += [text_tables(rows, store) for store, rows in by_store.items()]
+    for title, words, found in floor_tables(by_store, data["machine"]["cpus"]):
+        lines += ["", f"-- {title}", *text_lines(words, found)]
     first = next(iter(by_store.values()))
     lines += ["", "What the interpreter costs:", *interpreter_costs(first), ""]
     lines += [f"not measured: {entry['workload']}: {entry['peer']}: "
@@ -210,6 +223,8 @@ def markdown(data, by_store, pictures):
     lines += ["| what | measured | budget | |", "|---|---:|---:|---|"]
     lines += ["| " + " | ".join(line) + " |" for line in data["budget"]]
     lines.append("")
+    for title, words, found in floor_tables(by_store, data["machine"]["cpus"]):
+        lines += [f"## {title}", "", *markdown_lines(words, found), ""]
     lines += [f"![{path.stem}]({path})" for path in pictures]
     lines.append("")
     for store, rows in by_store.items():

@@ -32,7 +32,7 @@ def what(result):
             "fill", "scale", "files"):
         parts.insert(0, f"{result['of']}:")
     if result["size_bytes"] and result["workload"] in ("get", "put", "files",
-                                                       "scale"):
+                                                       "scale", "floors"):
         parts.append(f"({human_bytes(result['size_bytes'])})")
     if "pairs" in result:
         pairs = result["pairs"]

@@ -141,6 +141,10 @@ IndexReader::Outcome IndexReader::Walk(const IndexKey& key, uint32_t first,
         return OutcomeOf(SlotStateOf(entry->word));
       }
     }
+    if (number == first &&
+        !MayBeBeyond(bucket.filter.load(std::memory_order_acquire), key)) {
+      return Outcome::kAbsent;
+    }
     number = bucket.next.load(std::memory_order_acquire);
   } while (number != 0);
   return Outcome::kAbsent;
@@ -157,8 +161,10 @@ bool IndexReader::Read(const IndexBucket& bucket, size_t number,
       found.key_high.load(std::memory_order_acquire) != key.high) {
     return false;
   }
-  entry->slot = bucket.slots[number].load(std::memory_order_acquire);
-  entry->flags = bucket.flags[number].load(std::memory_order_acquire);
+  const uint32_t slot_and_flags =
+      bucket.slots_and_flags[number].load(std::memory_order_acquire);
+  entry->slot = SlotOf(slot_and_flags);
+  entry->flags = FlagsOf(slot_and_flags);
   entry->number = found.number.load(std::memory_order_acquire);
   entry->segment = found.segment.load(std::memory_order_acquire);
   entry->offset = found.offset.load(std::memory_order_acquire);

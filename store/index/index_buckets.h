@@ -48,7 +48,7 @@ class ChainChange {
 // Not thread-safe.
 class IndexBuckets {
  public:
-  static constexpr uint32_t kSlotLimit = (uint32_t{1} << 24) - 1;
+  static constexpr uint32_t kSlotLimit = (uint32_t{1} << 24) - 1;  // 24 bits.
 
   // Makes an empty index of the file `fd`, which must outlive it.
   static Result<IndexBuckets> Create(int fd);
@@ -60,7 +60,8 @@ class IndexBuckets {
     size_t number;
 
     std::atomic<uint64_t>& word() const { return bucket->words[number]; }
-    uint32_t slot() const;
+    uint32_t slot_and_flags() const;
+    uint32_t slot() const { return SlotOf(slot_and_flags()); }
     IndexEntry& entry() const { return bucket->entries[number]; }
     IndexKey key() const;
   };
@@ -106,9 +107,13 @@ class IndexBuckets {
   Place LastOf(IndexBucket* first) const;
 
   Status InsertIntoChain(const IndexedObject& object);
+  // Puts it at the end of the chain.
+  Status Append(IndexBucket* first, const IndexedObject& object);
   void Put(const Place& place, const IndexedObject& object);
   // Takes what is at the end of the chain out of it.
   void DropLast(IndexBucket* first, const Place& last);
+  // Invariant (5) of the index.
+  void SetFilter(IndexBucket* first);
 
   // Splits the next bucket, if the table is crowded and there is memory.
   void Grow();

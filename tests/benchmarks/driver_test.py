@@ -20,7 +20,7 @@ sys.path.insert(0, str(BENCHMARKS))
 matplotlib_files = tempfile.TemporaryDirectory()  # Goes at the end.
 os.environ["MPLCONFIGDIR"] = matplotlib_files.name
 
-from driver import budget, report, rows, steps
+from driver import budget, floors, report, rows, steps
 
 try:
     from driver import plot
@@ -40,6 +40,32 @@ def listing(peer, ns, store="service"):
     return result("scale", "ls -l", peer, [ns], 0, of="files", store=store)
 
 
+def parts(us, store):
+    """Each part of a floor takes `us`."""
+    cases = {(term.row.partition(" (")[0], size)
+             for floor in floors.FLOORS for term in floor.terms
+             if term.peer == floors.MACHINE
+             for size in [{"256 KiB": 256 * KIB, "1 MiB": KIB * KIB}.get(
+                 term.row.partition(" (")[2].rstrip(")"), 0)]}
+    return [result("floors", case, floors.MACHINE, [us * 1e3], size,
+                   store=store) for case, size in sorted(cases)]
+
+
+def copies(peer, store):
+    return result("files", "cp in", peer, [1e6], 16 * KIB * KIB, store=store)
+
+
+FLOORS = [
+    *parts(10, "service"), *parts(20, "user"),
+    result("put", "steady, one call", "vitrine", [200e3], KIB * KIB,
+           store="service"),
+    result("put", "steady", "memcpy", [40e3], KIB * KIB),
+    *(copies(peer, store) for peer in ("vitrine", "bare tmpfs")
+      for store in ("service", "user")),
+    *({**result("crowd", "objects sealed", peer, [5000], 0, pairs=2, **more),
+       "unit": "1/s"}
+      for peer, more in (("vitrine", {"store": "user"}), ("plasma", {}))),
+]
 RESULTS = [
     result("get", "resident", "vitrine", [40, 50, 60], store="service"),
     result("get", "resident", "vitrine", [80, 100, 120], store="user"),
@@ -137,6 +163,40 @@ class Tables(unittest.TestCase):
             for _, _, lines in report.sections_of(found, kind):
                 self.assertEqual({len(line) for line in lines},
                                  {len(lines[0])})
+
+
+class Floors(unittest.TestCase):
+    def setUp(self):
+        data = {**DATA, "results": RESULTS + FLOORS}
+        self.text = report.markdown(data, rows.by_store(data), [])
+
+    def line(self, row, store="service"):
+        title = floors.TITLE + report.STORES[store]
+        return cells(self.text, title, row)[0]
+
+    def test_a_floor_is_the_sum_of_its_parts(self):
+        line = self.line("put of 1 MiB, one call")
+        self.assertEqual(line[1:], ["50.0 µs", "200 µs", "4.00 ×",
+                                    "memcpy", "40.0 µs"])
+        self.assertIn("unmap (1 MiB) 10.0 µs + ", line[0])
+
+    def test_a_part_counts_as_often_as_it_comes(self):
+        line = self.line("cp in, 16 MiB")
+        self.assertEqual(line, ["bare tmpfs's cp in (16 MiB) 1.00 ms + "
+                                "5 × FUSE round trip 10.0 µs", "1.05 ms",
+                                "1.00 ms", "0.95 ×", "bare tmpfs", "1.00 ms"])
+
+    def test_the_floor_of_a_rate_is_the_most_that_all_cpus_do(self):
+        # Two CPUs; 20 us x (1 + 0.3 + 6 x 0.1) for each object.
+        line = self.line("crowd of 2 pairs, objects a second", "user")
+        self.assertEqual(line[1:4], ["52632 1/s", "5000 1/s", "10.5 ×"])
+
+    def test_what_has_no_floor_or_was_not_measured_is_not_told(self):
+        user = self.text.split(floors.TITLE + report.STORES["user"], 1)[1]
+        self.assertNotIn("cp in, 16 MiB", user)
+        self.assertNotIn("cp over, 16 MiB", self.text)
+        nothing = report.markdown(DATA, rows.by_store(DATA), [])
+        self.assertNotIn(floors.TITLE, nothing)
 
 
 class Figures(unittest.TestCase):

@@ -149,6 +149,7 @@ TEST_F(HostileStoreTest, AnIndexThatMakesNoSenseEndsTheWait) {
     IndexBucket& bucket = store_.index().bucket_of("a");
     const auto* page = Page();
     Eventually([&] { return page->awaited_groups != 0; });
+    bucket.filter = UINT32_MAX;
     bucket.next = IndexFile::kBuckets + IndexFile::kOverflow;
     bucket.version += 2;
     WakeFutex(&bucket.version);
@@ -241,6 +242,7 @@ TEST_F(HostileStoreTest, ASegmentThatIsALinkIsNotFollowed) {
 TEST_F(HostileStoreTest, ALoopInTheIndexIsCorruption) {
   Client client = Connect();
   store_.index().Publish(1, "a", 7, 6);
+  store_.index().bucket_of("b").filter = UINT32_MAX;
   store_.index().bucket_of("b").next = IndexFile::kBuckets;
   store_.index().bucket(IndexFile::kBuckets).next = IndexFile::kBuckets;
   EXPECT_EQ(CodeOf(client.Get(Id("b"))), Code::kCorruption);

@@ -17,8 +17,9 @@ TEST(IndexLayoutTest, OffsetsAreTheContract) {
   EXPECT_EQ(offsetof(IndexHeader, seed), 16u);
   EXPECT_EQ(offsetof(IndexHeader, buckets_offset), 24u);
   EXPECT_EQ(offsetof(IndexHeader, overflow_limit), 36u);
-  EXPECT_EQ(offsetof(IndexBucket, fingerprints), 8u);
-  EXPECT_EQ(offsetof(IndexBucket, slots), 16u);
+  EXPECT_EQ(offsetof(IndexBucket, filter), 8u);
+  EXPECT_EQ(offsetof(IndexBucket, fingerprints), 12u);
+  EXPECT_EQ(offsetof(IndexBucket, slots_and_flags), 16u);
   EXPECT_EQ(offsetof(IndexBucket, words), 32u);
   EXPECT_EQ(offsetof(IndexBucket, entries), 64u);
   EXPECT_EQ(sizeof(IndexEntry), 48u);
@@ -63,6 +64,29 @@ TEST(IndexLayoutTest, AWordKeepsGenerationAndState) {
   EXPECT_EQ(SlotGeneration(word), 0x1234'5678'9abcu);
   EXPECT_EQ(SlotStateOf(word), SlotState::kEvicting);
   EXPECT_EQ(SlotStateOf(0), SlotState::kFree) << "fresh memory is a free slot";
+}
+
+TEST(IndexLayoutTest, ASlotIsBesideItsFlags) {
+  const uint32_t both = MakeSlotAndFlags(0xab'cdef, 0x12);
+  EXPECT_EQ(both, 0xabcd'ef12u);
+  EXPECT_EQ(SlotOf(both), 0xab'cdefu);
+  EXPECT_EQ(FlagsOf(both), 0x12u);
+}
+
+// Clients and stores agree on the bits, as on the key.
+TEST(IndexLayoutTest, AFilterHasTwoBitsOfAKey) {
+  EXPECT_EQ(FilterBitsOf({0, uint64_t{0x3e5} << 32}), 1u << 5 | 1u << 31);
+  EXPECT_EQ(FilterBitsOf({0, 0}), 1u) << "the same bit twice";
+  EXPECT_EQ(FilterBitsOf({UINT64_MAX, UINT32_MAX}), 1u) << "no others";
+}
+
+TEST(IndexLayoutTest, AFilterKeepsOutWhatLacksABit) {
+  const IndexKey key{0, uint64_t{0x3e5} << 32};
+  EXPECT_FALSE(MayBeBeyond(0, key));
+  EXPECT_FALSE(MayBeBeyond(1u << 5, key));
+  EXPECT_FALSE(MayBeBeyond(~(1u << 5), key));
+  EXPECT_TRUE(MayBeBeyond(1u << 5 | 1u << 31, key));
+  EXPECT_TRUE(MayBeBeyond(UINT32_MAX, key));
 }
 
 TEST(IndexLayoutTest, NoPinIsZero) {

@@ -72,8 +72,8 @@ class IndexFile {
     IndexBucket& target = bucket(place.first);
     const size_t i = place.second;
     target.fingerprints[i] = FingerprintOf(key);
-    target.flags[i] = flags;
-    target.slots[i] = slot;
+    target.slots_and_flags[i] = MakeSlotAndFlags(slot, flags);
+    if (&target != &first) first.filter |= FilterBitsOf(key);
     target.entries[i].key_high = key.high;
     target.entries[i].key_low = key.low;
     target.entries[i].segment = segment;

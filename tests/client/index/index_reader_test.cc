@@ -65,6 +65,7 @@ TEST_F(IndexReaderTest, ADirectoryIsNoIndex) {
 
 TEST_F(IndexReaderTest, AChainInALoopEnds) {
   const IndexReader reader = Open();
+  file_.bucket_of("a").filter = UINT32_MAX;
   file_.bucket_of("a").next = IndexFile::kBuckets;
   file_.bucket(IndexFile::kBuckets).next = IndexFile::kBuckets;
   EXPECT_EQ(reader.Find("a", &entry_), Outcome::kCorrupt);
@@ -72,8 +73,21 @@ TEST_F(IndexReaderTest, AChainInALoopEnds) {
 
 TEST_F(IndexReaderTest, AChainOutOfTheTableEnds) {
   const IndexReader reader = Open();
+  file_.bucket_of("a").filter = UINT32_MAX;
   file_.bucket_of("a").next = IndexFile::kBuckets + IndexFile::kOverflow;
   EXPECT_EQ(reader.Find("a", &entry_), Outcome::kCorrupt);
+}
+
+TEST_F(IndexReaderTest, AFilterLeadsOnlyToWhatMayBeThere) {
+  const IndexReader reader = Open();
+  file_.bucket_of("a").next = IndexFile::kBuckets + IndexFile::kOverflow;
+  const uint32_t bits = FilterBitsOf(MakeIndexKey("a", file_.header().seed));
+  file_.bucket_of("a").filter = ~bits;
+  EXPECT_EQ(reader.Find("a", &entry_), Outcome::kAbsent);
+  file_.bucket_of("a").filter = ~bits | (bits & (bits - 1));  // One of the two.
+  EXPECT_EQ(reader.Find("a", &entry_), Outcome::kAbsent);
+  file_.bucket_of("a").filter = bits;
+  EXPECT_EQ(reader.Find("a", &entry_), Outcome::kCorrupt) << "it went on";
 }
 
 TEST_F(IndexReaderTest, ATableOfNoSizeOrBeyondItsLimitIsCorrupt) {

@@ -2,14 +2,29 @@
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <map>
 #include <random>
 
+#include "schema/base/mapping.h"
 #include "schema/base/unique_fd.h"
 
 namespace vitrine::store {
 namespace {
+
+// Of the FilterBits of what lies beyond bucket `first`.
+uint32_t UnionBeyond(const IndexBucket* buckets, uint32_t first) {
+  uint32_t bits = 0;
+  for (uint32_t at = buckets[first].next; at != 0; at = buckets[at].next) {
+    for (size_t i = 0; i < kEntriesPerBucket; ++i) {
+      const IndexEntry& entry = buckets[at].entries[i];
+      if (buckets[at].words[i] == 0) continue;
+      bits |= FilterBitsOf({entry.key_high, entry.key_low});
+    }
+  }
+  return bits;
+}
 
 class IndexBucketsTest : public testing::Test {
  protected:
@@ -38,7 +53,25 @@ class IndexBucketsTest : public testing::Test {
     EXPECT_EQ(place.entry().offset, number + 1);
     EXPECT_EQ(place.entry().size_bytes, number + 2);
     EXPECT_EQ(place.entry().number, number + 3);
-    EXPECT_EQ(place.bucket->flags[place.number], kSlotReadableByAll);
+    EXPECT_EQ(FlagsOf(place.slot_and_flags()), kSlotReadableByAll);
+  }
+
+  // Invariant (5) of the index, in every bucket that begins a chain.  Returns
+  // how many chains have more than one bucket.
+  uint32_t ExpectTrueFilters() const {
+    struct stat info {};
+    EXPECT_EQ(::fstat(fd_.get(), &info), 0);
+    const auto file =
+        Mapping::Map(fd_.get(), static_cast<size_t>(info.st_size), PROT_READ);
+    const auto& header = *reinterpret_cast<const IndexHeader*>(file->data());
+    const auto* const buckets = reinterpret_cast<const IndexBucket*>(
+        file->data() + header.buckets_offset);
+    uint32_t long_chains = 0;
+    for (uint32_t i = 0; i < buckets_.bucket_count(); ++i) {
+      if (buckets[i].next != 0) ++long_chains;
+      EXPECT_EQ(buckets[i].filter, UnionBeyond(buckets, i)) << i;
+    }
+    return long_chains;
   }
 
   UniqueFd fd_{::memfd_create("index", MFD_CLOEXEC)};
@@ -67,13 +100,16 @@ TEST_F(IndexBucketsTest, ASlotBeyondTheLimitIsOutOfMemory) {
 }
 
 // Beside a map that is known to be right.  Invariant (4) of the index: what is
-// left of a chain fills it from its beginning, or it would not be found.
+// left of a chain fills it from its beginning, or it would not be found.  A
+// filter that lacks a bit would hide an object; one that has a bit of an object
+// that went would lead readers astray.
 TEST_F(IndexBucketsTest, ItFindsWhatAMapFinds) {
   std::mt19937 random(7);
   std::map<uint64_t, uint32_t> expected;
   std::vector<uint32_t> free;
   for (uint32_t slot = 0; slot < 60'000; ++slot) free.push_back(slot);
   for (int step = 0; step < 150'000; ++step) {
+    if (step % 10'000 == 0) (void)ExpectTrueFilters();
     const uint64_t number = random() % 60'000;
     const auto found = expected.find(number);
     if (found == expected.end()) {
@@ -87,6 +123,7 @@ TEST_F(IndexBucketsTest, ItFindsWhatAMapFinds) {
     }
   }
   EXPECT_GT(buckets_.bucket_count(), 10'000u) << "it has grown";
+  EXPECT_GT(ExpectTrueFilters(), 1'000u);
   for (uint64_t number = 0; number < 60'000; ++number) {
     const auto found = expected.find(number);
     if (found == expected.end()) {
@@ -95,6 +132,8 @@ TEST_F(IndexBucketsTest, ItFindsWhatAMapFinds) {
       ExpectAt(number, found->second);
     }
   }
+  for (const auto& [number, slot] : expected) buckets_.Erase(slot);
+  EXPECT_EQ(ExpectTrueFilters(), 0u);
 }
 
 }  // namespace

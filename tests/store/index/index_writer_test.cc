@@ -70,11 +70,13 @@ class Reader {
     }
     const uint64_t word = bucket->words[i].load(std::memory_order_acquire);
     const IndexEntry& entry = bucket->entries[i];
-    found->slot = bucket->slots[i].load(std::memory_order_acquire);
+    const uint32_t slot_and_flags =
+        bucket->slots_and_flags[i].load(std::memory_order_acquire);
+    found->slot = SlotOf(slot_and_flags);
     found->segment = entry.segment.load(std::memory_order_acquire);
     found->offset = entry.offset.load(std::memory_order_acquire);
     found->size_bytes = entry.size_bytes.load(std::memory_order_acquire);
-    found->flags = bucket->flags[i].load(std::memory_order_acquire);
+    found->flags = FlagsOf(slot_and_flags);
     if (SlotStateOf(word) != SlotState::kSealed) return Outcome::kAgain;
     pin->store(MakePin(found->slot, SlotGeneration(word)));
     if (bucket->words[i].load() == word && first.version.load() == version) {
@@ -111,7 +113,11 @@ class Reader {
           return {bucket, i};
         }
       }
-      const uint32_t next = bucket->next.load(std::memory_order_acquire);
+      const bool beyond =
+          bucket != &first ||
+          MayBeBeyond(first.filter.load(std::memory_order_acquire), key);
+      const uint32_t next =
+          beyond ? bucket->next.load(std::memory_order_acquire) : 0;
       if (next == 0) return {nullptr, 0};
       bucket = &BucketAt(next);
     }
