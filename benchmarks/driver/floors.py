@@ -13,8 +13,8 @@ measured in this run, on this machine (Parts of the floors).  Times the floor:
 * From 128 KiB on an object has a file.  Its put waits for two wake-ups, of the
   store and of the client; the eight system calls of a seal are the least part.
 * A store between sealer and getter is one wake-up more than a futex has.  The
-  kernel may let two processes share a CPU, or wake the one on another CPU, which
-  the parts show to cost more.
+  kernel may let two processes share a CPU, or wake the one on another CPU,
+  which the parts show to cost more.
 * A cp waits for five round trips to the mount for a new file, and for eight over
   one that is there.  Beside many megabytes they do not show.
 * Objects below 2 MiB have small pages in an ordinary user's store.  Producer and
