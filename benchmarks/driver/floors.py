@@ -15,10 +15,10 @@ measured in this run, on this machine (Parts of the floors).  Times the floor:
 * A store between sealer and getter is one wake-up more than a futex has.  The
   kernel may let two processes share a CPU, or wake the one on another CPU,
   which the parts show to cost more.
-* A cp waits for five round trips to the mount for a new file, and for eight over
-  one that is there.  Beside many megabytes they do not show.
-* Objects below 2 MiB have small pages in an ordinary user's store.  Producer and
-  consumer set up and take down an entry for each 4 KiB of each object; Plasma
+* A cp waits for five round trips to the mount for a new file, and for eight
+  over one that is there.  Beside many megabytes they do not show.
+* Objects below 2 MiB have small pages in an ordinary user's store.  Producer
+  and consumer set up and take down an entry for each 4 KiB of each object; Plasma
   maps all of its memory once."""
 MACHINE = "this machine"  # The peer of the parts.
 
