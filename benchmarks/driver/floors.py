@@ -5,6 +5,21 @@ import typing
 from driver.rows import human_value, three_digits
 
 TITLE = "Rows that miss, and their floors"
+NOTES = """\
+The floor of a row is the sum of what it cannot do without; each part was
+measured in this run, on this machine (Parts of the floors).  Times the floor:
+1 is the least that this design can take; the floor of a rate is the most.
+
+* From 128 KiB on an object has a file.  Its put waits for two wake-ups, of the
+  store and of the client; the eight system calls of a seal are the least part.
+* A store between sealer and getter is one wake-up more than a futex has.  The
+  kernel may let two processes share a CPU, or wake the one on another CPU,
+  which the parts show to cost more.
+* A cp waits for five round trips to the mount for a new file, and for eight
+  over one that is there.  Beside many megabytes they do not show.
+* Objects below 2 MiB have small pages in an ordinary user's store.  Producer
+  and consumer set up and take down an entry for each 4 KiB of each object; Plasma
+  maps all of its memory once."""
 MACHINE = "this machine"  # The peer of the parts.
 
 

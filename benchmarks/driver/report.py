@@ -223,8 +223,11 @@ def markdown(data, by_store, pictures):
     lines += ["| what | measured | budget | |", "|---|---:|---:|---|"]
     lines += ["| " + " | ".join(line) + " |" for line in data["budget"]]
     lines.append("")
-    for title, words, found in floor_tables(by_store, data["machine"]["cpus"]):
-        lines += [f"## {title}", "", *markdown_lines(words, found), ""]
+    for i, (title, words, found) in enumerate(
+            floor_tables(by_store, data["machine"]["cpus"])):
+        lines += [f"## {title}", ""]
+        lines += [floors.NOTES, ""] if i == 0 else []
+        lines += [*markdown_lines(words, found), ""]
     lines += [f"![{path.stem}]({path})" for path in pictures]
     lines.append("")
     for store, rows in by_store.items():

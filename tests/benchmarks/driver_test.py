@@ -172,7 +172,11 @@ class Floors(unittest.TestCase):
 
     def line(self, row, store="service"):
         title = floors.TITLE + report.STORES[store]
-        return cells(self.text, title, row)[0]
+        return cells(self.text.replace(f"{floors.NOTES}\n\n", ""), title,
+                     row)[0]
+
+    def test_the_notes_are_told_once(self):
+        self.assertEqual(self.text.count(floors.NOTES), 1)
 
     def test_a_floor_is_the_sum_of_its_parts(self):
         line = self.line("put of 1 MiB, one call")
