@@ -146,7 +146,7 @@ void ExpectStillWorks(const JournalFile& file, Journal journal,
   Input nothing(nullptr, 0);
   JournaledObject added = TakeObject(&nothing, before.highest_number + 1);
   added.info.id = *ObjectId::FromText("the one that is added");
-  FUZZ_OK(journal.RecordSealed(added.info, {}));
+  FUZZ_OK(journal.RecordSealed(added.info, store::MetadataOf(added.metadata)));
   JournalContents after;
   Journal again = file.Open(&after);
   std::set<std::string> expected = DescribeAll(before);
