@@ -88,6 +88,8 @@ class StoreWithPages {
 
   void Fuzz(Input input) {
     store::ClientRegistry& registry = store_->events().clients();
+    // An eviction may wait; most inputs are only read.
+    if (input.Byte() < 0xc0) return FuzzReading(&registry, &input);
     PutObjects();
     {
       PageClient honest(&registry);
@@ -104,6 +106,14 @@ class StoreWithPages {
   }
 
  private:
+  static void FuzzReading(store::ClientRegistry* registry, Input* input) {
+    PageClient hostile(registry);
+    while (!input->at_end()) {
+      TakeStep(&hostile, input);
+      if (input->Flag()) ReadAll(registry);
+    }
+    ReadAll(registry);
+  }
   void PutObjects() {
     for (const char* id : {"a", "b", "c"}) {
       store::Answer<store::ObjectRef> created;
@@ -136,7 +146,7 @@ class StoreWithPages {
     registry->KeepMappings();
     registry->AwaitedGroups();
     registry->CountWaiters();
-    FUZZ_CHECK(registry->GetStatus().size() == 2);
+    FUZZ_CHECK(!registry->GetStatus().empty());
   }
   void Evict() const {
     store::Answer<uint64_t> evicted;

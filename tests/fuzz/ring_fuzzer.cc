@@ -238,7 +238,12 @@ class StoreWithRings {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static vitrine::fuzz::StoreWithRings store;
-  vitrine::fuzz::FuzzReader(vitrine::fuzz::Input(data, size));
-  store.Fuzz(vitrine::fuzz::Input(data, size));
+  vitrine::fuzz::Input input(data, size);
+  // The reader alone is ten times as fast.
+  if (input.Byte() < 0xc0) {
+    vitrine::fuzz::FuzzReader(input);
+  } else {
+    store.Fuzz(input);
+  }
   return 0;
 }
