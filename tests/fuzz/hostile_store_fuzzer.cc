@@ -241,11 +241,27 @@ class HostileStore {
           IndexFile::kBucketsOffset +
           input->Take<uint16_t>() % (bytes.size() - IndexFile::kBucketsOffset);
       const std::string patch = input->Text(16);
-      bytes.replace(place, std::min(patch.size(), bytes.size() - place), patch,
-                    0, std::min(patch.size(), bytes.size() - place));
+      const size_t size = std::min(patch.size(), bytes.size() - place);
+      bytes.replace(place, size, patch, 0, size);
     }
     FUZZ_CHECK(::pwrite(store_.index().fd(), bytes.data(), bytes.size(), 0) ==
                static_cast<ssize_t>(bytes.size()));
+    EndChanges();
+  }
+  // A client waits for seconds where the store seems to be changing something
+  // (hostile_store_test.cc: AnObjectStuckBetweenStatesIsATimeout).
+  void EndChanges() {
+    constexpr uint32_t kAll = IndexFile::kBuckets + IndexFile::kOverflow;
+    for (uint32_t number = 0; number < kAll; ++number) {
+      IndexBucket& bucket = store_.index().bucket(number);
+      bucket.version &= ~1U;
+      for (auto& word : bucket.words) {
+        const SlotState state = SlotStateOf(word);
+        if (state == SlotState::kEvicting || state > SlotState::kElsewhere) {
+          word = MakeSlotWord(SlotGeneration(word), SlotState::kSealed);
+        }
+      }
+    }
   }
 
   Answer TakeAnswer(Input* input, protocol::RequestBody question) {
