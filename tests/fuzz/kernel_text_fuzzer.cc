@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstdio>
 #include <filesystem>
 #include <string>
 
@@ -70,6 +72,37 @@ void ReadMounts(const std::string& text) {
   }
 }
 
+// As the kernel writes a name.
+std::string Escape(const std::string& name) {
+  std::string text;
+  for (const char c : name) {
+    if (c != ' ' && c != '\t' && c != '\n' && c != '\\') {
+      text += c;
+      continue;
+    }
+    std::array<char, 5> octal = {};
+    std::snprintf(octal.data(), octal.size(), "\\%03o",
+                  static_cast<unsigned>(c));
+    text += octal.data();
+  }
+  return text;
+}
+
+// Whoever may mount gives any names, also an empty source.
+void ReadMountOf(const std::string& names) {
+  const size_t end = names.find('\0');
+  if (end == std::string::npos) return;
+  const std::string mount_point = '/' + names.substr(0, end);
+  const std::string source = names.substr(end + 1);
+  const auto entries = machine::ParseMountInfo(
+      "36 35 0:50 / " + Escape(mount_point) + " rw shared:1 - tmpfs " +
+      Escape(source) + " rw,size=4k\n");
+  FUZZ_CHECK(entries.size() == 1);
+  FUZZ_CHECK(entries[0].mount_point == mount_point);
+  FUZZ_CHECK(entries[0].source == source);
+  FUZZ_CHECK(entries[0].SuperOption("size") == "4k");
+}
+
 void ReadMachine(const FakeMachine& machine) {
   const std::string root = machine.root();
   machine::ReadCgroupMemoryLimit(root);
@@ -94,6 +127,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   machine.Write(text);
   ReadMachine(machine);
   ReadMounts(text);
+  ReadMountOf(text);
   vitrine::fusefs::SaysKilledBySignal(text);
   vitrine::machine::FindNumber(text, "CapEff:", 16);
   FUZZ_CHECK(vitrine::machine::SelectedWord(text).size() <= size);

@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <list>
 #include <map>
 #include <random>
@@ -344,6 +345,7 @@ class KilledStoreTest : public testing::Test {
 
 TEST_F(KilledStoreTest, NothingThatWasSealedIsLost) {
   SCOPED_TRACE("VITRINE_KILL_SEED=" + std::to_string(seed_));
+  std::cout << "VITRINE_KILL_SEED=" << seed_ << std::endl;
   const uint64_t rounds = FromEnvironment("VITRINE_KILL_ROUNDS", 200);
   for (uint64_t round = 0; round < rounds; ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
