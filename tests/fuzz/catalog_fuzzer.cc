@@ -4,6 +4,7 @@
 // Properties: after at most a few attempts the catalog is open, the live
 // objects can be written, and a reader finds exactly those.
 #include <fcntl.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <array>
@@ -88,6 +89,8 @@ std::array<std::string, 3> SoundFiles() {
 
 class CatalogFiles {
  public:
+  CatalogFiles() { spdlog::set_level(spdlog::level::off); }
+
   void Take(Input* input) {
     static const std::array<std::string, 3> kSound = SoundFiles();
     for (const auto& entry : fs::directory_iterator(dir_.path())) {
