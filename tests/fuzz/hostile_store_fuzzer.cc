@@ -265,6 +265,9 @@ class HostileStore {
   }
 
   Answer TakeAnswer(Input* input, protocol::RequestBody question) {
+    // Else a client that is told again and again to look again does so for
+    // seconds.
+    if (input->at_end()) return {.hang_up = true};
     Answer answer;
     const uint8_t kind = input->Byte();
     if (kind == 0xff) return {.garbage = true};
