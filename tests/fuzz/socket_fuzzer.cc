@@ -203,6 +203,7 @@ class Client {
   }
   void Map(int fd) {
     auto mapping = Mapping::Map(fd, 4096, PROT_READ | PROT_WRITE);
+    if (!mapping) mapping = Mapping::Map(fd, 4096, PROT_READ);
     if (mapping) mappings_.push_back(std::move(*mapping));
   }
 
