@@ -169,77 +169,72 @@ Body TakeNumbered(Input* input, const Knowledge& known) {
   return body;
 }
 
+// Of the types that have a name or a number and no more.
+inline void SetSimpleBody(protocol::RequestBody type, Input* input,
+                          const Knowledge& known,
+                          protocol::RequestBodyUnion* body) {
+  using protocol::RequestBody;
+  switch (type) {
+    case RequestBody::Seal:
+      return body->Set(TakeNumbered<protocol::SealT>(input, known));
+    case RequestBody::Abort:
+      return body->Set(TakeNumbered<protocol::AbortT>(input, known));
+    case RequestBody::Open:
+      return body->Set(TakeNamed<protocol::OpenT>(input));
+    case RequestBody::Stat:
+      return body->Set(TakeNamed<protocol::StatT>(input));
+    case RequestBody::GetMetadata:
+      return body->Set(TakeNamed<protocol::GetMetadataT>(input));
+    case RequestBody::SealByName:
+      return body->Set(TakeNamed<protocol::SealByNameT>(input));
+    case RequestBody::AbortByName:
+      return body->Set(TakeNamed<protocol::AbortByNameT>(input));
+    default:
+      return body->Set(protocol::OpenRingT());
+  }
+}
+
+inline void SetBody(protocol::RequestBody type, Input* input,
+                    const Knowledge& known, protocol::RequestBodyUnion* body) {
+  using protocol::RequestBody;
+  switch (type) {
+    case RequestBody::Hello:
+      return body->Set(TakeHello(input, known));
+    case RequestBody::Create:
+      return body->Set(TakeCreate(input));
+    case RequestBody::Put:
+      return body->Set(TakePut(input));
+    case RequestBody::Wait:
+      return body->Set(TakeWait(input));
+    case RequestBody::List:
+      return body->Set(TakeList(input));
+    case RequestBody::Delete:
+      return body->Set(protocol::DeleteT{{}, TakeIds(input)});
+    case RequestBody::Evict:
+      return body->Set(protocol::EvictT{{}, input->Wild()});
+    case RequestBody::SetHold:
+      return body->Set(protocol::SetHoldT{{}, TakeId(input), input->Flag()});
+    case RequestBody::GetStatus:
+      return body->Set(protocol::GetStatusT{{}, input->Flag()});
+    case RequestBody::Want:
+      return body->Set(protocol::WantT{{}, TakeId(input), TakeTimeout(input)});
+    case RequestBody::Blanks:
+      return body->Set(TakeBlanks(input));
+    case RequestBody::DropBlanks:
+      return body->Set(TakeDropBlanks(input, known));
+    case RequestBody::SealBlank:
+      return body->Set(TakeSealBlank(input, known));
+    default:
+      return SetSimpleBody(type, input, known, body);
+  }
+}
+
 inline protocol::RequestT TakeRequest(Input* input, const Knowledge& known) {
   using protocol::RequestBody;
-  protocol::RequestT request;
-  auto& body = request.body;
   constexpr auto kTypes = static_cast<uint8_t>(RequestBody::MAX);
-  switch (static_cast<RequestBody>(1 + input->Byte() % kTypes)) {
-    case RequestBody::Create:
-      body.Set(TakeCreate(input));
-      break;
-    case RequestBody::Put:
-      body.Set(TakePut(input));
-      break;
-    case RequestBody::Seal:
-      body.Set(TakeNumbered<protocol::SealT>(input, known));
-      break;
-    case RequestBody::Abort:
-      body.Set(TakeNumbered<protocol::AbortT>(input, known));
-      break;
-    case RequestBody::Open:
-      body.Set(TakeNamed<protocol::OpenT>(input));
-      break;
-    case RequestBody::Wait:
-      body.Set(TakeWait(input));
-      break;
-    case RequestBody::Stat:
-      body.Set(TakeNamed<protocol::StatT>(input));
-      break;
-    case RequestBody::GetMetadata:
-      body.Set(TakeNamed<protocol::GetMetadataT>(input));
-      break;
-    case RequestBody::List:
-      body.Set(TakeList(input));
-      break;
-    case RequestBody::Delete:
-      body.Set(protocol::DeleteT{{}, TakeIds(input)});
-      break;
-    case RequestBody::Evict:
-      body.Set(protocol::EvictT{{}, input->Wild()});
-      break;
-    case RequestBody::SetHold:
-      body.Set(protocol::SetHoldT{{}, TakeId(input), input->Flag()});
-      break;
-    case RequestBody::GetStatus:
-      body.Set(protocol::GetStatusT{{}, input->Flag()});
-      break;
-    case RequestBody::SealByName:
-      body.Set(TakeNamed<protocol::SealByNameT>(input));
-      break;
-    case RequestBody::AbortByName:
-      body.Set(TakeNamed<protocol::AbortByNameT>(input));
-      break;
-    case RequestBody::OpenRing:
-      body.Set(protocol::OpenRingT());
-      break;
-    case RequestBody::Want:
-      body.Set(protocol::WantT{{}, TakeId(input), TakeTimeout(input)});
-      break;
-    case RequestBody::Blanks:
-      body.Set(TakeBlanks(input));
-      break;
-    case RequestBody::DropBlanks:
-      body.Set(TakeDropBlanks(input, known));
-      break;
-    case RequestBody::SealBlank:
-      body.Set(TakeSealBlank(input, known));
-      break;
-    case RequestBody::Hello:
-    case RequestBody::NONE:
-      body.Set(TakeHello(input, known));
-      break;
-  }
+  const auto type = static_cast<RequestBody>(1 + input->Byte() % kTypes);
+  protocol::RequestT request;
+  SetBody(type, input, known, &request.body);
   return request;
 }
 
