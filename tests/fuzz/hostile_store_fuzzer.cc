@@ -4,6 +4,7 @@
 // Properties: the client gets errors or values that keep the limits, and goes
 // on.
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <vitrine/client.h>
@@ -211,6 +212,7 @@ class HostileStore {
                              static_cast<off_t>(sizeof(SubmissionRing))}) {
       files_.push_back(MakeFile(size));
     }
+    files_.emplace_back(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     store_.WriteSegment(7, "hello");
     sound_.resize(IndexFile::kFileBytes);
     for (uint32_t slot = 0; slot < kIds.size(); ++slot) {
@@ -223,6 +225,10 @@ class HostileStore {
 
   void Begin(Input* input) {
     DamageIndex(input);
+    store_.small_object_bytes = 64 << 10;
+    ring_file_ = MakeFile(sizeof(SubmissionRing));
+    ring_ = *Mapping::Map(ring_file_.get(), sizeof(SubmissionRing),
+                          PROT_READ | PROT_WRITE);
     store_.SetAnswer([this, input](const protocol::RequestT& request) {
       return TakeAnswer(input, request.body.type);
     });
@@ -277,15 +283,31 @@ class HostileStore {
                           ? FittingType(question)
                           : static_cast<protocol::ReplyBody>(1 + kind % kTypes);
     answer.response = TakeResponse(input, type);
+    if (type == protocol::ReplyBody::OpenRingReply) {
+      answer.fds = {ring_file_.get(), files_.back().get()};
+      return answer;
+    }
+    if (input->Byte() < 0x40) AnswerRecords(input);
     for (int i = input->Byte() % 4; i > 0; --i) {
       answer.fds.push_back(files_[input->Byte() % files_.size()].get());
     }
     return answer;
   }
 
+  // What the ring seems to say of the client's records.
+  void AnswerRecords(Input* input) {
+    auto& ring = *reinterpret_cast<SubmissionRing*>(ring_.data());
+    for (auto& result : {&ring.results[0], &ring.results[1]}) {
+      *result = static_cast<uint32_t>(input->Wild());
+    }
+    ring.answered = static_cast<uint32_t>(input->Wild());
+  }
+
   FakeStore store_;
   std::string sound_;
-  std::vector<UniqueFd> files_;
+  std::vector<UniqueFd> files_;  // The last is an eventfd.
+  UniqueFd ring_file_;
+  Mapping ring_;
 };
 
 class Calls {
@@ -323,13 +345,13 @@ class Calls {
         (void)client_.GetStatus();
         return;
       case 10:
-        return Write(id, 100);
-      case 11:
         return Write(id, 300'000);
+      case 11:
+        return PutLater(id, 100);
       case 12:
-        return Put(id, 100);
+        return PutLater(id, 300'000);
       default:
-        return Put(id, 300'000);
+        (void)client_.Flush(Timeout(1));
     }
   }
 
@@ -352,11 +374,13 @@ class Calls {
     if (!writer) return;
     FUZZ_CHECK(writer->bytes().size() == size_bytes);
     for (std::byte& byte : writer->bytes()) byte = std::byte{1};
-    (void)writer->Seal();
+    (void)writer->SealLater();
   }
-  void Put(const ObjectId& id, size_t size_bytes) {
+  // A put that waits for its answer in the ring does so for as long as the
+  // session lives.
+  void PutLater(const ObjectId& id, size_t size_bytes) {
     const std::vector<std::byte> bytes(size_bytes);
-    (void)client_.Put(id, bytes, {.timeout = Timeout(2)});
+    (void)client_.PutLater(id, bytes, {.timeout = Timeout(2)});
   }
 
   vitrine::Client client_;
