@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "schema/machine/huge_write_probe.h"
 #include "schema/machine/hugetlb_pool.h"
 #include "schema/machine/lease_probe.h"
+#include "schema/machine/tmpfs_huge_policy.h"
 #include "store/segments/segment_calls.h"
 #include "store/segments/segment_file.h"
 
@@ -92,7 +94,9 @@ Result<SegmentDir> SegmentDir::Open(const std::string& path,
     if (!status) return status.error();
   }
   return SegmentDir(path, std::move(fd), std::move(retired_fd),
-                    system->is_hugetlbfs(), system->page_bytes);
+                    system->is_hugetlbfs(), system->page_bytes,
+                    system->is_hugetlbfs() ? system->page_bytes
+                                           : machine::LargestTmpfsPageBytes());
 }
 
 Status SegmentDir::Create(uint64_t number) {
@@ -174,7 +178,7 @@ Status SegmentDir::TrimToSize(uint64_t number) {
   return ErrnoError("futimens segment", errno);
 }
 
-void SegmentDir::Collapse(uint64_t number, uint64_t size_bytes) {
+void SegmentDir::Collapse(uint64_t number, uint64_t size_bytes) const {
   if (hugetlbfs_ || size_bytes < kTmpfsHugePageBytes) return;
   Result<UniqueFd> fd = OpenFresh(number, O_RDONLY);
   if (fd) CollapseSegment(fd->get(), size_bytes);
@@ -198,6 +202,27 @@ Status SegmentDir::WriteAt(uint64_t number, uint64_t offset_bytes,
   if (!fd) return fd.error();
   if (!hugetlbfs_) return WriteAllAt(fd->get(), offset_bytes, data);
   return WriteHuge(fd->get(), offset_bytes, data);
+}
+
+// A part of a page would be cleared and stay where it is, if the page is
+// pinned.
+Status SegmentDir::TakeOutPages(uint64_t number, uint64_t offset_bytes,
+                                uint64_t size_bytes) {
+  assert(offset_bytes % largest_page_bytes_ == 0);
+  assert(size_bytes % largest_page_bytes_ == 0);
+  Result<UniqueFd> fd = OpenFresh(number, O_RDWR);
+  if (!fd) return fd.error();
+  return PunchSegment(fd->get(), offset_bytes, size_bytes);
+}
+
+Status SegmentDir::PutInPages(uint64_t number, uint64_t offset_bytes,
+                              std::span<const std::byte> data) {
+  // Otherwise writes of whole huge pages get those, uncleared.
+  if (hugetlbfs_ || (huge_pages_ && !huge_writes_)) {
+    Status reserved = Reserve(number, offset_bytes, data.size());
+    if (!reserved) return reserved;
+  }
+  return WriteAt(number, offset_bytes, data);
 }
 
 // hugetlbfs has no write(2), and its files do not grow by mapping.
