@@ -57,6 +57,7 @@ class ObjectStore : public Store {
   void SetUpPool();
   void SetUpKeepers();
   void SetUpRetriever();
+  Status WatchPressure();
 
   bool running_ = false;
   bool abandoned_ = false;  // The memory stays for the next start.

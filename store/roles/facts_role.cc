@@ -53,6 +53,9 @@ StatusSection FactsRole::GetStatus() {
   status.AddPart("memory", GetMemoryStatus());
   status.AddPart("pool", PoolSection(parts_->pool->Count()));
   status.AddPart("eviction", EvictionSection(table, parts_->evictor->Count()));
+  if (parts_->pressure != nullptr) {
+    status.AddPart("pressure", PressureSection(parts_->pressure->Count()));
+  }
   if (parts_->retriever != nullptr) {
     status.AddPart("retriever", RetrieverSection(parts_->retriever->Count()));
   }

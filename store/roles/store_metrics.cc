@@ -152,7 +152,8 @@ constexpr MetricOf<Budget> kShortageMetrics[] = {
                                     MetricUnit::kBytes),
     Gauge<&Budget::lacking_bytes>(
         "lacking_bytes",
-        "Of the capacity, what others have taken of the file system.",
+        "Of the capacity, what others have taken of the file system or what is "
+        "kept back while memory is short.",
         MetricUnit::kBytes),
     Gauge<&Budget::waiters>("waiters", "Requests that wait for memory."),
     Gauge<&Budget::waiting_bytes>("waiting_bytes",
@@ -206,6 +207,33 @@ constexpr MetricOf<Evictions> kEvictorMetrics[] = {
     Counter<&Evictions::carry_failures>(
         "carry_failures", "Batches of which a tier did not take everything.")};
 
+using Pressure = PressureWatch::Numbers;
+
+constexpr MetricOf<Pressure> kPressureMetrics[] = {
+    Gauge<&Pressure::is_short>(
+        "short", "Whether memory is short, so that the store takes less."),
+    Info<&Pressure::problem>("problem",
+                             "What is short, and the remedy; empty: nothing."),
+    Info<&Pressure::limited_by>("limited_by",
+                                "The limit that leaves the least room."),
+    Gauge<&Pressure::room_bytes>(
+        "room_bytes", "Memory that can still be taken under that limit.",
+        MetricUnit::kBytes),
+    Gauge<&Pressure::reserve_bytes>(
+        "reserve_bytes", "Memory that the store leaves free under it.",
+        MetricUnit::kBytes),
+    Gauge<&Pressure::limit_bytes>(
+        "limit_bytes", "Memory that the store takes at most, at present.",
+        MetricUnit::kBytes),
+    Gauge<&Pressure::short_seconds>(
+        "short_s", "For how long memory has been short.", MetricUnit::kSeconds),
+    Counter<&Pressure::times_short>("times_short",
+                                    "Times that memory became short."),
+    Counter<&Pressure::evicted_objects>(
+        "evicted_objects", "Objects that were evicted while it was short."),
+    Counter<&Pressure::evicted_bytes>("evicted_bytes", "Size of those objects.",
+                                      MetricUnit::kBytes)};
+
 constexpr MetricOf<Retriever::Numbers> kRetrieverMetrics[] = {
     Gauge<&Retriever::Numbers::waiting>(
         "waiting", "Objects that are on their way back into memory."),
@@ -248,6 +276,10 @@ StatusSection MemorySection(const MemoryFacts& facts, const Budget& budget,
 
 StatusSection PoolSection(const Pool& pool) {
   return MakeSection(kPoolMetrics, pool);
+}
+
+StatusSection PressureSection(const Pressure& pressure) {
+  return MakeSection(kPressureMetrics, pressure);
 }
 
 StatusSection RetrieverSection(const Retriever::Numbers& retriever) {

@@ -10,6 +10,7 @@
 
 #include "store/base/restart_report.h"
 #include "store/keepers/evictor.h"
+#include "store/keepers/pressure_watch.h"
 #include "store/keepers/retriever.h"
 #include "store/keepers/writer_watch.h"
 #include "store/metrics/status_section.h"
@@ -51,6 +52,7 @@ StatusSection SlabsSection(const TableQueries::Numbers& table,
 StatusSection MemorySection(const MemoryFacts& facts,
                             const MemoryBudget::Numbers& budget,
                             const WriterWatch::Numbers& writers);
+StatusSection PressureSection(const PressureWatch::Numbers& pressure);
 StatusSection PoolSection(const SegmentPool::Numbers& pool);
 StatusSection RetrieverSection(const Retriever::Numbers& retriever);
 StatusSection EvictionSection(const TableQueries::Numbers& table,

@@ -17,6 +17,7 @@
 #include "store/index/client_registry.h"
 #include "store/keepers/evictor.h"
 #include "store/keepers/housekeeper.h"
+#include "store/keepers/pressure_watch.h"
 #include "store/keepers/retriever.h"
 #include "store/keepers/writer_watch.h"
 #include "store/segments/memory_budget.h"
@@ -59,6 +60,7 @@ struct StoreParts {
   std::unique_ptr<Housekeeper> housekeeper = {};
   std::unique_ptr<WriterWatch> watch = {};
   std::unique_ptr<Evictor> evictor = {};
+  std::unique_ptr<PressureWatch> pressure = {};  // Null: on a hugetlbfs.
   std::unique_ptr<WorkerPool> workers = {};
   std::unique_ptr<Retriever> retriever = {};  // Null: there is no tier.
 };
