@@ -49,6 +49,7 @@ StatusSection FactsRole::GetStatus() {
       parts_->budget->Get(), table);
   status.AddPart("restart", RestartSection(parts_->restart));
   status.AddPart("objects", ObjectsSection(table, parts_->orphans->Count()));
+  status.AddPart("abandoned", AbandonedSection(parts_->abandoned->Count()));
   status.AddPart("slabs", SlabsSection(table, small_->small_object_bytes()));
   status.AddPart("memory", GetMemoryStatus());
   status.AddPart("pool", PoolSection(parts_->pool->Count()));

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "store/base/restart_report.h"
+#include "store/keepers/abandoned_watch.h"
 #include "store/keepers/evictor.h"
 #include "store/keepers/pressure_watch.h"
 #include "store/keepers/retriever.h"
@@ -47,6 +48,7 @@ StatusSection StoreSection(const ProcessFacts& facts,
 StatusSection RestartSection(const RestartReport& restart);
 StatusSection ObjectsSection(const TableQueries::Numbers& table,
                              const Orphans::Numbers& orphans);
+StatusSection AbandonedSection(const AbandonedWatch::Numbers& abandoned);
 StatusSection SlabsSection(const TableQueries::Numbers& table,
                            uint64_t most_object_bytes);
 StatusSection MemorySection(const MemoryFacts& facts,
