@@ -43,6 +43,7 @@ StatusSection FactsRole::GetStatus() {
   StatusSection status = StoreSection(
       {.version = Version(),
        .pid = ::getpid(),
+       .uid = ::geteuid(),
        .uptime = std::chrono::steady_clock::now() - parts_->started,
        .state_dir = parts_->options.state_dir,
        .dedicated_threshold_bytes = parts_->options.dedicated_threshold_bytes},

@@ -29,6 +29,7 @@ std::string PolicyName(const Table& /*table*/) { return "lru"; }
 constexpr MetricOf<ProcessFacts> kStoreMetrics[] = {
     Info<&ProcessFacts::version>("version", "The version of the store."),
     Info<&ProcessFacts::pid>("pid", "The process of the store."),
+    Info<&ProcessFacts::uid>("uid", "The user who runs the store."),
     Gauge<&UptimeSeconds>("uptime_s", "Time since the store was started.",
                           MetricUnit::kSeconds),
     Info<&ProcessFacts::state_dir>("state_dir",

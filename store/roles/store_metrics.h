@@ -25,6 +25,7 @@ namespace vitrine::store {
 struct ProcessFacts {
   std::string version;
   pid_t pid;
+  uid_t uid;
   std::chrono::steady_clock::duration uptime;
   std::string state_dir;
   uint64_t dedicated_threshold_bytes;
