@@ -15,6 +15,7 @@
 #include "schema/base/size.h"
 #include "schema/index_layout.h"
 #include "schema/machine/directory_acl.h"
+#include "schema/machine/fuse_conf.h"
 #include "schema/machine/memory_file_system.h"
 #include "schema/machine/mount_table.h"
 #include "schema/machine/tmpfs_huge_policy.h"
@@ -195,6 +196,14 @@ Result<HugePages> HugePagesAt(const std::string& path, Switch wanted) {
                      machine::ReadTmpfsHugePolicy(), wanted);
 }
 
+// Without options, others cannot come to an ordinary user's store but by a
+// mount that is shared with them.
+mode_t DirectoryModeFor(const Access& access) {
+  const bool alone = ::geteuid() != 0 && !access.socket_mode &&
+                     !access.has_list() && !machine::FuseConfAllowsOthers();
+  return alone ? 0700 : access.DirectoryMode();
+}
+
 // Opens the directory to those whom `access` admits, and to nobody else,
 // whatever a store before has set.
 Status SetAccess(const std::string& path, const Access& access) {
@@ -213,7 +222,7 @@ Status SetAccess(const std::string& path, const Access& access) {
       ::chown(path.c_str(), static_cast<uid_t>(-1), *access.group) != 0) {
     return ErrnoError("--socket-group: chown " + path, errno);
   }
-  if (::chmod(path.c_str(), access.DirectoryMode()) == 0) return {};
+  if (::chmod(path.c_str(), DirectoryModeFor(access)) == 0) return {};
   return ErrnoError("chmod " + path, errno);
 }
 

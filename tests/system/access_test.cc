@@ -237,5 +237,35 @@ TEST_F(AccessTest, AClientOfBeforeHearsThatItMayNotAnyMore) {
   EXPECT_TRUE(child.Succeeded());
 }
 
+// Nobody else is admitted to it, so its memory is not open to others either.
+TEST_F(AccessTest, AUsersStoreIsForTheUserAlone) {
+  const std::string program = ProgramDir() + "/vitrined";
+  if (!As(kFriend, kFriend,
+          [&] { return ::access(program.c_str(), X_OK) == 0; })) {
+    GTEST_SKIP() << program << " is out of the reach of ordinary users";
+  }
+  if (Shell("grep -qs '^ *user_allow_other' /etc/fuse.conf") == 0) {
+    GTEST_SKIP() << "mounts of ordinary users are shared here";
+  }
+  StoreProcess store({.capacity = "64M", .mount = false, .uid = kFriend});
+  const vitrine::Status started = store.Start();
+  ASSERT_TRUE(started) << started.error().ToString();
+  const std::vector<std::byte> bytes(kBytes);
+  ASSERT_TRUE(store.Connect().Put(Id("a"), bytes));
+  const std::string segments =
+      store.GetStatus()["memory"]["directory"].get<std::string>() + "/segments";
+  const std::filesystem::directory_iterator first(segments);
+  const std::string segment = first->path();
+  EXPECT_TRUE(As(kStranger, kStranger, [&] {
+    return Check(TryOpen(segment, O_RDONLY) == EACCES, segment) &&
+           Check(!Client::Connect(
+                     {.socket_path = store.socket(), .timeout = kPoll}),
+                 "connect");
+  }));
+  EXPECT_TRUE(As(kFriend, kFriend, [&] {
+    return Check(TryOpen(segment, O_RDONLY) == 0, segment);
+  }));
+}
+
 }  // namespace
 }  // namespace vitrine
