@@ -70,7 +70,7 @@ class AccessTest : public testing::Test {
       EXPECT_EQ(Shell("ls -lR '" + store_.mount() + "'"), 0);
       EXPECT_TRUE(FileHasContent(store_.sealed("a"), "a", kBytes));
       EXPECT_TRUE(FileHasContent(Direct(), "a", kBytes));
-      EXPECT_EQ(Shell("cat '" + Status() + "'"), 0);
+      EXPECT_EQ(Shell("cat '" + StatusFile() + "'"), 0);
     }
   }
 
@@ -84,7 +84,7 @@ class AccessTest : public testing::Test {
   }
 
   std::string Direct() const { return store_.mount() + "/direct/a"; }
-  std::string Status() const { return store_.mount() + "/.vitrine/status"; }
+  std::string StatusFile() const { return store_.mount() + "/.vitrine/status"; }
 
   bool MountIsOpen() const {
     const std::string copy = store_.unsealed(std::to_string(::getpid()));
@@ -92,7 +92,7 @@ class AccessTest : public testing::Test {
     struct stat info {};
     return Check(FileHasContent(store_.sealed("a"), "a", kBytes), "sealed") &&
            Check(FileHasContent(Direct(), "a", kBytes), "direct") &&
-           Check(TryOpen(Status(), O_RDONLY) == 0, "status") &&
+           Check(TryOpen(StatusFile(), O_RDONLY) == 0, "status") &&
            Check(::stat(store_.sealed("a").c_str(), &info) == 0, "stat") &&
            Check(::statvfs(store_.mount().c_str(), &usage) == 0, "df") &&
            Check(WriteContent(copy, "b", 1000) == 0, "create") &&
@@ -101,7 +101,8 @@ class AccessTest : public testing::Test {
   bool MountIsClosed() const {
     struct stat info {};
     for (const std::string& path :
-         {store_.mount() + "/sealed", store_.sealed("a"), Direct(), Status()}) {
+         {store_.mount() + "/sealed", store_.sealed("a"), Direct(),
+          StatusFile()}) {
       if (!Check(TryOpen(path, O_RDONLY) == EACCES, "open " + path) ||
           !Check(::lstat(path.c_str(), &info) != 0 && errno == EACCES,
                  "stat " + path)) {
@@ -248,7 +249,7 @@ TEST_F(AccessTest, AUsersStoreIsForTheUserAlone) {
     GTEST_SKIP() << "mounts of ordinary users are shared here";
   }
   StoreProcess store({.capacity = "64M", .mount = false, .uid = kFriend});
-  const vitrine::Status started = store.Start();
+  const Status started = store.Start();
   ASSERT_TRUE(started) << started.error().ToString();
   const std::vector<std::byte> bytes(kBytes);
   ASSERT_TRUE(store.Connect().Put(Id("a"), bytes));
