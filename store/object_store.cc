@@ -72,7 +72,20 @@ Status ObjectStore::Start() {
   SetUpRetriever();
   parts_.budget->SetOnShortage([this] { parts_.evictor->Wake(); });
   parts_.evictor->Wake();
+  if (Status ok = WatchPressure(); !ok) return ok;
   running_ = true;
+  return Status();
+}
+
+// Huge pages of a hugetlbfs were set aside before: giving them back helps
+// nobody.
+Status ObjectStore::WatchPressure() {
+  if (parts_.segments.is_hugetlbfs()) return Status();
+  auto watch = PressureWatch::Start({.table = parts_.table.get(),
+                                     .segments = &parts_.segments,
+                                     .budget = parts_.budget.get()});
+  if (!watch) return watch.error();
+  parts_.pressure = *std::move(watch);
   return Status();
 }
 
@@ -167,6 +180,7 @@ ObjectStore::~ObjectStore() {
   // It asks the table.
   if (parts_.catalog != nullptr) parts_.catalog->DropReconcile();
   if (!running_) return;  // What a killed store left stays as it is.
+  parts_.pressure.reset();
   // Those who wait for space hear that there will be none, while everything
   // that their callbacks use is still there.
   parts_.budget->Close();
@@ -188,10 +202,16 @@ ObjectStore::~ObjectStore() {
 }
 
 void ObjectStore::SetUpKeepers() {
+  parts_.abandoned = std::make_unique<AbandonedWatch>(
+      parts_.table.get(), parts_.options.abandon_after,
+      [this](DroppedSegment dropped) {
+        parts_.orphans->Add(std::move(dropped));
+      });
   parts_.housekeeper = std::make_unique<Housekeeper>(
       parts_.table.get(), &parts_.segments, parts_.orphans.get(),
       parts_.pool.get(), parts_.budget.get(), &parts_.clients,
-      parts_.catalog.get(), [this] { small_.CompactSlabs(); });
+      parts_.catalog.get(), parts_.abandoned.get(),
+      [this] { small_.CompactSlabs(); });
   parts_.watch = std::make_unique<WriterWatch>(
       parts_.table.get(), &parts_.segments, parts_.budget.get(),
       WriterWatch::Options{.reserve_ahead = parts_.place->huge_pages() &&

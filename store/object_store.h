@@ -58,6 +58,7 @@ class ObjectStore : public Store {
   void SetUpKeepers();
   Status SetUpCopier();
   void SetUpRetriever();
+  Status WatchPressure();
 
   bool running_ = false;
   bool abandoned_ = false;  // The memory stays for the next start.

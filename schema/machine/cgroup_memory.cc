@@ -8,11 +8,11 @@
 namespace vitrine::machine {
 namespace {
 
-// Where a hierarchy of cgroups is, and the file that limits memory in it.
+// Where a hierarchy of cgroups is.
 struct Hierarchy {
   std::string directory;
   std::string path;  // Of our cgroup: "/", "/system.slice/vitrined.service".
-  const char* limit_file;
+  bool first_version;
 };
 
 bool HasMemoryController(const std::string& controllers) {
@@ -32,41 +32,43 @@ std::optional<Hierarchy> ParseCgroupLine(const std::string& root,
   if (second == std::string::npos) return std::nullopt;
   const std::string controllers = line.substr(first + 1, second - first - 1);
   const std::string path = line.substr(second + 1);
-  if (controllers.empty()) {
-    return Hierarchy{root + "/sys/fs/cgroup", path, "memory.max"};
-  }
+  if (controllers.empty())
+    return Hierarchy{root + "/sys/fs/cgroup", path, false};
   if (!HasMemoryController(controllers)) return std::nullopt;
-  return Hierarchy{root + "/sys/fs/cgroup/memory", path,
-                   "memory.limit_in_bytes"};
+  return Hierarchy{root + "/sys/fs/cgroup/memory", path, true};
 }
 
-std::optional<uint64_t> Lesser(std::optional<uint64_t> one,
-                               std::optional<uint64_t> other) {
-  if (!one || !other) return one ? one : other;
-  return std::min(*one, *other);
-}
-
-// The least limit of our cgroup and those above it.
-std::optional<uint64_t> LeastLimit(const Hierarchy& hierarchy) {
-  std::optional<uint64_t> least;
+// Our cgroup and those above it.
+void AddLevels(const Hierarchy& hierarchy, std::vector<MemoryCgroup>* cgroups) {
   for (std::string path = hierarchy.path;;) {
-    const std::optional<uint64_t> limit =
-        ReadNumber(hierarchy.directory + path + "/" + hierarchy.limit_file);
-    least = Lesser(least, limit);
+    if (path != "/") {
+      cgroups->push_back({hierarchy.directory + path, hierarchy.first_version});
+    }
     const size_t slash = path.rfind('/');
-    if (slash == std::string::npos) return least;
+    if (slash == std::string::npos) return;
     path.resize(slash);
   }
 }
 
 }  // namespace
 
-std::optional<uint64_t> ReadCgroupMemoryLimit(const std::string& root) {
+std::vector<MemoryCgroup> ListMemoryCgroups(const std::string& root) {
   std::istringstream lines(ReadText(root + "/proc/self/cgroup").value_or(""));
-  std::optional<uint64_t> least;
+  std::vector<MemoryCgroup> cgroups;
   for (std::string line; std::getline(lines, line);) {
     const std::optional<Hierarchy> hierarchy = ParseCgroupLine(root, line);
-    if (hierarchy) least = Lesser(least, LeastLimit(*hierarchy));
+    if (hierarchy) AddLevels(*hierarchy, &cgroups);
+  }
+  return cgroups;
+}
+
+std::optional<uint64_t> ReadCgroupMemoryLimit(const std::string& root) {
+  std::optional<uint64_t> least;
+  for (const MemoryCgroup& cgroup : ListMemoryCgroups(root)) {
+    const std::optional<uint64_t> limit = ReadNumber(
+        cgroup.directory +
+        (cgroup.first_version ? "/memory.limit_in_bytes" : "/memory.max"));
+    if (limit) least = std::min(limit.value(), least.value_or(*limit));
   }
   return least;
 }

@@ -1,15 +1,25 @@
-// The memory limit of this process's cgroups.
+// The memory cgroups of this process, and their limit.
 #ifndef VITRINE_SCHEMA_MACHINE_CGROUP_MEMORY_H_
 #define VITRINE_SCHEMA_MACHINE_CGROUP_MEMORY_H_
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace vitrine::machine {
 
-// The least limit of our memory cgroup and those above it, of version 1 and 2.
-// None: there is no limit.  `root` is the directory of proc and sys.
+struct MemoryCgroup {
+  std::string directory;
+  bool first_version;  // Of cgroups: its files have other names.
+};
+
+// Our memory cgroup and those above it, of version 1 and 2, ours first.  Some
+// may not exist: in a container, the path can be that outside.  `root` is the
+// directory of proc and sys.
+std::vector<MemoryCgroup> ListMemoryCgroups(const std::string& root = "/");
+
+// The least limit of all of them.  None: there is no limit.
 std::optional<uint64_t> ReadCgroupMemoryLimit(const std::string& root = "/");
 
 }  // namespace vitrine::machine

@@ -30,6 +30,7 @@ std::string PolicyName(const Table& /*table*/) { return "lru"; }
 constexpr MetricOf<ProcessFacts> kStoreMetrics[] = {
     Info<&ProcessFacts::version>("version", "The version of the store."),
     Info<&ProcessFacts::pid>("pid", "The process of the store."),
+    Info<&ProcessFacts::uid>("uid", "The user who runs the store."),
     Gauge<&UptimeSeconds>("uptime_s", "Time since the store was started.",
                           MetricUnit::kSeconds),
     Info<&ProcessFacts::state_dir>("state_dir",
@@ -109,6 +110,26 @@ constexpr MetricOf<Dropped> kOrphanMetrics[] = {
                            "Memory that those segments take.",
                            MetricUnit::kBytes)};
 
+using Abandoned = AbandonedWatch::Numbers;
+
+constexpr MetricOf<Abandoned> kAbandonedMetrics[] = {
+    Gauge<&Abandoned::objects>(
+        "objects",
+        "Unsealed objects of the mount that nobody has had open or changed for "
+        "five minutes."),
+    Gauge<&Abandoned::bytes>("bytes", "Memory that those take.",
+                             MetricUnit::kBytes),
+    Info<&Abandoned::oldest_id>("oldest_id", "The one that was left first."),
+    Info<&Abandoned::oldest_uid>("oldest_uid", "Its owner."),
+    Info<&Abandoned::oldest_pid>("oldest_pid", "The process that made it."),
+    Info<&Abandoned::oldest_created_ns>("oldest_created_ns",
+                                        "When it was made, since 1970."),
+    Gauge<&Abandoned::oldest_seconds>("oldest_unused_s",
+                                      "For how long it has been unused.",
+                                      MetricUnit::kSeconds),
+    Counter<&Abandoned::aborted>("aborted",
+                                 "Objects that --abandon-after has aborted.")};
+
 constexpr MetricOf<Table> kSlabMetrics[] = {
     Gauge<&Table::slabs>("count", "Segments that small objects share."),
     Gauge<&Table::slab_bytes>("bytes", "Memory that slabs take.",
@@ -153,7 +174,8 @@ constexpr MetricOf<Budget> kShortageMetrics[] = {
                                     MetricUnit::kBytes),
     Gauge<&Budget::lacking_bytes>(
         "lacking_bytes",
-        "Of the capacity, what others have taken of the file system.",
+        "Of the capacity, what others have taken of the file system or what is "
+        "kept back while memory is short.",
         MetricUnit::kBytes),
     Gauge<&Budget::waiters>("waiters", "Requests that wait for memory."),
     Gauge<&Budget::waiting_bytes>("waiting_bytes",
@@ -218,6 +240,33 @@ constexpr MetricOf<Evictions> kEvictorMetrics[] = {
     Counter<&Evictions::carry_failures>(
         "carry_failures", "Batches of which a tier did not take everything.")};
 
+using Pressure = PressureWatch::Numbers;
+
+constexpr MetricOf<Pressure> kPressureMetrics[] = {
+    Gauge<&Pressure::is_short>(
+        "short", "Whether memory is short, so that the store takes less."),
+    Info<&Pressure::problem>("problem",
+                             "What is short, and the remedy; empty: nothing."),
+    Info<&Pressure::limited_by>("limited_by",
+                                "The limit that leaves the least room."),
+    Gauge<&Pressure::room_bytes>(
+        "room_bytes", "Memory that can still be taken under that limit.",
+        MetricUnit::kBytes),
+    Gauge<&Pressure::reserve_bytes>(
+        "reserve_bytes", "Memory that the store leaves free under it.",
+        MetricUnit::kBytes),
+    Gauge<&Pressure::limit_bytes>(
+        "limit_bytes", "Memory that the store takes at most, at present.",
+        MetricUnit::kBytes),
+    Gauge<&Pressure::short_seconds>(
+        "short_s", "For how long memory has been short.", MetricUnit::kSeconds),
+    Counter<&Pressure::times_short>("times_short",
+                                    "Times that memory became short."),
+    Counter<&Pressure::evicted_objects>(
+        "evicted_objects", "Objects that were evicted while it was short."),
+    Counter<&Pressure::evicted_bytes>("evicted_bytes", "Size of those objects.",
+                                      MetricUnit::kBytes)};
+
 constexpr MetricOf<Retriever::Numbers> kRetrieverMetrics[] = {
     Gauge<&Retriever::Numbers::waiting>(
         "waiting", "Objects that are on their way back into memory."),
@@ -244,6 +293,10 @@ StatusSection ObjectsSection(const Table& table, const Dropped& orphans) {
   return section;
 }
 
+StatusSection AbandonedSection(const Abandoned& abandoned) {
+  return MakeSection(kAbandonedMetrics, abandoned);
+}
+
 StatusSection SlabsSection(const Table& table, uint64_t most_object_bytes) {
   StatusSection section = MakeSection(kSlabMetrics, table);
   section.Add(kSlabLimitMetrics, SlabLimits{most_object_bytes});
@@ -264,6 +317,10 @@ StatusSection PoolSection(const Pool& pool) {
 
 StatusSection SealCopiesSection(const Copies& copies) {
   return MakeSection(kCopyMetrics, copies);
+}
+
+StatusSection PressureSection(const Pressure& pressure) {
+  return MakeSection(kPressureMetrics, pressure);
 }
 
 StatusSection RetrieverSection(const Retriever::Numbers& retriever) {

@@ -9,7 +9,9 @@
 #include <string>
 
 #include "store/base/restart_report.h"
+#include "store/keepers/abandoned_watch.h"
 #include "store/keepers/evictor.h"
+#include "store/keepers/pressure_watch.h"
 #include "store/keepers/retriever.h"
 #include "store/keepers/seal_copier.h"
 #include "store/keepers/writer_watch.h"
@@ -24,6 +26,7 @@ namespace vitrine::store {
 struct ProcessFacts {
   std::string version;
   pid_t pid;
+  uid_t uid;
   std::chrono::steady_clock::duration uptime;
   std::string state_dir;
   uint64_t dedicated_threshold_bytes;
@@ -47,11 +50,13 @@ StatusSection StoreSection(const ProcessFacts& facts,
 StatusSection RestartSection(const RestartReport& restart);
 StatusSection ObjectsSection(const TableQueries::Numbers& table,
                              const Orphans::Numbers& orphans);
+StatusSection AbandonedSection(const AbandonedWatch::Numbers& abandoned);
 StatusSection SlabsSection(const TableQueries::Numbers& table,
                            uint64_t most_object_bytes);
 StatusSection MemorySection(const MemoryFacts& facts,
                             const MemoryBudget::Numbers& budget,
                             const WriterWatch::Numbers& writers);
+StatusSection PressureSection(const PressureWatch::Numbers& pressure);
 StatusSection PoolSection(const SegmentPool::Numbers& pool);
 StatusSection SealCopiesSection(const SealCopier::Numbers& copies);
 StatusSection RetrieverSection(const Retriever::Numbers& retriever);

@@ -15,8 +15,10 @@
 #include "store/host/lock_file.h"
 #include "store/host/memory_place.h"
 #include "store/index/client_registry.h"
+#include "store/keepers/abandoned_watch.h"
 #include "store/keepers/evictor.h"
 #include "store/keepers/housekeeper.h"
+#include "store/keepers/pressure_watch.h"
 #include "store/keepers/retriever.h"
 #include "store/keepers/seal_copier.h"
 #include "store/keepers/writer_watch.h"
@@ -57,9 +59,11 @@ struct StoreParts {
   std::unique_ptr<MemoryBudget> budget = {};
   std::unique_ptr<SegmentPool> pool = {};
   std::unique_ptr<Orphans> orphans = {};
+  std::unique_ptr<AbandonedWatch> abandoned = {};
   std::unique_ptr<Housekeeper> housekeeper = {};
   std::unique_ptr<WriterWatch> watch = {};
   std::unique_ptr<Evictor> evictor = {};
+  std::unique_ptr<PressureWatch> pressure = {};  // Null: on a hugetlbfs.
   std::unique_ptr<WorkerPool> workers = {};
   std::unique_ptr<SealCopier> copier = {};
   std::unique_ptr<Retriever> retriever = {};  // Null: there is no tier.

@@ -23,12 +23,6 @@ uint64_t SaturatingSubtract(uint64_t a, uint64_t b) {
   return a > b ? a - b : 0;
 }
 
-std::string LackText(uint64_t lacking_bytes) {
-  if (lacking_bytes == 0) return "";
-  return "; others have taken " + std::to_string(lacking_bytes) +
-         " bytes of the file system";
-}
-
 Error ShuttingDown() {
   return Error{Code::kUnavailable, "the store is shutting down"};
 }
@@ -125,7 +119,7 @@ void MemoryBudget::Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
 
 uint64_t MemoryBudget::LimitWith(uint64_t free_bytes) const {
   const uint64_t charged = SaturatingAdd(used_bytes_, parked_bytes_);
-  return std::min(SaturatingAdd(charged, free_bytes), capacity_bytes_);
+  return std::min(SaturatingAdd(charged, free_bytes), ceiling_bytes_);
 }
 
 void MemoryBudget::QueueAgain(Waiter waiter) {
@@ -213,6 +207,15 @@ void MemoryBudget::ChargeFirst(uint64_t bytes, SpaceWait wait, Done<void> done,
   FailHopeless();
   ReclaimWanted();
   if (on_shortage_) on_shortage_();
+}
+
+void MemoryBudget::SetCeiling(uint64_t ceiling_bytes, uint64_t free_bytes) {
+  {
+    MutexLock lock(mutex_);
+    ceiling_bytes_ = std::min(ceiling_bytes, capacity_bytes_);
+  }
+  NoteFree(free_bytes);
+  ReclaimWanted();
 }
 
 void MemoryBudget::NoteFree(uint64_t free_bytes) {
@@ -402,6 +405,20 @@ uint64_t MemoryBudget::ShortageLocked() const {
   return std::min(SaturatingSubtract(taken, limit_bytes_), used_bytes_);
 }
 
+std::string MemoryBudget::LackText() const {
+  std::string text;
+  if (ceiling_bytes_ < capacity_bytes_) {
+    text += "; " + std::to_string(capacity_bytes_ - ceiling_bytes_) +
+            " bytes are kept back, because memory is short";
+  }
+  if (limit_bytes_ < ceiling_bytes_) {
+    text += "; others have taken " +
+            std::to_string(ceiling_bytes_ - limit_bytes_) +
+            " bytes of the file system";
+  }
+  return text;
+}
+
 Error MemoryBudget::OutOfMemoryLocked(uint64_t bytes) const {
   return Error{Code::kOutOfMemory,
                "wanted " + std::to_string(bytes) + " bytes; " +
@@ -409,7 +426,7 @@ Error MemoryBudget::OutOfMemoryLocked(uint64_t bytes) const {
                    std::to_string(capacity_bytes_) + " bytes are used and " +
                    std::to_string(waiters_.size()) + " others wait for " +
                    std::to_string(WaitingBytesLocked()) + " bytes" +
-                   LackText(capacity_bytes_ - limit_bytes_)};
+                   LackText()};
 }
 
 void MemoryBudget::GrantLocked(std::list<Waiter>* granted) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <string>
 
 #include "schema/base/mutex.h"
 #include "store/base/requests.h"
@@ -21,8 +22,8 @@ namespace vitrine::store {
 //
 // Invariants:
 //  (1) A grant never brings the charge above the limit: the capacity, or less
-//      while others fill the file system.  Only ForceCharge does, for memory
-//      that the kernel has handed out already.
+//      while others fill the file system or memory is short.  Only ForceCharge
+//      does, for memory that the kernel has handed out already.
 //  (2) No request is granted while an earlier one waits that fits the limit;
 //      but a request for no bytes never waits.
 //  (3) Of the callbacks of a request one runs, exactly once, with none of the
@@ -41,6 +42,7 @@ class MemoryBudget {
       : capacity_bytes_(capacity_bytes),
         least_low_water_bytes_(std::min(least_low_water_bytes, capacity_bytes)),
         low_water_bytes_(least_low_water_bytes_),
+        ceiling_bytes_(capacity_bytes),
         limit_bytes_(capacity_bytes) {}
   MemoryBudget(const MemoryBudget&) = delete;
   MemoryBudget& operator=(const MemoryBudget&) = delete;
@@ -86,6 +88,9 @@ class MemoryBudget {
   // The file system has `free_bytes` left: others may have taken some, or given
   // some back.
   void NoteFree(uint64_t free_bytes) EXCLUDES(mutex_);
+  // Memory is short, or less so: from now on the limit is at most
+  // `ceiling_bytes`.  Parked bytes beyond it are freed at once.
+  void SetCeiling(uint64_t ceiling_bytes, uint64_t free_bytes) EXCLUDES(mutex_);
   void ForceCharge(uint64_t bytes) EXCLUDES(mutex_);
   void Uncharge(uint64_t bytes) EXCLUDES(mutex_);
 
@@ -124,7 +129,7 @@ class MemoryBudget {
     uint64_t used_bytes;
     uint64_t parked_bytes;
     uint64_t low_water_bytes;
-    // Of the capacity, what others have taken.
+    // Of the capacity, what others have taken or what is kept back.
     uint64_t lacking_bytes;
     uint64_t waiters;
     uint64_t waiting_bytes;
@@ -154,7 +159,7 @@ class MemoryBudget {
   // The parked bytes to be freed so that `bytes` fit; 0: they are not enough.
   uint64_t ParkedInTheWay(uint64_t bytes) const EXCLUDES(mutex_);
   void NoteScarceLocked() REQUIRES(mutex_);
-  // The charge that there would be memory for.
+  // The charge that there would be memory for, at most the ceiling.
   uint64_t LimitWith(uint64_t free_bytes) const REQUIRES(mutex_);
   // Before all that were not granted before.
   void QueueAgain(Waiter waiter) REQUIRES(mutex_);
@@ -172,6 +177,8 @@ class MemoryBudget {
   // Of those that are not hopeless.
   uint64_t WaitingBytesLocked() const REQUIRES(mutex_);
   uint64_t ShortageLocked() const REQUIRES(mutex_);
+  // Why the limit is below the capacity; empty: it is not.
+  std::string LackText() const REQUIRES(mutex_);
   Error OutOfMemoryLocked(uint64_t bytes) const REQUIRES(mutex_);
   // Moves waiters that can be granted now to `granted`.
   void GrantLocked(std::list<Waiter>* granted) REQUIRES(mutex_);
@@ -187,7 +194,8 @@ class MemoryBudget {
 
   mutable Mutex mutex_;
   uint64_t low_water_bytes_ GUARDED_BY(mutex_);
-  uint64_t limit_bytes_ GUARDED_BY(mutex_);  // At most the capacity.
+  uint64_t ceiling_bytes_ GUARDED_BY(mutex_);  // At most the capacity.
+  uint64_t limit_bytes_ GUARDED_BY(mutex_);    // At most the ceiling.
   bool was_scarce_ GUARDED_BY(mutex_) = false;
   uint64_t used_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t parked_bytes_ GUARDED_BY(mutex_) = 0;

@@ -63,8 +63,9 @@ struct OwnSegment {
   bool recycled = false;  // It is no larger than when it was another object's.
   // A seal has begun, and gives it new pages; nobody may change it meanwhile.
   bool renewing = false;
-  PageHolders holders;        // Since its pages were new.
-  uint64_t sealed_after = 0;  // ClientRegistry::Departures, at the seal.
+  PageHolders holders;         // Since its pages were new.
+  uint64_t sealed_after = 0;   // ClientRegistry::Departures, at the seal.
+  bool through_mount = false;  // It was created there: no session ends it.
 };
 
 // Every field but `number` is guarded by the object table's mutex.

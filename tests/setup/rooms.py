@@ -34,7 +34,7 @@ ALLOWED = {
     "store/table": "schema schema/base store/base store/segments store/index"
                    " store/journal",
     "store/tiers": "schema schema/base store/base store/segments store/table",
-    "store/keepers": "schema schema/base store/base store/catalog store/index"
+    "store/keepers": "schema schema/base schema/machine store/base store/catalog store/index"
                      " store/segments store/table store/tiers",
     "store/roles": "schema schema/base store/base store/host store/catalog"
                    " store/index store/segments store/table store/keepers"

@@ -476,5 +476,47 @@ TEST_F(HandOverTest, WhoHasNoWishIsNotPassed) {
   EXPECT_EQ(budget_->Get().waiters, 2u);
 }
 
+TEST_F(MemoryBudgetTest, BelowTheCeilingNothingIsGranted) {
+  ASSERT_TRUE(budget_->TryCharge(30));
+  budget_->SetCeiling(50, kMaxBytes);
+  EXPECT_EQ(budget_->Get().lacking_bytes, 50u);
+  EXPECT_FALSE(budget_->TryCharge(30));
+  std::string message;
+  budget_->Charge(30, SpaceWait{steady_clock::now(), false},
+                  [&](Status status) { message = status.error().message; });
+  EXPECT_NE(message.find("50 bytes are kept back"), std::string::npos)
+      << message;
+  budget_->Charge(60, SpaceWait{}, Note("waiting"));
+  EXPECT_EQ(outcomes_, Outcomes());
+  budget_->SetCeiling(100, kMaxBytes);
+  EXPECT_EQ(outcomes_, Outcomes({"waiting"}));
+}
+
+TEST_F(MemoryBudgetTest, ACeilingBelowTheChargeIsAShortage) {
+  ASSERT_TRUE(budget_->TryCharge(80));
+  budget_->SetCeiling(50, kMaxBytes);
+  EXPECT_EQ(shortages_, 1);
+  EXPECT_EQ(budget_->Shortage(), 30u);
+  // The file system's own memory does not raise it.
+  budget_->NoteFree(kMaxBytes);
+  EXPECT_EQ(budget_->Shortage(), 30u);
+  budget_->Uncharge(30);
+  EXPECT_EQ(budget_->Shortage(), 0u);
+}
+
+TEST_F(MemoryBudgetTest, ParkedMemoryBeyondTheCeilingGoesFirst) {
+  ASSERT_TRUE(budget_->TryCharge(80));
+  ASSERT_TRUE(budget_->TryPark(40));
+  uint64_t reclaimed = 0;
+  budget_->SetReclaim([&](uint64_t bytes) {
+    reclaimed += bytes;
+    budget_->UnchargeParked(bytes);
+  });
+  budget_->SetCeiling(50, kMaxBytes);
+  EXPECT_EQ(reclaimed, 30u);
+  EXPECT_EQ(shortages_, 0);
+  EXPECT_EQ(budget_->Shortage(), 0u);
+}
+
 }  // namespace
 }  // namespace vitrine::store
