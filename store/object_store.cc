@@ -53,6 +53,9 @@ Result<std::unique_ptr<ObjectStore>> ObjectStore::Open(
 }
 
 Status ObjectStore::Start() {
+  for (const Quota& quota : parts_.options.quotas) {
+    parts_.accounts.SetQuota(quota);
+  }
   parts_.catalog = Catalog::Open(parts_.options.state_dir, CatalogLimits(),
                                  parts_.options.catalog_mode);
   const uint64_t capacity = parts_.place->capacity_bytes();

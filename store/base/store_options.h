@@ -7,6 +7,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "store/accounts/quota.h"
 
 namespace vitrine::store {
 
@@ -37,6 +40,8 @@ struct StoreOptions {
   bool strict = false;
   // Start even if all objects of a killed store are lost by that.
   bool recover = false;
+  // What users and groups may have; a later one wins.
+  std::vector<Quota> quotas;
   // Where evicted objects go.  Null: nowhere, they are gone.
   std::shared_ptr<Tier> tier;
 };

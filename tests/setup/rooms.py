@@ -22,8 +22,8 @@ ALLOWED = {
     "schema/machine": "schema schema/base",
     "schema/sqlite": "schema schema/base",
     "store/metrics": "",
-    "store/base": "schema schema/base store/metrics",
     "store/accounts": "schema schema/base",
+    "store/base": "schema schema/base store/accounts store/metrics",
     "store/host": "schema schema/base schema/machine store/base",
     "store/segments": "schema schema/base schema/machine store/base"
                       " store/host",
@@ -36,7 +36,7 @@ ALLOWED = {
     "store/tiers": "schema schema/base store/base store/segments store/table",
     "store/keepers": "schema schema/base store/base store/catalog store/index"
                      " store/segments store/table store/tiers",
-    "store/roles": "schema schema/base store/base store/host store/catalog"
+    "store/roles": "schema schema/base store/accounts store/base store/host store/catalog"
                    " store/index store/segments store/table store/keepers"
                    " store/tiers store/metrics",
     "store": "schema schema/base store/base store/index store/journal"
@@ -48,7 +48,7 @@ ALLOWED = {
     "fusefs/files": "fusefs/base fusefs/kernel schema schema/base"
                     " schema/machine store store/segments",
     "fusefs": "fusefs/base fusefs/kernel fusefs/files schema schema/base"
-              " store store/base store/host store/server",
+              " store store/accounts store/base store/host store/server",
     "client/base": "schema schema/base",
     "client/calls": "client/base schema schema/base",
     "client/index": "client/base schema schema/base",
