@@ -19,12 +19,15 @@
 
 #include "fusefs/access_options.h"
 #include "schema/base/size.h"
+#include "store/accounts/quota.h"
 
 namespace vitrine::fusefs {
 namespace {
 
 namespace fs = std::filesystem;
 namespace po = boost::program_options;
+
+using Quotas = std::vector<std::string>;
 
 constexpr unsigned kHelpColumns = 80;
 constexpr const char* kDefaultLogLevel = "warning";
@@ -99,6 +102,19 @@ po::options_description StoreGroup() {
   return group;
 }
 
+po::options_description QuotaGroup() {
+  po::options_description group("Quotas", kHelpColumns);
+  group.add_options()(
+      "quota", po::value<Quotas>()->composing()->value_name("QUOTA"),
+      "what a user or a group may have: user:NAME:LIMITS or group:NAME:LIMITS, "
+      "where * stands for each that has no limit of its own. LIMITS are, with "
+      "a comma between them, memory=SIZE, objects=N, unsealed=N, waiters=N, "
+      "connections=N, descriptors=N and holds=N; none instead of N: no limit. "
+      "Root and the store's user have only limits that name them. May be "
+      "repeated; a later one wins (default: no limits)");
+  return group;
+}
+
 po::options_description FrontEndGroup() {
   po::options_description group("Front ends", kHelpColumns);
   group.add_options()(
@@ -148,7 +164,10 @@ po::options_description GeneralGroup() {
 // The options that the configuration file may have as well.
 po::options_description FileOptions() {
   po::options_description options;
-  options.add(StoreGroup()).add(FrontEndGroup()).add(LogGroup());
+  options.add(StoreGroup())
+      .add(QuotaGroup())
+      .add(FrontEndGroup())
+      .add(LogGroup());
   return options;
 }
 
@@ -156,6 +175,7 @@ std::string HelpText() {
   std::ostringstream text;
   text << kUsage << "\n"
        << StoreGroup() << "\n"
+       << QuotaGroup() << "\n"
        << FrontEndGroup() << "\n"
        << LogGroup() << "\n"
        << GeneralGroup() << "\n"
@@ -206,6 +226,11 @@ Result<po::variables_map> ReadArguments(
   return values;
 }
 
+Quotas QuotasOf(const po::variables_map& values) {
+  if (values.count("quota") == 0) return {};
+  return values["quota"].as<Quotas>();
+}
+
 Status ReadConfig(const std::string& path, po::variables_map* values) {
   std::ifstream file(path);
   std::error_code failure;
@@ -217,11 +242,17 @@ Status ReadConfig(const std::string& path, po::variables_map* values) {
   text << file.rdbuf();
   if (file.bad()) return Invalid("config " + path + ": cannot be read");
   const po::options_description options = FileOptions();
+  const Quotas own = QuotasOf(*values);
   try {
     po::store(po::parse_config_file(text, options), *values);
   } catch (const std::exception& error) {
     return Invalid("config " + path + ": " + ReasonOf(error, text.str()));
   }
+  if (own.empty()) return {};
+  // Boost has put those of the file behind; a later quota wins.
+  Quotas& all = values->at("quota").as<Quotas>();
+  std::rotate(all.begin(), all.begin() + static_cast<ptrdiff_t>(own.size()),
+              all.end());
   return {};
 }
 
@@ -337,6 +368,16 @@ Status SetPath(const po::variables_map& values, const std::string& name,
   return {};
 }
 
+Status SetQuotas(const po::variables_map& values,
+                 std::vector<store::Quota>* target) {
+  for (const std::string& text : QuotasOf(values)) {
+    auto quota = store::ParseQuota(text);
+    if (!quota) return Invalid("--quota: " + quota.error().message);
+    target->push_back(*std::move(quota));
+  }
+  return {};
+}
+
 Status SetLogLevel(const po::variables_map& values, std::string* target) {
   *target = Given(values, "log-level").value_or(kDefaultLogLevel);
   if (std::find(kLogLevels.begin(), kLogLevels.end(), *target) !=
@@ -386,6 +427,7 @@ Status SetStoreOptions(const po::variables_map& values, StoreOptions* store) {
         SetSize(values, "dedicated-threshold", &threshold),
         SetSwitch(values, "huge-pages", &store->huge_pages),
         SetNuma(values, &store->numa), SetSealCopy(values, &store->seal_copy),
+        SetQuotas(values, &store->quotas),
         SetCatalogMode(values, &store->catalog_mode),
         SetAccess(values, &store->access),
         SetAbandonAfter(values, &store->abandon_after),

@@ -2,6 +2,8 @@
 #ifndef VITRINE_STORE_OBJECT_STORE_H_
 #define VITRINE_STORE_OBJECT_STORE_H_
 
+#include <unistd.h>
+
 #include <memory>
 #include <utility>
 #include <vector>
@@ -42,7 +44,8 @@ class ObjectStore : public Store {
       : parts_{.options = options,
                .lock = std::move(lock),
                .place = std::move(place),
-               .segments = std::move(segments)} {}
+               .segments = std::move(segments),
+               .accounts = Accounts(::geteuid())} {}
 
   Status Start();
   // Reads what a killed store left, makes the table and fills it.

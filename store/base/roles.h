@@ -24,6 +24,7 @@
 
 namespace vitrine::store {
 
+class Accounts;
 class Catalog;
 class ClientRegistry;
 class SegmentFile;
@@ -215,6 +216,8 @@ class StoreFacts {
   // Adds `source`'s answer to the status under `name`; null removes it.
   virtual void SetStatusSource(const std::string& name,
                                std::function<StatusSection()> source) = 0;
+  // Who has how much, and who may have more.  Owned by the store; locks itself.
+  virtual Accounts& accounts() = 0;
   // Where segments are, how they are made, where the catalog is.
   virtual const std::string& memory_dir() const = 0;
   virtual const std::string& state_dir() const = 0;

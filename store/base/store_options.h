@@ -8,7 +8,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "store/accounts/quota.h"
 #include "store/base/access.h"
 
 namespace vitrine::store {
@@ -50,6 +52,8 @@ struct StoreOptions {
   // Unsealed objects that nobody has had open or changed for so long are
   // aborted.
   std::optional<std::chrono::seconds> abandon_after;
+  // What users and groups may have; a later one wins.
+  std::vector<Quota> quotas;
   // Where evicted objects go.  Null: nowhere, they are gone.
   std::shared_ptr<Tier> tier;
 };

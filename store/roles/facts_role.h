@@ -22,6 +22,7 @@ class FactsRole final : public StoreFacts {
   StatusSection GetStatus() override;
   void SetStatusSource(const std::string& name,
                        std::function<StatusSection()> source) override;
+  Accounts& accounts() override { return parts_->accounts; }
   const std::string& memory_dir() const override {
     return parts_->place->memory_dir();
   }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "store/accounts/accounts.h"
 #include "store/base/requests.h"
 #include "store/base/restart_report.h"
 #include "store/base/store_options.h"
@@ -49,6 +50,7 @@ struct StoreParts {
   LockFile lock;
   const std::unique_ptr<MemoryPlace> place;
   SegmentDir segments;
+  Accounts accounts;
   ClientRegistry clients = {};
   const std::chrono::steady_clock::time_point started =
       std::chrono::steady_clock::now();

@@ -24,10 +24,12 @@ class Sealing {
     uint64_t renew_bytes = 0;
   };
   // kTooLarge: with its holes filled it takes more than `most_bytes`.
+  // kOverQuota: more than its user may have.
   Result<Step> Seal(const ObjectRef& object, const ObjectId& id,
                     uint64_t most_bytes) EXCLUDES(table_->mutex);
   // The same for a blank, which becomes `seal`.  kNotFound: it is gone.
   // kInvalidArgument: the size is beyond it, or its file was changed.
+  // kOverQuota: its user must not have one more object.
   Result<Step> SealBlank(const ObjectRef& blank, const BlankSeal& seal)
       EXCLUDES(table_->mutex);
   // `renewed`: nobody but the store has ever had the pages that it has now.
@@ -41,6 +43,8 @@ class Sealing {
       REQUIRES(table_->mutex);
   // True: it begins, for a seal that everything else allows.
   bool BeginRenewal(ObjectRecord* object) REQUIRES(table_->mutex);
+  Status CheckQuota(const ObjectRecord& blank, const BlankSeal& seal) const
+      REQUIRES(table_->mutex);
   Status CommitSeal(const ObjectRef& object, PendingWakes* wakes)
       REQUIRES(table_->mutex);
 

@@ -147,6 +147,34 @@ TEST_F(OptionsTest, EveryKeyMayStandInTheFile) {
   EXPECT_EQ(options.log_level, "debug");
 }
 
+TEST_F(OptionsTest, QuotasWithoutSenseAreNamed) {
+  for (const char* quota :
+       {"", "root", "user:root", "user:root:", "all:*:x=1",
+        "user:*:memory=much", "user:no such user:holds=1"}) {
+    EXPECT_TRUE(Contains(Refusal({"--quota", quota}), "--quota: ")) << quota;
+  }
+  EXPECT_TRUE(
+      Contains(Refusal({"--config", WriteConfig("quota = user:*:colour=1\n")}),
+               "'colour=1'"));
+}
+
+// What the accounts have of them: a later quota wins.
+TEST_F(OptionsTest, QuotasOfTheCommandLineComeBehindThoseOfTheFile) {
+  const std::string config =
+      WriteConfig("quota = user:*:memory=1G\nquota = group:0:holds=5\n");
+  const std::vector<store::Quota> quotas =
+      Parsed({"--config", config, "--quota", "user:*:memory=2G,objects=7",
+              "--quota=user:12:unsealed=none"})
+          .store.quotas;
+  ASSERT_EQ(quotas.size(), 4U);
+  EXPECT_EQ(quotas[0].limits.front().second, uint64_t{1} << 30);
+  EXPECT_EQ(quotas[1].id, 0U);
+  EXPECT_EQ(quotas[2].limits.front().second, uint64_t{2} << 30);
+  EXPECT_EQ(quotas[2].limits.back().second, 7U);
+  EXPECT_EQ(quotas[3].id, 12U);
+  EXPECT_EQ(quotas[3].limits.front().second, store::kUnlimited);
+}
+
 TEST_F(OptionsTest, ShortFormsMeanWhatTheyMeantInPlasma) {
   const DaemonOptions options =
       Parsed({"-m", "1000000000", "-s", "/tmp/plasma", "-d", "/dev/shm"});

@@ -164,6 +164,21 @@ class VITRINE_EXPORT Writer {
   std::unique_ptr<WriterState> state_;
 };
 
+// What a user or a group has of the store, and may have.
+struct Account {
+  enum class Kind : uint8_t { kUser, kGroup };
+  struct Amount {
+    std::string resource;  // "memory" (bytes), "objects", "holds", ...
+    uint64_t used = 0;
+    std::optional<uint64_t> limit = {};  // None: as much as there is.
+  };
+
+  Kind kind = Kind::kUser;
+  // None: it has the limits of each that has none of its own.
+  std::optional<uint32_t> id = {};
+  std::vector<Amount> amounts = {};
+};
+
 enum class EventKind : uint8_t {
   kSealed,
   kEvicted,
@@ -298,6 +313,13 @@ class VITRINE_EXPORT Client {
   Status AbortByName(const ObjectId& id);
 
   Result<Subscription> Subscribe(EventsFrom from = EventsFrom::kNow);
+  // What users and groups have, and may have.
+  Result<std::vector<Account>> GetAccounts();
+  // Sets limits, as `vitrined --quota` has them ("memory=1G,holds=none"), of a
+  // user or group; no `id`: of each that has none of its own.  They last until
+  // the store ends.  kPermissionDenied: neither root nor the store's user.
+  Status SetQuota(Account::Kind kind, std::optional<uint32_t> id,
+                  const std::string& limits);
   // The store's status as JSON text.
   Result<std::string> GetStatus();
   // The directory of the catalog.
