@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -21,6 +22,11 @@ constexpr std::chrono::seconds kWelcomeTimeout{5};
 bool IsFinal(Code code) {
   return code == Code::kVersionMismatch || code == Code::kInvalidArgument ||
          code == Code::kInterrupted;
+}
+
+// True: the store itself has said that it does not let this user in.
+bool IsDenied(const Error& error) {
+  return error.code == Code::kPermissionDenied;
 }
 
 }  // namespace
@@ -67,12 +73,15 @@ Result<std::shared_ptr<Session>> SessionKeeper::ConnectToAny(
     const std::vector<std::string>& paths, Deadline deadline) {
   while (true) {
     std::string reasons;
+    std::optional<Error> denied;
     for (const std::string& path : paths) {
       auto session = Session::Open(core_, path, name_,
                                    Clock::now() + kWelcomeTimeout, stop_.get());
       if (session || IsFinal(session.error().code)) return session;
+      if (IsDenied(session.error())) denied = session.error();
       reasons += (reasons.empty() ? "" : "; ") + session.error().message;
     }
+    if (denied) return *denied;
     if (RemainingMs(deadline) == 0) {
       return Error{Code::kUnavailable, "no store answers: " + reasons};
     }
@@ -113,6 +122,7 @@ std::shared_ptr<Session> SessionKeeper::Reconnect(const std::string& path) {
     if (session.error().code == Code::kInterrupted) return nullptr;
     core_->SetWhy("the store at " + path +
                   " went away: " + session.error().message);
+    if (IsDenied(session.error())) return nullptr;
     if (IsStopped(kRetryMs)) return nullptr;
   }
 }

@@ -15,7 +15,10 @@ namespace {
 // A store of root's serves all users and checks the rights of each.  Memory
 // that others fill counts for the user who runs the store, so a store of an
 // ordinary user serves only that user.
-mode_t SocketMode() { return ::geteuid() == 0 ? 0666 : 0600; }
+mode_t SocketMode(const store::Access& access) {
+  const bool for_all = ::geteuid() == 0 || access.has_list();
+  return access.socket_mode.value_or(for_all ? 0666 : 0600);
+}
 
 }  // namespace
 
@@ -49,6 +52,7 @@ Status Daemon::StartMount() {
   auto mount = Mount::Start(store_.get(),
                             {.mount_point = options_.mount_dir,
                              .passthrough = options_.passthrough,
+                             .access = options_.store.access,
                              .on_unmounted = [dir = options_.mount_dir] {
                                spdlog::warn(
                                    "somebody has unmounted {}; the socket is "
@@ -64,8 +68,10 @@ Status Daemon::StartMount() {
 }
 
 Status Daemon::StartServer() {
+  const store::Access& access = options_.store.access;
   auto server = store::Server::Start(store_.get(), options_.socket_path,
-                                     SocketMode(), store_->events().catalog());
+                                     SocketMode(access),
+                                     store_->events().catalog(), access);
   if (!server) return server.error();
   server_ = *std::move(server);
   return {};

@@ -66,14 +66,16 @@ Result<std::unique_ptr<Mount>> Mount::Start(Store* store,
   if (!mount_point) return mount_point.error();
   const auto probe = OpenProbeFile(store->facts().memory_dir());
   if (!probe) return probe.error();
-  auto session = FuseSession::Mount(
-      MountOps(), {*mount_point, options.passthrough, probe->get()});
+  auto session =
+      FuseSession::Mount(MountOps(), {*mount_point, options.passthrough,
+                                      probe->get(), options.access.has_list()});
   if (!session) return session.error();
   auto parts = std::make_unique<Parts>();
   parts->store = store;
   parts->session = *std::move(session);
-  parts->files = FileSystem::Make(store, parts->session.get(),
-                                  parts->session->passthrough());
+  parts->files =
+      FileSystem::Make(store, parts->session.get(),
+                       parts->session->passthrough(), options.access);
   store->events().AddObserver(parts->files.get());
   parts->session->Serve(parts->files.get(), &parts->replies, ThreadCount(),
                         options.on_unmounted);

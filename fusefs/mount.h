@@ -21,6 +21,7 @@ namespace vitrine::fusefs {
 struct MountOptions {
   std::string mount_point;  // An existing directory.
   Switch passthrough = Switch::kAuto;
+  store::Access access;  // Who may enter it.
   // Called once, on a thread of the mount, when another process unmounts it.
   // Must not destroy the Mount.
   std::function<void()> on_unmounted;

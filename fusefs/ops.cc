@@ -116,14 +116,12 @@ void ReplyXattr(fuse_req_t req, size_t size,
   }
 }
 
-void InitOp(void*, fuse_conn_info* connection) noexcept {
+void InitOp(void* session, fuse_conn_info* connection) noexcept {
   // The kernel handles flock and lockf itself.
   connection->want &=
       ~static_cast<unsigned int>(FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS);
-  // ATOMIC_O_TRUNC: O_TRUNC comes with the OPEN, and no SETATTR follows.
-  connection->want |=
-      connection->capable & (FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_CACHE_SYMLINKS |
-                             FUSE_CAP_SPLICE_WRITE | FUSE_CAP_ASYNC_DIO);
+  connection->want |= static_cast<FuseSession*>(session)->ChooseCapabilities(
+      connection->capable);
   connection->max_background = kMaxBackground;
   connection->congestion_threshold = kMaxBackground * 3 / 4;
 }
@@ -415,6 +413,9 @@ void SetxattrOp(fuse_req_t req, fuse_ino_t node, const char* name,
 void GetxattrOp(fuse_req_t req, fuse_ino_t node, const char* name,
                 size_t size) noexcept {
   FileSystem& files = Files(req, Kind::kGetxattr);
+  if (files.HasAccessListFor(name)) {
+    return ReplyXattr(req, size, files.GetAccessList(node, name));
+  }
   const ObjectRef object = files.FindObject(node);
   if (!object) return void(fuse_reply_err(req, EOPNOTSUPP));
   ReplyXattr(req, size, GetXattr(files.store(), object, name));

@@ -9,6 +9,7 @@
 #include <array>
 #include <boost/program_options.hpp>
 #include <charconv>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -16,6 +17,7 @@
 #include <sstream>
 #include <utility>
 
+#include "fusefs/access_options.h"
 #include "schema/base/size.h"
 
 namespace vitrine::fusefs {
@@ -79,8 +81,12 @@ po::options_description StoreGroup() {
       "dedicated-threshold", po::value<std::string>()->value_name("SIZE"),
       "objects of at least this size have a file of their own; smaller ones "
       "share some if clients put them and everybody may read them (default: "
-      "128K)")("strict", po::bool_switch(),
-               "give every object a file of its own, however small")(
+      "128K)")(
+      "abandon-after", po::value<std::string>()->value_name("TIME"),
+      "abort unsealed objects of the mount that nobody has had open, mapped or "
+      "changed for so long: 30s, 10m, 2h, 1d (default: never)")(
+      "strict", po::bool_switch(),
+      "give every object a file of its own, however small")(
       "recover", po::bool_switch(),
       "start even if that loses all objects of a killed store, because its "
       "journal cannot be read; says what is lost")(
@@ -98,6 +104,18 @@ po::options_description FrontEndGroup() {
       "mount", po::value<std::string>()->value_name("DIR"),
       "show the store as a file system at DIR, made if it is missing (default: "
       "no mount)")(
+      "socket-mode", po::value<std::string>()->value_name("MODE"),
+      "permission bits of the socket, for owner, group and others: 0600, 0660, "
+      "0666; the mount and the memory are closed to those, too, who may not "
+      "write to the socket (default: 0666 for root, 0600 for users)")(
+      "socket-group", po::value<std::string>()->value_name("GROUP"),
+      "group of the socket, the mount and the memory; a name or a number "
+      "(default: the store's; with this option the mode's default is 0660)")(
+      "allow-users",
+      po::value<std::vector<std::string>>()->value_name("USER,..."),
+      "the only users who may use the store, besides root and the user who "
+      "runs it; names or numbers; may be given several times (default: all "
+      "whom the mode admits)")(
       "passthrough", po::value<std::string>()->value_name("auto|on|off"),
       "let the kernel read and write objects under the mount by itself "
       "(default: auto, where kernel and privileges allow)");
@@ -252,6 +270,26 @@ Status SetCatalogMode(const po::variables_map& values, mode_t* target) {
   return Invalid("--catalog-mode: '" + *text + "' is not 0600, 0640 or 0644");
 }
 
+Status SetAbandonAfter(const po::variables_map& values,
+                       std::optional<std::chrono::seconds>* target) {
+  constexpr std::pair<char, int> kUnits[] = {
+      {'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+  const std::optional<std::string> text = Given(values, "abandon-after");
+  if (!text) return {};
+  const char* const end = text->data() + text->size();
+  uint32_t count = 0;
+  const auto read = std::from_chars(text->data(), end, count);
+  for (const auto& [unit, seconds] : kUnits) {
+    const bool fits = read.ec == std::errc() && count > 0 &&
+                      read.ptr + 1 == end && *read.ptr == unit;
+    if (!fits) continue;
+    *target = std::chrono::seconds(seconds) * count;
+    return {};
+  }
+  return Invalid("--abandon-after: '" + *text +
+                 "' is no time such as 30s, 10m, 2h or 1d");
+}
+
 Status SetPath(const po::variables_map& values, const std::string& name,
                std::string* target) {
   const std::optional<std::string> text = Given(values, name);
@@ -289,6 +327,19 @@ Result<std::string> DefaultStateDir() {
   return Invalid("HOME is not set: say --state-dir");
 }
 
+Status SetAccess(const po::variables_map& values, store::Access* target) {
+  AccessTexts texts{.socket_mode = Given(values, "socket-mode"),
+                    .socket_group = Given(values, "socket-group"),
+                    .allow_users = {}};
+  if (values.count("allow-users") != 0) {
+    texts.allow_users = values["allow-users"].as<std::vector<std::string>>();
+  }
+  const Result<store::Access> access = ParseAccess(texts);
+  if (!access) return access.error();
+  *target = *access;
+  return {};
+}
+
 Status SetStoreOptions(const po::variables_map& values, StoreOptions* store) {
   if (values.count("external-store") != 0) {
     return Invalid("external stores are not available in this version");
@@ -302,6 +353,8 @@ Status SetStoreOptions(const po::variables_map& values, StoreOptions* store) {
         SetSwitch(values, "huge-pages", &store->huge_pages),
         SetNuma(values, &store->numa),
         SetCatalogMode(values, &store->catalog_mode),
+        SetAccess(values, &store->access),
+        SetAbandonAfter(values, &store->abandon_after),
         SetPath(values, "state-dir", &store->state_dir),
         SetPath(values, "memory-dir", &store->memory_dir)}) {
     if (!status) return status;

@@ -83,7 +83,9 @@ Result<std::optional<size_t>> Receive(int socket, msghdr* message,
 Error ConnectError(const std::string& path, int errno_value) {
   Error error = ErrnoError("connect to " + path, errno_value);
   if (errno_value == ENOENT || errno_value == ECONNREFUSED ||
-      errno_value == ENOTDIR || errno_value == EAGAIN) {
+      errno_value == ENOTDIR || errno_value == EAGAIN ||
+      // The socket of a store that is just starting is closed to others.
+      errno_value == EACCES) {
     error.code = Code::kUnavailable;
   }
   return error;

@@ -200,10 +200,16 @@ ObjectStore::~ObjectStore() {
 }
 
 void ObjectStore::SetUpKeepers() {
+  parts_.abandoned = std::make_unique<AbandonedWatch>(
+      parts_.table.get(), parts_.options.abandon_after,
+      [this](DroppedSegment dropped) {
+        parts_.orphans->Add(std::move(dropped));
+      });
   parts_.housekeeper = std::make_unique<Housekeeper>(
       parts_.table.get(), &parts_.segments, parts_.orphans.get(),
       parts_.pool.get(), parts_.budget.get(), &parts_.clients,
-      parts_.catalog.get(), [this] { small_.CompactSlabs(); });
+      parts_.catalog.get(), parts_.abandoned.get(),
+      [this] { small_.CompactSlabs(); });
   parts_.watch = std::make_unique<WriterWatch>(
       parts_.table.get(), &parts_.segments, parts_.budget.get(),
       WriterWatch::Options{.reserve_ahead = parts_.place->huge_pages() &&

@@ -116,10 +116,18 @@ Result<Connection::Message> Connection::Receive(Deadline deadline,
   }
 }
 
+Error Connection::LastWords(const Error& sending) {
+  if (sending.code != Code::kDisconnected) return sending;
+  auto message = ReceiveNow();
+  if (!message || message->response == nullptr) return sending;
+  const auto* failure = message->response->body_as_Failure();
+  return failure != nullptr ? ToError(*failure) : sending;
+}
+
 Result<Connection::Message> Connection::Ask(const protocol::RequestT& request,
                                             Deadline deadline, int cancel_fd) {
   auto sent = Send(request);
-  if (!sent) return sent.error();
+  if (!sent) return LastWords(sent.error());
   auto message = Receive(deadline, cancel_fd);
   if (!message) {
     broken_ = EndsConversation(message.error().code);

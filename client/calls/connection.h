@@ -53,6 +53,8 @@ class Connection {
 
   Status WaitUntilReadable(Deadline deadline, int cancel_fd);
   Result<Message> ReceiveNow();
+  // Why the store closed the connection, if it said so before.
+  Error LastWords(const Error& sending);
 
   PrivateFd fd_;
   const uint64_t fork_generation_;

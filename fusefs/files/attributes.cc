@@ -25,7 +25,7 @@ void SetTimes(struct stat* stat, int64_t modified_ns, int64_t changed_ns) {
   stat->st_ctim = ToTimespec(changed_ns);
 }
 
-mode_t FixedMode(uint64_t node) {
+mode_t FixedMode(uint64_t node, mode_t root_mode) {
   switch (node) {
     case kUnsealedDir:
     case kSealedDir:
@@ -37,7 +37,7 @@ mode_t FixedMode(uint64_t node) {
     case kStatusFile:
       return S_IFREG | 0444;
     default:
-      return S_IFDIR | 0755;
+      return S_IFDIR | root_mode;
   }
 }
 
@@ -75,7 +75,7 @@ Attributes OfFixed(uint64_t node, const FixedOwner& owner, int64_t changed_ns) {
   Attributes attributes;
   struct stat& stat = attributes.stat;
   stat.st_ino = node;
-  stat.st_mode = FixedMode(node);
+  stat.st_mode = FixedMode(node, owner.root_mode);
   stat.st_nlink = S_ISDIR(stat.st_mode) ? 2 : 1;
   stat.st_uid = owner.uid;
   stat.st_gid = owner.gid;

@@ -23,10 +23,12 @@ struct Attributes {
   double valid_seconds = 0;
 };
 
-// The owner of nodes that are no objects, and the time of the mount.
+// The owner of nodes that are no objects, the mode of the topmost, and the time
+// of the mount.
 struct FixedOwner {
   uid_t uid = 0;
   gid_t gid = 0;
+  mode_t root_mode = 0755;
   int64_t since_ns = 0;
 };
 

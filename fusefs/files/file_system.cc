@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "fusefs/files/file_metrics.h"
+#include "fusefs/files/node_id.h"
 #include "schema/base/wall_clock.h"
+#include "schema/machine/directory_acl.h"
 #include "schema/machine/memory_file_system.h"
 
 namespace vitrine::fusefs {
@@ -20,12 +22,19 @@ bool IsHugetlbfs(const std::string& dir) {
   return system && system->is_hugetlbfs();
 }
 
+std::string AccessListOf(const store::Access& access) {
+  return access.has_list() ? machine::MakeDirectoryAcl(access.users) : "";
+}
+
 }  // namespace
 
-FileSystem::FileSystem(Store* store, Kernel* kernel, bool passthrough)
+FileSystem::FileSystem(Store* store, Kernel* kernel, bool passthrough,
+                       const store::Access& access)
     : store_(store),
       kernel_(kernel),
-      owner_{::geteuid(), ::getegid(), NowNs()},
+      owner_{::geteuid(), access.group.value_or(::getegid()),
+             access.DirectoryMode(), NowNs()},
+      access_list_(AccessListOf(access)),
       write_bytes_(store->facts().write_bytes()),
       objects_(
           std::make_shared<OpenObjects>(store, passthrough ? kernel : nullptr)),
@@ -34,9 +43,10 @@ FileSystem::FileSystem(Store* store, Kernel* kernel, bool passthrough)
       changed_ns_(NowNs()) {}
 
 std::shared_ptr<FileSystem> FileSystem::Make(Store* store, Kernel* kernel,
-                                             bool passthrough) {
+                                             bool passthrough,
+                                             const store::Access& access) {
   return std::shared_ptr<FileSystem>(
-      new FileSystem(store, kernel, passthrough));
+      new FileSystem(store, kernel, passthrough, access));
 }
 
 void FileSystem::Shutdown() {
@@ -61,6 +71,17 @@ Answer<struct statvfs> FileSystem::GetUsage() {
   stats.f_files = usage.sealed_objects + usage.unsealed_objects + stats.f_ffree;
   stats.f_namemax = ObjectId::kMaxBytes;
   return stats;
+}
+
+bool FileSystem::HasAccessListFor(std::string_view name) const {
+  return !access_list_.empty() &&
+         (name == machine::kAccessAcl || name == machine::kDefaultAcl);
+}
+
+Answer<std::string> FileSystem::GetAccessList(uint64_t node,
+                                              std::string_view name) const {
+  if (node != kRootNode || name != machine::kAccessAcl) return Errno{ENODATA};
+  return access_list_;
 }
 
 // --- Observer ---

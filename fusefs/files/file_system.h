@@ -50,9 +50,11 @@ namespace vitrine::fusefs {
 class FileSystem : public Observer,
                    public std::enable_shared_from_this<FileSystem> {
  public:
-  // `passthrough`: opens may be passed through by way of `kernel`.
+  // `passthrough`: opens may be passed through by way of `kernel`.  `access`:
+  // who may enter the topmost directory.
   static std::shared_ptr<FileSystem> Make(Store* store, Kernel* kernel,
-                                          bool passthrough);
+                                          bool passthrough,
+                                          const store::Access& access = {});
   ~FileSystem() override = default;
 
   // Call it when the store makes no more calls, and while requests are still
@@ -83,6 +85,10 @@ class FileSystem : public Observer,
   // Empty: no object, and thus without extended attributes.
   ObjectRef FindObject(uint64_t node) const { return nodes_.FindObject(node); }
   Answer<struct statvfs> GetUsage();
+  // If access is by a list of users, the kernel asks for that of each file;
+  // only the topmost directory has one.
+  bool HasAccessListFor(std::string_view name) const;
+  Answer<std::string> GetAccessList(uint64_t node, std::string_view name) const;
 
   // --- open files ---
   struct Opened {
@@ -130,7 +136,8 @@ class FileSystem : public Observer,
   StatusSection GetStatus() const;
 
  private:
-  FileSystem(Store* store, Kernel* kernel, bool passthrough);
+  FileSystem(Store* store, Kernel* kernel, bool passthrough,
+             const store::Access& access);
 
   // The object that `name` stands for in `dir`.
   Answer<ObjectRef> Find(uint64_t dir, std::string_view name);
@@ -159,6 +166,7 @@ class FileSystem : public Observer,
   Store* const store_;
   Kernel* const kernel_;
   const FixedOwner owner_;
+  const std::string access_list_;  // Empty: there is none.
   const uint64_t write_bytes_;
   const std::shared_ptr<OpenObjects> objects_;
   const std::shared_ptr<OpenFiles> files_;

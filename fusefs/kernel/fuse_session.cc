@@ -105,6 +105,7 @@ FuseSession::FuseSession(const Options& options)
     : mount_point_(options.mount_point),
       wanted_(options.passthrough),
       probe_fd_(options.probe_fd),
+      access_lists_(options.access_lists),
       allow_other_(MayAllowOtherUsers()) {}
 
 Result<std::unique_ptr<FuseSession>> FuseSession::Mount(
@@ -155,7 +156,21 @@ Status FuseSession::ExchangeInit() {
       return LibfuseError("the kernel and libfuse do not agree");
     }
   }
+  if (access_lists_ && !has_access_lists_) {
+    return Error{Code::kUnavailable,
+                 "--allow-users: this kernel has no access lists for FUSE; use "
+                 "--socket-group, or no --mount"};
+  }
   return Status();
+}
+
+unsigned int FuseSession::ChooseCapabilities(unsigned int capable) {
+  // ATOMIC_O_TRUNC: O_TRUNC comes with the OPEN, and no SETATTR follows.
+  unsigned int wanted = FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_CACHE_SYMLINKS |
+                        FUSE_CAP_SPLICE_WRITE | FUSE_CAP_ASYNC_DIO;
+  if (access_lists_) wanted |= FUSE_CAP_POSIX_ACL;
+  has_access_lists_ = (capable & wanted & FUSE_CAP_POSIX_ACL) != 0;
+  return capable & wanted;
 }
 
 Status FuseSession::ProbePassthrough() {

@@ -38,10 +38,12 @@ class FuseSession : public Kernel {
     std::string mount_point;  // As PrepareMountPoint gave it.
     Switch passthrough = Switch::kAuto;
     int probe_fd = -1;  // A file like the segments, to try passthrough with.
+    // The kernel has to ask for the access lists of directories, and to obey.
+    bool access_lists = false;
   };
 
   // Mounts, and exchanges INIT.  kUnavailable: FUSE is not available; or
-  // passthrough is kOn and not available.
+  // passthrough is kOn and not available, or access lists are not.
   static Result<std::unique_ptr<FuseSession>> Mount(
       const fuse_lowlevel_ops& ops, const Options& options);
   // Unmounts (lazily) and joins the threads.
@@ -64,6 +66,8 @@ class FuseSession : public Kernel {
   FileSystem& files() const { return *files_; }
   DeferredReplies& replies() const { return *replies_; }
   RequestCounts& counts() { return counts_; }
+  // Of what the kernel is `capable` of, what it is to do.  Called within INIT.
+  unsigned int ChooseCapabilities(unsigned int capable);
 
   Result<int32_t> RegisterBacking(int fd) override;
   void UnregisterBacking(int32_t backing_id) override;
@@ -98,6 +102,8 @@ class FuseSession : public Kernel {
   const std::string mount_point_;
   const Switch wanted_;
   const int probe_fd_;
+  const bool access_lists_;
+  bool has_access_lists_ = false;
   bool allow_other_ = false;
   bool passthrough_ = false;
   std::string why_not_;

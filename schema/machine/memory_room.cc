@@ -1,6 +1,7 @@
 #include "schema/machine/memory_room.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 
 #include "schema/machine/cgroup_memory.h"
@@ -8,6 +9,8 @@
 
 namespace vitrine::machine {
 namespace {
+
+namespace fs = std::filesystem;
 
 // What the files of a memory cgroup, and the lines of its memory.stat, are
 // called.
@@ -65,7 +68,8 @@ std::optional<MemoryRoom> RoomOf(const MemoryCgroup& cgroup,
   for (const char* line : names.cached) {
     cached += FindNumber(*stat, line, 10).value_or(0);
   }
-  return MemoryRoom{limit->file, limit->bytes,
+  // The root is "/" as a rule, and the rest begins with another slash.
+  return MemoryRoom{fs::path(limit->file).lexically_normal(), limit->bytes,
                     Less(limit->bytes, Less(*used, cached)),
                     FindNumber(*stat, names.shared, 10).value_or(0)};
 }

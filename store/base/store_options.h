@@ -3,10 +3,13 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+
+#include "store/base/access.h"
 
 namespace vitrine::store {
 
@@ -26,6 +29,7 @@ struct StoreOptions {
   std::optional<uint64_t> overshoot_bytes;  // Default: an eighth of that.
   std::string state_dir;                    // Catalog and lock file.
   mode_t catalog_mode = 0600;               // Of the catalog's files.
+  Access access;           // To the socket, the memory and the mount.
   std::string memory_dir;  // Empty: its own tmpfs, or a private directory.
   Switch huge_pages = Switch::kAuto;
   NumaOptions numa;
@@ -37,6 +41,9 @@ struct StoreOptions {
   bool strict = false;
   // Start even if all objects of a killed store are lost by that.
   bool recover = false;
+  // Unsealed objects that nobody has had open or changed for so long are
+  // aborted.
+  std::optional<std::chrono::seconds> abandon_after;
   // Where evicted objects go.  Null: nowhere, they are gone.
   std::shared_ptr<Tier> tier;
 };

@@ -14,6 +14,8 @@
 
 #include "schema/base/size.h"
 #include "schema/index_layout.h"
+#include "schema/machine/directory_acl.h"
+#include "schema/machine/fuse_conf.h"
 #include "schema/machine/memory_file_system.h"
 #include "schema/machine/mount_table.h"
 #include "schema/machine/tmpfs_huge_policy.h"
@@ -194,6 +196,36 @@ Result<HugePages> HugePagesAt(const std::string& path, Switch wanted) {
                      machine::ReadTmpfsHugePolicy(), wanted);
 }
 
+// Without options, others cannot come to an ordinary user's store but by a
+// mount that is shared with them.
+mode_t DirectoryModeFor(const Access& access) {
+  const bool alone = ::geteuid() != 0 && !access.socket_mode &&
+                     !access.has_list() && !machine::FuseConfAllowsOthers();
+  return alone ? 0700 : access.DirectoryMode();
+}
+
+// Opens the directory to those whom `access` admits, and to nobody else,
+// whatever a store before has set.
+Status SetAccess(const std::string& path, const Access& access) {
+  if (::chmod(path.c_str(), 0700) != 0)
+    return ErrnoError("chmod " + path, errno);
+  if (Status ok = machine::RemoveDirectoryAcl(path); !ok) return ok;
+  if (access.has_list()) {
+    Status listed = machine::SetDirectoryAcl(path, access.users);
+    if (listed || listed.error().code != Code::kUnsupported) return listed;
+    return Error{Code::kUnsupported,
+                 "--allow-users: " + path +
+                     " is on a file system without access lists; use "
+                     "--socket-group"};
+  }
+  if (access.group &&
+      ::chown(path.c_str(), static_cast<uid_t>(-1), *access.group) != 0) {
+    return ErrnoError("--socket-group: chown " + path, errno);
+  }
+  if (::chmod(path.c_str(), DirectoryModeFor(access)) == 0) return {};
+  return ErrnoError("chmod " + path, errno);
+}
+
 Status CheckWritable(const std::string& path) {
   if (::faccessat(AT_FDCWD, path.c_str(), W_OK | X_OK, AT_EACCESS) == 0) {
     return {};
@@ -218,6 +250,9 @@ Result<std::unique_ptr<MemoryPlace>> MemoryPlace::Prepare(
   place->retired_dir_ = place->memory_dir_ + "/" + kRetiredName;
   if (const Result<bool> made = MakeDir(place->retired_dir_, 0700); !made) {
     return made.error();
+  }
+  if (Status ok = SetAccess(place->segments_dir_, options.access); !ok) {
+    return ok.error();
   }
   return place;
 }

@@ -15,7 +15,7 @@ Result<UniqueFd> MakeFile(const std::string& path) {
     return ErrnoError("unlink " + path, errno);
   }
   UniqueFd fd(
-      ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+      ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!fd.valid()) return ErrnoError("create " + path, errno);
   return fd;
 }
@@ -25,8 +25,9 @@ Result<UniqueFd> MakeFile(const std::string& path) {
 Result<IndexWriter> IndexWriter::Create(const std::string& path) {
   Result<UniqueFd> fd = MakeFile(path);
   if (!fd) return fd.error();
+  // Clients get descriptors of it.
   Result<IndexBuckets> buckets =
-      ::fchmod(fd->get(), 0644) == 0  // The umask may have taken bits away.
+      ::fchmod(fd->get(), 0600) == 0  // The umask may have taken bits away.
           ? IndexBuckets::Create(fd->get())
           : ErrnoError("set the mode of " + path, errno);
   if (!buckets) {

@@ -24,7 +24,8 @@ constexpr size_t kWrittenPerRound = 1024;
 Housekeeper::Housekeeper(ObjectTable* table, SegmentDir* segments,
                          Orphans* orphans, SegmentPool* pool,
                          MemoryBudget* budget, ClientRegistry* clients,
-                         Catalog* catalog, std::function<void()> compact_slabs)
+                         Catalog* catalog, AbandonedWatch* abandoned,
+                         std::function<void()> compact_slabs)
     : table_(table),
       segments_(segments),
       orphans_(orphans),
@@ -32,6 +33,7 @@ Housekeeper::Housekeeper(ObjectTable* table, SegmentDir* segments,
       budget_(budget),
       clients_(clients),
       catalog_(catalog),
+      abandoned_(abandoned),
       compact_slabs_(std::move(compact_slabs)),
       thread_([this] { Run(); }) {}
 
@@ -147,6 +149,7 @@ void Housekeeper::Run() {
     if (Clock::now() < next_chores) continue;
     next_chores = Clock::now() + kPause;
     ChargeWhatWasWritten();
+    abandoned_->Look(Clock::now());
     if (budget_->Get().lacking_bytes > 0) {
       budget_->NoteFree(segments_->FreeBytes());
     }

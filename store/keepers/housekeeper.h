@@ -9,6 +9,7 @@
 #include "schema/base/mutex.h"
 #include "store/catalog/catalog.h"
 #include "store/index/client_registry.h"
+#include "store/keepers/abandoned_watch.h"
 #include "store/segments/orphans.h"
 #include "store/segments/segment_dir.h"
 #include "store/table/object_table.h"
@@ -17,14 +18,15 @@ namespace vitrine::store {
 
 // Owns one thread.  It frees orphans and unused segments of the pool, prepares
 // the next slab, compacts slabs, charges memory that clients took beyond their
-// request, records recency for the table and the catalog, keeps the journal
-// short, and replaces small pages by huge ones.
+// request, looks for abandoned objects, records recency for the table and the
+// catalog, keeps the journal short, and replaces small pages by huge ones.
 // Thread-safe.  The constructor's arguments must outlive it.
 class Housekeeper {
  public:
   Housekeeper(ObjectTable* table, SegmentDir* segments, Orphans* orphans,
               SegmentPool* pool, MemoryBudget* budget, ClientRegistry* clients,
-              Catalog* catalog, std::function<void()> compact_slabs);
+              Catalog* catalog, AbandonedWatch* abandoned,
+              std::function<void()> compact_slabs);
   ~Housekeeper();
 
   // The object was written to its end: replaces its small pages by huge ones.
@@ -51,6 +53,7 @@ class Housekeeper {
   MemoryBudget* const budget_;
   ClientRegistry* const clients_;
   Catalog* const catalog_;
+  AbandonedWatch* const abandoned_;
   const std::function<void()> compact_slabs_;
 
   Mutex mutex_;

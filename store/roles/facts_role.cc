@@ -43,12 +43,14 @@ StatusSection FactsRole::GetStatus() {
   StatusSection status = StoreSection(
       {.version = Version(),
        .pid = ::getpid(),
+       .uid = ::geteuid(),
        .uptime = std::chrono::steady_clock::now() - parts_->started,
        .state_dir = parts_->options.state_dir,
        .dedicated_threshold_bytes = parts_->options.dedicated_threshold_bytes},
       parts_->budget->Get(), table);
   status.AddPart("restart", RestartSection(parts_->restart));
   status.AddPart("objects", ObjectsSection(table, parts_->orphans->Count()));
+  status.AddPart("abandoned", AbandonedSection(parts_->abandoned->Count()));
   status.AddPart("slabs", SlabsSection(table, small_->small_object_bytes()));
   status.AddPart("memory", GetMemoryStatus());
   status.AddPart("pool", PoolSection(parts_->pool->Count()));

@@ -29,6 +29,7 @@ std::string PolicyName(const Table& /*table*/) { return "lru"; }
 constexpr MetricOf<ProcessFacts> kStoreMetrics[] = {
     Info<&ProcessFacts::version>("version", "The version of the store."),
     Info<&ProcessFacts::pid>("pid", "The process of the store."),
+    Info<&ProcessFacts::uid>("uid", "The user who runs the store."),
     Gauge<&UptimeSeconds>("uptime_s", "Time since the store was started.",
                           MetricUnit::kSeconds),
     Info<&ProcessFacts::state_dir>("state_dir",
@@ -107,6 +108,26 @@ constexpr MetricOf<Dropped> kOrphanMetrics[] = {
     Gauge<&Dropped::bytes>("deleted_in_use_bytes",
                            "Memory that those segments take.",
                            MetricUnit::kBytes)};
+
+using Abandoned = AbandonedWatch::Numbers;
+
+constexpr MetricOf<Abandoned> kAbandonedMetrics[] = {
+    Gauge<&Abandoned::objects>(
+        "objects",
+        "Unsealed objects of the mount that nobody has had open or changed for "
+        "five minutes."),
+    Gauge<&Abandoned::bytes>("bytes", "Memory that those take.",
+                             MetricUnit::kBytes),
+    Info<&Abandoned::oldest_id>("oldest_id", "The one that was left first."),
+    Info<&Abandoned::oldest_uid>("oldest_uid", "Its owner."),
+    Info<&Abandoned::oldest_pid>("oldest_pid", "The process that made it."),
+    Info<&Abandoned::oldest_created_ns>("oldest_created_ns",
+                                        "When it was made, since 1970."),
+    Gauge<&Abandoned::oldest_seconds>("oldest_unused_s",
+                                      "For how long it has been unused.",
+                                      MetricUnit::kSeconds),
+    Counter<&Abandoned::aborted>("aborted",
+                                 "Objects that --abandon-after has aborted.")};
 
 constexpr MetricOf<Table> kSlabMetrics[] = {
     Gauge<&Table::slabs>("count", "Segments that small objects share."),
@@ -258,6 +279,10 @@ StatusSection ObjectsSection(const Table& table, const Dropped& orphans) {
   StatusSection section = MakeSection(kObjectMetrics, table);
   section.Add(kOrphanMetrics, orphans);
   return section;
+}
+
+StatusSection AbandonedSection(const Abandoned& abandoned) {
+  return MakeSection(kAbandonedMetrics, abandoned);
 }
 
 StatusSection SlabsSection(const Table& table, uint64_t most_object_bytes) {

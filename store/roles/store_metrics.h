@@ -9,6 +9,7 @@
 #include <string>
 
 #include "store/base/restart_report.h"
+#include "store/keepers/abandoned_watch.h"
 #include "store/keepers/evictor.h"
 #include "store/keepers/pressure_watch.h"
 #include "store/keepers/retriever.h"
@@ -24,6 +25,7 @@ namespace vitrine::store {
 struct ProcessFacts {
   std::string version;
   pid_t pid;
+  uid_t uid;
   std::chrono::steady_clock::duration uptime;
   std::string state_dir;
   uint64_t dedicated_threshold_bytes;
@@ -47,6 +49,7 @@ StatusSection StoreSection(const ProcessFacts& facts,
 StatusSection RestartSection(const RestartReport& restart);
 StatusSection ObjectsSection(const TableQueries::Numbers& table,
                              const Orphans::Numbers& orphans);
+StatusSection AbandonedSection(const AbandonedWatch::Numbers& abandoned);
 StatusSection SlabsSection(const TableQueries::Numbers& table,
                            uint64_t most_object_bytes);
 StatusSection MemorySection(const MemoryFacts& facts,

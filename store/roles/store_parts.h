@@ -15,6 +15,7 @@
 #include "store/host/lock_file.h"
 #include "store/host/memory_place.h"
 #include "store/index/client_registry.h"
+#include "store/keepers/abandoned_watch.h"
 #include "store/keepers/evictor.h"
 #include "store/keepers/housekeeper.h"
 #include "store/keepers/pressure_watch.h"
@@ -57,6 +58,7 @@ struct StoreParts {
   std::unique_ptr<MemoryBudget> budget = {};
   std::unique_ptr<SegmentPool> pool = {};
   std::unique_ptr<Orphans> orphans = {};
+  std::unique_ptr<AbandonedWatch> abandoned = {};
   std::unique_ptr<Housekeeper> housekeeper = {};
   std::unique_ptr<WriterWatch> watch = {};
   std::unique_ptr<Evictor> evictor = {};

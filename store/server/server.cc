@@ -27,7 +27,7 @@ class Server::Impl final : public Observer {
   Impl(Store* store, Catalog* catalog, std::shared_ptr<server::EventLoop> loop,
        std::unique_ptr<WorkerPool> workers,
        std::unique_ptr<Submissions> submissions,
-       server::ListeningSocket listener)
+       server::ListeningSocket listener, const Access& access)
       : store_(store),
         loop_(std::move(loop)),
         workers_(std::move(workers)),
@@ -38,7 +38,8 @@ class Server::Impl final : public Observer {
                .loop = loop_,
                .workers = workers_.get(),
                .submissions = submissions_.get(),
-               .stats = &stats_},
+               .stats = &stats_,
+               .access = access},
               std::move(listener)) {}
   ~Impl() override { Stop(); }
 
@@ -107,18 +108,20 @@ StatusSection Server::Impl::GetStatus() const {
 Result<std::unique_ptr<Server>> Server::Start(Store* store,
                                               const std::string& socket_path,
                                               mode_t socket_mode,
-                                              Catalog* catalog) {
+                                              Catalog* catalog,
+                                              const Access& access) {
   auto loop = server::EventLoop::Create();
   if (!loop) return loop.error();
   auto workers = WorkerPool::Start(kWorkerThreads);
   if (!workers) return workers.error();
   auto submissions = Submissions::Start(store);
   if (!submissions) return submissions.error();
-  auto listener = server::ListeningSocket::Bind(socket_path, socket_mode);
+  auto listener =
+      server::ListeningSocket::Bind(socket_path, socket_mode, access.group);
   if (!listener) return listener.error();
   auto impl = std::make_unique<Impl>(
       store, catalog, std::move(*loop), std::move(*workers),
-      std::move(*submissions), std::move(*listener));
+      std::move(*submissions), std::move(*listener), access);
   if (Status started = impl->Start(); !started) return started.error();
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }

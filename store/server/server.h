@@ -19,6 +19,7 @@
 #include <memory>
 #include <string>
 
+#include "store/base/access.h"
 #include "store/catalog/catalog.h"
 #include "store/metrics/status_section.h"
 #include "store/store.h"
@@ -31,13 +32,15 @@ class Server {
  public:
   // Listens at `socket_path`, whose mode bits become `socket_mode`.  Makes the
   // directory if it is missing, and replaces a socket that a killed store left.
-  // `catalog`, if any, is told of clients that connect and leave.
+  // `catalog`, if any, is told of clients that connect and leave.  Of `access`,
+  // group and list of users apply.
   // kUnavailable: a store listens there.  kInvalidArgument: the path is too
   // long for a socket.
   static Result<std::unique_ptr<Server>> Start(Store* store,
                                                const std::string& socket_path,
                                                mode_t socket_mode,
-                                               Catalog* catalog = nullptr);
+                                               Catalog* catalog = nullptr,
+                                               const Access& access = {});
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   // Ends all connections, which aborts the unsealed objects of their clients,

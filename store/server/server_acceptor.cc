@@ -11,6 +11,7 @@
 #include <chrono>
 
 #include "schema/packet_socket.h"
+#include "store/host/user_names.h"
 #include "store/server/server_messages.h"
 #include "store/server/server_peer.h"
 
@@ -30,10 +31,11 @@ size_t ConnectionLimit() {
 }  // namespace
 
 Acceptor::Acceptor(ListeningSocket listener, EventLoop* loop,
-                   ServerStats* stats, Accepted accepted)
+                   ServerStats* stats, Access access, Accepted accepted)
     : listener_(std::move(listener)),
       loop_(loop),
       stats_(stats),
+      access_(std::move(access)),
       accepted_(std::move(accepted)),
       limit_(ConnectionLimit()) {}
 
@@ -78,14 +80,16 @@ void Acceptor::Admit(UniqueFd socket) {
     spdlog::warn("socket: {}", peer.error().ToString());
     return;
   }
+  if (!access_.Admits(peer->uid)) {
+    return Refuse(std::move(socket),
+                  Error{Code::kPermissionDenied,
+                        "the store does not let user " + NameOfUser(peer->uid) +
+                            " in (--allow-users)"});
+  }
   if (!HasRoom(peer->uid)) {
-    ++stats_->refused;
-    const Message message = FailureMessage(
+    return Refuse(
+        std::move(socket),
         Error{Code::kUnavailable, "the store has too many connections"});
-    // Best effort: the close tells the peer as well.
-    (void)SendPacket(socket.get(), {message->data(), message->size()}, {},
-                     PacketWait::kDontWait);
-    return;
   }
   RefuseDescriptors(socket.get());
   EnlargeSendBuffer(socket.get());
@@ -93,6 +97,14 @@ void Acceptor::Admit(UniqueFd socket) {
   ++connections_;
   ++by_uid_[peer->uid];
   accepted_(std::move(socket), std::move(*peer));
+}
+
+void Acceptor::Refuse(UniqueFd socket, const Error& error) {
+  ++stats_->refused;
+  const Message message = FailureMessage(error);
+  // Best effort: the close tells the peer as well.
+  (void)SendPacket(socket.get(), {message->data(), message->size()}, {},
+                   PacketWait::kDontWait);
 }
 
 bool Acceptor::HasRoom(uid_t uid) const {

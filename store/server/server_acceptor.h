@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "schema/base/unique_fd.h"
+#include "store/base/access.h"
 #include "store/base/object.h"
 #include "store/server/server_listener.h"
 #include "store/server/server_loop.h"
@@ -18,14 +19,15 @@
 namespace vitrine::store::server {
 
 // Accepts new connections, up to half of RLIMIT_NOFILE, because the store
-// itself needs descriptors.  One ordinary user gets at most half of them.
+// itself needs descriptors.  One ordinary user gets at most half of them; one
+// whom `access` does not admit gets none.
 // Others get a Failure and are closed.  On the loop's thread only.
 class Acceptor {
  public:
   using Accepted = std::function<void(UniqueFd socket, Credentials peer)>;
 
   Acceptor(ListeningSocket listener, EventLoop* loop, ServerStats* stats,
-           Accepted accepted);
+           Access access, Accepted accepted);
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
   ~Acceptor() { Stop(); }
@@ -39,6 +41,7 @@ class Acceptor {
  private:
   void OnReadable();
   void Admit(UniqueFd socket);
+  void Refuse(UniqueFd socket, const Error& error);
   bool HasRoom(uid_t uid) const;
   // The process has no descriptors left: the loop would spin on the listener.
   void Pause();
@@ -46,6 +49,7 @@ class Acceptor {
   const ListeningSocket listener_;
   EventLoop* const loop_;
   ServerStats* const stats_;
+  const Access access_;
   const Accepted accepted_;
   const size_t limit_;
   uint64_t watch_ = 0;  // 0: not started, or paused.

@@ -27,6 +27,7 @@ Error Broken(const char* how) { return Error{Code::kInvalidArgument, how}; }
 ServerCore::ServerCore(Parts parts, ListeningSocket listener)
     : parts_(std::move(parts)),
       acceptor_(std::move(listener), parts_.loop.get(), parts_.stats,
+                parts_.access,
                 [this](UniqueFd socket, Credentials peer) {
                   OnAccepted(std::move(socket), std::move(peer));
                 }),

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "schema/protocol.h"
+#include "store/base/access.h"
 #include "store/base/worker_pool.h"
 #include "store/catalog/catalog.h"
 #include "store/server/server_acceptor.h"
@@ -42,6 +43,7 @@ class ServerCore {
     WorkerPool* workers;
     Submissions* submissions;
     ServerStats* stats;
+    Access access = {};
   };
   ServerCore(Parts parts, ListeningSocket listener);
   ServerCore(const ServerCore&) = delete;

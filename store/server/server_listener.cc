@@ -17,7 +17,7 @@ namespace {
 constexpr int kBacklog = 1024;
 
 // Makes the directories that are missing above `path`.
-Status MakeParentDirs(const std::string& path) {
+Status MakeParentDirs(const std::string& path, mode_t socket_mode) {
   namespace fs = std::filesystem;
   std::vector<fs::path> missing;
   std::error_code ignored;  // A failure counts as missing.
@@ -25,7 +25,8 @@ Status MakeParentDirs(const std::string& path) {
        !dir.empty() && !fs::exists(dir, ignored); dir = dir.parent_path()) {
     missing.push_back(dir);
   }
-  const mode_t mode = ::geteuid() == 0 ? 0755 : 0700;
+  const bool open = ::geteuid() == 0 || (socket_mode & 0077) != 0;
+  const mode_t mode = open ? 0755 : 0700;
   for (auto dir = missing.rbegin(); dir != missing.rend(); ++dir) {
     if (::mkdir(dir->c_str(), mode) != 0 && errno != EEXIST) {
       return ErrnoError("make the directory " + dir->string(), errno);
@@ -51,15 +52,17 @@ Error InUseError(const std::string& path) {
 }  // namespace
 
 Result<ListeningSocket> ListeningSocket::Bind(const std::string& path,
-                                              mode_t mode) {
+                                              mode_t mode,
+                                              std::optional<gid_t> group) {
   if (auto address = MakeSocketAddress(path); !address) return address.error();
-  if (Status made = MakeParentDirs(path); !made) return made.error();
+  if (Status made = MakeParentDirs(path, mode); !made) return made.error();
   ListeningSocket listener(path);
   auto lock = OwnedLock::Take(path + ".lock", "listens at " + path);
   if (!lock) return lock.error();
   listener.lock_ = *std::move(lock);
   if (Status removed = listener.RemoveStale(); !removed) return removed.error();
-  if (Status bound = listener.BindAndListen(mode); !bound) return bound.error();
+  if (Status bound = listener.BindAndListen(mode, group); !bound)
+    return bound.error();
   return listener;
 }
 
@@ -89,7 +92,7 @@ Status ListeningSocket::RemoveStale() const {
   return {};
 }
 
-Status ListeningSocket::BindAndListen(mode_t mode) {
+Status ListeningSocket::BindAndListen(mode_t mode, std::optional<gid_t> group) {
   const auto address = MakeSocketAddress(path_);
   if (!address) return address.error();
   UniqueFd fd(
@@ -110,6 +113,9 @@ Status ListeningSocket::BindAndListen(mode_t mode) {
   dev_ = named.st_dev;
   ino_ = named.st_ino;
   socket_ = std::move(fd);
+  if (group && ::chown(path_.c_str(), static_cast<uid_t>(-1), *group) != 0) {
+    return ErrnoError("give " + path_ + " to the group", errno);
+  }
   if (::chmod(path_.c_str(), mode) != 0) {
     return ErrnoError("chmod " + path_, errno);
   }

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 #include <vitrine/result.h>
 
+#include <optional>
 #include <string>
 
 #include "schema/base/unique_fd.h"
@@ -17,11 +18,14 @@ namespace vitrine::store::server {
 // another socket that was put at the path meanwhile.
 class ListeningSocket {
  public:
-  // Makes the directory of `path` if it is missing (0755 for root, 0700 for
-  // others), and replaces a socket that a killed store left.  kUnavailable: a
+  // Makes the directory of `path` if it is missing (0755 for root and for a
+  // socket that others may use, else 0700), and replaces a socket that a killed
+  // store left.  kUnavailable: a
   // store listens there, or `path` is no socket.
   // kInvalidArgument: `path` is too long for a socket.
-  static Result<ListeningSocket> Bind(const std::string& path, mode_t mode);
+  // kNotPermitted: the socket cannot be given to `group`.
+  static Result<ListeningSocket> Bind(const std::string& path, mode_t mode,
+                                      std::optional<gid_t> group = {});
 
   ListeningSocket(ListeningSocket&& other) noexcept = default;
   ListeningSocket& operator=(ListeningSocket&&) = delete;
@@ -34,7 +38,7 @@ class ListeningSocket {
   explicit ListeningSocket(std::string path) : path_(std::move(path)) {}
 
   Status RemoveStale() const;
-  Status BindAndListen(mode_t mode);
+  Status BindAndListen(mode_t mode, std::optional<gid_t> group);
 
   std::string path_;
   OwnedLock lock_;   // Goes after the socket's name.

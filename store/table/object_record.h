@@ -60,6 +60,7 @@ struct OwnSegment {
   // sockets and pipes.
   bool recyclable = true;
   bool recycled = false;  // It is no larger than when it was another object's.
+  bool through_mount = false;  // It was created there: no session ends it.
 };
 
 // Every field but `number` is guarded by the object table's mutex.

@@ -33,6 +33,7 @@ Result<ObjectRef> UnsealedOps::Insert(
                  .modified_ns = now_ns});
   object->own->metadata = std::make_shared<const Metadata>(options.metadata);
   object->own->overhead_bytes = MetadataCharge(options.metadata);
+  object->own->through_mount = options.through_mount;
   if (recycled) {
     object->size_bytes = recycled->size_bytes;
     object->own->charged_bytes = recycled->allocated_bytes;
@@ -210,6 +211,28 @@ Result<DroppedSegment> UnsealedOps::Abort(const ObjectRef& object) {
   MutexLock lock(table_->mutex);
   if (Status ok = CheckIsWritable(*object); !ok) return ok.error();
   return table_->Drop(object, ObjectEventKind::kAborted);
+}
+
+Result<DroppedSegment> UnsealedOps::AbortUnused(const ObjectRef& object,
+                                                int64_t modified_ns) {
+  MutexLock lock(table_->mutex);
+  if (Status ok = CheckIsWritable(*object); !ok) return ok.error();
+  table_->residency.RefreshExtent(object.get());
+  if (object->own->modified_ns != modified_ns ||
+      table_->residency.IsOpen(object.get())) {
+    return Error{Code::kInUse, "somebody uses it"};
+  }
+  return table_->Drop(object, ObjectEventKind::kAborted);
+}
+
+std::vector<ObjectRef> UnsealedOps::ListThroughMount() const {
+  std::vector<ObjectRef> objects;
+  MutexLock lock(table_->mutex);
+  for (auto& [number, object] :
+       table_->directory.List(ObjectState::kUnsealed)) {
+    if (object->own->through_mount) objects.push_back(std::move(object));
+  }
+  return objects;
 }
 
 Result<ObjectRef> UnsealedOps::FindUnsealed(const ObjectId& id) const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "store/base/requests.h"
 #include "store/segments/segment_pool.h"
@@ -73,6 +74,13 @@ class UnsealedOps {
                 DroppedSegment* replaced) EXCLUDES(table_->mutex);
   // kNotPermitted: sealed.
   Result<DroppedSegment> Abort(const ObjectRef& object) EXCLUDES(table_->mutex);
+  // kInUse: somebody has it open or mapped, or has changed it after
+  // `modified_ns`.
+  Result<DroppedSegment> AbortUnused(const ObjectRef& object,
+                                     int64_t modified_ns)
+      EXCLUDES(table_->mutex);
+  // Those that were created through the mount.
+  std::vector<ObjectRef> ListThroughMount() const EXCLUDES(table_->mutex);
   Result<ObjectRef> FindUnsealed(const ObjectId& id) const
       EXCLUDES(table_->mutex);
 

@@ -165,12 +165,28 @@ TEST_F(OptionsTest, WithoutArgumentsTheDefaultsHold) {
 TEST_F(OptionsTest, HelpNamesEveryOptionInLinesOf80Columns) {
   const Result<CommandLine> parsed = ParseCommandLine({"--help"});
   ASSERT_TRUE(parsed);
-  for (const char* option :
-       {"--capacity", "--overshoot", "--state-dir", "--catalog-mode",
-        "--memory-dir", "--huge-pages", "--numa", "--pool",
-        "--dedicated-threshold", "--strict", "--external-store", "--socket",
-        "--mount", "--passthrough", "--log-level", "--config", "--version",
-        "--help"}) {
+  for (const char* option : {"--capacity",
+                             "--overshoot",
+                             "--state-dir",
+                             "--catalog-mode",
+                             "--socket-mode",
+                             "--socket-group",
+                             "--allow-users",
+                             "--abandon-after",
+                             "--memory-dir",
+                             "--huge-pages",
+                             "--numa",
+                             "--pool",
+                             "--dedicated-threshold",
+                             "--strict",
+                             "--external-store",
+                             "--socket",
+                             "--mount",
+                             "--passthrough",
+                             "--log-level",
+                             "--config",
+                             "--version",
+                             "--help"}) {
     EXPECT_TRUE(Contains(parsed->text, option)) << option;
   }
   std::istringstream lines(parsed->text);
@@ -194,6 +210,86 @@ TEST_F(OptionsTest, VersionIsOneLine) {
   const Result<CommandLine> parsed = ParseCommandLine({"--version"});
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->text, std::string("vitrined ") + Version() + "\n");
+}
+
+TEST_F(OptionsTest, WhoMayUseTheStoreByDefault) {
+  const store::Access access = Parsed({}).store.access;
+  EXPECT_FALSE(access.socket_mode);
+  EXPECT_FALSE(access.group);
+  EXPECT_TRUE(access.Admits(12345));
+  EXPECT_EQ(access.DirectoryMode(), 0755U);
+}
+
+TEST_F(OptionsTest, SocketModeAndGroup) {
+  const store::Access closed = Parsed({"--socket-mode", "0600"}).store.access;
+  EXPECT_EQ(closed.socket_mode, 0600U);
+  EXPECT_EQ(closed.DirectoryMode(), 0700U);
+  const store::Access group = Parsed({"--socket-group=54321"}).store.access;
+  EXPECT_EQ(group.group, 54321U);
+  EXPECT_EQ(group.socket_mode, 0660U) << "a group alone is meant to matter";
+  EXPECT_EQ(group.DirectoryMode(), 0750U);
+  EXPECT_EQ(Parsed({"--socket-group", "root"}).store.access.group, 0U);
+  EXPECT_EQ(Parsed({"--socket-mode=666"}).store.access.DirectoryMode(), 0755U);
+  // Only who may write to a socket can connect.
+  EXPECT_EQ(Parsed({"--socket-mode=644"}).store.access.DirectoryMode(), 0700U);
+  for (const char* mode : {"", "0777", "0060", "8", "0660x", "-1", "rw"}) {
+    EXPECT_TRUE(Contains(Refusal({"--socket-mode", mode}), "--socket-mode"))
+        << mode;
+  }
+  for (const char* name : {"", "no-such-group", "-1", "4294967295", "1x"}) {
+    EXPECT_TRUE(Contains(Refusal({std::string("--socket-group=") + name}),
+                         "--socket-group"))
+        << name;
+  }
+}
+
+TEST_F(OptionsTest, AllowUsersIsAListThatMayBeGivenInPieces) {
+  using Users = std::vector<uid_t>;
+  const store::Access access =
+      Parsed({"--allow-users", "54321,root", "--allow-users", "7"})
+          .store.access;
+  EXPECT_EQ(access.users, Users({54321, 0, 7}));
+  EXPECT_TRUE(access.Admits(54321));
+  EXPECT_FALSE(access.Admits(54322));
+  EXPECT_TRUE(access.Admits(0));
+  EXPECT_TRUE(access.Admits(::geteuid()));
+  const std::string config =
+      WriteConfig("allow-users = 1,2\nallow-users = 3\n");
+  EXPECT_EQ(Parsed({"--config", config}).store.access.users, Users({1, 2, 3}));
+  EXPECT_EQ(
+      Parsed({"--config", config, "--allow-users", "9"}).store.access.users,
+      Users({9}))
+      << "the command line wins";
+  for (const char* list : {"", "1,", ",1", "no-such-user", "1,,2", "1 2"}) {
+    EXPECT_TRUE(Contains(Refusal({std::string("--allow-users=") + list}),
+                         "--allow-users"))
+        << list;
+  }
+}
+
+TEST_F(OptionsTest, AbandonAfterIsATime) {
+  using std::chrono::seconds;
+  EXPECT_FALSE(Parsed({}).store.abandon_after) << "never";
+  EXPECT_EQ(Parsed({"--abandon-after", "30s"}).store.abandon_after,
+            seconds(30));
+  EXPECT_EQ(Parsed({"--abandon-after=10m"}).store.abandon_after, seconds(600));
+  EXPECT_EQ(Parsed({"--abandon-after=2h"}).store.abandon_after, seconds(7200));
+  EXPECT_EQ(Parsed({"--abandon-after=1d"}).store.abandon_after, seconds(86400));
+  EXPECT_EQ(Parsed({"--abandon-after=4294967295d"}).store.abandon_after,
+            seconds(int64_t{86400} * 4294967295));
+  for (const char* text :
+       {"", "5", "s", "0s", "-1s", "1.5h", "1w", "1sx", "99999999999s"}) {
+    EXPECT_TRUE(Contains(Refusal({std::string("--abandon-after=") + text}),
+                         "--abandon-after"))
+        << text;
+  }
+}
+
+TEST_F(OptionsTest, AListAloneSaysWhoMay) {
+  EXPECT_TRUE(Contains(Refusal({"--allow-users=1", "--socket-mode=0660"}),
+                       "--socket-mode"));
+  EXPECT_TRUE(Contains(Refusal({"--allow-users=1", "--socket-group=1"}),
+                       "--socket-group"));
 }
 
 }  // namespace

@@ -387,5 +387,26 @@ TEST_F(HugetlbfsTest, AKilledStoreKeepsWhatWasSealed) {
   EXPECT_EQ(UsedPages(), 7u);
 }
 
+TEST_F(HugetlbfsTest, AListOfUsersIsRefusedAndAGroupIsNot) {
+  const auto with = [this](const std::string& option) {
+    store_.emplace(
+        StoreProcessOptions{.capacity = std::to_string(kCapacity),
+                            .more = {"--memory-dir", mount_->path(), option}});
+    return store_->Start();
+  };
+  const Status listed = with("--allow-users=54331");
+  ASSERT_FALSE(listed);
+  EXPECT_NE(listed.error().message.find("--socket-group"), std::string::npos)
+      << listed.error().message;
+  const Status grouped = with("--socket-group=54331");
+  ASSERT_TRUE(grouped) << grouped.error().ToString();
+  struct stat info {};
+  ASSERT_EQ(::stat((mount_->path() + "/segments").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0750u);
+  EXPECT_EQ(info.st_gid, 54331u);
+  // Its pages were set aside: no shortage of other memory concerns it.
+  EXPECT_FALSE(store_->GetStatus().contains("pressure"));
+}
+
 }  // namespace
 }  // namespace vitrine

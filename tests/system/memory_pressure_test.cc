@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -102,16 +101,13 @@ class MemoryPressureTest : public testing::Test {
 };
 
 TEST_F(MemoryPressureTest, ALimitThatIsLoweredEvictsAndIsLoweredAgain) {
-  if (IsSkipped()) return;
   LowerTo(kLowLimit);
   const auto pressure = Pressure();
   EXPECT_TRUE(pressure["short"].get<bool>());
   EXPECT_GT(pressure["evicted_objects"].get<uint64_t>(), 20u);
   EXPECT_EQ(pressure["times_short"], 1);
   EXPECT_LT(pressure["limit_bytes"].get<uint64_t>(), kLowLimit);
-  EXPECT_EQ(std::filesystem::path(pressure["limited_by"].get<std::string>())
-                .lexically_normal(),
-            cgroup_->limit_file());
+  EXPECT_EQ(pressure["limited_by"], cgroup_->limit_file());
   EXPECT_NE(pressure["problem"].get<std::string>().find("memory is short"),
             std::string::npos)
       << pressure;
@@ -141,7 +137,6 @@ ChildProcess::Body TakeMemory(const MemoryCgroup& cgroup, uint64_t bytes) {
 }
 
 TEST_F(MemoryPressureTest, WhatOthersTakeIsMadeRoomFor) {
-  if (IsSkipped()) return;
   {
     ChildProcess hog(TakeMemory(*cgroup_, 450 * kMiB));
     ASSERT_TRUE(hog.AwaitWord()) << "the kernel killed it: " << Pressure();

@@ -63,13 +63,12 @@ class HousekeeperTest : public HouseParts {
   }
 
   void Start() {
-    keeper_ = std::make_unique<Housekeeper>(table_.get(), &*segments_,
-                                            &orphans_, &pool_, &budget_,
-                                            &clients_, &catalog_, [this] {
-                                              ++rounds_;
-                                              if (at_compaction_)
-                                                at_compaction_();
-                                            });
+    keeper_ = std::make_unique<Housekeeper>(
+        table_.get(), &*segments_, &orphans_, &pool_, &budget_, &clients_,
+        &catalog_, &abandoned_, [this] {
+          ++rounds_;
+          if (at_compaction_) at_compaction_();
+        });
   }
 
   // All that is done twice a second was begun and done meanwhile.
@@ -99,6 +98,7 @@ class HousekeeperTest : public HouseParts {
   }
 
   FakeCatalog catalog_;
+  AbandonedWatch abandoned_{table_.get(), std::nullopt, {}};
   std::atomic<int> rounds_ = 0;
   std::function<void()> at_compaction_;  // On the thread.
   std::unique_ptr<Housekeeper> keeper_;

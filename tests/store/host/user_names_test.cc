@@ -1,0 +1,25 @@
+#include "store/host/user_names.h"
+
+#include <gtest/gtest.h>
+
+namespace vitrine::store {
+namespace {
+
+TEST(UserNamesTest, NamesAndNumbersAreFound) {
+  EXPECT_EQ(*FindUser("root"), 0U);
+  EXPECT_EQ(*FindGroup("root"), 0U);
+  EXPECT_EQ(*FindUser("54321"), 54321U);
+  EXPECT_EQ(*FindGroup("54321"), 54321U);
+  EXPECT_EQ(NameOfUser(0), "root");
+  EXPECT_EQ(NameOfUser(54321), "54321");
+}
+
+TEST(UserNamesTest, OthersAreNot) {
+  for (const char* text : {"", "no such user", "-1", "0x1", "4294967295"}) {
+    EXPECT_EQ(FindUser(text).error().code, Code::kInvalidArgument) << text;
+    EXPECT_EQ(FindGroup(text).error().code, Code::kInvalidArgument) << text;
+  }
+}
+
+}  // namespace
+}  // namespace vitrine::store
