@@ -10,6 +10,7 @@
 #include "client/tools/command.h"
 #include "client/tools/diagnosis.h"
 #include "client/tools/json_text.h"
+#include "client/tools/store_diagnosis.h"
 #include "client/tools/table.h"
 #include "client/tools/text.h"
 
@@ -18,21 +19,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// "" if `json` has no such text.
-std::string TextAt(const Json& json, const std::string& key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>()
-                                                   : std::string();
-}
-
-Json ObjectAt(const Json& json, const std::string& key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_object() ? *found : Json::object();
-}
-
 Finding CheckMount(const Json& status) {
-  const Json mount = ObjectAt(status, "mount");
-  const std::string path = TextAt(mount, "mount_point");
+  const Json mount = JsonObject(status, "mount");
+  const std::string path = JsonText(mount, "mount_point");
   if (path.empty()) {
     return {"store's mount", Verdict::kOk, "none", "vitrined --mount DIR"};
   }
@@ -45,7 +34,7 @@ Finding CheckMount(const Json& status) {
             file + " cannot be read: " + std::strerror(errno),
             "is the mount of this user, or was it made with allow_other?"};
   }
-  const std::string mode = TextAt(mount, "mode");
+  const std::string mode = JsonText(mount, "mode");
   return {"store's mount", Verdict::kOk,
           path + (mode.empty() ? "" : ", " + mode), ""};
 }
@@ -57,7 +46,8 @@ class NoRows : public RowSink {
 };
 
 Finding CheckCatalog(const std::string& state_dir, const Json& status) {
-  const std::string problem = TextAt(ObjectAt(status, "catalog"), "problem");
+  const std::string problem =
+      JsonText(JsonObject(status, "catalog"), "problem");
   if (!problem.empty()) {
     return {"store's catalog", Verdict::kWarn, "not written: " + problem, ""};
   }
@@ -88,10 +78,13 @@ std::vector<Finding> DiagnoseStore(const CommandLine& line) {
     return {{"store", Verdict::kFail, Explain(text.error()), "restart it"}};
   }
   const Json status = Json::parse(*text, nullptr, false);
-  const std::string kind = TextAt(ObjectAt(status, "memory"), "kind");
+  const std::string kind = JsonText(JsonObject(status, "memory"), "kind");
   std::vector<Finding> findings = {
       {"store", Verdict::kOk,
-       "version " + TextAt(status, "version") + ", " + kind, ""}};
+       "version " + JsonText(status, "version") + ", " + kind, ""}};
+  for (Finding& finding : DiagnoseStatus(status)) {
+    findings.push_back(std::move(finding));
+  }
   findings.push_back(CheckMount(status));
   auto state_dir = client->StateDir();
   if (state_dir) findings.push_back(CheckCatalog(*state_dir, status));

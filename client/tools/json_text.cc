@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "client/tools/text.h"
+#include "schema/base/wall_clock.h"
 
 namespace vitrine::tools {
 namespace {
@@ -29,6 +30,11 @@ std::string Dump(const nlohmann::ordered_json& json, int indent) {
                    nlohmann::ordered_json::error_handler_t::replace);
 }
 
+bool IsAbandoned(const ObjectStat& stat, int64_t now_ns) {
+  constexpr int64_t kMinutes = int64_t{5} * 60 * 1'000'000'000;
+  return !stat.sealed && !stat.in_use && stat.created_ns < now_ns - kMinutes;
+}
+
 nlohmann::ordered_json StatToJson(const ObjectStat& stat) {
   nlohmann::ordered_json json;
   Put(json, "id", stat.id.text());
@@ -43,6 +49,7 @@ nlohmann::ordered_json StatToJson(const ObjectStat& stat) {
   json["use_count"] = stat.use_count;
   json["hold"] = stat.hold;
   json["in_use"] = stat.in_use;
+  json["abandoned"] = IsAbandoned(stat, NowNs());
   json["tier"] = stat.tier;
   return json;
 }

@@ -14,6 +14,9 @@ namespace vitrine::tools {
 // Never throws.  `indent` -1: one line.
 std::string Dump(const nlohmann::ordered_json& json, int indent = 2);
 
+// True: it is being written, but is some minutes old, and nobody has it open.
+bool IsAbandoned(const ObjectStat& stat, int64_t now_ns);
+
 nlohmann::ordered_json StatToJson(const ObjectStat& stat);
 nlohmann::ordered_json MetadataToJson(const Metadata& metadata);
 nlohmann::ordered_json EventToJson(const Event& event);

@@ -86,6 +86,12 @@ void Sort(const ListOptions& options, std::vector<ObjectStat>* stats) {
   if (options.reverse) std::reverse(stats->begin(), stats->end());
 }
 
+// Said of what nobody has open any more; empty: nothing is.
+std::string NoteOn(const ObjectStat& stat, int64_t now_ns) {
+  if (!IsAbandoned(stat, now_ns)) return "";
+  return "abandoned by process " + std::to_string(stat.creator_pid);
+}
+
 // Scripts get the exact bytes, people a text that is safe on a terminal.
 std::string NameFor(const ObjectId& id, bool terminal) {
   return terminal ? Printable(id.text()) : id.text();
@@ -94,14 +100,15 @@ std::string NameFor(const ObjectId& id, bool terminal) {
 void PrintLong(const std::vector<ObjectStat>& stats, bool human,
                bool terminal) {
   Table table({Align::kLeft, Align::kLeft, Align::kLeft, Align::kRight,
-               Align::kLeft, Align::kLeft});
+               Align::kLeft, Align::kLeft, Align::kLeft});
   OwnerNames names;
   const int64_t now_ns = NowNs();
   for (const ObjectStat& stat : stats) {
     table.Add(
         {FormatMode(stat.mode), names.User(stat.uid), names.Group(stat.gid),
          human ? FormatSize(stat.size_bytes) : std::to_string(stat.size_bytes),
-         FormatTimeShort(TimeOf(stat), now_ns), NameFor(stat.id, terminal)});
+         FormatTimeShort(TimeOf(stat), now_ns), NameFor(stat.id, terminal),
+         NoteOn(stat, now_ns)});
   }
   Print(table.Text());
 }
@@ -155,7 +162,7 @@ void AddListCommand(CLI::App* app, CommandLine* line) {
   command->add_flag("-S,--by-size", options->by_size, "The largest first");
   command->add_flag("-r,--reverse", options->reverse, "The other way round");
   command->add_flag("-u,--unsealed", options->unsealed,
-                    "Those being written instead");
+                    "Those being written instead; -l says who abandoned one");
   command->add_flag("-a,--all", options->all, "Both");
   command->add_flag("--json", options->json,
                     "An array of objects with all that `stat` knows");

@@ -106,6 +106,8 @@ TEST_F(UserStoreTest, SaysWhatItGotAndWhy) {
   int exited = -1;
   const std::string said = store_.Run({"doctor"}, &exited);
   EXPECT_NE(said.find("assthrough"), std::string::npos) << said;
+  EXPECT_NE(said.find("nobody, can change sealed objects"), std::string::npos)
+      << said;
 }
 
 TEST_F(UserStoreTest, ASteadyProducerGetsHugePages) {

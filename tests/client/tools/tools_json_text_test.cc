@@ -30,6 +30,20 @@ TEST(JsonTextTest, AnOrdinaryIdHasNoHex) {
   EXPECT_EQ(json["size_bytes"], uint64_t{1} << 40);
 }
 
+TEST(JsonTextTest, WhatNobodyHasOpenForMinutesIsAbandoned) {
+  constexpr int64_t kMinute = int64_t{60} * 1'000'000'000;
+  ObjectStat stat = MakeStat("a");
+  stat.sealed = false;
+  stat.created_ns = kMinute;
+  EXPECT_TRUE(IsAbandoned(stat, 10 * kMinute));
+  EXPECT_TRUE(StatToJson(stat)["abandoned"].get<bool>());
+  EXPECT_FALSE(IsAbandoned(stat, 5 * kMinute)) << "it is young";
+  stat.in_use = true;
+  EXPECT_FALSE(IsAbandoned(stat, 10 * kMinute));
+  stat = MakeStat("a");
+  EXPECT_FALSE(IsAbandoned(stat, 10 * kMinute)) << "it is sealed";
+}
+
 TEST(JsonTextTest, MetadataOfAnyBytesIsShown) {
   const auto json = MetadataToJson({{"k", "v"}, {"raw", "\xfe"}});
   EXPECT_EQ(json["k"], "v");
