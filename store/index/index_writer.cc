@@ -25,7 +25,11 @@ Result<UniqueFd> MakeFile(const std::string& path) {
 Result<IndexWriter> IndexWriter::Create(const std::string& path) {
   Result<UniqueFd> fd = MakeFile(path);
   if (!fd) return fd.error();
-  Result<IndexBuckets> buckets = IndexBuckets::Create(fd->get());
+  // Clients get descriptors of it.
+  Result<IndexBuckets> buckets =
+      ::fchmod(fd->get(), 0600) == 0  // The umask may have taken bits away.
+          ? IndexBuckets::Create(fd->get())
+          : ErrnoError("chmod " + path, errno);
   if (!buckets) {
     ::unlink(path.c_str());
     return buckets.error();

@@ -198,14 +198,14 @@ TEST_F(IndexWriterTest, UnknownSlotsAreIgnored) {
   }
 }
 
-TEST_F(IndexWriterTest, TheFileIsReadableByAllWhateverTheUmask) {
+TEST_F(IndexWriterTest, OnlyTheStoresUserOpensTheFileByName) {
   const mode_t old_umask = ::umask(0777);
   Result<IndexWriter> writer = IndexWriter::Create(path());
   ::umask(old_umask);
   ASSERT_TRUE(writer);
   struct stat info {};
   ASSERT_EQ(::stat(path().c_str(), &info), 0);
-  EXPECT_EQ(info.st_mode & 07777, 0644u);
+  EXPECT_EQ(info.st_mode & 07777, 0600u);
   EXPECT_EQ(::fcntl(writer->OpenReadOnly()->get(), F_GETFL) & O_ACCMODE,
             O_RDONLY);
 }
