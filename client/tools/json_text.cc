@@ -30,14 +30,14 @@ std::string Dump(const nlohmann::ordered_json& json, int indent) {
 }
 
 Result<nlohmann::ordered_json> ParseObject(const std::string& text) {
-  using Json = nlohmann::ordered_json;
+  using Tree = nlohmann::ordered_json;
   constexpr int kMostDepth = 32;
   bool too_deep = false;
-  const auto keep = [&too_deep](int depth, Json::parse_event_t, Json&) {
+  const auto keep = [&too_deep](int depth, Tree::parse_event_t, Tree&) {
     too_deep = too_deep || depth > kMostDepth;
     return !too_deep;
   };
-  Json json = Json::parse(text, keep, /*allow_exceptions=*/false);
+  Tree json = Tree::parse(text, keep, /*allow_exceptions=*/false);
   if (too_deep) return Error{Code::kCorruption, "JSON that is nested too deep"};
   if (!json.is_object()) {
     return Error{Code::kCorruption, "the answer is no JSON object"};
