@@ -16,6 +16,9 @@ std::string Dump(const nlohmann::ordered_json& json, int indent = 2);
 
 // True: it is being written, but is some minutes old, and nobody has it open.
 bool IsAbandoned(const ObjectStat& stat, int64_t now_ns);
+// The JSON object that a store sent.  kCorruption: it is none, or nested more
+// deeply than any store's, so that to print it could take the whole stack.
+Result<nlohmann::ordered_json> ParseObject(const std::string& text);
 
 nlohmann::ordered_json StatToJson(const ObjectStat& stat);
 nlohmann::ordered_json MetadataToJson(const Metadata& metadata);

@@ -75,6 +75,9 @@ void FuzzTexts(const std::string& text) {
   if (const auto mode = tools::ParseMode(text); mode) {
     FUZZ_CHECK(tools::FormatMode(*mode).size() == 10);
   }
+  if (const auto object = tools::ParseObject(text); object) {
+    FUZZ_CHECK(*tools::ParseObject(tools::Dump(*object)) == *object);
+  }
   const std::string json = tools::Dump(tools::MetadataToJson({{text, text}}));
   FUZZ_CHECK(nlohmann::json::accept(json));
 }
