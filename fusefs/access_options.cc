@@ -3,7 +3,7 @@
 #include <charconv>
 #include <sstream>
 
-#include "store/host/user_names.h"
+#include "schema/base/user_names.h"
 
 namespace vitrine::fusefs {
 namespace {
@@ -32,7 +32,7 @@ Status SetMode(const std::string& text, Access* access) {
 }
 
 Status SetGroup(const std::string& text, Access* access) {
-  const Result<gid_t> group = store::FindGroup(text);
+  const Result<gid_t> group = FindGroup(text);
   if (!group) return Invalid("--socket-group: " + group.error().message);
   access->group = *group;
   if (!access->socket_mode) access->socket_mode = kGroupMode;
@@ -43,7 +43,7 @@ Status SetGroup(const std::string& text, Access* access) {
 Status AddUsers(const std::string& list, Access* access) {
   std::istringstream names(list + ",");
   for (std::string name; std::getline(names, name, ',');) {
-    const Result<uid_t> user = store::FindUser(name);
+    const Result<uid_t> user = FindUser(name);
     if (!user) return Invalid("--allow-users: " + user.error().message);
     access->users.push_back(*user);
   }

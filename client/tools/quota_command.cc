@@ -1,5 +1,4 @@
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -8,8 +7,8 @@
 #include "client/tools/owner_names.h"
 #include "client/tools/table.h"
 #include "client/tools/text.h"
-#include "schema/base/account_names.h"
 #include "schema/base/size.h"
+#include "schema/base/user_names.h"
 
 namespace vitrine::tools {
 namespace {
@@ -91,15 +90,11 @@ struct Party {
 // Names are looked up here: the store takes numbers only.
 Result<std::optional<uint32_t>> FindId(Account::Kind kind,
                                        const std::string& name) {
-  std::optional<uint32_t> id;
-  if (name == "*") return id;
-  uint32_t number = 0;
-  const char* const end = name.data() + name.size();
-  const auto read = std::from_chars(name.data(), end, number);
-  if (read.ec == std::errc() && read.ptr == end) return std::optional(number);
-  id = kind == Account::Kind::kUser ? FindUser(name) : FindGroup(name);
-  if (id) return id;
-  return Error{Code::kNotFound, "there is no such user or group"};
+  if (name == "*") return std::optional<uint32_t>();
+  const Result<uint32_t> id =
+      kind == Account::Kind::kUser ? FindUser(name) : FindGroup(name);
+  if (!id) return id.error();
+  return std::optional(*id);
 }
 
 Result<Party> ParseParty(const std::string& kind, const std::string& name) {

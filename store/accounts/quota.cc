@@ -5,8 +5,8 @@
 #include <charconv>
 #include <system_error>
 
-#include "schema/base/account_names.h"
 #include "schema/base/size.h"
+#include "schema/base/user_names.h"
 
 namespace vitrine::store {
 namespace {
@@ -30,19 +30,12 @@ Status ParseParty(std::string_view kind, std::string_view name, Quota* quota) {
   }
   quota->kind = kind == "user" ? Party::Kind::kUser : Party::Kind::kGroup;
   if (name == "*") return {};
-  if (const auto number = ParseNumber(name)) {
-    // The greatest stands for nobody (chown(2)).
-    if (*number >= UINT32_MAX) {
-      return Error{Code::kInvalidArgument, "no user or group has that number"};
-    }
-    quota->id = static_cast<uint32_t>(*number);
-    return {};
-  }
-  quota->id = quota->kind == Party::Kind::kUser ? FindUser(std::string(name))
-                                                : FindGroup(std::string(name));
-  if (quota->id) return {};
-  return Error{Code::kNotFound, "there is no " + std::string(kind) + " '" +
-                                    std::string(name) + "'"};
+  const std::string text(name);
+  const Result<uint32_t> id =
+      quota->kind == Party::Kind::kUser ? FindUser(text) : FindGroup(text);
+  if (!id) return id.error();
+  quota->id = *id;
+  return {};
 }
 
 Result<uint64_t> ParseLimit(Resource resource, std::string_view text) {

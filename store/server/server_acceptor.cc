@@ -11,7 +11,6 @@
 #include <chrono>
 
 #include "schema/packet_socket.h"
-#include "store/host/user_names.h"
 #include "store/server/server_messages.h"
 #include "store/server/server_peer.h"
 
@@ -83,8 +82,8 @@ void Acceptor::Admit(UniqueFd socket) {
   if (!access_.Admits(peer->uid)) {
     return Refuse(std::move(socket),
                   Error{Code::kPermissionDenied,
-                        "the store does not let user " + NameOfUser(peer->uid) +
-                            " in (--allow-users)"});
+                        "the store does not let user " +
+                            std::to_string(peer->uid) + " in (--allow-users)"});
   }
   if (!HasRoom(peer->uid)) {
     return Refuse(

@@ -1,15 +1,14 @@
-#include "store/host/user_names.h"
+#include "schema/base/user_names.h"
 
 #include <grp.h>
 #include <pwd.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
 #include <optional>
 #include <vector>
 
-namespace vitrine::store {
+namespace vitrine {
 namespace {
 
 // 2^32 - 1 means "nobody in particular" to the kernel.
@@ -51,7 +50,7 @@ Result<uid_t> FindUser(const std::string& text) {
       [](const passwd& entry) { return entry.pw_uid; });
   if (named) return *named;
   if (const auto number = ParseNumber(text)) return uid_t{*number};
-  return Error{Code::kInvalidArgument, "there is no user '" + text + "'"};
+  return Error{Code::kNotFound, "there is no user '" + text + "'"};
 }
 
 Result<gid_t> FindGroup(const std::string& text) {
@@ -62,16 +61,7 @@ Result<gid_t> FindGroup(const std::string& text) {
       [](const group& entry) { return entry.gr_gid; });
   if (named) return *named;
   if (const auto number = ParseNumber(text)) return gid_t{*number};
-  return Error{Code::kInvalidArgument, "there is no group '" + text + "'"};
+  return Error{Code::kNotFound, "there is no group '" + text + "'"};
 }
 
-std::string NameOfUser(uid_t uid) {
-  const auto name = LookUp<passwd>(
-      [&](passwd* entry, char* buffer, size_t size, passwd** found) {
-        return ::getpwuid_r(uid, entry, buffer, size, found);
-      },
-      [](const passwd& entry) { return std::string(entry.pw_name); });
-  return name.value_or(std::to_string(uid));
-}
-
-}  // namespace vitrine::store
+}  // namespace vitrine

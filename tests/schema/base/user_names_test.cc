@@ -1,8 +1,8 @@
-#include "store/host/user_names.h"
+#include "schema/base/user_names.h"
 
 #include <gtest/gtest.h>
 
-namespace vitrine::store {
+namespace vitrine {
 namespace {
 
 TEST(UserNamesTest, NamesAndNumbersAreFound) {
@@ -10,16 +10,14 @@ TEST(UserNamesTest, NamesAndNumbersAreFound) {
   EXPECT_EQ(*FindGroup("root"), 0U);
   EXPECT_EQ(*FindUser("54321"), 54321U);
   EXPECT_EQ(*FindGroup("54321"), 54321U);
-  EXPECT_EQ(NameOfUser(0), "root");
-  EXPECT_EQ(NameOfUser(54321), "54321");
 }
 
 TEST(UserNamesTest, OthersAreNot) {
   for (const char* text : {"", "no such user", "-1", "0x1", "4294967295"}) {
-    EXPECT_EQ(FindUser(text).error().code, Code::kInvalidArgument) << text;
-    EXPECT_EQ(FindGroup(text).error().code, Code::kInvalidArgument) << text;
+    EXPECT_EQ(FindUser(text).error().code, Code::kNotFound) << text;
+    EXPECT_EQ(FindGroup(text).error().code, Code::kNotFound) << text;
   }
 }
 
 }  // namespace
-}  // namespace vitrine::store
+}  // namespace vitrine
