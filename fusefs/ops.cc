@@ -232,12 +232,13 @@ void MknodOp(fuse_req_t req, fuse_ino_t, const char*, mode_t, dev_t) noexcept {
 // Opened as the reply is made, so that nothing is open if the caller was
 // interrupted while its object came back.
 void OpenObject(fuse_req_t req, FileSystem& files, fuse_ino_t node, int flags) {
-  const auto opened = files.Open(node, flags);
+  const uid_t who = CallerOf(req).uid;
+  const auto opened = files.Open(node, flags, who);
   if (opened || opened.error() != FileSystem::kElsewhere) {
     return ReplyOpen(req, files, opened);
   }
-  OnceInMemory(req, files, node, [&files, node, flags](fuse_req_t r) {
-    auto again = files.Open(node, flags);
+  OnceInMemory(req, files, node, [&files, node, flags, who](fuse_req_t r) {
+    auto again = files.Open(node, flags, who);
     // It was evicted anew: the kernel tries once more.
     if (!again && again.error() == FileSystem::kElsewhere) {
       again = Errno{ESTALE};

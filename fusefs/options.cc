@@ -81,6 +81,10 @@ po::options_description StoreGroup() {
       "share some if clients put them and everybody may read them (default: "
       "128K)")("strict", po::bool_switch(),
                "give every object a file of its own, however small")(
+      "seal-copy", po::value<std::string>()->value_name("auto|always|never"),
+      "copy large objects at the seal into memory that their writer never had, "
+      "because a writer can keep pages for a read that ends later: those of "
+      "users other than root and the store's, all, or none (default: auto)")(
       "recover", po::bool_switch(),
       "start even if that loses all objects of a killed store, because its "
       "journal cannot be read; says what is lost")(
@@ -219,6 +223,20 @@ Status SetSwitch(const po::variables_map& values, const std::string& name,
   return {};
 }
 
+Status SetSealCopy(const po::variables_map& values, SealCopy* target) {
+  const std::string text = Given(values, "seal-copy").value_or("auto");
+  if (text == "auto") {
+    *target = SealCopy::kAuto;
+  } else if (text == "always") {
+    *target = SealCopy::kAlways;
+  } else if (text == "never") {
+    *target = SealCopy::kNever;
+  } else {
+    return Invalid("--seal-copy: '" + text + "' is not auto, always or never");
+  }
+  return {};
+}
+
 // "local", "interleave", or "node:" and a number.
 Status SetNuma(const po::variables_map& values, NumaOptions* target) {
   const std::string text = Given(values, "numa").value_or("local");
@@ -300,7 +318,7 @@ Status SetStoreOptions(const po::variables_map& values, StoreOptions* store) {
         SetSize(values, "pool", &store->pool_bytes),
         SetSize(values, "dedicated-threshold", &threshold),
         SetSwitch(values, "huge-pages", &store->huge_pages),
-        SetNuma(values, &store->numa),
+        SetNuma(values, &store->numa), SetSealCopy(values, &store->seal_copy),
         SetCatalogMode(values, &store->catalog_mode),
         SetPath(values, "state-dir", &store->state_dir),
         SetPath(values, "memory-dir", &store->memory_dir)}) {

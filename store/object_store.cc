@@ -68,6 +68,7 @@ Status ObjectStore::Start() {
   auto workers = WorkerPool::Start(kWorkers);
   if (!workers) return workers.error();
   parts_.workers = *std::move(workers);
+  if (Status ok = SetUpCopier(); !ok) return ok;
   SetUpRetriever();
   parts_.budget->SetOnShortage([this] { parts_.evictor->Wake(); });
   parts_.evictor->Wake();
@@ -169,6 +170,7 @@ ObjectStore::~ObjectStore() {
   // Those who wait for space hear that there will be none, while everything
   // that their callbacks use is still there.
   parts_.budget->Close();
+  parts_.copier->Stop();
   // Their tasks may end the last hold of an open file.
   parts_.workers->Shutdown();
   parts_.watch.reset();
@@ -201,6 +203,20 @@ void ObjectStore::SetUpKeepers() {
   parts_.evictor = std::make_unique<Evictor>(
       parts_.table.get(), parts_.budget.get(), parts_.orphans.get(),
       &parts_.clients, parts_.options.tier.get());
+}
+
+Status ObjectStore::SetUpCopier() {
+  parts_.table->sealing().SetCopying(parts_.options.seal_copy);
+  auto copier =
+      SealCopier::Start({.table = parts_.table.get(),
+                         .segments = &parts_.segments,
+                         .make_room = [this] {
+                           parts_.budget->NoteFree(parts_.segments.FreeBytes());
+                           parts_.evictor->Wake();
+                         }});
+  if (!copier) return copier.error();
+  parts_.copier = *std::move(copier);
+  return Status();
 }
 
 void ObjectStore::SetUpRetriever() {

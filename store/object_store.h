@@ -56,6 +56,7 @@ class ObjectStore : public Store {
   void TellOfRestart() const;
   void SetUpPool();
   void SetUpKeepers();
+  Status SetUpCopier();
   void SetUpRetriever();
 
   bool running_ = false;

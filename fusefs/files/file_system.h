@@ -96,7 +96,7 @@ class FileSystem : public Observer,
   };
   // kElsewhere, which no caller sees: BringBack first.
   static constexpr int kElsewhere = EREMOTE;
-  Answer<Opened> Open(uint64_t node, int flags);
+  Answer<Opened> Open(uint64_t node, int flags, uid_t who);
   // True if the node is of an object that is not in memory.
   bool IsElsewhere(uint64_t node) const;
   // Brings it back; answers at once if it is in memory.
@@ -144,12 +144,18 @@ class FileSystem : public Observer,
   // Attempt `attempt` of a seal; others follow while the object has writers.
   void Seal(const ObjectRef& object, const ObjectId& id, int attempt,
             OnAnswer<void> done);
+  void SealAgain(const ObjectRef& object, const ObjectId& id, int attempt,
+                 OnAnswer<void> done);
 
   Answer<void> SetWithoutSize(const ObjectRef& object,
                               const SetAttributes& wanted);
 
   Answer<Opened> OpenStatus(int flags);
-  Answer<Opened> OpenObject(const ObjectRef& object, int flags, bool creates);
+  struct Opener {
+    uid_t who;
+    bool creates;
+  };
+  Answer<Opened> OpenObject(const ObjectRef& object, int flags, Opener opener);
   Answer<void> Truncate(const ObjectRef& object);
   uint32_t FlagsFor(const OpenFile& file, const ObjectInfo& info, int flags);
   bool AppendEntry(const DirListing::Entry& entry, uint64_t dir, bool plus,

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "fusefs/files/file_system.h"
-#include "fusefs/files/later.h"
 #include "fusefs/files/space_wait.h"
+#include "schema/base/later.h"
 
 namespace vitrine::fusefs {
 namespace {

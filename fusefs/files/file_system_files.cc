@@ -25,11 +25,12 @@ bool IsGone(Code code) {
 
 // --- opening ---
 
-Answer<FileSystem::Opened> FileSystem::Open(uint64_t node, int flags) {
+Answer<FileSystem::Opened> FileSystem::Open(uint64_t node, int flags,
+                                            uid_t who) {
   if (node == kStatusFile) return OpenStatus(flags);
   const ObjectRef object = nodes_.FindObject(node);
   if (!object || KindOf(node) != NodeKind::kObject) return Errno{ESTALE};
-  return OpenObject(object, flags, false);
+  return OpenObject(object, flags, {.who = who, .creates = false});
 }
 
 bool FileSystem::IsElsewhere(uint64_t node) const {
@@ -52,21 +53,22 @@ Answer<FileSystem::Opened> FileSystem::OpenStatus(int flags) {
 }
 
 Answer<FileSystem::Opened> FileSystem::OpenObject(const ObjectRef& object,
-                                                  int flags, bool creates) {
+                                                  int flags, Opener opener) {
   const ObjectInfo info = store_->objects().Info(object);
   const bool writes = WantsToWrite(flags);
   // On ESTALE the kernel looks the name up once more.
   if (info.state == ObjectState::kGone) return Errno{ESTALE};
   if (writes && info.state == ObjectState::kSealed) return Errno{EPERM};
-  auto file = OpenFile::Open(store_, objects_, object, info.number,
-                             {.writes = writes, .creates = creates});
+  auto file = OpenFile::Open(
+      store_, objects_, object, info.number,
+      {.writes = writes, .creates = opener.creates, .who = opener.who});
   if (!file) {
     const Code code = file.error().code;
     if (code == Code::kUnavailable) return Errno{kElsewhere};
     if (IsGone(code)) return Errno{ESTALE};
     return file.error();
   }
-  if (!creates && (flags & O_TRUNC) != 0) {
+  if (!opener.creates && (flags & O_TRUNC) != 0) {
     if (const auto cut = Truncate(object); !cut) return Errno{cut.error()};
   }
   store_->objects().Touch(object);
@@ -118,8 +120,9 @@ Answer<FileSystem::Created> FileSystem::Create(uint64_t dir,
   const auto object = store_->unsealed().Create(*id, options);
   if (!object) return object.error();
   auto entry = MakeEntry(dir, *object);
-  auto opened = entry ? OpenObject(*object, flags, true)
-                      : Answer<Opened>(Errno{entry.error()});
+  auto opened =
+      entry ? OpenObject(*object, flags, {.who = who.uid, .creates = true})
+            : Answer<Opened>(Errno{entry.error()});
   if (opened) return Created{*entry, *opened};
   if (entry) nodes_.Forget(entry->ino, 1);
   // A failure means that the object is gone already.

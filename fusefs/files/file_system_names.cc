@@ -177,10 +177,22 @@ void FileSystem::Seal(const ObjectRef& object, const ObjectId& id, int attempt,
   // for another attempt.
   const bool closing =
       objects_->WritersAreClosing(store_->objects().Info(object).number);
-  const Status sealed = store_->unsealed().Seal(object, id);
-  const bool in_use = !sealed && sealed.error().code == Code::kInUse;
   const int attempts = closing ? kPatientSealAttempts : kSealAttempts;
-  if (!in_use || attempt + 1 >= attempts) return done(sealed);
+  store_->unsealed().Seal(object, id,
+                          [weak = weak_from_this(), object, id, attempt,
+                           attempts, done = std::move(done)](Status sealed) {
+                            const bool in_use =
+                                !sealed && sealed.error().code == Code::kInUse;
+                            if (!in_use || attempt + 1 >= attempts)
+                              return done(sealed);
+                            const auto self = weak.lock();
+                            if (!self) return done(Errno{ENOTCONN});
+                            self->SealAgain(object, id, attempt, done);
+                          });
+}
+
+void FileSystem::SealAgain(const ObjectRef& object, const ObjectId& id,
+                           int attempt, OnAnswer<void> done) {
   tasks_.RunAfter(std::chrono::milliseconds(1 << attempt),
                   [this, object, id, attempt, done = std::move(done)] {
                     Seal(object, id, attempt + 1, done);

@@ -44,7 +44,11 @@ Result<std::shared_ptr<OpenFile>> OpenFile::Open(
       new OpenFile(store, std::move(objects), object, number));
   file->opened_ = *std::move(opened);
   if (!use.writes) return file;
-  const auto mode = store->unsealed().BeginWriting(object);
+  // Without passthrough nobody can map the segment through the mount: the
+  // kernel has pages of its own, and every write comes to the store.
+  const bool maps = file->backing_id() != 0;
+  const auto mode = store->unsealed().BeginWriting(
+      object, maps ? PageHolder(use.who) : kStoreItself);
   if (!mode) return mode.error();
   file->write_mode_ = *mode;
   MutexLock lock(file->mutex_);
@@ -102,7 +106,7 @@ OpenFile::~OpenFile() {
 Result<int> OpenFile::WritableFd() {
   MutexLock lock(mutex_);
   if (!writable_.valid()) {
-    auto fd = store_->unsealed().OpenForWriting(object_);
+    auto fd = store_->unsealed().OpenForWriting(object_, kStoreItself);
     if (!fd) return fd.error();
     writable_ = *std::move(fd);
   }

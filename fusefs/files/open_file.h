@@ -27,6 +27,7 @@ class OpenFile {
   struct Use {
     bool writes = false;
     bool creates = false;  // The object was made for this open.
+    uid_t who = 0;
   };
   // kNotPermitted: a writer of a sealed object.  kNotFound: gone.
   static Result<std::shared_ptr<OpenFile>> Open(

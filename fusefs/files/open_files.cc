@@ -7,9 +7,9 @@
 #include <cerrno>
 #include <utility>
 
-#include "fusefs/files/later.h"
 #include "fusefs/files/space_wait.h"
 #include "fusefs/kernel/process_state.h"
+#include "schema/base/later.h"
 
 namespace vitrine::fusefs {
 

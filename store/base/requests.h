@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 
 #include "store/base/metadata.h"
@@ -57,6 +58,11 @@ struct BlankSeal {
   uint64_t size_bytes = 0;  // At most the blank's.
   MetadataRef metadata = nullptr;
 };
+
+// Who gets a segment's own pages to write to.  Such a user may keep them pinned
+// when nothing of the segment is open or mapped any more.
+using PageHolder = std::optional<uid_t>;
+inline constexpr PageHolder kStoreItself = std::nullopt;
 
 // How the writes of a writer through the mount reach the memory.
 enum class WriteMode : uint8_t {

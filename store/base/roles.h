@@ -58,16 +58,20 @@ class UnsealedObjects {
   // sealed object has the id.
   virtual Result<ObjectRef> Create(const ObjectId& id,
                                    const NewObject& options) = 0;
-  // A new, writable description of the segment.  Close it soon: while it is
-  // open, Seal says kInUse.  kNotPermitted: sealed.
-  virtual Result<UniqueFd> OpenForWriting(const ObjectRef& object) = 0;
+  // A new, writable description of the segment, for `holder`.  Close it soon:
+  // while it is open, Seal says kInUse.  kNotPermitted: sealed.  kInUse: it is
+  // being sealed; so say all that change it, but Abort.
+  virtual Result<UniqueFd> OpenForWriting(const ObjectRef& object,
+                                          PageHolder holder) = 0;
   // A carried write ended at `end_bytes`: the size is at least that.  (On
   // hugetlbfs the file cannot tell.)
   virtual void NoteWritten(const ObjectRef& object, uint64_t end_bytes) = 0;
   // A writer through the mount comes and goes.  Begin makes room first where
   // that can be done at once, and says how the writer is to be served.
-  // kNotPermitted: sealed.  kNotFound: gone.
-  virtual Result<WriteMode> BeginWriting(const ObjectRef& object) = 0;
+  // `holder`: who may map the segment by that.  kNotPermitted: sealed.
+  // kNotFound: gone.
+  virtual Result<WriteMode> BeginWriting(const ObjectRef& object,
+                                         PageHolder holder) = 0;
   // `mode` is what BeginWriting said, or kCarried if the mount chose so.
   virtual void EndWriting(const ObjectRef& object, WriteMode mode) = 0;
 
@@ -83,10 +87,13 @@ class UnsealedObjects {
   // object has it.
   virtual Status Rename(const ObjectRef& object, const ObjectId& id,
                         bool no_replace) = 0;
-  // Makes it immutable and visible as `id`, at once for everybody.  kInUse:
-  // somebody has it open or mapped writable.  kAlreadyExists: the id is taken.
-  // kNotPermitted: sealed already.
-  virtual Status Seal(const ObjectRef& object, const ObjectId& id) = 0;
+  // Makes it immutable and visible as `id`, at once for everybody.  If users
+  // had its pages that StoreOptions::seal_copy does not trust with them, it
+  // gets new ones before; a large one on a thread of the store.  kInUse:
+  // somebody has it open or mapped writable, or seals it.  kAlreadyExists: the
+  // id is taken.  kNotPermitted: sealed already.
+  virtual void Seal(const ObjectRef& object, const ObjectId& id,
+                    Done<void> done) = 0;
   virtual Status Abort(const ObjectRef& object) = 0;
   // kNotFound: no such object.
   virtual Result<ObjectRef> FindUnsealed(const ObjectId& id) = 0;
@@ -107,7 +114,8 @@ class BlankSegments {
   // Makes it immutable and visible, as UnsealedObjects::Seal does.
   // kInvalidArgument: the size is beyond the blank, or its file was cut,
   // extended or given holes.  kNotFound: gone, or sealed before.
-  virtual Status SealBlank(const ObjectRef& blank, const BlankSeal& seal) = 0;
+  virtual void SealBlank(const ObjectRef& blank, const BlankSeal& seal,
+                         Done<void> done) = 0;
   // Gives its memory back, soon.  One that is sealed or gone is left alone.
   virtual void DropBlank(ObjectRef blank) = 0;
 };

@@ -14,6 +14,11 @@ class Tier;
 
 enum class Switch : uint8_t { kAuto, kOn, kOff };
 
+// Whose objects get new pages at the seal.  kAuto: those whose pages anybody
+// had for writing who is neither root nor the store's user.  kAlways: those
+// whose pages any client had.
+enum class SealCopy : uint8_t { kAuto, kAlways, kNever };
+
 struct NumaOptions {
   enum class Mode : uint8_t { kLocal, kInterleave, kNode };
 
@@ -35,6 +40,7 @@ struct StoreOptions {
   // Smaller objects of native clients go into slabs, unless `strict`.
   uint64_t dedicated_threshold_bytes = 128 * 1024;
   bool strict = false;
+  SealCopy seal_copy = SealCopy::kAuto;
   // Start even if all objects of a killed store are lost by that.
   bool recover = false;
   // Where evicted objects go.  Null: nowhere, they are gone.

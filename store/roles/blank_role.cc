@@ -97,11 +97,17 @@ Result<UniqueFd> BlankRole::OpenBlank(const ObjectRef& blank) {
   return parts_->table->blanks().OpenForWriting(blank);
 }
 
-Status BlankRole::SealBlank(const ObjectRef& blank, const BlankSeal& seal) {
-  auto freed = parts_->table->sealing().SealBlank(blank, seal);
-  if (!freed) return freed.error();
-  parts_->GiveBack(*freed);
-  return Status();
+void BlankRole::SealBlank(const ObjectRef& blank, const BlankSeal& seal,
+                          Done<void> done) {
+  const auto step = parts_->table->sealing().SealBlank(blank, seal);
+  if (!step) return done(step.error());
+  parts_->GiveBack(step->freed_bytes);
+  if (step->renew_bytes == 0) return done(Status());
+  parts_->copier->Copy(blank, step->renew_bytes,
+                       [this, blank, seal, done](Status copied) {
+                         if (!copied) return done(std::move(copied));
+                         SealBlank(blank, seal, done);
+                       });
 }
 
 void BlankRole::DropBlank(ObjectRef blank) {

@@ -15,7 +15,8 @@ class BlankRole final : public BlankSegments {
 
   Result<ObjectRef> MakeBlank(const NewBlank& blank) override EXCLUDES(mutex_);
   Result<UniqueFd> OpenBlank(const ObjectRef& blank) override;
-  Status SealBlank(const ObjectRef& blank, const BlankSeal& seal) override;
+  void SealBlank(const ObjectRef& blank, const BlankSeal& seal,
+                 Done<void> done) override;
   void DropBlank(ObjectRef blank) override;
 
  private:

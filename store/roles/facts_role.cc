@@ -52,6 +52,7 @@ StatusSection FactsRole::GetStatus() {
   status.AddPart("slabs", SlabsSection(table, small_->small_object_bytes()));
   status.AddPart("memory", GetMemoryStatus());
   status.AddPart("pool", PoolSection(parts_->pool->Count()));
+  status.AddPart("seal_copies", SealCopiesSection(parts_->copier->Count()));
   status.AddPart("eviction", EvictionSection(table, parts_->evictor->Count()));
   if (parts_->retriever != nullptr) {
     status.AddPart("retriever", RetrieverSection(parts_->retriever->Count()));

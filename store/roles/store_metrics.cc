@@ -12,6 +12,7 @@ using Dropped = Orphans::Numbers;
 using Pool = SegmentPool::Numbers;
 using Writers = WriterWatch::Numbers;
 using Evictions = Evictor::Numbers;
+using Copies = SealCopier::Numbers;
 
 uint64_t UptimeSeconds(const ProcessFacts& facts) {
   const auto seconds =
@@ -181,6 +182,17 @@ constexpr MetricOf<Pool> kPoolMetrics[] = {
     Counter<&Pool::prepared>("prepared",
                              "Segments that were made ahead of time.")};
 
+constexpr MetricOf<Copies> kCopyMetrics[] = {
+    Gauge<&Copies::under_way>("under_way",
+                              "Objects that are just being copied."),
+    Counter<&Copies::objects>(
+        "objects",
+        "Objects that were copied as their writers may have kept pages."),
+    Counter<&Copies::bytes>("bytes", "Size of all that was copied.",
+                            MetricUnit::kBytes),
+    Counter<&Copies::waits>(
+        "waits", "Times that others took the memory that a copy gave back.")};
+
 constexpr MetricOf<Table> kEvictedMetrics[] = {
     Info<&PolicyName>("policy", "What decides which object is evicted next."),
     Gauge<&Table::evictable_segments>("evictable_segments",
@@ -248,6 +260,10 @@ StatusSection MemorySection(const MemoryFacts& facts, const Budget& budget,
 
 StatusSection PoolSection(const Pool& pool) {
   return MakeSection(kPoolMetrics, pool);
+}
+
+StatusSection SealCopiesSection(const Copies& copies) {
+  return MakeSection(kCopyMetrics, copies);
 }
 
 StatusSection RetrieverSection(const Retriever::Numbers& retriever) {

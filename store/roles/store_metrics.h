@@ -11,6 +11,7 @@
 #include "store/base/restart_report.h"
 #include "store/keepers/evictor.h"
 #include "store/keepers/retriever.h"
+#include "store/keepers/seal_copier.h"
 #include "store/keepers/writer_watch.h"
 #include "store/metrics/status_section.h"
 #include "store/segments/memory_budget.h"
@@ -52,6 +53,7 @@ StatusSection MemorySection(const MemoryFacts& facts,
                             const MemoryBudget::Numbers& budget,
                             const WriterWatch::Numbers& writers);
 StatusSection PoolSection(const SegmentPool::Numbers& pool);
+StatusSection SealCopiesSection(const SealCopier::Numbers& copies);
 StatusSection RetrieverSection(const Retriever::Numbers& retriever);
 StatusSection EvictionSection(const TableQueries::Numbers& table,
                               const Evictor::Numbers& evictor);

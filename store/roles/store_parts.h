@@ -18,6 +18,7 @@
 #include "store/keepers/evictor.h"
 #include "store/keepers/housekeeper.h"
 #include "store/keepers/retriever.h"
+#include "store/keepers/seal_copier.h"
 #include "store/keepers/writer_watch.h"
 #include "store/segments/memory_budget.h"
 #include "store/segments/orphans.h"
@@ -60,6 +61,7 @@ struct StoreParts {
   std::unique_ptr<WriterWatch> watch = {};
   std::unique_ptr<Evictor> evictor = {};
   std::unique_ptr<WorkerPool> workers = {};
+  std::unique_ptr<SealCopier> copier = {};
   std::unique_ptr<Retriever> retriever = {};  // Null: there is no tier.
 };
 

@@ -22,8 +22,9 @@ Result<ObjectRef> UnsealedRole::FindUnsealed(const ObjectId& id) {
   return parts_->table->unsealed().FindUnsealed(id);
 }
 
-Result<UniqueFd> UnsealedRole::OpenForWriting(const ObjectRef& object) {
-  return parts_->table->unsealed().OpenForWriting(object);
+Result<UniqueFd> UnsealedRole::OpenForWriting(const ObjectRef& object,
+                                              PageHolder holder) {
+  return parts_->table->unsealed().OpenForWriting(object, holder);
 }
 
 void UnsealedRole::NoteWritten(const ObjectRef& object, uint64_t end_bytes) {
@@ -53,11 +54,14 @@ bool UnsealedRole::EvictorKeepsAhead() const {
                           victims.segments > 0 ? budget.capacity_bytes / 4 : 0);
 }
 
-Result<WriteMode> UnsealedRole::BeginWriting(const ObjectRef& object) {
+Result<WriteMode> UnsealedRole::BeginWriting(const ObjectRef& object,
+                                             PageHolder holder) {
   const WriteMode mode =
       EvictorKeepsAhead() ? WriteMode::kPassthrough : WriteMode::kCarried;
-  if (Status ok = parts_->table->unsealed().BeginWriting(object, mode); !ok)
+  if (Status ok = parts_->table->unsealed().BeginWriting(object, mode, holder);
+      !ok) {
     return ok.error();
+  }
   if (mode == WriteMode::kPassthrough) parts_->watch->Add(object);
   return mode;
 }
@@ -103,12 +107,18 @@ Status UnsealedRole::Rename(const ObjectRef& object, const ObjectId& id,
   return renamed;
 }
 
-Status UnsealedRole::Seal(const ObjectRef& object, const ObjectId& id) {
-  auto freed = parts_->table->sealing().Seal(object, id,
-                                             parts_->budget->capacity_bytes());
-  if (!freed) return freed.error();
-  parts_->GiveBack(*freed);
-  return Status();
+void UnsealedRole::Seal(const ObjectRef& object, const ObjectId& id,
+                        Done<void> done) {
+  const auto step = parts_->table->sealing().Seal(
+      object, id, parts_->budget->capacity_bytes());
+  if (!step) return done(step.error());
+  parts_->GiveBack(step->freed_bytes);
+  if (step->renew_bytes == 0) return done(Status());
+  parts_->copier->Copy(object, step->renew_bytes,
+                       [this, object, id, done](Status copied) {
+                         if (!copied) return done(std::move(copied));
+                         Seal(object, id, done);
+                       });
 }
 
 Status UnsealedRole::Abort(const ObjectRef& object) {

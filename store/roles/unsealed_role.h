@@ -14,9 +14,11 @@ class UnsealedRole final : public UnsealedObjects {
 
   Result<ObjectRef> Create(const ObjectId& id,
                            const NewObject& options) override;
-  Result<UniqueFd> OpenForWriting(const ObjectRef& object) override;
+  Result<UniqueFd> OpenForWriting(const ObjectRef& object,
+                                  PageHolder holder) override;
   void NoteWritten(const ObjectRef& object, uint64_t end_bytes) override;
-  Result<WriteMode> BeginWriting(const ObjectRef& object) override;
+  Result<WriteMode> BeginWriting(const ObjectRef& object,
+                                 PageHolder holder) override;
   void EndWriting(const ObjectRef& object, WriteMode mode) override;
   Status SetMode(const ObjectRef& object, mode_t mode) override;
   Status SetOwner(const ObjectRef& object, uid_t uid, gid_t gid) override;
@@ -25,7 +27,8 @@ class UnsealedRole final : public UnsealedObjects {
                      std::optional<std::string> value) override;
   Status Rename(const ObjectRef& object, const ObjectId& id,
                 bool no_replace) override;
-  Status Seal(const ObjectRef& object, const ObjectId& id) override;
+  void Seal(const ObjectRef& object, const ObjectId& id,
+            Done<void> done) override;
   Status Abort(const ObjectRef& object) override;
   Result<ObjectRef> FindUnsealed(const ObjectId& id) override;
 

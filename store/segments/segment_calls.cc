@@ -81,6 +81,15 @@ Status ReserveSegment(int fd, uint64_t offset_bytes, uint64_t size_bytes) {
   return Status();
 }
 
+Status PunchSegment(int fd, uint64_t offset_bytes, uint64_t size_bytes) {
+  while (::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                     static_cast<off_t>(offset_bytes),
+                     static_cast<off_t>(size_bytes)) != 0) {
+    if (errno != EINTR) return ErrnoError("punch segment", errno);
+  }
+  return Status();
+}
+
 // On hugetlbfs, a fallocate that fails half-way keeps the pages that it got.
 // Mapping the range first reserves all of it or nothing.  The file keeps the
 // reservation when the mapping goes, and fallocate then takes from it.

@@ -34,6 +34,8 @@ Status CreateSegmentAt(int dir, const std::string& name);
 Status TruncateSegment(int fd, uint64_t size_bytes);
 // Allocates memory for the range without changing the size.
 Status ReserveSegment(int fd, uint64_t offset_bytes, uint64_t size_bytes);
+// Frees the memory of the range, which reads as zeros then; the size stays.
+Status PunchSegment(int fd, uint64_t offset_bytes, uint64_t size_bytes);
 // The same on hugetlbfs: all of it or nothing.
 Status ReserveHuge(int fd, uint64_t offset_bytes, uint64_t size_bytes);
 // Populates the pages of a writable mapping (MADV_POPULATE_WRITE); new pages

@@ -174,7 +174,7 @@ Status SegmentDir::TrimToSize(uint64_t number) {
   return ErrnoError("futimens segment", errno);
 }
 
-void SegmentDir::Collapse(uint64_t number, uint64_t size_bytes) {
+void SegmentDir::Collapse(uint64_t number, uint64_t size_bytes) const {
   if (hugetlbfs_ || size_bytes < kTmpfsHugePageBytes) return;
   Result<UniqueFd> fd = OpenFresh(number, O_RDONLY);
   if (fd) CollapseSegment(fd->get(), size_bytes);
@@ -198,6 +198,35 @@ Status SegmentDir::WriteAt(uint64_t number, uint64_t offset_bytes,
   if (!fd) return fd.error();
   if (!hugetlbfs_) return WriteAllAt(fd->get(), offset_bytes, data);
   return WriteHuge(fd->get(), offset_bytes, data);
+}
+
+Status SegmentDir::TakeOutPages(uint64_t number, uint64_t offset_bytes,
+                                uint64_t size_bytes) {
+  // A reader's mapping may bring an empty page back at once.
+  constexpr int kTries = 8;
+  Result<UniqueFd> fd = OpenFresh(number, O_RDWR);
+  if (!fd) return fd.error();
+  const auto begin = static_cast<off_t>(offset_bytes);
+  for (int i = 0; i < kTries; ++i) {
+    Status punched = PunchSegment(fd->get(), offset_bytes, size_bytes);
+    // hugetlbfs cannot tell, and has no part of a page to leave behind.
+    if (!punched || hugetlbfs_) return punched;
+    const off_t data = ::lseek(fd->get(), begin, SEEK_DATA);
+    if (data < 0 && errno == ENXIO) return Status();
+    if (data < 0) return ErrnoError("lseek segment", errno);
+    if (data >= begin + static_cast<off_t>(size_bytes)) return Status();
+  }
+  return Error{Code::kInUse, "pages of the object stay in it"};
+}
+
+Status SegmentDir::PutInPages(uint64_t number, uint64_t offset_bytes,
+                              std::span<const std::byte> data) {
+  // Otherwise writes of whole huge pages get those, uncleared.
+  if (hugetlbfs_ || (huge_pages_ && !huge_writes_)) {
+    Status reserved = Reserve(number, offset_bytes, data.size());
+    if (!reserved) return reserved;
+  }
+  return WriteAt(number, offset_bytes, data);
 }
 
 // hugetlbfs has no write(2), and its files do not grow by mapping.

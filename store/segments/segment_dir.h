@@ -4,6 +4,7 @@
 
 #include <vitrine/result.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -60,10 +61,19 @@ class SegmentDir {
   // Replaces small pages by huge ones in whole huge-page ranges
   // (MADV_COLLAPSE), as far as the kernel can.  The segment must have no
   // writer.
-  void Collapse(uint64_t number, uint64_t size_bytes);
+  void Collapse(uint64_t number, uint64_t size_bytes) const;
   // Writes `data` at `offset_bytes`; the range is reserved.  On hugetlbfs, too.
   Status WriteAt(uint64_t number, uint64_t offset_bytes,
                  std::span<const std::byte> data);
+  // Takes all pages out of the range, which is of whole huge pages or goes to
+  // the end of the file, even those that somebody has pinned: they are not the
+  // file's any more.  kInUse: some are in it still, or again.
+  Status TakeOutPages(uint64_t number, uint64_t offset_bytes,
+                      uint64_t size_bytes);
+  // Gives a range without pages, of whole huge pages, new ones with `data`.
+  // kOutOfMemory: there are none, or only some were given.
+  Status PutInPages(uint64_t number, uint64_t offset_bytes,
+                    std::span<const std::byte> data);
   Status SetModified(uint64_t number, int64_t modified_ns);
   // Sets the mode for a sealed object: 0444 if `readable_by_all`, else 0400.
   Status MakeReadOnly(uint64_t number, bool readable_by_all);
@@ -107,6 +117,10 @@ class SegmentDir {
   std::string PathOf(uint64_t number) const;
   const NumaPolicy& numa_policy() const { return numa_; }
   bool is_hugetlbfs() const { return hugetlbfs_; }
+  // The unit in which pages can be taken out of a file: no page is larger.
+  uint64_t largest_page_bytes() const {
+    return std::max(page_bytes_, kTmpfsHugePageBytes);
+  }
   // Granularity of charges: 4096, or the huge page size on hugetlbfs.
   uint64_t page_bytes() const { return page_bytes_; }
   // The size of writes that fill whole pages as the kernel gives them.

@@ -110,12 +110,15 @@ void RequestHandler::SealBlank(Connection* connection,
     return void(ReplyFailure(connection->id(),
                              Error{Code::kNotFound, "no such blank"}));
   }
-  ReplyStatus(connection->id(),
-              owner->SealOne(&parts_.store->blanks(),
-                             {.number = request.number(),
-                              .keep_if_in_use = request.keep_if_in_use(),
-                              .seal = {std::move(*id), request.size_bytes(),
-                                       ShareMetadata(std::move(*metadata))}}));
+  SessionBlanks::SealOne(
+      owner, &parts_.store->blanks(),
+      {.number = request.number(),
+       .keep_if_in_use = request.keep_if_in_use(),
+       .seal = {std::move(*id), request.size_bytes(),
+                ShareMetadata(std::move(*metadata))}},
+      [this, loop = parts_.loop, peer = connection->id()](Status sealed) {
+        loop->RunOrPost([this, peer, sealed] { ReplyStatus(peer, sealed); });
+      });
 }
 
 }  // namespace vitrine::store::server

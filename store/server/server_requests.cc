@@ -51,15 +51,10 @@ Status Write(int fd, const std::string& data, uint64_t page_bytes) {
   return by_mapping ? CopyByMapping(fd, data, page_bytes) : written;
 }
 
-Status WriteAndSeal(Store* store, const ObjectRef& object,
-                    const std::string& data) {
-  {
-    const auto fd = store->unsealed().OpenForWriting(object);
-    if (!fd) return fd.error();
-    Status written = Write(fd->get(), data, store->facts().page_bytes());
-    if (!written) return written;
-  }  // Closed: a seal fails while the object is open for writing.
-  return store->unsealed().Seal(object, store->objects().Info(object).id);
+Status WriteTo(Store* store, const ObjectRef& object, const std::string& data) {
+  const auto fd = store->unsealed().OpenForWriting(object, kStoreItself);
+  if (!fd) return fd.error();
+  return Write(fd->get(), data, store->facts().page_bytes());
 }
 
 // An object that others sealed or aborted meanwhile is left alone.
@@ -167,10 +162,12 @@ void RequestHandler::FinishCreate(uint64_t connection, uint64_t session,
                                   Result<ObjectRef> created) {
   if (!created) return void(ReplyFailure(connection, created.error()));
   ClientSession* const owner = parts_.sessions->Find(session);
-  if (owner == nullptr || parts_.connections->Find(connection) == nullptr) {
+  Connection* const client = parts_.connections->Find(connection);
+  if (owner == nullptr || client == nullptr) {
     return Discard(std::move(*created));
   }
-  auto fd = parts_.store->unsealed().OpenForWriting(*created);
+  auto fd =
+      parts_.store->unsealed().OpenForWriting(*created, client->peer().uid);
   if (!fd) {
     Discard(std::move(*created));
     return void(ReplyFailure(connection, fd.error()));
@@ -223,12 +220,20 @@ void RequestHandler::FinishPut(uint64_t connection, const std::string& data,
   if (parts_.connections->Find(connection) == nullptr) {
     return Discard(std::move(*created));
   }
-  const Status sealed = WriteAndSeal(parts_.store, *created, data);
-  if (!sealed) {
-    AbortUnsealed(parts_.store, *created);
-    return void(ReplyFailure(connection, sealed.error()));
-  }
-  Reply(connection, PutMessage());
+  const Status written = WriteTo(parts_.store, *created, data);
+  if (!written) return AnswerPut(connection, *created, written);
+  // Its pages are the store's own: the seal does not last.
+  SealSized(*created, parts_.store->objects().Info(*created).id,
+            [this, connection, object = *created](const Status& sealed) {
+              AnswerPut(connection, object, sealed);
+            });
+}
+
+void RequestHandler::AnswerPut(uint64_t connection, const ObjectRef& object,
+                               const Status& sealed) {
+  if (sealed) return void(Reply(connection, PutMessage()));
+  AbortUnsealed(parts_.store, object);
+  ReplyFailure(connection, sealed.error());
 }
 
 void RequestHandler::PutSmall(const std::shared_ptr<const SmallPut>& put) {
@@ -325,15 +330,11 @@ void RequestHandler::Seal(Connection* connection, uint64_t number) {
   auto object = FindCreated(*connection, number);
   if (!object) return void(ReplyFailure(connection->id(), object.error()));
   const ObjectInfo info = parts_.store->objects().Info(*object);
-  RunSized(
-      info.size_bytes,
-      [store = parts_.store, object = *object, id = info.id] {
-        return store->unsealed().Seal(object, id);
-      },
-      [this, peer = connection->id(), session = connection->session, number,
-       object = *object](const Status& sealed) {
-        FinishSeal(peer, session, number, object, sealed);
-      });
+  SealSized(*object, info.id,
+            [this, peer = connection->id(), session = connection->session,
+             number, object = *object](const Status& sealed) {
+              FinishSeal(peer, session, number, object, sealed);
+            });
 }
 
 // The session keeps the object only if the seal failed because another process
@@ -373,14 +374,9 @@ void RequestHandler::Abort(Connection* connection, uint64_t number) {
 void RequestHandler::SealByName(Connection* connection, const ObjectId& id) {
   auto object = FindOwned(id, connection->peer());
   if (!object) return void(ReplyFailure(connection->id(), object.error()));
-  RunSized(
-      parts_.store->objects().Info(*object).size_bytes,
-      [store = parts_.store, object = *object, id] {
-        return store->unsealed().Seal(object, id);
-      },
-      [this, peer = connection->id()](const Status& sealed) {
-        ReplyStatus(peer, sealed);
-      });
+  SealSized(*object, id, [this, peer = connection->id()](const Status& sealed) {
+    ReplyStatus(peer, sealed);
+  });
 }
 
 void RequestHandler::AbortByName(Connection* connection, const ObjectId& id) {
@@ -508,6 +504,20 @@ void RequestHandler::RunSized(uint64_t size_bytes, std::function<Status()> work,
         const Status status = work();
         loop->Post([then, status] { then(status); });
       });
+}
+
+void RequestHandler::SealSized(const ObjectRef& object, const ObjectId& id,
+                               std::function<void(const Status&)> then) {
+  auto done = [loop = parts_.loop, then = std::move(then)](Status sealed) {
+    loop->RunOrPost([then, sealed] { then(sealed); });
+  };
+  auto seal = [store = parts_.store, object, id, done = std::move(done)] {
+    store->unsealed().Seal(object, id, done);
+  };
+  if (parts_.store->objects().Info(object).size_bytes <= kQuickBytes) {
+    return seal();
+  }
+  parts_.workers->Run(std::move(seal));
 }
 
 Result<ObjectRef> RequestHandler::FindOwned(const ObjectId& id,

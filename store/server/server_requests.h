@@ -63,6 +63,8 @@ class RequestHandler {
   void Put(Connection* connection, const protocol::Put& request);
   void FinishPut(uint64_t connection, const std::string& data,
                  Result<ObjectRef> created);
+  void AnswerPut(uint64_t connection, const ObjectRef& object,
+                 const Status& sealed);
   // A put of an object that goes into a slab.
   struct SmallPut;
   void PutSmall(const std::shared_ptr<const SmallPut>& put);
@@ -108,6 +110,9 @@ class RequestHandler {
   // on a worker.  Then runs `then` with its result on the loop's thread.
   void RunSized(uint64_t size_bytes, std::function<Status()> work,
                 std::function<void(const Status&)> then);
+  // Seals it, as RunSized does its work.
+  void SealSized(const ObjectRef& object, const ObjectId& id,
+                 std::function<void(const Status&)> then);
   // An unsealed object that `who` may seal or abort by its name.
   Result<ObjectRef> FindOwned(const ObjectId& id, const Credentials& who);
   // kNotFound: `number` is not among the session's unsealed objects.

@@ -39,18 +39,24 @@ ObjectRef SessionBlanks::Take(uint64_t number) {
   return node.empty() ? nullptr : std::move(node.mapped());
 }
 
-Status SessionBlanks::SealOne(BlankSegments* store, const Seal& seal) {
-  ObjectRef blank = Find(seal.number);
+void SessionBlanks::SealOne(const std::shared_ptr<SessionBlanks>& blanks,
+                            BlankSegments* store, const Seal& seal,
+                            Done<void> done) {
+  const ObjectRef blank = blanks->Find(seal.number);
   if (blank == nullptr) {
-    return Error{Code::kNotFound, "the client has no such blank"};
+    return done(Error{Code::kNotFound, "the client has no such blank"});
   }
-  Status sealed = store->SealBlank(blank, seal.seal);
-  const bool keep =
-      !sealed && sealed.error().code == Code::kInUse && seal.keep_if_in_use;
-  if (keep) return sealed;
-  Take(seal.number);
-  if (!sealed) store->DropBlank(std::move(blank));
-  return sealed;
+  store->SealBlank(blank, seal.seal,
+                   [blanks, store, blank, keep_if_in_use = seal.keep_if_in_use,
+                    done = std::move(done)](Status sealed) {
+                     const bool in_use =
+                         !sealed && sealed.error().code == Code::kInUse;
+                     if (!in_use || !keep_if_in_use) {
+                       blanks->Take(NumberOf(*blank));
+                       if (!sealed) store->DropBlank(blank);
+                     }
+                     done(std::move(sealed));
+                   });
 }
 
 size_t SessionBlanks::size() const {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -27,13 +28,14 @@ class SessionBlanks {
   ObjectRef Take(uint64_t number) EXCLUDES(mutex_);
   // Seals the one with that number.  It is gone then, if it could be sealed or
   // not, unless somebody has it open and the client wants to keep it.
-  // kNotFound: the client has no such blank.
+  // kNotFound: the client has no such blank.  `store` must outlive it.
   struct Seal {
     uint64_t number;
     bool keep_if_in_use;
     BlankSeal seal;
   };
-  Status SealOne(BlankSegments* store, const Seal& seal) EXCLUDES(mutex_);
+  static void SealOne(const std::shared_ptr<SessionBlanks>& blanks,
+                      BlankSegments* store, const Seal& seal, Done<void> done);
   size_t size() const EXCLUDES(mutex_);
   // All that are left, and no more are taken in.
   std::vector<ObjectRef> Close() EXCLUDES(mutex_);

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <utility>
 
+#include "schema/base/later.h"
 #include "store/base/thread_setup.h"
 #include "store/server/attention.h"
 #include "store/server/server_timeouts.h"
@@ -176,6 +177,7 @@ bool Submissions::Round() {
     known_changes_ = changes;
   }
   bool busy = TakeRooms();
+  busy |= TakeSeals();
   for (const RingRef& ring : known_) busy |= Drain(ring);
   return busy;
 }
@@ -195,12 +197,26 @@ bool Submissions::TakeRooms() {
   return !rooms.empty();
 }
 
+bool Submissions::TakeSeals() {
+  std::vector<std::pair<RingRef, Status>> seals;
+  {
+    MutexLock lock(inbox_->mutex);
+    seals.swap(inbox_->seals);
+  }
+  for (const auto& [ring, sealed] : seals) {
+    ring->seals = false;
+    AnswerSeal(ring.get(), sealed);
+    Put(ring);
+  }
+  return !seals.empty();
+}
+
 bool Submissions::Drain(const RingRef& ring) {
   // Read first: records from before the client's end are then seen below.
   // Another process that has the ring may go on writing for ever.
   const bool closed = ring->closed;
   bool busy = false;
-  if (!ring->broken && !ring->waits_for_room && ring->reader.HasMore()) {
+  if (!ring->broken && !ring->waits() && ring->reader.HasMore()) {
     busy = true;
     if (Status ok = ring->reader.Read(kRecordsPerRound, &ring->records); !ok) {
       ring->broken = true;
@@ -210,7 +226,8 @@ bool Submissions::Drain(const RingRef& ring) {
     }
     Put(ring);
   }
-  if (closed && (!busy || ++ring->rounds_closed > kLastRounds)) Forget(ring);
+  if (closed && !ring->seals && (!busy || ++ring->rounds_closed > kLastRounds))
+    Forget(ring);
   return busy;
 }
 
@@ -229,11 +246,11 @@ void Submissions::Forget(const RingRef& ring) {
 
 void Submissions::Put(const RingRef& ring) {
   const Records& records = ring->records;
-  while (!records.empty() && !ring->waits_for_room) {
+  while (!records.empty() && !ring->waits()) {
     if (!records[0].content) {
       Refuse(ring.get(), records[0].content.error());
-    } else if (const auto* const blank = records[0].blank()) {
-      AnswerFirst(ring.get(), {SealBlank(ring.get(), *blank)});
+    } else if (records[0].blank() != nullptr) {
+      SealBlank(ring);
     } else {
       PutSmall(ring);
     }
@@ -253,11 +270,28 @@ void Submissions::PutSmall(const RingRef& ring) {
   if (full) WaitForRoom(ring);
 }
 
-Status Submissions::SealBlank(Ring* ring,
-                              const RingReader::SubmittedBlank& submitted) {
-  Status sealed = ring->blanks->SealOne(&store_->blanks(), submitted);
+void Submissions::SealBlank(const RingRef& ring) {
+  const auto sealed = std::make_shared<Later<Status>>();
+  SessionBlanks::SealOne(
+      ring->blanks, &store_->blanks(), *ring->records[0].blank(),
+      [sealed](Status status) { sealed->Arrive(std::move(status)); });
+  if (const auto status = sealed->Take()) {
+    return AnswerSeal(ring.get(), *status);
+  }
+  // A large one is copied.  Other rings go on meanwhile.
+  ring->seals = true;
+  sealed->Then([inbox = inbox_, ring](Status status) {
+    {
+      MutexLock lock(inbox->mutex);
+      inbox->seals.emplace_back(ring, std::move(status));
+    }
+    inbox->Ring();
+  });
+}
+
+void Submissions::AnswerSeal(Ring* ring, const Status& sealed) {
   if (sealed) ++blanks_sealed_;
-  return sealed;
+  AnswerFirst(ring, {sealed});
 }
 
 void Submissions::AnswerFirst(Ring* ring, const std::vector<Status>& answers) {
@@ -298,7 +332,7 @@ void Submissions::Sleep() {
   for (const RingRef& ring : known_) ring->reader.SetStoreSleeps(true);
   bool more = false;
   for (const RingRef& ring : known_) {
-    more |= !ring->broken && !ring->waits_for_room && ring->reader.HasMore();
+    more |= !ring->broken && !ring->waits() && ring->reader.HasMore();
   }
   if (!more) {
     ++sleeps_;

@@ -69,7 +69,10 @@ class Submissions {
     UniqueFd bell;
     std::function<void()> on_nonsense;
     Records records;  // Read, not answered.
+    // Its first record waits for room, or is a blank that is being sealed.
     bool waits_for_room = false;
+    bool seals = false;
+    bool waits() const { return waits_for_room || seals; }
     // The time since when its records wait for room without success.
     std::optional<std::chrono::steady_clock::time_point> waiting_since;
     bool broken = false;
@@ -86,6 +89,7 @@ class Submissions {
     const UniqueFd bell;
     Mutex mutex;
     std::vector<std::pair<RingRef, Status>> rooms GUARDED_BY(mutex);
+    std::vector<std::pair<RingRef, Status>> seals GUARDED_BY(mutex);
   };
 
   Submissions(Store* store, UniqueFd epoll, std::shared_ptr<Inbox> inbox);
@@ -94,12 +98,15 @@ class Submissions {
   // True: there was work.
   bool Round() EXCLUDES(mutex_);
   bool TakeRooms();
+  bool TakeSeals();
   bool Drain(const RingRef& ring);
   // Answers as many of `ring->records` as there is room for.
   void Put(const RingRef& ring);
   // Of the small objects at its beginning.
   void PutSmall(const RingRef& ring);
-  Status SealBlank(Ring* ring, const RingReader::SubmittedBlank& submitted);
+  // The blank at its beginning, at once or later.
+  void SealBlank(const RingRef& ring);
+  void AnswerSeal(Ring* ring, const Status& sealed);
   void WaitForRoom(const RingRef& ring);
   void Refuse(Ring* ring, const Status& why);
   void AnswerFirst(Ring* ring, const std::vector<Status>& answers);

@@ -35,6 +35,7 @@ Result<ObjectRef> BlankOps::Make(const Credentials& creator, mode_t mode,
                  .gid = creator.gid,
                  .creator_pid = creator.pid});
   blank->own->metadata = NoMetadata();
+  blank->own->holders.Add(creator.uid);
   blank->own->charged_bytes = segment.allocated_bytes;
   table_->blanks.emplace(number, blank);
   table_->blank_bytes += blank->size_bytes;
@@ -44,6 +45,7 @@ Result<ObjectRef> BlankOps::Make(const Credentials& creator, mode_t mode,
 Result<UniqueFd> BlankOps::OpenForWriting(const ObjectRef& blank) {
   MutexLock lock(table_->mutex);
   if (Status ok = CheckIsBlank(*blank); !ok) return ok.error();
+  if (Status ok = CheckIsNotRenewing(*blank); !ok) return ok.error();
   return table_->segments->OpenFresh(blank->number, O_RDWR);
 }
 

@@ -30,13 +30,26 @@ inline Error Elsewhere(const ObjectRecord& object) {
 }
 
 // kNotPermitted: sealed.  kNotFound: gone.
-inline Status CheckIsWritable(const ObjectRecord& object) {
+inline Status CheckIsUnsealed(const ObjectRecord& object) {
   if (object.state == ObjectState::kGone) return Gone(object);
   if (!object.writable()) {
     return Error{Code::kNotPermitted,
                  Quoted(object.id.text()) + " is sealed: it never changes"};
   }
   return Status();
+}
+
+// kInUse: a seal of it has begun.
+inline Status CheckIsNotRenewing(const ObjectRecord& object) {
+  if (object.own == nullptr || !object.own->renewing) return Status();
+  return Error{Code::kInUse, "object " + std::to_string(object.number) +
+                                 " is just being sealed"};
+}
+
+// It may be changed.  Errors as above.
+inline Status CheckIsWritable(const ObjectRecord& object) {
+  Status unsealed = CheckIsUnsealed(object);
+  return unsealed ? CheckIsNotRenewing(object) : unsealed;
 }
 
 // kNotFound: it is no blank, or none any more.

@@ -18,6 +18,7 @@
 #include "store/segments/retired_segment.h"
 #include "store/segments/segment_file.h"
 #include "store/table/eviction_policy.h"
+#include "store/table/page_holders.h"
 #include "store/table/slab.h"
 #include "store/table/small_id.h"
 
@@ -60,6 +61,9 @@ struct OwnSegment {
   // sockets and pipes.
   bool recyclable = true;
   bool recycled = false;  // It is no larger than when it was another object's.
+  // A seal has begun, and gives it new pages; nobody may change it meanwhile.
+  bool renewing = false;
+  PageHolders holders;  // Since its pages were new.
 };
 
 // Every field but `number` is guarded by the object table's mutex.

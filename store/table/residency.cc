@@ -109,7 +109,7 @@ int64_t Residency::Settle(ObjectRecord* object) {
 }
 
 void Residency::RefreshExtent(ObjectRecord* object) {
-  if (!object->writable()) return;
+  if (!object->writable() || object->own->renewing) return;
   const auto file = Share(object);
   if (!file) return;
   const auto extent = (*file)->Stat();
@@ -142,7 +142,8 @@ DroppedSegment Residency::Take(ObjectRecord* object, uint64_t retired) {
   if (auto file = Share(object)) dropped.file = *file;
   // What was never sealed nobody may see.
   std::optional<Audience> audience;
-  if (object->state == ObjectState::kSealed && object->own->recyclable) {
+  if (object->state == ObjectState::kSealed && object->own->recyclable &&
+      object->own->holders.OnlyTrustedAnd(object->uid)) {
     audience = object->audience();
   }
   RemoveName(audience, retired, &dropped);

@@ -69,8 +69,20 @@ Status Sealing::CommitSeal(const ObjectRef& object, PendingWakes* wakes) {
   return Status();
 }
 
-Result<int64_t> Sealing::Seal(const ObjectRef& object, const ObjectId& id,
-                              uint64_t most_bytes) {
+bool Sealing::BeginRenewal(ObjectRecord* object) {
+  OwnSegment& own = *object->own;
+  own.renewing = object->size_bytes > 0 && own.holders.NeedNewPages(policy_);
+  return own.renewing;
+}
+
+void Sealing::EndRenewal(const ObjectRef& object, bool renewed) {
+  MutexLock lock(table_->mutex);
+  object->own->renewing = false;
+  if (renewed) object->own->holders = {};
+}
+
+Result<Sealing::Step> Sealing::Seal(const ObjectRef& object, const ObjectId& id,
+                                    uint64_t most_bytes) {
   PendingWakes wakes;
   MutexLock lock(table_->mutex);
   if (Status ok = CheckIsWritable(*object); !ok) return ok.error();
@@ -82,19 +94,21 @@ Result<int64_t> Sealing::Seal(const ObjectRef& object, const ObjectId& id,
   SealAttempt attempt(object.get());
   auto freed = MakeWhole(object.get(), most_bytes);
   if (!freed) return attempt.Undo(freed.error());
+  if (BeginRenewal(object.get())) return Step{*freed, object->size_bytes};
   attempt.TakeName(id);
   if (Status ok = CommitSeal(object, &wakes); !ok)
     return attempt.Undo(ok.error());
   table_->directory.RemoveUnsealed(attempt.old_id().text());
   table_->log.Notify(ObjectEventKind::kSealed, *object, attempt.old_id());
-  return freed;
+  return Step{*freed};
 }
 
-Result<int64_t> Sealing::SealBlank(const ObjectRef& blank,
-                                   const BlankSeal& seal) {
+Result<Sealing::Step> Sealing::SealBlank(const ObjectRef& blank,
+                                         const BlankSeal& seal) {
   PendingWakes wakes;
   MutexLock lock(table_->mutex);
   if (Status ok = CheckIsBlank(*blank); !ok) return ok.error();
+  if (Status ok = CheckIsNotRenewing(*blank); !ok) return ok.error();
   if (seal.size_bytes > blank->size_bytes) {
     return Error{Code::kInvalidArgument, "the blank is smaller"};
   }
@@ -107,6 +121,7 @@ Result<int64_t> Sealing::SealBlank(const ObjectRef& blank,
   if (!table_->residency.IsUnchanged(blank.get())) {
     return Error{Code::kInvalidArgument, "the blank's file was changed"};
   }
+  if (BeginRenewal(blank.get())) return Step{0, seal.size_bytes};
   const uint64_t given_bytes = blank->size_bytes;
   SealAttempt attempt(blank.get());
   auto freed = table_->residency.CutTo(blank.get(), seal.size_bytes);
@@ -118,7 +133,7 @@ Result<int64_t> Sealing::SealBlank(const ObjectRef& blank,
   table_->blanks.erase(blank->number);
   table_->blank_bytes -= given_bytes;
   table_->log.Notify(ObjectEventKind::kSealed, *blank);
-  return *freed - static_cast<int64_t>(blank->own->overhead_bytes);
+  return Step{*freed - static_cast<int64_t>(blank->own->overhead_bytes)};
 }
 
 Result<int64_t> Sealing::MakeWhole(ObjectRecord* object, uint64_t most_bytes) {

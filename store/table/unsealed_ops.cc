@@ -100,9 +100,11 @@ Status UnsealedOps::Adopt(const ObjectRef& object, const Audience& audience,
   return Status();
 }
 
-Status UnsealedOps::BeginWriting(const ObjectRef& object, WriteMode mode) {
+Status UnsealedOps::BeginWriting(const ObjectRef& object, WriteMode mode,
+                                 PageHolder holder) {
   MutexLock lock(table_->mutex);
   if (Status ok = CheckIsWritable(*object); !ok) return ok;
+  object->own->holders.Add(holder);
   ++(mode == WriteMode::kPassthrough ? object->own->passthrough_writers
                                      : object->own->carried_writers);
   return Status();
@@ -140,9 +142,11 @@ Result<int64_t> UnsealedOps::SetSize(const ObjectRef& object,
   return settles ? table_->residency.Settle(object.get()) : int64_t{0};
 }
 
-Result<UniqueFd> UnsealedOps::OpenForWriting(const ObjectRef& object) {
+Result<UniqueFd> UnsealedOps::OpenForWriting(const ObjectRef& object,
+                                             PageHolder holder) {
   MutexLock lock(table_->mutex);
   if (Status ok = CheckIsWritable(*object); !ok) return ok.error();
+  object->own->holders.Add(holder);
   return table_->segments->OpenFresh(object->number, O_RDWR);
 }
 
@@ -208,7 +212,7 @@ Status UnsealedOps::Rename(const ObjectRef& object, const ObjectId& id,
 
 Result<DroppedSegment> UnsealedOps::Abort(const ObjectRef& object) {
   MutexLock lock(table_->mutex);
-  if (Status ok = CheckIsWritable(*object); !ok) return ok.error();
+  if (Status ok = CheckIsUnsealed(*object); !ok) return ok.error();
   return table_->Drop(object, ObjectEventKind::kAborted);
 }
 

@@ -21,7 +21,7 @@ class UnsealedOps {
   Result<ObjectRef> Insert(const ObjectId& id, const NewObject& options,
                            const std::optional<RetiredSegment>& recycled = {})
       EXCLUDES(table_->mutex);
-  // kNotPermitted: sealed.  kNotFound: gone.
+  // kNotPermitted: sealed.  kNotFound: gone.  kInUse: a seal has begun.
   Status CheckWritable(const ObjectRef& object) const EXCLUDES(table_->mutex);
   // Between Begin and End the object cannot be sealed.  Begin returns the
   // object's charge.
@@ -43,8 +43,8 @@ class UnsealedOps {
   // it, or it has another audience by now.
   Status Adopt(const ObjectRef& object, const Audience& audience,
                const RetiredSegment& segment) EXCLUDES(table_->mutex);
-  Status BeginWriting(const ObjectRef& object, WriteMode mode)
-      EXCLUDES(table_->mutex);
+  Status BeginWriting(const ObjectRef& object, WriteMode mode,
+                      PageHolder holder) EXCLUDES(table_->mutex);
   // After the last writer, memory beyond the size is given back.  Returns the
   // charge that became free; negative: the object takes more than was charged.
   int64_t EndWriting(const ObjectRef& object, WriteMode mode)
@@ -57,7 +57,7 @@ class UnsealedOps {
   // A carried write ended at `end_bytes`: the size is at least that.
   void NoteWritten(const ObjectRef& object, uint64_t end_bytes)
       EXCLUDES(table_->mutex);
-  Result<UniqueFd> OpenForWriting(const ObjectRef& object)
+  Result<UniqueFd> OpenForWriting(const ObjectRef& object, PageHolder holder)
       EXCLUDES(table_->mutex);
   Status SetMode(const ObjectRef& object, mode_t mode) EXCLUDES(table_->mutex);
   Status SetOwner(const ObjectRef& object, uid_t uid, gid_t gid)
@@ -71,7 +71,7 @@ class UnsealedOps {
   // `replaced` gets the segment of the object that had the id before.
   Status Rename(const ObjectRef& object, const ObjectId& id, bool no_replace,
                 DroppedSegment* replaced) EXCLUDES(table_->mutex);
-  // kNotPermitted: sealed.
+  // Of one that is being sealed, too.  kNotPermitted: sealed.
   Result<DroppedSegment> Abort(const ObjectRef& object) EXCLUDES(table_->mutex);
   Result<ObjectRef> FindUnsealed(const ObjectId& id) const
       EXCLUDES(table_->mutex);

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "tests/fusefs/mounted_store.h"
+#include "tests/store/store_calls.h"
 
 namespace vitrine::fusefs {
 namespace {
@@ -28,7 +29,7 @@ class CacheTest : public BothModes {
     const auto object =
         store_->unsealed().Create(*ObjectId::FromText(id), options);
     ASSERT_TRUE(object) << object.error().ToString();
-    ASSERT_TRUE(store_->unsealed().Seal(*object, *ObjectId::FromText(id)));
+    ASSERT_TRUE(SealNow(store_.get(), *object, *ObjectId::FromText(id)));
   }
 };
 

@@ -23,13 +23,13 @@ class PageReferencesTest : public BothModes {
     const auto object = created.Get();
     ASSERT_TRUE(object) << object.error().ToString();
     {
-      const auto fd = store_->unsealed().OpenForWriting(*object);
+      const auto fd = store_->unsealed().OpenForWriting(*object, kStoreItself);
       ASSERT_TRUE(fd) << fd.error().ToString();
       const std::string bytes(size, byte);
       ASSERT_EQ(::pwrite(fd->get(), bytes.data(), size, 0),
                 static_cast<ssize_t>(size));
     }
-    ASSERT_TRUE(store_->unsealed().Seal(*object, *ObjectId::FromText(id)));
+    ASSERT_TRUE(SealNow(store_.get(), *object, *ObjectId::FromText(id)));
   }
 
   // Deletes `id`, and waits until its memory is there for others.

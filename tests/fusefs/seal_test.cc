@@ -135,7 +135,7 @@ TEST_P(SealTest, IsSeenAtOnceWhenANativeClientDoesIt) {
       store_->unsealed().Create(*ObjectId::FromText("a"), options);
   ASSERT_TRUE(object);
   {
-    const auto fd = store_->unsealed().OpenForWriting(*object);
+    const auto fd = store_->unsealed().OpenForWriting(*object, kStoreItself);
     ASSERT_TRUE(fd);
     ASSERT_EQ(::write(fd->get(), "native", 6), 6);
   }

@@ -11,10 +11,10 @@
 
 #include "fusefs/files/answer.h"
 #include "fusefs/files/handle_table.h"
-#include "fusefs/files/later.h"
 #include "fusefs/files/seal_waiters.h"
 #include "fusefs/files/task_thread.h"
 #include "fusefs/kernel/process_state.h"
+#include "schema/base/later.h"
 
 namespace vitrine::fusefs {
 namespace {

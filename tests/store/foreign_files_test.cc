@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/store/object_store_fixture.h"
+#include "tests/store/store_calls.h"
 
 namespace vitrine::store {
 namespace {
@@ -48,7 +49,7 @@ class ForeignFilesTest : public ObjectStoreTest {
         ADD_FAILURE() << id << ": " << object.error().ToString();
         return false;
       }
-      EXPECT_TRUE(store_->unsealed().Seal(*object, Id(id)));
+      EXPECT_TRUE(SealNow(store_.get(), *object, Id(id)));
     }
     return true;
   }
@@ -152,7 +153,7 @@ TEST_F(ForeignFilesTest, GrowthThatNobodySawIsChargedByAFailedRequest) {
   auto object = store_->unsealed().Create(Id("file"), {});
   ASSERT_TRUE(object);
   {
-    auto fd = store_->unsealed().OpenForWriting(*object);
+    auto fd = store_->unsealed().OpenForWriting(*object, kStoreItself);
     ASSERT_TRUE(fd);
     const std::string much(4 * kMiB, 'x');
     ASSERT_EQ(::pwrite(fd->get(), much.data(), much.size(), 0),

@@ -80,13 +80,13 @@ class ObjectStoreTest : public testing::Test {
   ObjectRef CreateSealed(const std::string& id, uint64_t size_bytes) {
     ObjectRef object = Create(id, size_bytes);
     Write(object, id);
-    const Status sealed = store_->unsealed().Seal(object, Id(id));
+    const Status sealed = SealNow(store_.get(), object, Id(id));
     EXPECT_TRUE(sealed) << sealed.error().ToString();
     return object;
   }
 
   void Write(const ObjectRef& object, const std::string& text) {
-    auto fd = store_->unsealed().OpenForWriting(object);
+    auto fd = store_->unsealed().OpenForWriting(object, kStoreItself);
     ASSERT_TRUE(fd);
     ASSERT_EQ(::pwrite(fd->get(), text.data(), text.size(), 0),
               static_cast<ssize_t>(text.size()));

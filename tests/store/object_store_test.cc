@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "tests/store/object_store_fixture.h"
+#include "tests/store/store_calls.h"
 
 namespace vitrine::store {
 namespace {
@@ -47,7 +48,7 @@ TEST_F(ObjectStoreTest, GrowingBeyondTheCapacityIsTooLargeAndNeverWaits) {
   store_->memory().Resize(object, kCapacity + 1, {}, answer.callback());
   EXPECT_EQ(answer.Get().error().code, Code::kTooLarge);
   EXPECT_EQ(store_->objects().Info(object).size_bytes, kCapacity / 2);
-  EXPECT_TRUE(store_->unsealed().Seal(object, Id("x")));
+  EXPECT_TRUE(SealNow(store_.get(), object, Id("x")));
 }
 
 TEST_F(ObjectStoreTest, ACreateThatWaitsIsServedWhenSpaceComes) {
@@ -80,31 +81,32 @@ TEST_F(ObjectStoreTest, WhoAsksToBeToldIsToldThatNothingCanBeEvicted) {
 TEST_F(ObjectStoreTest, AWriterMakesSealFailUntilItIsGone) {
   const ObjectRef object = Create("x", 4096);
   {
-    auto fd = store_->unsealed().OpenForWriting(object);
+    auto fd = store_->unsealed().OpenForWriting(object, kStoreItself);
     ASSERT_TRUE(fd);
-    EXPECT_EQ(store_->unsealed().Seal(object, Id("x")).error().code,
+    EXPECT_EQ(SealNow(store_.get(), object, Id("x")).error().code,
               Code::kInUse);
     auto mapping = Mapping::Map(fd->get(), 4096, PROT_READ | PROT_WRITE);
     ASSERT_TRUE(mapping);
     *fd = UniqueFd();
-    EXPECT_EQ(store_->unsealed().Seal(object, Id("x")).error().code,
+    EXPECT_EQ(SealNow(store_.get(), object, Id("x")).error().code,
               Code::kInUse);
   }
-  EXPECT_TRUE(store_->unsealed().Seal(object, Id("x")));
+  EXPECT_TRUE(SealNow(store_.get(), object, Id("x")));
 }
 
 // Invariant (1) of Store.
 TEST_F(ObjectStoreTest, ASealedObjectNeverChanges) {
   const ObjectRef object = CreateSealed("x", 4096);
-  EXPECT_EQ(store_->unsealed().OpenForWriting(object).error().code,
-            Code::kNotPermitted);
-  EXPECT_EQ(store_->unsealed().BeginWriting(object).error().code,
+  EXPECT_EQ(
+      store_->unsealed().OpenForWriting(object, kStoreItself).error().code,
+      Code::kNotPermitted);
+  EXPECT_EQ(store_->unsealed().BeginWriting(object, kStoreItself).error().code,
             Code::kNotPermitted);
   EXPECT_EQ(store_->unsealed().SetMode(object, 0777).error().code,
             Code::kNotPermitted);
   EXPECT_EQ(store_->unsealed().SetMetadata(object, "a", "b").error().code,
             Code::kNotPermitted);
-  EXPECT_EQ(store_->unsealed().Seal(object, Id("y")).error().code,
+  EXPECT_EQ(SealNow(store_.get(), object, Id("y")).error().code,
             Code::kNotPermitted);
   EXPECT_EQ(store_->unsealed().Abort(object).error().code, Code::kNotPermitted);
   EXPECT_EQ(store_->unsealed().Rename(object, Id("y"), false).error().code,
@@ -121,9 +123,9 @@ TEST_F(ObjectStoreTest, ASealedObjectNeverChanges) {
 TEST_F(ObjectStoreTest, AnIdIsTakenOnceWhetherSealedOrNot) {
   const ObjectRef object = Create("x", 1);
   EXPECT_EQ(TryCreate("x", 1, NoWait()).error().code, Code::kAlreadyExists);
-  EXPECT_TRUE(store_->unsealed().Seal(object, Id("y")));
+  EXPECT_TRUE(SealNow(store_.get(), object, Id("y")));
   const ObjectRef other = Create("x", 1);
-  EXPECT_EQ(store_->unsealed().Seal(other, Id("y")).error().code,
+  EXPECT_EQ(SealNow(store_.get(), other, Id("y")).error().code,
             Code::kAlreadyExists);
   EXPECT_EQ(TryCreate("y", 1, NoWait()).error().code, Code::kAlreadyExists);
   EXPECT_EQ(store_->sealed().FindSealed(Id("x")).error().code,
@@ -195,7 +197,7 @@ TEST_F(ObjectStoreTest, DeletedMemoryCountsUntilItsLastUserIsGone) {
 TEST_F(ObjectStoreTest, MemoryThatAWriterTookUnaskedIsCharged) {
   const ObjectRef object = Create("x", 4096);
   EXPECT_EQ(used_bytes(), 4096u);
-  auto fd = store_->unsealed().OpenForWriting(object);
+  auto fd = store_->unsealed().OpenForWriting(object, kStoreItself);
   ASSERT_TRUE(fd);
   ASSERT_EQ(::fallocate(fd->get(), 0, 0, kMiB), 0);
   ExpectUsedSoon(kMiB);
@@ -210,7 +212,7 @@ TEST_F(ObjectStoreTest, OnlyTheOwnerAndRootDeleteAndHold) {
                                {.creator = {.uid = 1000, .gid = 1000}},
                                NoWait(), answer.callback());
   const ObjectRef object = *answer.Get();
-  ASSERT_TRUE(store_->unsealed().Seal(object, Id("x")));
+  ASSERT_TRUE(SealNow(store_.get(), object, Id("x")));
   const Credentials stranger{.uid = 1001};
   const Credentials owner{.uid = 1000};
   EXPECT_EQ(store_->sealed().Delete(object, stranger).error().code,
@@ -239,7 +241,7 @@ TEST_F(ObjectStoreTest, ACleanStopGivesAllMemoryBack) {
 
 TEST_F(ObjectStoreTest, AZeroByteObjectIsAnObject) {
   const ObjectRef object = Create("empty", 0);
-  EXPECT_TRUE(store_->unsealed().Seal(object, Id("empty")));
+  EXPECT_TRUE(SealNow(store_.get(), object, Id("empty")));
   EXPECT_EQ(store_->objects().Info(object).size_bytes, 0u);
   EXPECT_EQ(used_bytes(), 0u);
 }
@@ -250,7 +252,7 @@ TEST_F(ObjectStoreTest, ShrinkingGivesMemoryBack) {
   store_->memory().Resize(object, kMiB, NoWait(), answer.callback());
   EXPECT_TRUE(answer.Get());
   EXPECT_EQ(used_bytes(), kMiB);
-  EXPECT_TRUE(store_->unsealed().Seal(object, Id("x")));
+  EXPECT_TRUE(SealNow(store_.get(), object, Id("x")));
   EXPECT_EQ(store_->objects().Info(object).size_bytes, kMiB);
 }
 
@@ -262,7 +264,7 @@ TEST_F(ObjectStoreTest, WhatWasReservedBeyondTheEndIsGivenBackAtSeal) {
   ASSERT_TRUE(answer.Get());
   EXPECT_EQ(used_bytes(), 8 * kMiB);
   Write(*created, "hello");
-  ASSERT_TRUE(store_->unsealed().Seal(*created, Id("x")));
+  ASSERT_TRUE(SealNow(store_.get(), *created, Id("x")));
   EXPECT_EQ(used_bytes(), 4096u);
   EXPECT_EQ(Read(*created, 5), "hello");
 }
@@ -294,7 +296,7 @@ TEST_F(ObjectStoreTest, MuchMetadataIsChargedUntilItsObjectGoes) {
   EXPECT_EQ(used_bytes(), 0u);
   EXPECT_TRUE(
       store_->unsealed().SetMetadata(*object, "notes", much.at("notes")));
-  ASSERT_TRUE(store_->unsealed().Seal(*object, Id("x")));
+  ASSERT_TRUE(SealNow(store_.get(), *object, Id("x")));
   EXPECT_GE(used_bytes(), 30'000u);
   Answer<uint64_t> evicted;
   store_->sealed().Evict(1, evicted.callback());
@@ -329,7 +331,7 @@ TEST_F(ObjectStoreTest, AKilledStoreLosesNothingThatWasSealed) {
                          .mode = 0640,
                          .metadata = {{"kind", "weights"}}});
     Write(*labelled, "labelled");
-    (void)store_->unsealed().Seal(*labelled, Id("labelled"));
+    (void)SealNow(store_.get(), *labelled, Id("labelled"));
     (void)store_->sealed().Delete(CreateSealed("deleted", kMiB), {});
     Create("half", kMiB);
     ::raise(SIGKILL);
@@ -412,7 +414,7 @@ TEST_F(ObjectStoreTest, ShrinkingWhileAReservationWaitsKeepsTheBooks) {
   ASSERT_TRUE(store_->sealed().Delete(held, {}));
   ASSERT_TRUE(reserved.Get());
   EXPECT_EQ(used_bytes(), 40 * kMiB);
-  ASSERT_TRUE(store_->unsealed().Seal(object, Id("a")));
+  ASSERT_TRUE(SealNow(store_.get(), object, Id("a")));
   ExpectUsedSoon(kMiB);
 }
 
@@ -420,11 +422,11 @@ TEST_F(ObjectStoreTest, HolesAreFilledAtTheSeal) {
   const auto object = store_->unsealed().Create(Id("a"), {});
   ASSERT_TRUE(object);
   {
-    auto fd = store_->unsealed().OpenForWriting(*object);
+    auto fd = store_->unsealed().OpenForWriting(*object, kStoreItself);
     ASSERT_TRUE(fd);
     ASSERT_EQ(::pwrite(fd->get(), "z", 1, 8 * kMiB - 1), 1);
   }
-  ASSERT_TRUE(store_->unsealed().Seal(*object, Id("a")));
+  ASSERT_TRUE(SealNow(store_.get(), *object, Id("a")));
   EXPECT_EQ(used_bytes(), 8 * kMiB);
   struct stat info;
   ASSERT_EQ(::stat(store_->objects().SegmentPath(*object).c_str(), &info), 0);
@@ -435,11 +437,11 @@ TEST_F(ObjectStoreTest, HolesBeyondTheCapacityAreNotSealed) {
   const auto object = store_->unsealed().Create(Id("a"), {});
   ASSERT_TRUE(object);
   {
-    auto fd = store_->unsealed().OpenForWriting(*object);
+    auto fd = store_->unsealed().OpenForWriting(*object, kStoreItself);
     ASSERT_TRUE(fd);
     ASSERT_EQ(::pwrite(fd->get(), "z", 1, 2 * kCapacity), 1);
   }
-  const Status sealed = store_->unsealed().Seal(*object, Id("a"));
+  const Status sealed = SealNow(store_.get(), *object, Id("a"));
   ASSERT_FALSE(sealed);
   EXPECT_EQ(sealed.error().code, Code::kTooLarge);
   ASSERT_TRUE(store_->unsealed().Abort(*object));

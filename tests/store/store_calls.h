@@ -10,6 +10,7 @@
 
 #include "store/segments/segment_file.h"
 #include "store/store.h"
+#include "tests/store/store_calls.h"
 
 namespace vitrine::store {
 
@@ -28,6 +29,14 @@ class Answer {
   std::shared_ptr<std::promise<Result<T>>> promise_ =
       std::make_shared<std::promise<Result<T>>>();
 };
+
+// Waits for the seal.
+inline Status SealNow(Store* store, const ObjectRef& object,
+                      const ObjectId& id) {
+  Answer<void> sealed;
+  store->unsealed().Seal(object, id, sealed.callback());
+  return sealed.Get();
+}
 
 // All bytes of the sealed object `id`, or what went wrong.
 inline std::string ReadSealed(Store* store, const std::string& id) {

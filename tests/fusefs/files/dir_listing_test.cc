@@ -2,6 +2,7 @@
 #include <dirent.h>
 
 #include "tests/fusefs/mounted_store.h"
+#include "tests/store/store_calls.h"
 
 namespace vitrine::fusefs {
 namespace {
@@ -35,7 +36,7 @@ TEST_F(DirListingTest, ListingsShowThemAll) {
     const ObjectId id = *ObjectId::FromText("object-" + std::to_string(i));
     const auto object = store_->unsealed().Create(id, NewObject{});
     ASSERT_TRUE(object) << object.error().ToString();
-    ASSERT_TRUE(store_->unsealed().Seal(*object, id));
+    ASSERT_TRUE(SealNow(store_.get(), *object, id));
   }
   EXPECT_EQ(Count(Root() + "/sealed", false), kObjects);
   EXPECT_EQ(Count(Root() + "/sealed", true), kObjects);

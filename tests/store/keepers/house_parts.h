@@ -30,7 +30,7 @@ class HouseParts : public TableFixture {
     return *object;
   }
   UniqueFd OpenToWrite(const ObjectRef& object) {
-    auto fd = table_->unsealed().OpenForWriting(object);
+    auto fd = table_->unsealed().OpenForWriting(object, kStoreItself);
     EXPECT_TRUE(fd) << fd.error().ToString();
     return *std::move(fd);
   }

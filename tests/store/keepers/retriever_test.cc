@@ -9,6 +9,7 @@
 #include <random>
 #include <thread>
 
+#include "tests/store/store_calls.h"
 #include "tests/store/table/small_objects_fixture.h"
 #include "tests/store/tiers/fake_tier.h"
 
@@ -44,12 +45,12 @@ class RetrieverTest : public SmallObjects {
     auto object = created.Get();
     EXPECT_TRUE(object) << object.error().ToString();
     {
-      const auto fd = store_->unsealed().OpenForWriting(*object);
+      const auto fd = store_->unsealed().OpenForWriting(*object, kStoreItself);
       const std::string bytes = Bytes(id, size);
       EXPECT_EQ(::pwrite(fd->get(), bytes.data(), size, 0),
                 static_cast<ssize_t>(size));
     }
-    EXPECT_TRUE(store_->unsealed().Seal(*object, Id(id)));
+    EXPECT_TRUE(SealNow(store_.get(), *object, Id(id)));
     return *object;
   }
 

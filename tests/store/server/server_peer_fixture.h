@@ -21,6 +21,7 @@
 #include "store/metrics/status_json.h"
 #include "store/server/server.h"
 #include "store/store.h"
+#include "tests/store/store_calls.h"
 #include "tests/support/eventually.h"
 #include "tests/support/scratch_dir.h"
 
@@ -236,7 +237,7 @@ class ServerFixture : public testing::Test {
     options.mode = mode;
     auto object = store_->unsealed().Create(Id(id), options);
     EXPECT_TRUE(object);
-    EXPECT_TRUE(store_->unsealed().Seal(*object, Id(id)));
+    EXPECT_TRUE(SealNow(store_.get(), *object, Id(id)));
     return *object;
   }
 

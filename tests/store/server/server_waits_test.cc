@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "tests/store/server/server_peer_fixture.h"
+#include "tests/store/store_calls.h"
 
 namespace vitrine::store {
 namespace {
@@ -95,7 +96,7 @@ TEST_F(WaitTableTest, NewNameMeansThatTheOldOneIsGone) {
   ASSERT_TRUE(store_->unsealed().Rename(object, Id("b"), true));
   EXPECT_EQ(EndWait(), States{State::kGone});
   StartWait(UntilGone({"b"}));
-  ASSERT_TRUE(store_->unsealed().Seal(object, Id("c")));
+  ASSERT_TRUE(SealNow(store_.get(), object, Id("c")));
   EXPECT_EQ(EndWait(), States{State::kGone});
 }
 
@@ -156,7 +157,7 @@ TEST_F(WaitTableTest, NoSealIsMissed) {
       const ObjectRef object = CreateDirectly("race-" + std::to_string(i));
       next = i + 1;
       ASSERT_TRUE(
-          store_->unsealed().Seal(object, Id("race-" + std::to_string(i))));
+          SealNow(store_.get(), object, Id("race-" + std::to_string(i))));
     }
   });
   for (int i = 0; i < kRounds; ++i) {

@@ -123,8 +123,9 @@ TEST_F(SmallObjectsTest, TheSegmentIsReadableAndNobodyCanWriteIt) {
   struct stat info;
   ASSERT_EQ(::stat(store_->objects().SegmentPath(object).c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0444u);
-  EXPECT_EQ(store_->unsealed().OpenForWriting(object).error().code,
-            Code::kNotPermitted);
+  EXPECT_EQ(
+      store_->unsealed().OpenForWriting(object, kStoreItself).error().code,
+      Code::kNotPermitted);
 }
 
 TEST_F(SmallObjectsTest, ASlabGoesWithItsLastObject) {

@@ -51,8 +51,8 @@ TEST_F(AdoptTest, WhatSomebodyElseHasOpenIsLeftAsItIs) {
 }
 
 TEST_F(AdoptTest, WhatHasAnotherWriterOrChangeIsLeftAsItIs) {
-  ASSERT_TRUE(
-      table_->unsealed().BeginWriting(object_, WriteMode::kPassthrough));
+  ASSERT_TRUE(table_->unsealed().BeginWriting(object_, WriteMode::kPassthrough,
+                                              kStoreItself));
   EXPECT_EQ(Refused(), Code::kInUse);
   table_->unsealed().EndWriting(object_, WriteMode::kPassthrough);
   ASSERT_TRUE(table_->unsealed().BeginChange(object_));

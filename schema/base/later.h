@@ -1,5 +1,5 @@
-#ifndef VITRINE_FUSEFS_FILES_LATER_H_
-#define VITRINE_FUSEFS_FILES_LATER_H_
+#ifndef VITRINE_SCHEMA_BASE_LATER_H_
+#define VITRINE_SCHEMA_BASE_LATER_H_
 
 #include <functional>
 #include <optional>
@@ -7,7 +7,7 @@
 
 #include "schema/base/mutex.h"
 
-namespace vitrine::fusefs {
+namespace vitrine {
 
 // A result that may come at once or later, and the function that consumes it.
 // Arrive is called once.  Take returns the result; or Then runs its function,
@@ -51,6 +51,6 @@ class Later {
   std::function<void(T)> then_ GUARDED_BY(mutex_);
 };
 
-}  // namespace vitrine::fusefs
+}  // namespace vitrine
 
-#endif  // VITRINE_FUSEFS_FILES_LATER_H_
+#endif  // VITRINE_SCHEMA_BASE_LATER_H_

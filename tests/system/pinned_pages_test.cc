@@ -1,0 +1,222 @@
+// Sealed bytes stay, although their writer has kept pages of them for a read
+// that ends when he wants.  No lease shows such pages.
+#include <fcntl.h>
+#include <grp.h>
+#include <gtest/gtest.h>
+#include <linux/aio_abi.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+
+#include "tests/support/slow_file.h"
+#include "tests/system/child_process.h"
+#include "tests/system/content.h"
+#include "tests/system/files.h"
+#include "tests/system/store_process.h"
+
+// In a child: says where, and makes it fail.
+#define CHILD_EXPECT(condition)                                          \
+  do {                                                                   \
+    if (!(condition)) {                                                  \
+      std::fprintf(stderr, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, \
+                   #condition, errno);                                   \
+      return false;                                                      \
+    }                                                                    \
+  } while (false)
+
+namespace vitrine {
+namespace {
+
+constexpr uid_t kUser = 54321;
+constexpr uint64_t kBytes = 5 << 20;
+constexpr uint64_t kPinnedAt = 3 << 20;
+constexpr size_t kPinnedBytes = 8192;
+
+ObjectId Id(const std::string& id) { return *ObjectId::FromText(id); }
+
+bool BecomeUser() {
+  return ::setgroups(0, nullptr) == 0 &&
+         ::setresgid(kUser, kUser, kUser) == 0 &&
+         ::setresuid(kUser, kUser, kUser) == 0;
+}
+
+// A read that has begun and is not waited for (io_submit).
+class ReadUnderWay {
+ public:
+  ReadUnderWay(const std::string& path, std::byte* to)
+      : file_(::open(path.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC)) {
+    if (::syscall(SYS_io_setup, 1, &context_) != 0) return;
+    iocb request = {};
+    request.aio_lio_opcode = IOCB_CMD_PREAD;
+    request.aio_fildes = static_cast<uint32_t>(file_.get());
+    request.aio_buf = reinterpret_cast<uint64_t>(to);
+    request.aio_nbytes = kPinnedBytes;
+    iocb* requests[] = {&request};
+    begun_ = ::syscall(SYS_io_submit, context_, 1, requests) == 1;
+  }
+  ReadUnderWay(const ReadUnderWay&) = delete;
+  ReadUnderWay& operator=(const ReadUnderWay&) = delete;
+  ~ReadUnderWay() { ::syscall(SYS_io_destroy, context_); }
+
+  bool begun() const { return begun_; }
+  // Waits for its end; true if it read all bytes.
+  bool Ends() {
+    io_event event = {};
+    return ::syscall(SYS_io_getevents, context_, 1, 1, &event, nullptr) == 1 &&
+           event.res == static_cast<int64_t>(kPinnedBytes);
+  }
+
+ private:
+  const UniqueFd file_;
+  aio_context_t context_ = 0;
+  bool begun_ = false;
+};
+
+// How the object is made.
+enum class Way { kFile, kSteps, kBlank };
+
+struct Case {
+  const char* name;
+  Way way;
+  const char* passthrough;
+};
+
+class PinnedPagesTest : public testing::TestWithParam<Case> {
+ protected:
+  void SetUp() override {
+    VITRINE_REQUIRE(::geteuid() == 0 ? "" : "only root can become others");
+    VITRINE_REQUIRE(std::string_view(GetParam().passthrough) == "on"
+                        ? WhyNoPassthrough()
+                        : WhyNoMount());
+    slow_.emplace();
+    VITRINE_REQUIRE(slow_->works() ? "" : "no file system in user space");
+  }
+
+  void StartStore(const std::string& copies) {
+    store_.emplace(StoreProcessOptions{.capacity = "128M",
+                                       .passthrough = GetParam().passthrough,
+                                       .more = {"--seal-copy=" + copies}});
+    Status started = store_->Start();
+    ASSERT_TRUE(started) << started.error().ToString();
+  }
+
+  // The writer: seals `a` with pages pinned, says so, and lets the read end.
+  bool Attack(const ChildProcess::Parent& parent) const {
+    slow_->CloseInChild();
+    CHILD_EXPECT(BecomeUser());
+    return GetParam().way == Way::kFile ? AttackByFile(parent)
+                                        : AttackNatively(parent);
+  }
+
+  bool AttackByFile(const ChildProcess::Parent& parent) const {
+    CHILD_EXPECT(WriteContent(store_->unsealed("a"), "a", kBytes) == 0);
+    std::optional<ReadUnderWay> read;
+    {
+      const Mapping memory =
+          MapFile(store_->unsealed("a"), PROT_READ | PROT_WRITE);
+      CHILD_EXPECT(memory.size_bytes() == kBytes);
+      read.emplace(slow_->path(), memory.data() + kPinnedAt);
+      CHILD_EXPECT(read->begun());
+    }
+    CHILD_EXPECT(Rename(store_->unsealed("a"), store_->sealed("a")) == 0);
+    return FinishAttack(parent, &*read);
+  }
+
+  bool AttackNatively(const ChildProcess::Parent& parent) const {
+    Client client = store_->Connect();
+    if (GetParam().way == Way::kBlank) CHILD_EXPECT(GetBlanks(&client));
+    auto writer = client.Create(Id("a"), kBytes);
+    CHILD_EXPECT(writer);
+    FillContent("a", writer->bytes());
+    ReadUnderWay read(slow_->path(), writer->bytes().data() + kPinnedAt);
+    CHILD_EXPECT(read.begun());
+    CHILD_EXPECT(writer->Seal());
+    return FinishAttack(parent, &read);
+  }
+
+  // A client that creates steadily gets blanks.
+  bool GetBlanks(Client* client) const {
+    for (int i = 0; i < 1000; ++i) {
+      auto writer = client->Create(Id("before"), kBytes);
+      CHILD_EXPECT(writer);
+      CHILD_EXPECT(writer->Seal());
+      CHILD_EXPECT(client->Delete(Id("before")));
+      if (store_->GetStatus()["objects"]["blanks"] > 0) return true;
+    }
+    return false;
+  }
+
+  static bool FinishAttack(const ChildProcess::Parent& parent,
+                           ReadUnderWay* read) {
+    parent.Say();
+    CHILD_EXPECT(read->Ends());
+    parent.Say();
+    parent.Await();
+    return true;
+  }
+
+  bool IsUnharmed() const {
+    Client client = store_->Connect();
+    auto object = client.Get(Id("a"));
+    return object && object->size_bytes() == kBytes &&
+           CheckContent("a", object->bytes()) == kBytes &&
+           FileHasContent(store_->sealed("a"), "a", kBytes);
+  }
+
+  // Sets whether the object is what it was when it was sealed, after the read
+  // has ended.
+  void RunAttack(bool* unharmed) {
+    ChildProcess writer([this](const auto& parent) { return Attack(parent); });
+    ASSERT_TRUE(writer.AwaitWord());
+    ASSERT_TRUE(slow_->AwaitRead());
+    ASSERT_TRUE(IsUnharmed());
+    slow_->Answer('Y');
+    ASSERT_TRUE(writer.AwaitWord());
+    *unharmed = IsUnharmed();
+    writer.Tell();
+    EXPECT_TRUE(writer.Succeeded());
+  }
+
+  uint64_t Copies() const {
+    return store_->GetStatus()["seal_copies"]["objects"];
+  }
+
+  std::optional<SlowFile> slow_;
+  std::optional<StoreProcess> store_;
+};
+
+TEST_P(PinnedPagesTest, SealedBytesStayWhatTheyAre) {
+  ASSERT_NO_FATAL_FAILURE(StartStore("auto"));
+  bool unharmed = false;
+  ASSERT_NO_FATAL_FAILURE(RunAttack(&unharmed));
+  EXPECT_TRUE(unharmed);
+  // Through the page cache the writer never had pages of the store.
+  const bool had_pages = std::string_view(GetParam().name) != "PageCache";
+  EXPECT_EQ(Copies() > 0, had_pages);
+}
+
+// The attack is one: else the test above would say nothing.
+TEST_P(PinnedPagesTest, WithoutCopiesTheWriterChangesThem) {
+  if (std::string_view(GetParam().name) == "PageCache") {
+    GTEST_SKIP() << "the writer has no pages of the store there";
+  }
+  ASSERT_NO_FATAL_FAILURE(StartStore("never"));
+  bool unharmed = true;
+  ASSERT_NO_FATAL_FAILURE(RunAttack(&unharmed));
+  EXPECT_FALSE(unharmed);
+  EXPECT_EQ(Copies(), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , PinnedPagesTest,
+    testing::Values(Case{"Passthrough", Way::kFile, "on"},
+                    Case{"PageCache", Way::kFile, "off"},
+                    Case{"BySteps", Way::kSteps, "off"},
+                    Case{"InABlank", Way::kBlank, "off"}),
+    [](const auto& tested) { return std::string(tested.param.name); });
+
+}  // namespace
+}  // namespace vitrine
