@@ -1,6 +1,7 @@
 #include "store/base/object.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -16,6 +17,8 @@ bool MayRead(const ObjectInfo& info, const Credentials& who) {
                                        info.gid) != who.groups.end();
   return (info.mode & (in_group ? S_IRGRP : S_IROTH)) != 0;
 }
+
+bool IsTrusted(uid_t uid) { return uid == 0 || uid == ::geteuid(); }
 
 bool IsOwner(const ObjectInfo& info, const Credentials& who) {
   return who.uid == 0 || who.uid == info.uid;

@@ -74,6 +74,8 @@ struct ListedObject {
 uint64_t NumberOf(const ObjectRecord& object);
 // True if the permission bits of `info` let `who` read it; `who` root: always.
 bool MayRead(const ObjectInfo& info, const Credentials& who);
+// Root and the store's user, who can write to all of its memory anyway.
+bool IsTrusted(uid_t uid);
 // True if `who` is the owner of `info`, or root.
 bool IsOwner(const ObjectInfo& info, const Credentials& who);
 

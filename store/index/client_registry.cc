@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/base/object.h"
 #include "store/index/sealed_memfd.h"
 
 namespace vitrine::store {
@@ -79,6 +80,7 @@ Result<ClientRegistry::Added> ClientRegistry::Add(Client client) {
   if (!mapping) return mapping.error();
   MutexLock lock(mutex_);
   const uint64_t number = ++last_client_;
+  if (!IsTrusted(client.uid)) ++untrusted_[client.uid];
   clients_.emplace(number, Entry{std::move(client), std::move(*mapping), {}});
   return Added{number, std::move(*page)};
 }
@@ -87,6 +89,35 @@ void ClientRegistry::Remove(uint64_t client) {
   decltype(clients_)::node_type gone;  // Destroyed with no lock held.
   MutexLock lock(mutex_);
   gone = clients_.extract(client);
+  if (!gone.empty()) NoteDeparture(gone.mapped().client.uid);
+}
+
+void ClientRegistry::NoteDeparture(uid_t uid) {
+  ++departures_;
+  if (IsTrusted(uid)) return;
+  if (--untrusted_[uid] == 0) untrusted_.erase(uid);
+  if (last_departures_[0].uid != uid) {
+    last_departures_[1] = last_departures_[0];
+  }
+  last_departures_[0] = {uid, departures_};
+}
+
+uint64_t ClientRegistry::Departures() const {
+  MutexLock lock(mutex_);
+  return departures_;
+}
+
+bool ClientRegistry::HadOthers(uid_t owner, uint64_t departures) const {
+  MutexLock lock(mutex_);
+  const auto other = [owner](uid_t uid) { return uid != owner; };
+  // More than one user: at least one of them is another one.
+  if (untrusted_.size() > 1) return true;
+  if (!untrusted_.empty() && other(untrusted_.begin()->first)) return true;
+  return std::any_of(last_departures_.begin(), last_departures_.end(),
+                     [&](const Departure& departure) {
+                       return departure.count > departures &&
+                              other(departure.uid);
+                     });
 }
 
 std::unordered_set<uint64_t> ClientRegistry::CollectPins() const {

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 #include <vitrine/result.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -58,6 +59,12 @@ class ClientRegistry {
   // were asked.
   size_t Recall(const std::vector<uint64_t>& segments) const EXCLUDES(mutex_);
 
+  // How many clients have left, as a mark in time.
+  uint64_t Departures() const EXCLUDES(mutex_);
+  // True: a client of another user than `owner` and those who are trusted is
+  // connected, or left after the mark.
+  bool HadOthers(uid_t owner, uint64_t departures) const EXCLUDES(mutex_);
+
   // True: a client keeps a mapping that it could be asked to unmap.
   bool KeepMappings() const EXCLUDES(mutex_);
 
@@ -75,6 +82,7 @@ class ClientRegistry {
   std::vector<StatusSection> GetStatus() const EXCLUDES(mutex_);
 
  private:
+  void NoteDeparture(uid_t uid) REQUIRES(mutex_);
   struct Entry {
     Client client;
     Mapping page;
@@ -84,6 +92,16 @@ class ClientRegistry {
   mutable Mutex mutex_;
   uint64_t last_client_ GUARDED_BY(mutex_) = 0;
   std::map<uint64_t, Entry> clients_ GUARDED_BY(mutex_);
+  // Clients of users who are not trusted, by user.
+  std::map<uid_t, size_t> untrusted_ GUARDED_BY(mutex_);
+  struct Departure {
+    uid_t uid = 0;
+    uint64_t count = 0;
+  };
+  uint64_t departures_ GUARDED_BY(mutex_) = 0;
+  // Of them, the last ones of two users: of one who is not the owner, whoever
+  // that is.
+  std::array<Departure, 2> last_departures_ GUARDED_BY(mutex_);
 };
 
 }  // namespace vitrine::store

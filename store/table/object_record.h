@@ -58,12 +58,13 @@ struct OwnSegment {
   // False: somebody may have what leases do not show: the segment's name, which
   // he opens without asking the index, as native clients do, whether it is
   // still the object's; or its pages, which sendfile(2) and splice(2) leave in
-  // sockets and pipes.
+  // sockets and pipes, and which a write(2) from a mapping pins.
   bool recyclable = true;
   bool recycled = false;  // It is no larger than when it was another object's.
   // A seal has begun, and gives it new pages; nobody may change it meanwhile.
   bool renewing = false;
-  PageHolders holders;  // Since its pages were new.
+  PageHolders holders;        // Since its pages were new.
+  uint64_t sealed_after = 0;  // ClientRegistry::Departures, at the seal.
 };
 
 // Every field but `number` is guarded by the object table's mutex.
@@ -74,6 +75,7 @@ class ObjectRecord {
   explicit ObjectRecord(const ObjectInfo& initial);
 
   bool readable_by_all() const { return (mode & 0004) != 0; }
+  bool readable_by_others() const { return (mode & 0044) != 0; }
   Audience audience() const { return {.uid = uid, .gid = gid, .mode = mode}; }
   bool writable() const { return state == ObjectState::kUnsealed; }
   // A client may have a writable descriptor of it.

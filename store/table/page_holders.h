@@ -8,22 +8,21 @@
 #define VITRINE_STORE_TABLE_PAGE_HOLDERS_H_
 
 #include <sys/types.h>
-#include <unistd.h>
 
 #include <optional>
 
+#include "store/base/object.h"
 #include "store/base/requests.h"
 #include "store/base/store_options.h"
 
 namespace vitrine::store {
 
-// Root and the store's user are trusted: they can write to all memory anyway.
 class PageHolders {
  public:
   void Add(PageHolder holder) {
     if (!holder) return;
     any_ = true;
-    if (*holder == 0 || *holder == ::geteuid()) return;
+    if (IsTrusted(*holder)) return;
     several_ |= user_.value_or(*holder) != *holder;
     user_ = user_.value_or(*holder);
   }

@@ -51,6 +51,7 @@ void NameBlank(ObjectRecord* blank, const BlankSeal& seal) {
 }  // namespace
 
 Status Sealing::CommitSeal(const ObjectRef& object, PendingWakes* wakes) {
+  object->own->sealed_after = table_->clients->Departures();
   Status recorded = table_->log.RecordSealed(*object);
   if (!recorded) return recorded;
   Status published = table_->Publish(object);

@@ -65,6 +65,16 @@ void TableState::Unpublish(ObjectRecord* object) {
   directory.Unpublish(object);
 }
 
+// A reader may have pinned pages, for a write(2) from his mapping that ends
+// later.
+DroppedSegment TableState::TakeSegment(ObjectRecord* object, uint64_t retired) {
+  if (object->state == ObjectState::kSealed && object->readable_by_others() &&
+      clients->HadOthers(object->uid, object->own->sealed_after)) {
+    object->own->recyclable = false;
+  }
+  return residency.Take(object, retired);
+}
+
 DroppedSegment TableState::Drop(const ObjectRef& object, ObjectEventKind why) {
   if (object->state == ObjectState::kSealed) log.RecordRemoved({&object, 1});
   return DropRecorded(object, why);
@@ -75,7 +85,7 @@ DroppedSegment TableState::DropRecorded(const ObjectRef& object,
   const ObjectRef keep_alive = object;
   DroppedSegment dropped;
   if (object->has_own_segment()) {
-    dropped = residency.Take(object.get(), object->number);
+    dropped = TakeSegment(object.get(), object->number);
   }
   if (object->state == ObjectState::kSealed) {
     Unpublish(object.get());
@@ -98,7 +108,7 @@ DroppedSegment TableState::SendElsewhere(const ObjectRef& object) {
   DroppedSegment dropped;
   // Not under its own number: the object may come back under that.
   if (object->has_own_segment()) {
-    dropped = residency.Take(object.get(), next_number++);
+    dropped = TakeSegment(object.get(), next_number++);
   }
   LeaveMemory(object.get());
   directory.SendElsewhere(object.get());

@@ -100,6 +100,10 @@ struct TableState {
 
  private:
   void Unpublish(ObjectRecord* object) REQUIRES(mutex);
+  // Takes the object's segment.  It is not recycled if others than its owner
+  // may have kept pages of it.
+  DroppedSegment TakeSegment(ObjectRecord* object, uint64_t retired)
+      REQUIRES(mutex);
   // The sealed object's bytes come into memory, or leave it.
   void EnterMemory(const ObjectRecord& object) REQUIRES(mutex);
   void LeaveMemory(ObjectRecord* object) REQUIRES(mutex);

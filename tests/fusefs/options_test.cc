@@ -78,6 +78,7 @@ TEST_F(OptionsTest, WordsThatAreNoChoiceAreNamed) {
     EXPECT_TRUE(Contains(Refusal({"--numa", numa}), "--numa")) << numa;
   }
   EXPECT_TRUE(Contains(Refusal({"--log-level", "loud"}), "'loud'"));
+  EXPECT_TRUE(Contains(Refusal({"--seal-copy", "on"}), "'on'"));
 }
 
 TEST_F(OptionsTest, ExternalStoresAreRefused) {
@@ -113,15 +114,17 @@ TEST_F(OptionsTest, TheCommandLineWinsOverTheFile) {
 TEST_F(OptionsTest, EveryKeyMayStandInTheFile) {
   const DaemonOptions options = Parsed(
       {"--config",
-       WriteConfig("capacity=1G\novershoot=1M\nstate-dir=/s\nmemory-dir=/m\n"
-                   "huge-pages=off\npool=0\nnuma=node:3\ndedicated-threshold="
-                   "4K\nstrict="
-                   "true\nsocket=/k\n"
-                   "mount=/o\npassthrough=on\nlog-level=debug\n")});
+       WriteConfig(
+           "capacity=1G\novershoot=1M\nstate-dir=/s\nmemory-dir=/m\n"
+           "huge-pages=off\npool=0\nnuma=node:3\ndedicated-threshold="
+           "4K\nstrict="
+           "true\nsocket=/k\n"
+           "mount=/o\npassthrough=on\nseal-copy=never\nlog-level=debug\n")});
   EXPECT_EQ(options.store.state_dir, "/s");
   EXPECT_EQ(options.store.memory_dir, "/m");
   EXPECT_EQ(options.store.huge_pages, Switch::kOff);
   EXPECT_TRUE(options.store.strict);
+  EXPECT_EQ(options.store.seal_copy, SealCopy::kNever);
   EXPECT_EQ(options.store.dedicated_threshold_bytes, 4096U);
   EXPECT_EQ(options.store.pool_bytes, 0U);
   EXPECT_EQ(options.store.numa.mode, NumaOptions::Mode::kNode);
@@ -158,6 +161,7 @@ TEST_F(OptionsTest, WithoutArgumentsTheDefaultsHold) {
   EXPECT_EQ(options.mount_dir, "");
   EXPECT_EQ(options.socket_path, DefaultSocketPath());
   EXPECT_EQ(options.store.huge_pages, Switch::kAuto);
+  EXPECT_EQ(options.store.seal_copy, SealCopy::kAuto);
   EXPECT_EQ(options.passthrough, Switch::kAuto);
   EXPECT_EQ(options.store.numa.mode, NumaOptions::Mode::kLocal);
 }
@@ -168,9 +172,9 @@ TEST_F(OptionsTest, HelpNamesEveryOptionInLinesOf80Columns) {
   for (const char* option :
        {"--capacity", "--overshoot", "--state-dir", "--catalog-mode",
         "--memory-dir", "--huge-pages", "--numa", "--pool",
-        "--dedicated-threshold", "--strict", "--external-store", "--socket",
-        "--mount", "--passthrough", "--log-level", "--config", "--version",
-        "--help"}) {
+        "--dedicated-threshold", "--strict", "--seal-copy", "--external-store",
+        "--socket", "--mount", "--passthrough", "--log-level", "--config",
+        "--version", "--help"}) {
     EXPECT_TRUE(Contains(parsed->text, option)) << option;
   }
   std::istringstream lines(parsed->text);

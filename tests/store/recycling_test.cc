@@ -48,6 +48,33 @@ TEST_F(RecyclingTest, ADeletedObjectsMemoryIsForTheNext) {
   EXPECT_EQ(Read(next, 1), "y");
 }
 
+// A reader of another user may keep pages, and would read the next object in
+// them before it is sealed.
+TEST_F(RecyclingTest, WhatAnotherUserCouldReadIsNot) {
+  auto other = store_->events().clients().Add({"other", 1, 54321, {}});
+  ASSERT_TRUE(other);
+  CreateAndDelete("x", 4 * kMiB);
+  EXPECT_EQ(PoolBytes(), 0u);
+  CreateSealed("y", 4 * kMiB);
+  store_->events().clients().Remove(other->client);
+  ASSERT_TRUE(
+      store_->sealed().Delete(*store_->sealed().FindSealed(Id("y")), {}));
+  ExpectUsedSoon(0);
+  EXPECT_EQ(PoolBytes(), 0u);
+  CreateAndDelete("z", 4 * kMiB);  // Sealed after the other one has left.
+  EXPECT_EQ(PoolBytes(), 4 * kMiB);
+}
+
+TEST_F(RecyclingTest, WhatOnlyItsOwnerCouldReadIs) {
+  ASSERT_TRUE(store_->events().clients().Add({"other", 1, 54321, {}}));
+  const ObjectRef object = Create("x", 4 * kMiB);
+  ASSERT_TRUE(store_->unsealed().SetMode(object, 0600));
+  ASSERT_TRUE(SealNow(store_.get(), object, Id("x")));
+  ASSERT_TRUE(store_->sealed().Delete(object, {}));
+  ExpectUsedSoon(0);
+  EXPECT_EQ(PoolBytes(), 4 * kMiB);
+}
+
 TEST_F(RecyclingTest, AnEvictedObjectsMemoryIsForTheNext) {
   for (int i = 0; i < 10; ++i) {
     CreateSealed(std::to_string(i), 8 * kMiB);

@@ -6,11 +6,16 @@
 #include <linux/aio_abi.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <optional>
+#include <string>
+#include <vector>
 
+#include "tests/support/eventually.h"
 #include "tests/support/slow_file.h"
 #include "tests/system/child_process.h"
 #include "tests/system/content.h"
@@ -172,7 +177,7 @@ class PinnedPagesTest : public testing::TestWithParam<Case> {
     ChildProcess writer([this](const auto& parent) { return Attack(parent); });
     ASSERT_TRUE(writer.AwaitWord());
     ASSERT_TRUE(slow_->AwaitRead());
-    ASSERT_TRUE(IsUnharmed());
+    ASSERT_TRUE(!reads_before_ || IsUnharmed());
     slow_->Answer('Y');
     ASSERT_TRUE(writer.AwaitWord());
     *unharmed = IsUnharmed();
@@ -184,6 +189,8 @@ class PinnedPagesTest : public testing::TestWithParam<Case> {
     return store_->GetStatus()["seal_copies"]["objects"];
   }
 
+  // Somebody reads the object before the writer's read ends.
+  bool reads_before_ = true;
   std::optional<SlowFile> slow_;
   std::optional<StoreProcess> store_;
 };
@@ -198,6 +205,43 @@ TEST_P(PinnedPagesTest, SealedBytesStayWhatTheyAre) {
   EXPECT_EQ(Copies() > 0, had_pages);
 }
 
+// The page cache of the mount, too, forgets what it had of the writer.
+TEST_P(PinnedPagesTest, TheFirstReaderMayComeLate) {
+  reads_before_ = false;
+  ASSERT_NO_FATAL_FAILURE(StartStore("auto"));
+  bool unharmed = false;
+  ASSERT_NO_FATAL_FAILURE(RunAttack(&unharmed));
+  EXPECT_TRUE(unharmed);
+}
+
+// Killed at any moment of a copy, the store leaves the whole object or none.
+TEST_P(PinnedPagesTest, AStoreThatIsKilledWhileItCopiesLeavesNothingHalf) {
+  if (GetParam().way != Way::kFile) GTEST_SKIP() << "one way is enough";
+  constexpr uint64_t kLarge = 48 << 20;
+  constexpr int kRounds = 6;
+  ASSERT_NO_FATAL_FAILURE(StartStore("always"));
+  for (int round = 0; round < kRounds; ++round) {
+    const std::string id = "large-" + std::to_string(round);
+    ChildProcess writer([&](const auto& parent) {
+      slow_->CloseInChild();
+      CHILD_EXPECT(WriteContent(store_->unsealed(id), id, kLarge) == 0);
+      parent.Say();
+      (void)Rename(store_->unsealed(id), store_->sealed(id));
+      return true;
+    });
+    ASSERT_TRUE(writer.AwaitWord());
+    ::usleep(static_cast<useconds_t>(round) * 2000);
+    store_->Kill();
+    EXPECT_TRUE(writer.Succeeded());
+    Status started = store_->Start();
+    ASSERT_TRUE(started) << started.error().ToString();
+    EXPECT_FALSE(Exists(store_->unsealed(id)));
+    if (!Exists(store_->sealed(id))) continue;
+    EXPECT_TRUE(FileHasContent(store_->sealed(id), id, kLarge));
+    EXPECT_EQ(Unlink(store_->sealed(id)), 0);
+  }
+}
+
 // The attack is one: else the test above would say nothing.
 TEST_P(PinnedPagesTest, WithoutCopiesTheWriterChangesThem) {
   if (std::string_view(GetParam().name) == "PageCache") {
@@ -210,13 +254,77 @@ TEST_P(PinnedPagesTest, WithoutCopiesTheWriterChangesThem) {
   EXPECT_EQ(Copies(), 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    , PinnedPagesTest,
-    testing::Values(Case{"Passthrough", Way::kFile, "on"},
-                    Case{"PageCache", Way::kFile, "off"},
-                    Case{"BySteps", Way::kSteps, "off"},
-                    Case{"InABlank", Way::kBlank, "off"}),
-    [](const auto& tested) { return std::string(tested.param.name); });
+INSTANTIATE_TEST_SUITE_P(, PinnedPagesTest,
+                         testing::Values(Case{"Passthrough", Way::kFile, "on"},
+                                         Case{"PageCache", Way::kFile, "off"},
+                                         Case{"BySteps", Way::kSteps, "off"},
+                                         Case{"InABlank", Way::kBlank, "off"}),
+                         [](const auto& tested) {
+                           return std::string(tested.param.name);
+                         });
+
+// A reader who keeps pages of an object in a pipe, and nothing else of it.
+class KeptPagesTest : public testing::TestWithParam<uid_t> {
+ protected:
+  void SetUp() override {
+    VITRINE_REQUIRE(::geteuid() == 0 ? "" : "only root can become others");
+    Status started = store_.Start();
+    ASSERT_TRUE(started) << started.error().ToString();
+  }
+
+  // Tells by `parent` when the pages are kept, and succeeds if they have the
+  // bytes of `a` when the test goes on.
+  bool Keep(const ChildProcess::Parent& parent) const {
+    if (GetParam() != 0) CHILD_EXPECT(BecomeUser());
+    int ends[2];
+    CHILD_EXPECT(::pipe2(ends, O_CLOEXEC) == 0);
+    std::string before(kPinnedBytes, '-');
+    {
+      Client client = store_.Connect();
+      auto object = client.Get(Id("a"));
+      CHILD_EXPECT(object);
+      const auto* const pages = object->bytes().data() + kPinnedAt;
+      std::memcpy(before.data(), pages, kPinnedBytes);
+      const iovec part{const_cast<std::byte*>(pages), kPinnedBytes};
+      CHILD_EXPECT(::vmsplice(ends[1], &part, 1, 0) ==
+                   static_cast<ssize_t>(kPinnedBytes));
+    }
+    parent.Say();
+    parent.Await();
+    std::string after(kPinnedBytes, '-');
+    CHILD_EXPECT(::read(ends[0], after.data(), kPinnedBytes) ==
+                 static_cast<ssize_t>(kPinnedBytes));
+    return before == after;
+  }
+
+  StoreProcess store_{{.capacity = "64M", .mount = false}};
+};
+
+TEST_P(KeptPagesTest, OnlyTheOwnersOwnPagesBecomeAnotherObject) {
+  Client client = store_.Connect();
+  std::vector<std::byte> bytes(kBytes);
+  FillContent("a", bytes);
+  ASSERT_TRUE(client.Put(Id("a"), bytes));
+  ChildProcess reader([this](const auto& parent) { return Keep(parent); });
+  ASSERT_TRUE(reader.AwaitWord());
+  ASSERT_TRUE(client.Delete(Id("a")));
+  ASSERT_TRUE(Eventually(
+      [this] { return store_.GetStatus()["objects"]["deleted_in_use"] == 0; }));
+  auto next = client.Create(Id("b"), kBytes);
+  ASSERT_TRUE(next) << next.error().ToString();
+  FillContent("b", next->bytes());
+  reader.Tell();
+  const bool kept = reader.Succeeded();
+  // Root may look at all memory: there the pages are used again, which shows
+  // that the test finds it.
+  EXPECT_EQ(kept, GetParam() != 0);
+  EXPECT_EQ(store_.GetStatus()["pool"]["reused"] == 0, kept);
+}
+
+INSTANTIATE_TEST_SUITE_P(, KeptPagesTest, testing::Values(kUser, uid_t{0}),
+                         [](const auto& tested) {
+                           return tested.param == 0 ? "Root" : "AnotherUser";
+                         });
 
 }  // namespace
 }  // namespace vitrine

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstring>
@@ -35,11 +36,10 @@ class ClientRegistryTest : public testing::Test {
     EXPECT_EQ(CountDescriptors(), descriptors_) << "a descriptor leaked";
   }
 
-  FakeClient Add(const std::string& name = "test") {
-    Result<ClientRegistry::Added> added =
-        registry_.Add({name, 12, 34, [this](const std::vector<uint64_t>& list) {
-                         recalled_ = list;
-                       }});
+  FakeClient Add(const std::string& name = "test", uid_t uid = 34) {
+    Result<ClientRegistry::Added> added = registry_.Add(
+        {name, 12, uid,
+         [this](const std::vector<uint64_t>& list) { recalled_ = list; }});
     EXPECT_TRUE(added) << added.error().ToString();
     Result<Mapping> mapping = Mapping::Map(
         added->page.get(), sizeof(ClientPage), PROT_READ | PROT_WRITE);
@@ -242,6 +242,31 @@ TEST_F(ClientRegistryTest, ClientsComeAndGoWhileOthersLook) {
   stop = true;
   looker.join();
   EXPECT_TRUE(registry_.CollectPins().empty());
+}
+
+// Whether somebody else than the owner could have read what was sealed at some
+// mark.
+TEST_F(ClientRegistryTest, TellsOfClientsOfOtherUsers) {
+  constexpr uid_t kOwner = 1001;
+  constexpr uid_t kOther = 1002;
+  const uint64_t mark = registry_.Departures();
+  EXPECT_FALSE(registry_.HadOthers(kOwner, mark));
+  const FakeClient root = Add("root", 0);
+  const FakeClient self = Add("self", ::geteuid());
+  const FakeClient owner = Add("owner", kOwner);
+  EXPECT_FALSE(registry_.HadOthers(kOwner, mark));
+  EXPECT_TRUE(registry_.HadOthers(kOther, mark));
+  const FakeClient other = Add("other", kOther);
+  EXPECT_TRUE(registry_.HadOthers(kOwner, mark));
+  registry_.Remove(other.number);
+  EXPECT_TRUE(registry_.HadOthers(kOwner, mark));
+  EXPECT_FALSE(registry_.HadOthers(kOwner, registry_.Departures()));
+  EXPECT_TRUE(registry_.HadOthers(kOther, registry_.Departures()));
+  // Of many who leave, the owner's do not hide the other one's.
+  for (int i = 0; i < 3; ++i) registry_.Remove(Add("owner", kOwner).number);
+  registry_.Remove(owner.number);
+  EXPECT_TRUE(registry_.HadOthers(kOwner, mark));
+  EXPECT_TRUE(registry_.HadOthers(kOther, mark));
 }
 
 }  // namespace

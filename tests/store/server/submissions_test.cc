@@ -163,6 +163,43 @@ TEST_F(SubmissionsTest, BadRecordsAreRefusedOneByOne) {
 
 // --- blanks ---
 
+// A large blank of a user is copied on other threads; what comes behind it in
+// its ring waits, other rings do not.
+TEST_F(SubmissionsTest, ABlankThatIsCopiedKeepsItsPlace) {
+  RawRing ring = Open(1);
+  RawRing other = Open(2);
+  auto blank = store_->blanks().MakeBlank(
+      {.creator = {.uid = 7}, .size_bytes = 2 << 20});
+  ASSERT_TRUE(blank) << blank.error().ToString();
+  ASSERT_TRUE(BlanksOf(1)->Add(*blank));
+  ring.AppendBlank("large", {NumberOf(**blank), 2 << 20});
+  ring.Append("large", "taken by then");
+  ring.Append("small", "x");
+  ring.Submit();
+  EXPECT_EQ(other.Put("other", "y"), kRecordSealed);
+  EXPECT_EQ(ring.LastAnswer(), kRecordSealed);
+  EXPECT_EQ(ring.ring().results[0].load(), kRecordSealed);
+  EXPECT_EQ(ring.ring().results[1].load(), Failed(Code::kAlreadyExists));
+  EXPECT_EQ(Read("large").size(), size_t{2} << 20);
+  EXPECT_EQ(store_->facts().StatusJson()["seal_copies"]["objects"], 1);
+}
+
+TEST_F(SubmissionsTest, WhatADeadClientSubmittedIsCopiedAndSealed) {
+  RawRing ring = Open(1);
+  ASSERT_EQ(ring.Put("makes room", "x"), kRecordSealed);
+  auto blank = store_->blanks().MakeBlank(
+      {.creator = {.uid = 7}, .size_bytes = 2 << 20});
+  ASSERT_TRUE(blank);
+  ASSERT_TRUE(BlanksOf(1)->Add(*blank));
+  ring.AppendBlank("large", {NumberOf(**blank), 2 << 20});
+  ring.Append("small", "x");
+  ring.Submit();
+  submissions_->Close(1);
+  EXPECT_TRUE(Eventually([&] { return submissions_->Count().rings == 0; }));
+  EXPECT_EQ(Read("large").size(), size_t{2} << 20);
+  EXPECT_EQ(Read("small"), "x");
+}
+
 TEST_F(SubmissionsTest, ABlankOfTheSessionIsSealed) {
   RawRing ring = Open(1);
   const uint64_t number = MakeBlank(1, "bytes of a blank");
