@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -97,7 +98,8 @@ TempDir::~TempDir() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-BenchmarkStore::BenchmarkStore(uint64_t capacity_bytes, WithMount with_mount)
+BenchmarkStore::BenchmarkStore(uint64_t capacity_bytes, WithMount with_mount,
+                               const std::vector<std::string>& more)
     : dir_(TempParent()), socket_path_(dir_.path() + "/socket") {
   std::vector<std::string> arguments = {VITRINED_PROGRAM,
                                         "--capacity",
@@ -113,6 +115,7 @@ BenchmarkStore::BenchmarkStore(uint64_t capacity_bytes, WithMount with_mount)
     std::filesystem::create_directory(mount_path_);
     arguments.insert(arguments.end(), {"--mount", mount_path_});
   }
+  arguments.insert(arguments.end(), more.begin(), more.end());
   pid_ = Spawn(arguments, /*quiet=*/true);
   Connect();  // Waits until it is ready.
 }
@@ -126,6 +129,17 @@ Client BenchmarkStore::Connect() const {
   return OrDie(Client::Connect({.socket_path = socket_path_,
                                 .timeout = Timeout(20000),
                                 .name = "benchmark"}));
+}
+
+// The kernel tells the store who connects.
+Client BenchmarkStore::ConnectAsUser() const {
+  constexpr uid_t kUser = 65534;
+  if (::chmod(dir_.path().c_str(), 0711) != 0 || ::seteuid(kUser) != 0) {
+    Die(ErrnoError("become an ordinary user", errno).ToString());
+  }
+  Client client = Connect();
+  if (::seteuid(0) != 0) Die(ErrnoError("seteuid", errno).ToString());
+  return client;
 }
 
 nlohmann::json BenchmarkStore::GetStatus() const {

@@ -43,7 +43,9 @@ class BenchmarkStore {
  public:
   enum class WithMount { kNo, kYes };
 
-  BenchmarkStore(uint64_t capacity_bytes, WithMount with_mount);
+  // `more`: further arguments of vitrined.
+  BenchmarkStore(uint64_t capacity_bytes, WithMount with_mount,
+                 const std::vector<std::string>& more = {});
   BenchmarkStore(const BenchmarkStore&) = delete;
   BenchmarkStore& operator=(const BenchmarkStore&) = delete;
   ~BenchmarkStore();
@@ -52,6 +54,8 @@ class BenchmarkStore {
   const std::string& mount_path() const { return mount_path_; }
   // A new connection.
   Client Connect() const;
+  // That of an ordinary user.  Needs root.
+  Client ConnectAsUser() const;
   nlohmann::json GetStatus() const;
   // Waits until `bytes` are free: what was removed has been given back.
   void WaitUntilFree(uint64_t bytes) const;

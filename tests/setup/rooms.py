@@ -26,7 +26,7 @@ ALLOWED = {
     "store/host": "schema schema/base schema/machine store/base",
     "store/segments": "schema schema/base schema/machine store/base"
                       " store/host",
-    "store/index": "schema schema/base store/metrics",
+    "store/index": "schema schema/base store/base store/metrics",
     "store/journal": "schema schema/base store/base",
     "store/catalog": "schema schema/base schema/sqlite store/base"
                      " store/metrics",
