@@ -1,5 +1,8 @@
 #include "schema/machine/tmpfs_huge_policy.h"
 
+#include <algorithm>
+
+#include "schema/base/huge_page.h"
 #include "schema/machine/kernel_text.h"
 
 namespace vitrine::machine {
@@ -11,6 +14,12 @@ TmpfsHugePolicy ReadTmpfsHugePolicy(const std::string& root) {
   if (word == "deny") return TmpfsHugePolicy::kDenied;
   if (word == "force") return TmpfsHugePolicy::kForced;
   return TmpfsHugePolicy::kAsMounted;
+}
+
+uint64_t LargestTmpfsPageBytes(const std::string& root) {
+  const auto bytes =
+      ReadNumber(root + "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
+  return std::max(bytes.value_or(0), kTmpfsHugePageBytes);
 }
 
 std::string TmpfsHugeOption(const MountEntry& entry) {

@@ -23,6 +23,9 @@ enum class TmpfsHugePolicy : uint8_t {
 // `root` is where sys is.
 TmpfsHugePolicy ReadTmpfsHugePolicy(const std::string& root = "/");
 
+// No page of a file on tmpfs is larger, and all lie at multiples of their size.
+uint64_t LargestTmpfsPageBytes(const std::string& root = "/");
+
 // The mount option huge= of the tmpfs `entry`: "never", "within_size", ...
 std::string TmpfsHugeOption(const MountEntry& entry);
 

@@ -33,7 +33,7 @@ class PageRenewal {
   // One more huge page.  Usually the segment is whole afterwards, even if that
   // failed.  If not, others took the memory that was just given back; the bytes
   // are kept here, and another call tries again.  kNotFound: the segment is
-  // gone.  kInUse: pages stay in it.
+  // gone.
   Status Step();
   // The segment has all of its bytes.
   bool whole() const { return kept_.empty(); }
@@ -59,7 +59,7 @@ class PageRenewal {
   std::vector<std::byte> buffer_;
   // The bytes at `next_bytes_` that are, or may be, only here.
   std::span<const std::byte> kept_;
-  Status taken_out_;  // Of these, what became of their old pages.
+  Status taken_out_;  // Whether their old pages are gone from the file.
 };
 
 }  // namespace vitrine::store

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "schema/machine/huge_write_probe.h"
 #include "schema/machine/hugetlb_pool.h"
 #include "schema/machine/lease_probe.h"
+#include "schema/machine/tmpfs_huge_policy.h"
 #include "store/segments/segment_calls.h"
 #include "store/segments/segment_file.h"
 
@@ -92,7 +94,9 @@ Result<SegmentDir> SegmentDir::Open(const std::string& path,
     if (!status) return status.error();
   }
   return SegmentDir(path, std::move(fd), std::move(retired_fd),
-                    system->is_hugetlbfs(), system->page_bytes);
+                    system->is_hugetlbfs(), system->page_bytes,
+                    system->is_hugetlbfs() ? system->page_bytes
+                                           : machine::LargestTmpfsPageBytes());
 }
 
 Status SegmentDir::Create(uint64_t number) {
@@ -200,23 +204,15 @@ Status SegmentDir::WriteAt(uint64_t number, uint64_t offset_bytes,
   return WriteHuge(fd->get(), offset_bytes, data);
 }
 
+// A part of a page would be cleared and stay where it is, if the page is
+// pinned.
 Status SegmentDir::TakeOutPages(uint64_t number, uint64_t offset_bytes,
                                 uint64_t size_bytes) {
-  // A reader's mapping may bring an empty page back at once.
-  constexpr int kTries = 8;
+  assert(offset_bytes % largest_page_bytes_ == 0);
+  assert(size_bytes % largest_page_bytes_ == 0);
   Result<UniqueFd> fd = OpenFresh(number, O_RDWR);
   if (!fd) return fd.error();
-  const auto begin = static_cast<off_t>(offset_bytes);
-  for (int i = 0; i < kTries; ++i) {
-    Status punched = PunchSegment(fd->get(), offset_bytes, size_bytes);
-    // hugetlbfs cannot tell, and has no part of a page to leave behind.
-    if (!punched || hugetlbfs_) return punched;
-    const off_t data = ::lseek(fd->get(), begin, SEEK_DATA);
-    if (data < 0 && errno == ENXIO) return Status();
-    if (data < 0) return ErrnoError("lseek segment", errno);
-    if (data >= begin + static_cast<off_t>(size_bytes)) return Status();
-  }
-  return Error{Code::kInUse, "pages of the object stay in it"};
+  return PunchSegment(fd->get(), offset_bytes, size_bytes);
 }
 
 Status SegmentDir::PutInPages(uint64_t number, uint64_t offset_bytes,

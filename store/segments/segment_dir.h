@@ -4,7 +4,6 @@
 
 #include <vitrine/result.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -65,9 +64,9 @@ class SegmentDir {
   // Writes `data` at `offset_bytes`; the range is reserved.  On hugetlbfs, too.
   Status WriteAt(uint64_t number, uint64_t offset_bytes,
                  std::span<const std::byte> data);
-  // Takes all pages out of the range, which is of whole huge pages or goes to
-  // the end of the file, even those that somebody has pinned: they are not the
-  // file's any more.  kInUse: some are in it still, or again.
+  // Takes all pages out of the range, which is of whole units of
+  // largest_page_bytes(), even those that somebody has pinned: they are not the
+  // file's any more.
   Status TakeOutPages(uint64_t number, uint64_t offset_bytes,
                       uint64_t size_bytes);
   // Gives a range without pages, of whole huge pages, new ones with `data`.
@@ -117,10 +116,8 @@ class SegmentDir {
   std::string PathOf(uint64_t number) const;
   const NumaPolicy& numa_policy() const { return numa_; }
   bool is_hugetlbfs() const { return hugetlbfs_; }
-  // The unit in which pages can be taken out of a file: no page is larger.
-  uint64_t largest_page_bytes() const {
-    return std::max(page_bytes_, kTmpfsHugePageBytes);
-  }
+  // No page of a segment is larger; each lies at a multiple of its size.
+  uint64_t largest_page_bytes() const { return largest_page_bytes_; }
   // Granularity of charges: 4096, or the huge page size on hugetlbfs.
   uint64_t page_bytes() const { return page_bytes_; }
   // The size of writes that fill whole pages as the kernel gives them.
@@ -141,12 +138,13 @@ class SegmentDir {
 
  private:
   SegmentDir(std::string path, UniqueFd fd, UniqueFd retired_fd, bool hugetlbfs,
-             uint64_t page_bytes)
+             uint64_t page_bytes, uint64_t largest_page_bytes)
       : path_(std::move(path)),
         fd_(std::move(fd)),
         retired_fd_(std::move(retired_fd)),
         hugetlbfs_(hugetlbfs),
-        page_bytes_(page_bytes) {}
+        page_bytes_(page_bytes),
+        largest_page_bytes_(largest_page_bytes) {}
 
   // Makes an empty segment in `dir`: the directory, or that of retired
   // segments.
@@ -169,6 +167,7 @@ class SegmentDir {
   UniqueFd retired_fd_;  // Invalid: there is no such directory.
   bool hugetlbfs_;
   uint64_t page_bytes_;
+  uint64_t largest_page_bytes_;
   bool huge_pages_ = false;
   bool huge_writes_ = false;
   // Null: there is no collapsing.

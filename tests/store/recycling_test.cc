@@ -14,6 +14,7 @@
 #include <string>
 #include <thread>
 
+#include "store/index/client_registry.h"
 #include "tests/store/object_store_fixture.h"
 
 namespace vitrine::store {

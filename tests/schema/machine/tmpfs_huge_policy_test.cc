@@ -20,6 +20,15 @@ TEST(TmpfsHugePolicyTest, ItIsTheWordInBrackets) {
   EXPECT_EQ(read("always never deny force\n"), TmpfsHugePolicy::kMissing);
 }
 
+TEST(TmpfsHugePolicyTest, TheLargestPageIsWhatTheKernelSays) {
+  constexpr const char* kFile =
+      "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size";
+  const FakeRoot root;
+  EXPECT_EQ(LargestTmpfsPageBytes(root.path()), uint64_t{2} << 20);
+  root.Write(kFile, "536870912\n");
+  EXPECT_EQ(LargestTmpfsPageBytes(root.path()), uint64_t{512} << 20);
+}
+
 TEST(TmpfsHugePolicyTest, AMountThatSaysNothingHasNone) {
   MountEntry entry;
   entry.super_options = "rw,size=8k";

@@ -12,6 +12,7 @@
 
 #include "schema/base/mapping.h"
 #include "tests/support/scratch_dir.h"
+#include "tests/support/scratch_huge_pages.h"
 
 namespace vitrine::store {
 namespace {
@@ -173,6 +174,26 @@ TEST_F(FullMountTest, ASegmentThatIsGoneMeanwhileEndsIt) {
     return;
   }
   FAIL() << "it has renewed what is gone";
+}
+
+TEST_F(PageRenewalTest, OnHugetlbfsToo) {
+  if (::geteuid() != 0) GTEST_SKIP() << "huge pages need root";
+  const ScratchHugePages pages(3);
+  if (!pages.available()) GTEST_SKIP() << "the machine has no huge pages free";
+  const ScratchMount mount("hugetlbfs", "pagesize=2M,size=6M");
+  if (!mount.mounted()) {
+    GTEST_SKIP() << "no hugetlbfs: " << std::strerror(mount.error());
+  }
+  dir_.emplace(*SegmentDir::Open(mount.path()));
+  ASSERT_TRUE(dir_->Create(kNumber));
+  content_ = std::string(2 * kHuge + 100, 'h');
+  ASSERT_TRUE(dir_->SetSize(kNumber, content_.size()));
+  ASSERT_TRUE(dir_->Reserve(kNumber, 0, content_.size()));
+  ASSERT_TRUE(dir_->WriteAt(kNumber, 0, std::as_bytes(std::span(content_))));
+  Status renewed = RenewAll();
+  EXPECT_TRUE(renewed) << renewed.error().ToString();
+  EXPECT_EQ(Content().substr(0, content_.size()), content_);
+  dir_.reset();
 }
 
 }  // namespace
