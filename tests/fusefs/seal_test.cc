@@ -3,6 +3,7 @@
 #include <sys/xattr.h>
 
 #include "tests/fusefs/mounted_store.h"
+#include "tests/store/store_calls.h"
 
 namespace vitrine::fusefs {
 namespace {
@@ -141,9 +142,7 @@ TEST_P(SealTest, IsSeenAtOnceWhenANativeClientDoesIt) {
   }
   EXPECT_EQ(ReadFile(Unsealed("a")), "native");
   ASSERT_TRUE(Eventually([&] {
-    return store_->unsealed()
-        .Seal(*object, *ObjectId::FromText("a"))
-        .has_value();
+    return SealNow(store_.get(), *object, *ObjectId::FromText("a")).has_value();
   }));
   EXPECT_EQ(ReadFile(Sealed("a")), "native");
   EXPECT_EQ(ErrnoOf(::open(Unsealed("a").c_str(), O_RDONLY)), ENOENT);
