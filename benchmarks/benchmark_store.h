@@ -54,8 +54,8 @@ class BenchmarkStore {
   const std::string& mount_path() const { return mount_path_; }
   // A new connection.
   Client Connect() const;
-  // That of an ordinary user.  Needs root.
-  Client ConnectAsUser() const;
+  // Lets other users connect.
+  void OpenToOthers() const;
   nlohmann::json GetStatus() const;
   // Waits until `bytes` are free: what was removed has been given back.
   void WaitUntilFree(uint64_t bytes) const;
