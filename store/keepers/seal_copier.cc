@@ -61,8 +61,11 @@ void SealCopier::Run(const JobRef& job) {
   // Its bytes are in this process only, so nobody gives up here: the store is
   // owed the memory that the object has just given back.
   const bool waits = !job->renewal.whole() && !gone;
-  if (stopping_ || job->renewal.done() || (!status && !waits)) {
+  if (job->renewal.done() || (!status && !waits)) {
     return Finish(job, std::move(status));
+  }
+  if (stopping_) {
+    return Finish(job, Error{Code::kUnavailable, "the store ends"});
   }
   // In the queue it is behind the others, so that they have their turn.
   threads_->Run([this, job, waits] {
@@ -74,7 +77,7 @@ void SealCopier::Run(const JobRef& job) {
 Status SealCopier::Renew(PageRenewal* renewal) {
   const uint64_t until = renewal->renewed_bytes() + kSliceBytes;
   while (!renewal->done() && renewal->renewed_bytes() < until) {
-    if (stopping_) return Error{Code::kUnavailable, "the store ends"};
+    if (stopping_) break;
     if (Status ok = renewal->Step(); !ok) return ok;
   }
   return Status();
