@@ -93,7 +93,7 @@ void BM_MemcpyOfSize(benchmark::State& state) {
 }
 
 void Sizes(benchmark::internal::Benchmark* benchmark) {
-  for (const uint64_t mib : {1, 16, 256, 1024}) {
+  for (const uint64_t mib : {1U, 16U, 256U, 1024U}) {
     benchmark->Arg(static_cast<int64_t>(mib * kMiB));
   }
   benchmark->Unit(benchmark::kMillisecond);

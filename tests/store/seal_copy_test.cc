@@ -19,7 +19,7 @@ class SealCopyTest : public ObjectStoreTest {
   static std::string ContentOf(const std::string& id, uint64_t size_bytes) {
     std::string content(size_bytes, '\0');
     for (size_t i = 0; i < content.size(); ++i) {
-      content[i] = static_cast<char>(i + i / 4096 + id[0]);
+      content[i] = static_cast<char>(i + i / 4096 + id.size());
     }
     return content;
   }
