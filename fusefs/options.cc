@@ -147,6 +147,18 @@ Error Invalid(const std::string& message) {
   return {Code::kInvalidArgument, line};
 }
 
+// Why Boost refuses `words`.  Its own message has those words in it, and for
+// ever replaces what looks like one of its placeholders ("%option%") there.
+std::string ReasonOf(const std::exception& failure, const std::string& words) {
+  const auto* const of_option =
+      dynamic_cast<const po::error_with_option_name*>(&failure);
+  if (of_option == nullptr || words.find('%') == std::string::npos) {
+    return failure.what();
+  }
+  return "option '" + of_option->get_option_name() +
+         "' is unknown, or its value is missing or wrong";
+}
+
 // Turns Boost's exceptions into Errors.
 Result<po::variables_map> ReadArguments(
     const std::vector<std::string>& arguments) {
@@ -165,7 +177,9 @@ Result<po::variables_map> ReadArguments(
   } catch (const po::too_many_positional_options_error&) {
     return Invalid("only options are understood; see vitrined --help");
   } catch (const std::exception& failure) {
-    return Invalid(std::string(failure.what()) + "; see vitrined --help");
+    std::string words;
+    for (const std::string& argument : arguments) words += argument;
+    return Invalid(ReasonOf(failure, words) + "; see vitrined --help");
   }
   return values;
 }
@@ -177,13 +191,15 @@ Status ReadConfig(const std::string& path, po::variables_map* values) {
   if (!file || fs::is_directory(path, failure)) {
     return Invalid("config " + path + ": cannot be read");
   }
+  std::stringstream text;
+  text << file.rdbuf();
+  if (file.bad()) return Invalid("config " + path + ": cannot be read");
   const po::options_description options = FileOptions();
   try {
-    po::store(po::parse_config_file(file, options), *values);
+    po::store(po::parse_config_file(text, options), *values);
   } catch (const std::exception& error) {
-    return Invalid("config " + path + ": " + error.what());
+    return Invalid("config " + path + ": " + ReasonOf(error, text.str()));
   }
-  if (file.bad()) return Invalid("config " + path + ": cannot be read");
   return {};
 }
 

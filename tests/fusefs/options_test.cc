@@ -62,6 +62,18 @@ TEST_F(OptionsTest, MissingAndRepeatedValuesAreRefused) {
   EXPECT_TRUE(Contains(Refusal({"--mount="}), "mount"));
 }
 
+// Boost would look for the end of its message for ever.
+TEST_F(OptionsTest, WordsThatBoostUsesItselfAreRefusedAsOthers) {
+  EXPECT_TRUE(Contains(Refusal({"--%option%", "1"}), "--%option%"));
+  EXPECT_TRUE(Contains(Refusal({"--strict=%value%"}), "strict"));
+  EXPECT_TRUE(Contains(Refusal({"--x%original_token%"}), "unknown"));
+  for (const char* line : {"%option% = 1", "strict = %value%", "%prefix%",
+                           "x%canonical_option% = 1"}) {
+    const std::string path = WriteConfig(line);
+    EXPECT_TRUE(Contains(Refusal({"--config", path}), path)) << line;
+  }
+}
+
 TEST_F(OptionsTest, GarbageSizesAreNamed) {
   EXPECT_TRUE(Contains(Refusal({"--capacity", "8Q"}), "--capacity: '8Q'"));
   EXPECT_TRUE(Contains(Refusal({"--overshoot=-1"}), "--overshoot: '-1'"));
