@@ -40,11 +40,16 @@ Result<Metadata> UnpackMetadata(const protocol::GetMetadataReply& reply) {
   if (reply.metadata() == nullptr) return metadata;
   for (const protocol::MetadataEntry* entry : *reply.metadata()) {
     const auto* value = entry->value();
-    metadata.emplace(entry->name()->str(),
+    const bool is_new =
+        metadata
+            .emplace(entry->name()->str(),
                      value != nullptr
                          ? std::string(value->begin(), value->end())
-                         : std::string());
+                         : std::string())
+            .second;
+    if (!is_new) return BadMessage("a metadata name twice");
   }
+  if (!CheckMetadata(metadata)) return BadMessage("metadata that is none");
   return metadata;
 }
 

@@ -143,6 +143,30 @@ TEST_F(HostileStoreTest, ResultsForOtherIdsAreRefused) {
             Code::kCorruption);
 }
 
+protocol::GetMetadataReplyT MetadataReply(
+    const std::vector<std::string>& names) {
+  protocol::GetMetadataReplyT reply;
+  for (const std::string& name : names) {
+    reply.metadata.push_back(std::make_unique<protocol::MetadataEntryT>());
+    reply.metadata.back()->name = name;
+  }
+  return reply;
+}
+
+TEST_F(HostileStoreTest, MetadataThatNoObjectCanHaveIsRefused) {
+  std::vector<std::string> names;
+  store_.SetAnswer([&](const auto&) {
+    return Answer{FakeStore::Say(MetadataReply(names))};
+  });
+  Client client = Connect();
+  names = {"a", "b"};
+  EXPECT_EQ(CodeOf(client.GetMetadata(Id("a"))), Code{});
+  names = {"a", "a"};
+  EXPECT_EQ(CodeOf(client.GetMetadata(Id("a"))), Code::kCorruption);
+  names = {"vitrine.size"};
+  EXPECT_EQ(CodeOf(client.GetMetadata(Id("a"))), Code::kCorruption);
+}
+
 TEST_F(HostileStoreTest, AnIndexThatMakesNoSenseEndsTheWait) {
   Client client = Connect();
   std::thread breaker([&] {
