@@ -111,8 +111,10 @@ Result<Timeout> ParseTimeout(std::string_view text) {
 }
 
 std::string FormatSeconds(double seconds) {
-  if (seconds < 60) return Format("%.1f s", seconds);
-  const auto whole = static_cast<int64_t>(seconds);
+  if (!(seconds >= 60)) return Format("%.1f s", seconds);  // Also no number.
+  // A store may say anything; this is more than anybody waits.
+  constexpr double kMostSeconds = 1e15;
+  const auto whole = static_cast<int64_t>(std::min(seconds, kMostSeconds));
   const auto two = [](int64_t first, const char* first_unit, int64_t second,
                       const char* second_unit) {
     return std::to_string(first) + " " + first_unit + " " +

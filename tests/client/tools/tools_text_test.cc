@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "client/tools/text.h"
 
 namespace vitrine::tools {
@@ -52,6 +54,11 @@ TEST(TextTest, DurationsHaveTwoUnitsAtMost) {
   EXPECT_EQ(FormatSeconds(125), "2 min 5 s");
   EXPECT_EQ(FormatSeconds(3 * 3600 + 60), "3 h 1 min");
   EXPECT_EQ(FormatSeconds(2 * 86400 + 7200), "2 d 2 h");
+}
+
+TEST(TextTest, ADurationWithoutSenseIsShownAllTheSame) {
+  EXPECT_EQ(FormatSeconds(1e300), "11574074074 d 1 h");
+  EXPECT_NE(FormatSeconds(std::nan("")), "");
 }
 
 TEST(TextTest, FewBytesAreNotSaidTwice) {
