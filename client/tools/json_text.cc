@@ -29,6 +29,22 @@ std::string Dump(const nlohmann::ordered_json& json, int indent) {
                    nlohmann::ordered_json::error_handler_t::replace);
 }
 
+Result<nlohmann::ordered_json> ParseObject(const std::string& text) {
+  using Tree = nlohmann::ordered_json;
+  constexpr int kMostDepth = 32;
+  bool too_deep = false;
+  const auto keep = [&too_deep](int depth, Tree::parse_event_t, Tree&) {
+    too_deep = too_deep || depth > kMostDepth;
+    return !too_deep;
+  };
+  Tree json = Tree::parse(text, keep, /*allow_exceptions=*/false);
+  if (too_deep) return Error{Code::kCorruption, "JSON that is nested too deep"};
+  if (!json.is_object()) {
+    return Error{Code::kCorruption, "the answer is no JSON object"};
+  }
+  return json;
+}
+
 nlohmann::ordered_json StatToJson(const ObjectStat& stat) {
   nlohmann::ordered_json json;
   Put(json, "id", stat.id.text());

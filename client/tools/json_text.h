@@ -14,6 +14,10 @@ namespace vitrine::tools {
 // Never throws.  `indent` -1: one line.
 std::string Dump(const nlohmann::ordered_json& json, int indent = 2);
 
+// The JSON object that a store sent.  kCorruption: it is none, or nested more
+// deeply than any store's, so that to print it could take the whole stack.
+Result<nlohmann::ordered_json> ParseObject(const std::string& text);
+
 nlohmann::ordered_json StatToJson(const ObjectStat& stat);
 nlohmann::ordered_json MetadataToJson(const Metadata& metadata);
 nlohmann::ordered_json EventToJson(const Event& event);

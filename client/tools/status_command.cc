@@ -30,7 +30,9 @@ std::string ValueText(const std::string& key, const Json& value) {
   }
   if (value.is_number()) {
     if (key.ends_with("_s")) return FormatSeconds(value.get<double>());
-    if (key.ends_with("_ns") && value.get<double>() > 1e18) {
+    // A real number may be larger than any time.
+    if (key.ends_with("_ns") && value.is_number_integer() &&
+        value.get<double>() > 1e18) {
       return FormatTime(value.get<int64_t>());
     }
   }
@@ -98,11 +100,10 @@ int RunStatus(const CommandLine& line, const StatusOptions& options) {
   if (!client) return exit_code;
   auto text = client->GetStatus();
   if (!text) return Fail("status", text.error());
-  const Json status = Json::parse(*text, nullptr, false);
-  if (!status.is_object()) {
-    return Fail("status", {Code::kCorruption, "the answer is not JSON"});
-  }
-  Print(options.json ? Dump(status) + "\n" : Summary(status, options.verbose));
+  const auto status = ParseObject(*text);
+  if (!status) return Fail("status", status.error());
+  Print(options.json ? Dump(*status) + "\n"
+                     : Summary(*status, options.verbose));
   return FinishOutput(kExitOk);
 }
 

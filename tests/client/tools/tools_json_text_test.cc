@@ -15,6 +15,18 @@ ObjectStat MakeStat(const char* id) {
           .tier = "memory"};
 }
 
+TEST(JsonTextTest, WhatIsNoObjectOrNestedWithoutEndIsRefused) {
+  EXPECT_EQ((*ParseObject(R"({"a":[{"b":1}]})"))["a"][0]["b"], 1);
+  for (const std::string& text :
+       {std::string("[1]"), std::string("{\"a\":"), std::string(),
+        "{\"a\":" + std::string(1'000'000, '[') + std::string(1'000'000, ']') +
+            "}"}) {
+    const auto parsed = ParseObject(text);
+    ASSERT_FALSE(parsed);
+    EXPECT_EQ(parsed.error().code, Code::kCorruption);
+  }
+}
+
 TEST(JsonTextTest, AnIdThatIsNoUtf8IsStillExact) {
   const auto json = StatToJson(MakeStat("a\xff"));
   EXPECT_EQ(json["id_hex"], "61ff");
