@@ -3,8 +3,10 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <functional>
+#include <iterator>
 #include <sstream>
 
 #include "schema/machine/kernel_text.h"
@@ -31,26 +33,32 @@ std::string Unescape(const std::string& text) {
   return plain;
 }
 
+// Words may be empty: a source often is.
+std::vector<std::string> SplitAtBlanks(const std::string& line) {
+  std::vector<std::string> words;
+  std::istringstream rest(line);
+  for (std::string word; std::getline(rest, word, ' ');) words.push_back(word);
+  return words;
+}
+
 // "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=x":
 // between the options and the dash stand any number of optional fields.
 std::optional<MountEntry> ParseLine(const std::string& line) {
-  std::istringstream words(line);
-  std::string id;
-  std::string parent;
-  std::string root;
-  MountEntry entry;
-  if (!(words >> id >> parent >> entry.device >> root >> entry.mount_point >>
-        entry.options)) {
+  constexpr ptrdiff_t kFixedWords = 6;
+  constexpr ptrdiff_t kWordsFromDash = 4;
+  const std::vector<std::string> words = SplitAtBlanks(line);
+  if (std::ssize(words) < kFixedWords) return std::nullopt;
+  const auto dash = std::find(words.begin() + kFixedWords, words.end(), "-");
+  if (words.end() - dash < kWordsFromDash) return std::nullopt;
+  if (words[2].empty() || words[4].empty() || dash[1].empty()) {
     return std::nullopt;
   }
-  std::string word;
-  while (words >> word && word != "-") continue;
-  if (!(words >> entry.type >> entry.source >> entry.super_options)) {
-    return std::nullopt;
-  }
-  entry.mount_point = Unescape(entry.mount_point);
-  entry.source = Unescape(entry.source);
-  return entry;
+  return MountEntry{.device = words[2],
+                    .mount_point = Unescape(words[4]),
+                    .type = dash[1],
+                    .source = Unescape(dash[2]),
+                    .options = words[5],
+                    .super_options = dash[3]};
 }
 
 Result<std::optional<MountEntry>> FindLast(

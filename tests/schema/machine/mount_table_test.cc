@@ -31,6 +31,16 @@ TEST(MountTableTest, EscapedNamesAreReadAsTheyAre) {
   EXPECT_EQ(entries[0].mount_point, "/a b\\c\td\\0");
 }
 
+// mount(2) takes any source, and an empty one leaves two blanks.
+TEST(MountTableTest, AMountWithoutASourceIsThere) {
+  const std::vector<MountEntry> entries =
+      ParseMountInfo("42 27 0:39 / /m rw,relatime - tmpfs  rw,size=1024k\n");
+  ASSERT_EQ(entries.size(), 1U);
+  EXPECT_EQ(entries[0].mount_point, "/m");
+  EXPECT_EQ(entries[0].source, "");
+  EXPECT_EQ(entries[0].SuperOption("size"), "1024k");
+}
+
 TEST(MountTableTest, OptionsOfTheFileSystemAreFoundByName) {
   MountEntry entry;
   entry.super_options = "rw,size=4k,huge=within_size,noswap";
