@@ -2,9 +2,10 @@
 // through one front end, whatever happens to the store meanwhile, and logs what
 // it was promised.
 //
-//   survivor_worker ROLE SOCKET MOUNT SEED LOG
+//   survivor_worker ROLE SOCKET MOUNT NAME LOG SEED
 //
-// ROLE: native, mount: makes objects until it is killed.  Lines of LOG:
+// ROLE: native, put, mount: makes objects until it is killed.  Their ids begin
+// with NAME, which no other worker has.  Lines of LOG:
 //   S ID BYTES   sealed      H ID   held      D ID   about to be deleted
 // ROLE: read-native, read-mount: opens the object `anchor` once, writes `R`
 // to LOG, and checks every byte of it over and over.  Exit status 1: wrong.
@@ -64,21 +65,20 @@ class Log {
 
 class Maker {
  public:
-  Maker(Client client, std::string mount, uint64_t seed, std::string log)
+  Maker(Client client, std::string mount, std::string name,
+        const std::string& log, uint64_t seed)
       : client_(std::move(client)),
         mount_(std::move(mount)),
-        seed_(seed),
-        random_(seed ^ static_cast<uint64_t>(::getpid())),
-        log_(log) {}
+        name_(std::move(name)),
+        log_(log),
+        random_(seed) {}
 
   // `role`: native, put (small objects, through the ring) or mount.
   [[noreturn]] void Run(const std::string& role) {
     const bool through_mount = role == "mount";
     const uint64_t most_bytes = role == "put" ? kMostSmallBytes : kMostBytes;
     for (;;) {
-      const std::string id = "s" + std::to_string(seed_) + "-" +
-                             std::to_string(::getpid()) + "-" +
-                             std::to_string(++made_);
+      const std::string id = name_ + "-" + std::to_string(++made_);
       const uint64_t size = 1 + random_() % most_bytes;
       if (Make(role, id, size)) {
         log_.Write("S " + id + " " + std::to_string(size));
@@ -143,9 +143,9 @@ class Maker {
 
   Client client_;
   const std::string mount_;
-  const uint64_t seed_;
-  std::mt19937_64 random_;
+  const std::string name_;
   Log log_;
+  std::mt19937_64 random_;
   uint64_t made_ = 0;
   std::deque<std::string> live_;
 };
@@ -179,13 +179,14 @@ void Check(std::span<const std::byte> bytes) {
 }
 
 int Main(int argc, char** argv) {
-  if (argc != 6) Fail("wrong arguments");
+  if (argc != 7) Fail("wrong arguments");
   const std::string role = argv[1];
   auto client = Client::Connect({.socket_path = argv[2], .name = role});
   if (!client) Fail("connect: " + client.error().ToString());
   if (role == "read-native") ReadNative(*std::move(client), Log(argv[5]));
   if (role == "read-mount") ReadThroughMount(argv[3], Log(argv[5]));
-  Maker maker(*std::move(client), argv[3], std::stoull(argv[4]), argv[5]);
+  Maker maker(*std::move(client), argv[3], argv[4], argv[5],
+              std::stoull(argv[6]));
   maker.Run(role);
 }
 
