@@ -2,7 +2,8 @@
 // sound, missing, damaged or something else.
 //
 // Properties: after at most a few attempts the catalog is open, the live
-// objects can be written, and a reader finds exactly those.
+// objects can be written, and a reader finds exactly those; unless the database
+// says that it is another program's, or a newer one's, which stays as it is.
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -105,7 +106,12 @@ class CatalogFiles {
     {
       CatalogWriter writer(dir_.path(), {}, 0600);
       path = writer.path();
-      for (int i = 0; !Try(&writer, live); ++i) FUZZ_CHECK(i < kMostAttempts);
+      Status done = Try(&writer, live);
+      for (int i = 0; !done && !IsForeign(done.error()); ++i) {
+        FUZZ_CHECK(i < kMostAttempts);
+        done = Try(&writer, live);
+      }
+      if (!done) return;
     }
     FUZZ_CHECK(ReadIds(path) == Ids(live));
   }
@@ -128,10 +134,15 @@ class CatalogFiles {
     }
   }
 
-  static bool Try(CatalogWriter* writer, const std::vector<ObjectInfo>& live) {
-    const Status done = Reconcile(writer, live);
+  static Status Try(CatalogWriter* writer,
+                    const std::vector<ObjectInfo>& live) {
+    Status done = Reconcile(writer, live);
     if (!done) writer->NoteFailure(done.error());
-    return done.has_value();
+    return done;
+  }
+  static bool IsForeign(const Error& error) {
+    return error.code == Code::kAlreadyExists ||
+           error.code == Code::kVersionMismatch;
   }
 
   static std::set<std::string> Ids(const std::vector<ObjectInfo>& infos) {
