@@ -60,6 +60,7 @@ Status ObjectStore::Start() {
                                  parts_.options.catalog_mode);
   const uint64_t capacity = parts_.place->capacity_bytes();
   parts_.budget = std::make_unique<MemoryBudget>(capacity, LowWater(capacity));
+  parts_.budget->SetAccounts(&parts_.accounts);
   if (Status ok = TakeOver(); !ok) return ok;
   // With many objects that was as much as all that is kept of them.
   TrimHeap();
@@ -85,8 +86,8 @@ Status ObjectStore::TakeOver() {
   auto index = IndexWriter::Create(parts_.place->control_dir() + "/index");
   if (!index) return index.error();
   parts_.table = std::make_unique<ObjectTable>(
-      &parts_.segments, &parts_.clients, *std::move(index), *std::move(journal),
-      MakeLruPolicy());
+      &parts_.segments, &parts_.clients, &parts_.accounts, *std::move(index),
+      *std::move(journal), MakeLruPolicy());
   return Restore(left);
 }
 
@@ -235,8 +236,8 @@ void ObjectStore::SetUpPool() {
                              .file = std::move(file),
                              .charged_bytes = segment.allocated_bytes});
       });
-  parts_.orphans =
-      std::make_unique<Orphans>(parts_.budget.get(), parts_.pool.get());
+  parts_.orphans = std::make_unique<Orphans>(
+      parts_.budget.get(), parts_.pool.get(), &parts_.accounts);
   parts_.budget->SetReclaim(
       [this](uint64_t bytes) { parts_.pool->Shrink(bytes); });
   if (parts_.pool->enabled()) parts_.table->upkeep().Recycle();

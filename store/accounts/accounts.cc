@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <set>
 #include <string>
 
 namespace vitrine::store {
@@ -37,33 +36,67 @@ void Accounts::SetQuota(const Quota& quota) {
   MutexLock lock(mutex_);
   Limits& limits =
       quota.id ? own_limits_[{quota.kind, *quota.id}] : DefaultsOf(quota.kind);
+  limited_ = true;
   for (const auto& [resource, limit] : quota.limits) {
     limits[IndexOf(resource)] = limit;
   }
 }
 
-Status Accounts::Charge(const Payer& payer, Resource resource,
-                        uint64_t amount) {
+Status Accounts::Charge(const Payer& payer, const Amounts& amounts) {
   MutexLock lock(mutex_);
-  const bool privileged = IsPrivileged(payer.uid);
-  for (const Party& party : {UserOf(payer), GroupOf(payer)}) {
-    if (Status ok = Check(party, resource, amount, privileged); !ok) return ok;
-  }
-  Add(payer, resource, amount);
+  if (Status ok = CheckLocked(payer, amounts); !ok) return ok;
+  Change(UserOf(payer), {}, amounts);
+  Change(GroupOf(payer), {}, amounts);
   return {};
 }
 
-void Accounts::ForceCharge(const Payer& payer, Resource resource,
-                           uint64_t amount) {
+void Accounts::Exchange(const Payer& from, const Amounts& released,
+                        const Payer& to, const Amounts& charged) {
   MutexLock lock(mutex_);
-  Add(payer, resource, amount);
+  if (from == to) {
+    if (released == charged) return;
+    Change(UserOf(to), released, charged);
+    Change(GroupOf(to), released, charged);
+    return;
+  }
+  Change(UserOf(from), released, {});
+  Change(GroupOf(from), released, {});
+  Change(UserOf(to), {}, charged);
+  Change(GroupOf(to), {}, charged);
 }
 
-void Accounts::Release(const Payer& payer, Resource resource, uint64_t amount) {
-  if (amount == 0) return;
+Status Accounts::Check(const Payer& payer, const Amounts& amounts) const {
   MutexLock lock(mutex_);
-  Subtract(UserOf(payer), resource, amount);
-  Subtract(GroupOf(payer), resource, amount);
+  return CheckLocked(payer, amounts);
+}
+
+Status Accounts::CheckMove(const Payer& from, const Payer& to,
+                           const Amounts& amounts) const {
+  MutexLock lock(mutex_);
+  const bool privileged = IsPrivileged(to.uid);
+  if (from.uid != to.uid) {
+    if (Status ok = CheckParty(UserOf(to), amounts, privileged); !ok) return ok;
+  }
+  if (from.gid == to.gid) return {};
+  return CheckParty(GroupOf(to), amounts, privileged);
+}
+
+Amounts Accounts::RoomOf(const Payer& payer) const {
+  MutexLock lock(mutex_);
+  const bool privileged = IsPrivileged(payer.uid);
+  Amounts room;
+  room.fill(kUnlimited);
+  if (!limited_) return room;
+  for (const Party& party : {UserOf(payer), GroupOf(payer)}) {
+    for (size_t i = 0; i < kResources; ++i) {
+      const auto resource = static_cast<Resource>(i);
+      const uint64_t limit = LimitLocked(party, resource, privileged);
+      if (limit == kUnlimited) continue;
+      const uint64_t used = UsedLocked(party, resource);
+      room[i] = std::min(room[i], limit - std::min(limit, used));
+    }
+  }
+  return room;
 }
 
 uint64_t Accounts::Used(const Party& party, Resource resource) const {
@@ -98,6 +131,29 @@ std::vector<Accounts::Account> Accounts::List() const {
   return accounts;
 }
 
+std::vector<Accounts::Excess> Accounts::OverShare(
+    uint64_t capacity_bytes, const std::set<uid_t>& waiting) const {
+  std::vector<Excess> over;
+  MutexLock lock(mutex_);
+  std::set<uid_t> users = waiting;
+  for (const auto& [party, used] : used_) {
+    if (party.kind != Party::Kind::kUser) break;  // The users come first.
+    if (AmountOf(used, Resource::kMemory) > 0) users.insert(party.id);
+  }
+  if (users.size() < 2) return over;
+  for (const uid_t uid : users) {
+    const Party party{Party::Kind::kUser, uid};
+    const uint64_t share =
+        std::min(capacity_bytes / users.size(),
+                 LimitLocked(party, Resource::kMemory, IsPrivileged(uid)));
+    const uint64_t used = UsedLocked(party, Resource::kMemory);
+    if (used > share) over.push_back({uid, used - share});
+  }
+  std::sort(over.begin(), over.end(),
+            [](const Excess& a, const Excess& b) { return a.bytes > b.bytes; });
+  return over;
+}
+
 Amounts Accounts::Defaults(Party::Kind kind) const {
   MutexLock lock(mutex_);
   Amounts amounts = {};
@@ -124,29 +180,38 @@ uint64_t Accounts::UsedLocked(const Party& party, Resource resource) const {
   return found == used_.end() ? 0 : found->second[IndexOf(resource)];
 }
 
-Status Accounts::Check(const Party& party, Resource resource, uint64_t amount,
-                       bool privileged) const {
-  const uint64_t limit = LimitLocked(party, resource, privileged);
-  if (limit == kUnlimited || amount == 0) return {};
-  const uint64_t used = UsedLocked(party, resource);
-  if (used <= limit && amount <= limit - used) return {};
-  return OverQuota(party, resource, used, amount, limit);
+Status Accounts::CheckLocked(const Payer& payer, const Amounts& amounts) const {
+  if (!limited_) return {};
+  const bool privileged = IsPrivileged(payer.uid);
+  if (Status ok = CheckParty(UserOf(payer), amounts, privileged); !ok) {
+    return ok;
+  }
+  return CheckParty(GroupOf(payer), amounts, privileged);
 }
 
-void Accounts::Add(const Payer& payer, Resource resource, uint64_t amount) {
-  if (amount == 0) return;
-  used_[UserOf(payer)][IndexOf(resource)] += amount;
-  used_[GroupOf(payer)][IndexOf(resource)] += amount;
+Status Accounts::CheckParty(const Party& party, const Amounts& amounts,
+                            bool privileged) const {
+  for (size_t i = 0; i < kResources; ++i) {
+    if (amounts[i] == 0) continue;
+    const auto resource = static_cast<Resource>(i);
+    const uint64_t limit = LimitLocked(party, resource, privileged);
+    if (limit == kUnlimited) continue;
+    const uint64_t used = UsedLocked(party, resource);
+    if (used > limit || amounts[i] > limit - used) {
+      return OverQuota(party, resource, used, amounts[i], limit);
+    }
+  }
+  return {};
 }
 
-void Accounts::Subtract(const Party& party, Resource resource,
-                        uint64_t amount) {
-  const auto found = used_.find(party);
-  assert(found != used_.end());
-  uint64_t& used = found->second[IndexOf(resource)];
-  assert(used >= amount);
-  used -= amount;
-  if (found->second == Amounts{}) used_.erase(found);
+void Accounts::Change(const Party& party, const Amounts& released,
+                      const Amounts& charged) {
+  Amounts& used = used_[party];
+  for (size_t i = 0; i < kResources; ++i) {
+    assert(used[i] >= released[i]);
+    used[i] += charged[i] - released[i];
+  }
+  if (used == Amounts{}) used_.erase(party);
 }
 
 }  // namespace vitrine::store

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <unordered_map>
+#include <set>
 #include <vector>
 
 #include "schema/base/mutex.h"
@@ -42,15 +42,53 @@ class Accounts {
   void SetQuota(const Quota& quota) EXCLUDES(mutex_);
 
   // All of it or nothing.  kOverQuota: who would have more than which limit.
+  Status Charge(const Payer& payer, const Amounts& amounts) EXCLUDES(mutex_);
   Status Charge(const Payer& payer, Resource resource, uint64_t amount)
-      EXCLUDES(mutex_);
+      EXCLUDES(mutex_) {
+    return Charge(payer, OnlyOf(resource, amount));
+  }
+  void ForceCharge(const Payer& payer, const Amounts& amounts)
+      EXCLUDES(mutex_) {
+    Exchange(payer, {}, payer, amounts);
+  }
   void ForceCharge(const Payer& payer, Resource resource, uint64_t amount)
-      EXCLUDES(mutex_);
+      EXCLUDES(mutex_) {
+    ForceCharge(payer, OnlyOf(resource, amount));
+  }
+  void Release(const Payer& payer, const Amounts& amounts) EXCLUDES(mutex_) {
+    Exchange(payer, amounts, payer, {});
+  }
   void Release(const Payer& payer, Resource resource, uint64_t amount)
+      EXCLUDES(mutex_) {
+    Release(payer, OnlyOf(resource, amount));
+  }
+  // Releases what was charged to one payer, and charges another one by force.
+  void Exchange(const Payer& from, const Amounts& released, const Payer& to,
+                const Amounts& charged) EXCLUDES(mutex_);
+
+  // What Charge would say.  It holds as long as nobody else charges.
+  Status Check(const Payer& payer, const Amounts& amounts) const
       EXCLUDES(mutex_);
+  // The same for what is charged to `from` and goes over to `to`.
+  Status CheckMove(const Payer& from, const Payer& to,
+                   const Amounts& amounts) const EXCLUDES(mutex_);
+  // What Charge would still let the payer have.
+  Amounts RoomOf(const Payer& payer) const EXCLUDES(mutex_);
 
   uint64_t Used(const Party& party, Resource resource) const EXCLUDES(mutex_);
   uint64_t LimitOf(const Party& party, Resource resource) const
+      EXCLUDES(mutex_);
+
+  // A user who has more than his fair share of the memory, and how much more.
+  struct Excess {
+    uid_t uid;
+    uint64_t bytes;
+  };
+  // The greatest first.  With N users who have memory or are among `waiting`,
+  // the fair share is the N-th part of `capacity_bytes`, or a user's quota if
+  // that is less.  A single user has no share but all.
+  std::vector<Excess> OverShare(uint64_t capacity_bytes,
+                                const std::set<uid_t>& waiting) const
       EXCLUDES(mutex_);
 
   struct Account {
@@ -74,16 +112,18 @@ class Accounts {
                        bool privileged) const REQUIRES(mutex_);
   uint64_t UsedLocked(const Party& party, Resource resource) const
       REQUIRES(mutex_);
-  // kOverQuota: `amount` more would be too much for `party`.
-  Status Check(const Party& party, Resource resource, uint64_t amount,
-               bool privileged) const REQUIRES(mutex_);
-  void Add(const Payer& payer, Resource resource, uint64_t amount)
+  Status CheckLocked(const Payer& payer, const Amounts& amounts) const
       REQUIRES(mutex_);
-  void Subtract(const Party& party, Resource resource, uint64_t amount)
-      REQUIRES(mutex_);
+  // kOverQuota: `amounts` more would be too much for `party`.
+  Status CheckParty(const Party& party, const Amounts& amounts,
+                    bool privileged) const REQUIRES(mutex_);
+  void Change(const Party& party, const Amounts& released,
+              const Amounts& charged) REQUIRES(mutex_);
 
   const uid_t store_uid_;
   mutable Mutex mutex_;
+  // False: there never was a limit, so none need be looked for.
+  bool limited_ GUARDED_BY(mutex_) = false;
   std::map<Party, Amounts> used_ GUARDED_BY(mutex_);
   std::map<Party, Limits> own_limits_ GUARDED_BY(mutex_);
   Limits user_defaults_ GUARDED_BY(mutex_);

@@ -1,19 +1,15 @@
 #include "store/accounts/quota.h"
 
-#include <grp.h>
-#include <pwd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <system_error>
 
+#include "schema/base/account_names.h"
 #include "schema/base/size.h"
 
 namespace vitrine::store {
 namespace {
-
-constexpr size_t kEntryBytes = 64 * 1024;  // For groups of many members, too.
 
 Error BadQuota(std::string_view text, const std::string& why) {
   return {Code::kInvalidArgument, "'" + std::string(text) + "': " + why};
@@ -25,24 +21,6 @@ std::optional<uint64_t> ParseNumber(std::string_view text) {
   const auto read = std::from_chars(text.data(), end, number);
   if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
   return number;
-}
-
-std::optional<uint32_t> FindUser(const std::string& name) {
-  std::vector<char> buffer(kEntryBytes);
-  passwd entry = {};
-  passwd* found = nullptr;
-  ::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
-  if (found == nullptr) return std::nullopt;
-  return found->pw_uid;
-}
-
-std::optional<uint32_t> FindGroup(const std::string& name) {
-  std::vector<char> buffer(kEntryBytes);
-  group entry = {};
-  group* found = nullptr;
-  ::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
-  if (found == nullptr) return std::nullopt;
-  return found->gr_gid;
 }
 
 Status ParseParty(std::string_view kind, std::string_view name, Quota* quota) {

@@ -37,6 +37,18 @@ inline constexpr std::array<const char*, kResources> kResourceNames = {
 using Amounts = std::array<uint64_t, kResources>;
 inline constexpr uint64_t kUnlimited = UINT64_MAX;
 
+constexpr uint64_t& AmountOf(Amounts& amounts, Resource resource) {
+  return amounts[static_cast<size_t>(resource)];
+}
+constexpr uint64_t AmountOf(const Amounts& amounts, Resource resource) {
+  return amounts[static_cast<size_t>(resource)];
+}
+constexpr Amounts OnlyOf(Resource resource, uint64_t amount) {
+  Amounts amounts = {};
+  AmountOf(amounts, resource) = amount;
+  return amounts;
+}
+
 // A user or a group.
 struct Party {
   enum class Kind : uint8_t { kUser, kGroup };

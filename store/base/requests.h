@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 
 #include "store/base/metadata.h"
@@ -27,6 +28,9 @@ struct SpaceWait {
   Deadline deadline = Deadline::max();
   // Give up as soon as nothing more can be evicted (the mount: ENOSPC).
   bool fail_when_stuck = false;
+  // Who waits: one who has more than his fair share waits behind the others.
+  // None: the store itself.
+  std::optional<uid_t> uid = {};
 };
 
 struct NewObject {

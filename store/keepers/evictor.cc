@@ -81,6 +81,7 @@ void Evictor::Run() {
       EvictOnce(target);
     } else {
       BePatientAgain();
+      shares_in_vain_ = false;
     }
     // Before it sleeps: a request that is met is no work to wake up for.
     FinishRequests(false);
@@ -113,11 +114,16 @@ bool Evictor::WaitForWork() {
 Eviction::Batch Evictor::EvictBatch(uint64_t bytes) {
   Eviction& eviction = table_->eviction();
   table_->upkeep().DrainTouches();
+  // Whoever asks for an eviction means the oldest, whosever they are.
+  const bool by_share = !shares_in_vain_ && budget_->Shortage() > 0;
+  const Eviction::Excesses over =
+      by_share ? budget_->OverShare() : Eviction::Excesses();
   if (tier_ == nullptr) {
-    return eviction.Finish(eviction.Begin(bytes, Fate::kGone, IsPatient()));
+    return eviction.Finish(
+        eviction.Begin(bytes, Fate::kGone, IsPatient(), over));
   }
   Eviction::Departure departure =
-      eviction.Begin(bytes, Fate::kElsewhere, IsPatient());
+      eviction.Begin(bytes, Fate::kElsewhere, IsPatient(), over);
   const Status carried = CarryTo(tier_, &departure);
   NoteCarried(carried);
   table_->upkeep().DrainTouches();
@@ -173,6 +179,10 @@ void Evictor::NoProgress(const Eviction::Batch& batch) {
   if (batch.spared > 0) {
     if (!patient_until_) patient_until_ = Clock::now() + kPatience;
     std::this_thread::sleep_for(kPatientPause);
+    return;
+  }
+  if (batch.by_share) {
+    shares_in_vain_ = true;
     return;
   }
   orphans_->Add(table_->slabs().CloseOpenSlab());

@@ -79,6 +79,9 @@ class Evictor {
   // Set when it begins to wait for mappings.
   std::optional<std::chrono::steady_clock::time_point> patient_until_;
   bool tier_fails_ = false;
+  // All that users have beyond their shares is in use: that of others goes,
+  // until the shortage is over.
+  bool shares_in_vain_ = false;
 
   mutable Mutex mutex_;
   CondVar changed_;

@@ -120,13 +120,15 @@ void WriterWatch::ReserveAhead(const ObjectRef& object, uint64_t size_bytes) {
   const bool enough = *charged >= size_bytes + kLeastAhead / 2 &&
                       *charged >= (size_bytes + target) / 2;
   if (!enough && target > *charged && budget_->TryCharge(target - *charged)) {
-    const uint64_t raised = table_->unsealed().RaiseCharge(object, target);
-    budget_->Uncharge(target - *charged - raised);
-    // What is charged is there, or was.  Reserving it again would clear pages
-    // that the writer is about to fill, and keep the writer waiting meanwhile.
-    const uint64_t begin = std::max(size_bytes, *charged);
-    // Fails only if the file system is full; then the writer gets ENOSPC.
-    (void)segments_->Reserve(object->number, begin, target - begin);
+    const auto raised = table_->unsealed().TryRaiseCharge(object, target);
+    budget_->Uncharge(target - *charged - (raised ? *raised : 0));
+    if (raised) {
+      // What is charged is there, or was.  Reserving it again would clear pages
+      // that the writer is about to fill, and keep it waiting meanwhile.
+      const uint64_t begin = std::max(size_bytes, *charged);
+      // Fails only if the file system is full; then the writer gets ENOSPC.
+      (void)segments_->Reserve(object->number, begin, target - begin);
+    }
   }
   table_->unsealed().EndChange(object);
 }

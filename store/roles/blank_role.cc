@@ -14,6 +14,11 @@ Result<ObjectRef> BlankRole::MakeBlank(const NewBlank& blank) {
   if (blank.size_bytes == 0) {
     return Error{Code::kInvalidArgument, "a blank of no bytes"};
   }
+  // Before a segment is made in vain.
+  Status may = parts_->accounts.Check(
+      {blank.creator.uid, blank.creator.gid},
+      OnlyOf(Resource::kMemory, parts_->RoundUp(blank.size_bytes)));
+  if (!may) return may.error();
   if (Status ok = Begin(blank.size_bytes); !ok) return ok.error();
   auto made = Make(blank);
   End(blank.size_bytes);

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <utility>
 
+#include "store/accounts/accounts_metrics.h"
 #include "store/index/index_buckets.h"
 #include "store/roles/store_metrics.h"
 
@@ -57,6 +58,7 @@ StatusSection FactsRole::GetStatus() {
     status.AddPart("retriever", RetrieverSection(parts_->retriever->Count()));
   }
   status.AddList("clients", parts_->clients.GetStatus());
+  status.AddList("accounts", AccountSections(parts_->accounts));
   status.AddPart("catalog", parts_->catalog->GetStatus());
   MutexLock lock(sources_mutex_);
   for (const auto& [name, source] : sources_) status.AddPart(name, source());

@@ -18,6 +18,10 @@ Audience AudienceOf(const NewObject& options) {
 void MemoryRole::CreateSized(const ObjectId& id, uint64_t size_bytes,
                              const NewObject& options, SpaceWait wait,
                              Done<ObjectRef> done) {
+  // Else it would be seen to come and go.
+  Status may = parts_->table->unsealed().CheckInsert(
+      {options.creator.uid, options.creator.gid}, parts_->RoundUp(size_bytes));
+  if (!may) return done(may.error());
   auto created = CreateRecycled(id, size_bytes, options);
   if (!created) return done(created.error());
   const ObjectRef object = *created;
@@ -103,6 +107,10 @@ void MemoryRole::WithCharge(Request new_request) {
                                      " bytes are more than the capacity of " +
                                      std::to_string(capacity)});
   }
+  // Others take memory while it waits, so the answer is asked for again.
+  Status may = parts_->table->unsealed().CheckRaise(request->object,
+                                                    request->needed_bytes);
+  if (!may) return Finish(request, std::move(may));
   if (TryCharge(*request)) return Charged(request);
   Wait(request);
 }
@@ -110,7 +118,7 @@ void MemoryRole::WithCharge(Request new_request) {
 void MemoryRole::Wait(const RequestRef& request) {
   parts_->budget->NoteFree(parts_->segments.FreeBytes());
   parts_->budget->Charge(request->needed_bytes - request->charged_bytes,
-                         request->wait, WhenGranted(request),
+                         WaitOf(*request), WhenGranted(request),
                          request->object.get(), WishOf(request));
   EndIfGone(request);
 }
@@ -135,7 +143,7 @@ void MemoryRole::HandedOver(const RequestRef& request, RetiredSegment segment) {
   if (TryCharge(*request)) return Charged(request);
   // It keeps its turn.
   parts_->budget->ChargeFirst(request->needed_bytes - request->charged_bytes,
-                              request->wait, WhenGranted(request),
+                              WaitOf(*request), WhenGranted(request),
                               request->object.get());
   EndIfGone(request);
 }
@@ -174,9 +182,10 @@ void MemoryRole::Charged(const RequestRef& request) {
       std::min(request->needed_bytes, request->charged_bytes);
   if (bytes > 0) {
     // Somebody else may have raised it meanwhile, or the object may be gone.
-    const uint64_t raised = parts_->table->unsealed().RaiseCharge(
+    const auto raised = parts_->table->unsealed().TryRaiseCharge(
         request->object, request->needed_bytes);
-    parts_->budget->Uncharge(bytes - raised);
+    parts_->budget->Uncharge(bytes - (raised ? *raised : 0));
+    if (!raised) return Finish(request, raised.error());
   }
   Status status = request->then();
   if (!status && status.error().code == Code::kOutOfMemory) {
@@ -202,7 +211,13 @@ void MemoryRole::WaitForOthers(const RequestRef& request, Status status) {
   parts_->budget->ChargeAgain(
       request->needed_bytes - request->charged_bytes,
       {static_cast<uint64_t>(freed), parts_->segments.FreeBytes()},
-      request->wait, WhenGranted(request), request->object.get());
+      WaitOf(*request), WhenGranted(request), request->object.get());
+}
+
+SpaceWait MemoryRole::WaitOf(const Request& request) const {
+  SpaceWait wait = request.wait;
+  wait.uid = parts_->table->queries().Info(request.object).uid;
+  return wait;
 }
 
 void MemoryRole::Finish(const RequestRef& request, Status status) {

@@ -56,6 +56,8 @@ class MemoryRole final : public MemoryRequests {
   void WithCharge(Request request);
   // Waits for its turn.
   void Wait(const RequestRef& request);
+  // Its owner waits, whoever asked.
+  SpaceWait WaitOf(const Request& request) const;
   MemoryBudget::Wish WishOf(const RequestRef& request);
   void HandedOver(const RequestRef& request, RetiredSegment segment);
   // False: the segment is of no use, and may have been cut.

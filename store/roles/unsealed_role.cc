@@ -6,7 +6,8 @@
 namespace vitrine::store {
 namespace {
 
-// What a passthrough writer may write before the evictor reacts.
+// What a passthrough writer may write before the evictor reacts, and before his
+// user's quota is noticed.
 constexpr uint64_t kRunwayBytes = 64 << 20;
 // An eviction takes some 15 us; a writer, 4 GB/s.
 constexpr uint64_t kQuickVictimBytes = 64 << 10;
@@ -53,9 +54,16 @@ bool UnsealedRole::EvictorKeepsAhead() const {
                           victims.segments > 0 ? budget.capacity_bytes / 4 : 0);
 }
 
+bool UnsealedRole::HasQuotaLeft(const ObjectRef& object) const {
+  const ObjectInfo info = parts_->table->queries().Info(object);
+  const Amounts room = parts_->accounts.RoomOf({info.uid, info.gid});
+  return AmountOf(room, Resource::kMemory) >= kRunwayBytes;
+}
+
 Result<WriteMode> UnsealedRole::BeginWriting(const ObjectRef& object) {
-  const WriteMode mode =
-      EvictorKeepsAhead() ? WriteMode::kPassthrough : WriteMode::kCarried;
+  const WriteMode mode = EvictorKeepsAhead() && HasQuotaLeft(object)
+                             ? WriteMode::kPassthrough
+                             : WriteMode::kCarried;
   if (Status ok = parts_->table->unsealed().BeginWriting(object, mode); !ok)
     return ok.error();
   if (mode == WriteMode::kPassthrough) parts_->watch->Add(object);

@@ -33,6 +33,8 @@ class UnsealedRole final : public UnsealedObjects {
   // True if the evictor frees memory faster than one more unseen writer fills
   // it.
   bool EvictorKeepsAhead() const;
+  // True if its user may take so much that an unseen writer is noticed before.
+  bool HasQuotaLeft(const ObjectRef& object) const;
 
   StoreParts* const parts_;
 };

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "store/accounts/accounts.h"
 #include "store/segments/segment_file.h"
 #include "store/segments/segment_pool.h"
 
@@ -16,6 +17,8 @@ struct DroppedSegment {
   uint64_t number = 0;
   std::shared_ptr<SegmentFile> file = {};  // Null: it could not be opened.
   uint64_t charged_bytes = 0;
+  // Who pays for it until it is given back.  None: a slab is nobody's.
+  std::optional<Payer> payer = {};
   // Set: the segment is retired, under the number below; the audience that
   // could read it.
   std::optional<Audience> retired_from = {};

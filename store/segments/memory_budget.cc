@@ -29,6 +29,13 @@ std::string LackText(uint64_t lacking_bytes) {
          " bytes of the file system";
 }
 
+bool IsOver(const SpaceWait& wait, const std::vector<Accounts::Excess>& over) {
+  return std::any_of(over.begin(), over.end(),
+                     [&wait](const Accounts::Excess& excess) {
+                       return wait.uid == excess.uid;
+                     });
+}
+
 Error ShuttingDown() {
   return Error{Code::kUnavailable, "the store is shutting down"};
 }
@@ -43,6 +50,7 @@ void MemoryBudget::Close() {
     MutexLock lock(mutex_);
     closed_ = true;
     waiters.swap(waiters_);
+    waiting_users_.clear();
   }
   for (Waiter& waiter : waiters) waiter.done(ShuttingDown());
 }
@@ -101,7 +109,7 @@ void MemoryBudget::Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
     MutexLock lock(mutex_);
     const bool short_before = ShortageLocked() > 0;
     // Memory may have been freed since TryCharge.
-    if (!AnyInTurn() && FitsLocked(bytes)) {
+    if (IsNextLocked(wait) && FitsLocked(bytes)) {
       used_bytes_ += bytes;
       short_now = !short_before && ShortageLocked() > 0;
     } else if (closed_) {
@@ -111,8 +119,8 @@ void MemoryBudget::Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
       outcome = OutOfMemoryLocked(bytes);
     } else {
       NoteScarceLocked();
-      waiters_.push_back(
-          Waiter{bytes, wait, std::move(done), whose, std::move(wish)});
+      Enqueue(waiters_.end(),
+              {bytes, wait, std::move(done), whose, std::move(wish)});
       waits = true;
       short_now = true;
     }
@@ -132,13 +140,51 @@ void MemoryBudget::QueueAgain(Waiter waiter) {
   auto place = waiters_.begin();
   while (place != waiters_.end() && place->again) ++place;
   waiter.again = true;
+  Enqueue(place, std::move(waiter));
+}
+
+void MemoryBudget::Enqueue(Waiters::const_iterator place, Waiter waiter) {
+  if (waiter.wait.uid) ++waiting_users_[*waiter.wait.uid];
   waiters_.insert(place, std::move(waiter));
 }
 
-std::list<MemoryBudget::Waiter>::iterator MemoryBudget::FirstInTurn() {
-  return std::find_if(waiters_.begin(), waiters_.end(),
-                      [this](const Waiter& waiter)
-                          REQUIRES(mutex_) { return !IsHopeless(waiter); });
+void MemoryBudget::MoveOut(Waiters::const_iterator waiter, Waiters* to) {
+  if (waiter->wait.uid) {
+    const auto user = waiting_users_.find(*waiter->wait.uid);
+    if (--user->second == 0) waiting_users_.erase(user);
+  }
+  to->splice(to->end(), waiters_, waiter);
+}
+
+std::vector<Accounts::Excess> MemoryBudget::OverShare() const {
+  MutexLock lock(mutex_);
+  return OverShareLocked();
+}
+
+MemoryBudget::Excesses MemoryBudget::OverShareLocked(
+    const SpaceWait& asks) const {
+  if (accounts_ == nullptr) return {};
+  std::set<uid_t> waiting;
+  for (const auto& [uid, count] : waiting_users_) waiting.insert(uid);
+  if (asks.uid) waiting.insert(*asks.uid);
+  return accounts_->OverShare(capacity_bytes_, waiting);
+}
+
+bool MemoryBudget::IsNextLocked(const SpaceWait& wait) const {
+  if (!AnyInTurn()) return true;
+  const Excesses over = OverShareLocked(wait);
+  return !IsOver(wait, over) && IsOver(FirstInTurn(over)->wait, over);
+}
+
+MemoryBudget::Waiters::const_iterator MemoryBudget::FirstInTurn(
+    const Excesses& over) const {
+  auto first = waiters_.end();
+  for (auto next = waiters_.begin(); next != waiters_.end(); ++next) {
+    if (IsHopeless(*next)) continue;
+    if (!IsOver(next->wait, over)) return next;
+    if (first == waiters_.end()) first = next;
+  }
+  return first;
 }
 
 bool MemoryBudget::AnyInTurn() const {
@@ -182,13 +228,13 @@ bool MemoryBudget::HandOver(const Audience& audience,
   std::list<Waiter> granted;
   {
     MutexLock lock(mutex_);
-    const auto first = FirstInTurn();
+    const auto first = FirstInTurn(OverShareLocked());
     // Beyond the limit, what goes has to become free.
     if (first == waiters_.end() || !FitsLocked(0) ||
         !Suits(*first, audience, segment)) {
       return false;
     }
-    served.splice(served.end(), waiters_, first);
+    MoveOut(first, &served);
     GrantLocked(&granted);  // Those behind it may fit.
   }
   served.front().wish.take(segment);
@@ -413,12 +459,14 @@ Error MemoryBudget::OutOfMemoryLocked(uint64_t bytes) const {
 }
 
 void MemoryBudget::GrantLocked(std::list<Waiter>* granted) {
-  for (auto next = FirstInTurn();
+  if (waiters_.empty()) return;
+  const Excesses over = OverShareLocked();
+  for (auto next = FirstInTurn(over);
        next != waiters_.end() && FitsLocked(next->bytes);
-       next = FirstInTurn()) {
+       next = FirstInTurn(over)) {
     used_bytes_ += next->bytes;
     assert(FitsLocked(0));  // Invariant (1).
-    granted->splice(granted->end(), waiters_, next);
+    MoveOut(next, granted);
   }
 }
 
@@ -429,14 +477,15 @@ void MemoryBudget::EndWaits(Code code,
   std::vector<Error> errors;
   {
     MutexLock lock(mutex_);
+    const Excesses over = OverShareLocked();
     for (auto it = waiters_.begin(); it != waiters_.end();) {
       const auto next = std::next(it);
       if (!ends(*it)) {
         it = next;
         continue;
       }
-      const bool was_first = it == FirstInTurn();
-      ended.splice(ended.end(), waiters_, it);
+      const bool was_first = it == FirstInTurn(over);
+      MoveOut(it, &ended);
       errors.push_back(OutOfMemoryLocked(ended.back().bytes));
       errors.back().code = code;
       it = next;

@@ -7,24 +7,30 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <map>
+#include <vector>
 
 #include "schema/base/mutex.h"
+#include "store/accounts/accounts.h"
 #include "store/base/requests.h"
 #include "store/segments/retired_segment.h"
 
 namespace vitrine::store {
 
 // Counts charged bytes against the capacity, and serves waiting requests first
-// come first served.  Charged bytes are used or parked.  Used bytes belong to
-// an object, a slab or an orphan.  Parked bytes are kept for later, and given
-// up as soon as a request needs them.  Thread-safe.
+// come first served, those of users within their fair share before the others.
+// Charged bytes are used or parked.  Used bytes belong to an object, a slab or
+// an orphan.  Parked bytes are kept for later, and given up as soon as a
+// request needs them.  Thread-safe.
 //
 // Invariants:
 //  (1) A grant never brings the charge above the limit: the capacity, or less
 //      while others fill the file system.  Only ForceCharge does, for memory
 //      that the kernel has handed out already.
 //  (2) No request is granted while an earlier one waits that fits the limit;
-//      but a request for no bytes never waits.
+//      but a request for no bytes never waits, and a request of a user who has
+//      more than his fair share waits behind those of all others, as long as
+//      any waits.  Of either kind, first come first served.
 //  (3) Of the callbacks of a request one runs, exactly once, with none of the
 //      budget's locks held.
 //  (4) No bytes stay parked while a request waits, or while more than the limit
@@ -118,6 +124,8 @@ class MemoryBudget {
   void EndWaitsOf(const void* whose) EXCLUDES(mutex_);
 
   uint64_t capacity_bytes() const { return capacity_bytes_; }
+  // Users who have more than their fair share, the greatest excess first.
+  std::vector<Accounts::Excess> OverShare() const EXCLUDES(mutex_);
 
   struct Numbers {
     uint64_t capacity_bytes;
@@ -131,6 +139,9 @@ class MemoryBudget {
     Deadline next_deadline;  // Of a waiter; max(): none.
   };
   Numbers Get() const EXCLUDES(mutex_);
+  // Sets the accounts that tell who has more than his fair share.  Without
+  // them nobody has.  Set before first use.
+  void SetAccounts(const Accounts* accounts) { accounts_ = accounts; }
   // Sets a function that is called (with none of the budget's locks held) when
   // a shortage begins, and for each new waiter.  Set before first use.
   void SetOnShortage(std::function<void()> on_shortage);
@@ -148,6 +159,16 @@ class MemoryBudget {
     bool again = false;  // It was granted before.
   };
 
+  using Excesses = std::vector<Accounts::Excess>;
+  // As if a request that waits as `asks` says were there, too.
+  Excesses OverShareLocked(const SpaceWait& asks = {}) const REQUIRES(mutex_);
+  // True if it would be the turn of a request that comes now.
+  bool IsNextLocked(const SpaceWait& wait) const REQUIRES(mutex_);
+  using Waiters = std::list<Waiter>;
+  // All waiters come and go by these.
+  void Enqueue(Waiters::const_iterator place, Waiter waiter) REQUIRES(mutex_);
+  void MoveOut(Waiters::const_iterator waiter, Waiters* to) REQUIRES(mutex_);
+
   bool FitsLocked(uint64_t bytes) const REQUIRES(mutex_);
   // TryCharge without freeing parked bytes.
   bool TryChargeFree(uint64_t bytes) EXCLUDES(mutex_);
@@ -158,8 +179,10 @@ class MemoryBudget {
   uint64_t LimitWith(uint64_t free_bytes) const REQUIRES(mutex_);
   // Before all that were not granted before.
   void QueueAgain(Waiter waiter) REQUIRES(mutex_);
-  // The first that is not hopeless.
-  std::list<Waiter>::iterator FirstInTurn() REQUIRES(mutex_);
+  // The first that is not hopeless, of a user who is not `over` if there is
+  // any.
+  Waiters::const_iterator FirstInTurn(const Excesses& over) const
+      REQUIRES(mutex_);
   bool AnyInTurn() const REQUIRES(mutex_);
   static bool Suits(const Waiter& waiter, const Audience& audience,
                     const RetiredSegment& segment);
@@ -184,6 +207,7 @@ class MemoryBudget {
   const uint64_t least_low_water_bytes_;
   std::function<void()> on_shortage_;
   std::function<void(uint64_t)> reclaim_;
+  const Accounts* accounts_ = nullptr;  // Locks itself.
 
   mutable Mutex mutex_;
   uint64_t low_water_bytes_ GUARDED_BY(mutex_);
@@ -194,7 +218,8 @@ class MemoryBudget {
   // Uncharged in advance of the ForceCharge that another thread is about to
   // make.
   uint64_t owed_bytes_ GUARDED_BY(mutex_) = 0;
-  std::list<Waiter> waiters_ GUARDED_BY(mutex_);
+  Waiters waiters_ GUARDED_BY(mutex_);
+  std::map<uid_t, size_t> waiting_users_ GUARDED_BY(mutex_);
   bool closed_ GUARDED_BY(mutex_) = false;
 };
 

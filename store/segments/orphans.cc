@@ -3,17 +3,21 @@
 #include <utility>
 
 namespace vitrine::store {
-namespace {
 
-// A writer may have gone on writing after the name was gone.
-void RaiseCharge(DroppedSegment* dropped, MemoryBudget* budget) {
+void Orphans::RaiseCharge(DroppedSegment* dropped) {
   auto extent = dropped->file->Stat();
   if (!extent || extent->allocated_bytes <= dropped->charged_bytes) return;
-  budget->ForceCharge(extent->allocated_bytes - dropped->charged_bytes);
+  budget_->ForceCharge(extent->allocated_bytes - dropped->charged_bytes);
+  ChargePayer(*dropped, dropped->charged_bytes, extent->allocated_bytes);
   dropped->charged_bytes = extent->allocated_bytes;
 }
 
-}  // namespace
+void Orphans::ChargePayer(const DroppedSegment& dropped,
+                          uint64_t released_bytes, uint64_t charged_bytes) {
+  if (!dropped.payer) return;
+  accounts_->Exchange(*dropped.payer, OnlyOf(Resource::kMemory, released_bytes),
+                      *dropped.payer, OnlyOf(Resource::kMemory, charged_bytes));
+}
 
 Orphans::Numbers Orphans::Sum(const std::list<DroppedSegment>& segments) {
   Numbers numbers;
@@ -59,6 +63,7 @@ void Orphans::Retire(const DroppedSegment& dropped, uint64_t allocated_bytes) {
 
 void Orphans::Add(DroppedSegment dropped) {
   if (TryRelease(&dropped)) return;
+  ChargePayer(dropped, 0, dropped.charged_bytes);
   MutexLock lock(mutex_);
   orphans_.push_back(std::move(dropped));
 }
@@ -74,8 +79,12 @@ void Orphans::Poll() {
     polled_.bytes += taken.bytes;
   }
   polled.remove_if([this](DroppedSegment& dropped) {
-    if (TryRelease(&dropped)) return true;
-    RaiseCharge(&dropped, budget_);
+    const uint64_t charged_bytes = dropped.charged_bytes;
+    if (TryRelease(&dropped)) {
+      ChargePayer(dropped, charged_bytes, 0);
+      return true;
+    }
+    RaiseCharge(&dropped);
     return false;
   });
   MutexLock lock(mutex_);

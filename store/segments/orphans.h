@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "schema/base/mutex.h"
+#include "store/accounts/accounts.h"
 #include "store/segments/dropped_segment.h"
 #include "store/segments/memory_budget.h"
 #include "store/segments/segment_pool.h"
@@ -15,11 +16,13 @@ namespace vitrine::store {
 
 // Keeps such memory charged until the kernel says that no process has it any
 // more.  Then the pool takes the retired segments; the others are freed.
-// Thread-safe.  The budget and the pool must outlive it.
+// Meanwhile whoever owned the object pays for it, as for a deleted file: else
+// whoever keeps what he deletes mapped has no limit.  Thread-safe.  All that it
+// is given must outlive it.
 class Orphans {
  public:
-  Orphans(MemoryBudget* budget, SegmentPool* pool)
-      : budget_(budget), pool_(pool) {}
+  Orphans(MemoryBudget* budget, SegmentPool* pool, Accounts* accounts)
+      : budget_(budget), pool_(pool), accounts_(accounts) {}
 
   // Releases it now if no process has it, else in a later Poll.
   void Add(DroppedSegment dropped) EXCLUDES(mutex_);
@@ -40,11 +43,16 @@ class Orphans {
   static Numbers Sum(const std::list<DroppedSegment>& segments);
   // True if no other process has it; then it is released.
   bool TryRelease(DroppedSegment* dropped);
+  // A writer may have gone on writing after the name was gone.
+  void RaiseCharge(DroppedSegment* dropped);
+  void ChargePayer(const DroppedSegment& dropped, uint64_t released_bytes,
+                   uint64_t charged_bytes);
   // Gives it to the pool, and corrects its charge to its actual size.
   void Retire(const DroppedSegment& dropped, uint64_t allocated_bytes);
 
   MemoryBudget* const budget_;  // Lock themselves.
   SegmentPool* const pool_;
+  Accounts* const accounts_;
   mutable Mutex mutex_;
   std::list<DroppedSegment> orphans_ GUARDED_BY(mutex_);
   Numbers polled_ GUARDED_BY(mutex_);  // Those that Poll is checking.

@@ -21,6 +21,10 @@ ObjectId StandIn(uint64_t number) {
 Result<ObjectRef> BlankOps::Make(const Credentials& creator, mode_t mode,
                                  const RetiredSegment& segment) {
   MutexLock lock(table_->mutex);
+  const Payer payer{creator.uid, creator.gid};
+  Status may = table_->accounts->Check(
+      payer, OnlyOf(Resource::kMemory, segment.allocated_bytes));
+  if (!may) return may.error();
   const uint64_t number = table_->next_number++;
   if (Status ok = table_->segments->Reinstate(segment.number, number); !ok) {
     return ok.error();
@@ -36,6 +40,7 @@ Result<ObjectRef> BlankOps::Make(const Credentials& creator, mode_t mode,
                  .creator_pid = creator.pid});
   blank->own->metadata = NoMetadata();
   blank->own->charged_bytes = segment.allocated_bytes;
+  table_->accounts->ForceCharge(payer, ChargeOf(*blank));
   table_->blanks.emplace(number, blank);
   table_->blank_bytes += blank->size_bytes;
   return blank;
@@ -50,6 +55,7 @@ Result<UniqueFd> BlankOps::OpenForWriting(const ObjectRef& blank) {
 Result<DroppedSegment> BlankOps::Drop(const ObjectRef& blank) {
   MutexLock lock(table_->mutex);
   if (Status ok = CheckIsBlank(*blank); !ok) return ok.error();
+  const Reckoning reckoning(table_->accounts, *blank);
   table_->blanks.erase(blank->number);
   table_->blank_bytes -= blank->size_bytes;
   DroppedSegment dropped = table_->residency.Take(blank.get(), blank->number);

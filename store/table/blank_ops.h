@@ -17,6 +17,7 @@ class BlankOps {
   explicit BlankOps(TableState* table) : table_(table) {}
 
   // Makes a retired segment, whose memory is charged, a blank for `creator`.
+  // kOverQuota: who must not have so much.
   Result<ObjectRef> Make(const Credentials& creator, mode_t mode,
                          const RetiredSegment& segment) EXCLUDES(table_->mutex);
   // kNotFound: it is no blank any more.

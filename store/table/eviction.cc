@@ -50,8 +50,49 @@ bool Eviction::IsOpened(const Victim& victim) {
              .use_count() > 0;
 }
 
+struct Eviction::Choice {
+  const uint64_t bytes;  // As many are wanted.
+  bool spares_young;
+  std::vector<Victim>* const victims;
+  uint64_t chosen_bytes = 0;
+  bool complete = false;
+};
+
+bool Eviction::Choose(EvictionEntry* entry, Choice* choice) {
+  if (choice->spares_young && table_->evictable.IsYoung(*entry)) return true;
+  const Victim& victim = choice->victims->emplace_back(MakeVictim(*entry));
+  entry->leaving = true;
+  choice->chosen_bytes += victim.bytes;
+  choice->complete = victim.slab ||
+                     choice->victims->size() >= kVictimsPerBatch ||
+                     choice->chosen_bytes >= choice->bytes;
+  return !choice->complete;
+}
+
+void Eviction::ChooseOldest(Choice* choice) {
+  table_->evictable.Visit([this, choice](EvictionEntry* entry) REQUIRES(
+                              table_->mutex) { return Choose(entry, choice); });
+}
+
+void Eviction::ChooseByShare(const Excesses& over, Choice* choice) {
+  for (const auto& [uid, excess_bytes] : over) {
+    if (choice->complete) return;
+    const uint64_t enough = choice->chosen_bytes + excess_bytes;
+    table_->evictable.VisitOf(
+        uid, [&](EvictionEntry* entry) REQUIRES(table_->mutex) {
+          return Choose(entry, choice) && choice->chosen_bytes < enough;
+        });
+  }
+}
+
+size_t Eviction::SumSizes(const Excesses& over) const {
+  size_t sum = 0;
+  for (const auto& excess : over) sum += table_->evictable.SizeOf(excess.uid);
+  return sum;
+}
+
 Eviction::Departure Eviction::Begin(uint64_t bytes, Fate fate,
-                                    bool spares_young) {
+                                    bool spares_young, const Excesses& over) {
   MutexLock lock(table_->mutex);
   Departure departure{.fate = fate, .bytes = bytes};
   Batch& batch = departure.so_far;
@@ -60,23 +101,27 @@ Eviction::Departure Eviction::Begin(uint64_t bytes, Fate fate,
     batch.dropped_bytes += closed.charged_bytes;
     if (closed.number != 0) batch.dropped.push_back(std::move(closed));
   }
-  batch.evictable = table_->evictable.size();
   batch.spared = spares_young ? table_->evictable.young() : 0;
-  uint64_t chosen_bytes = 0;
-  std::vector<Victim>& victims = departure.victims;
-  table_->evictable.Visit([&](EvictionEntry* entry) REQUIRES(table_->mutex) {
-    if (spares_young && table_->evictable.IsYoung(*entry)) return true;
-    const Victim& victim = victims.emplace_back(MakeVictim(*entry));
-    entry->leaving = true;
-    chosen_bytes += victim.bytes;
-    return !victim.slab && victims.size() < kVictimsPerBatch &&
-           chosen_bytes < bytes;
-  });
+  Choice choice{bytes, spares_young, &departure.victims};
+  batch.evictable = SumSizes(over);
+  batch.by_share = batch.evictable > 0;
+  if (batch.by_share) {
+    ChooseByShare(over, &choice);
+    if (departure.victims.empty()) {  // They have nothing but young ones.
+      choice.spares_young = false;
+      batch.spared = 0;
+      ChooseByShare(over, &choice);
+    }
+  } else {
+    batch.evictable = table_->evictable.size();
+    ChooseOldest(&choice);
+  }
   if (fate == Fate::kElsewhere) {
     LeaveOutUsed(&departure);
-    std::erase_if(victims, [this](Victim& victim) REQUIRES(table_->mutex) {
-      return !PrepareCarrying(&victim);
-    });
+    std::erase_if(departure.victims,
+                  [this](Victim& victim) REQUIRES(table_->mutex) {
+                    return !PrepareCarrying(&victim);
+                  });
   }
   return departure;
 }

@@ -56,8 +56,9 @@ class Eviction {
   struct Batch {
     std::vector<DroppedSegment> dropped = {};
     uint64_t dropped_bytes = 0;
-    size_t examined = 0;   // Victims; those that were dropped among them.
-    size_t evictable = 0;  // All that could be victims before the batch.
+    size_t examined = 0;    // Victims; those that were dropped among them.
+    size_t evictable = 0;   // All that could be victims before the batch.
+    bool by_share = false;  // Only those of users over their fair share could.
     size_t opened = 0;   // Open through the mount; its close may be under way.
     size_t evicted = 0;  // Objects; a slab goes with its last one.
     size_t taken_back = 0;            // Victims that were wanted meanwhile.
@@ -73,15 +74,27 @@ class Eviction {
     std::vector<Victim> victims = {};
     Batch so_far = {};
   };
+  using Excesses = std::vector<Accounts::Excess>;
   // Chooses victims of at least `bytes` together, or a few dozen.  The open
   // slab, the youngest of all, is closed when nothing else is left.
   // With `spares_young` those that came last are no victims: older ones may be
   // in use only until their users are asked to let go of them.
-  Departure Begin(uint64_t bytes, Fate fate, bool spares_young = false)
-      EXCLUDES(table_->mutex);
+  // Segments of the users `over` their fair share go first, of each no more
+  // than he has too much; the others only if those have none.
+  Departure Begin(uint64_t bytes, Fate fate, bool spares_young = false,
+                  const Excesses& over = {}) EXCLUDES(table_->mutex);
   Batch Finish(Departure departure) EXCLUDES(table_->mutex);
 
  private:
+  // The victims of a batch, while they are chosen.
+  struct Choice;
+  // False: they are enough.
+  bool Choose(EvictionEntry* entry, Choice* choice) REQUIRES(table_->mutex);
+  void ChooseOldest(Choice* choice) REQUIRES(table_->mutex);
+  void ChooseByShare(const Excesses& over, Choice* choice)
+      REQUIRES(table_->mutex);
+  // How many segments these users have that could be victims.
+  size_t SumSizes(const Excesses& over) const REQUIRES(table_->mutex);
   Victim MakeVictim(const EvictionEntry& entry) REQUIRES(table_->mutex);
   Slab* SlabOf(const Victim& victim) REQUIRES(table_->mutex);
   // Null: the segment is gone.

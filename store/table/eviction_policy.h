@@ -2,6 +2,8 @@
 #ifndef VITRINE_STORE_TABLE_EVICTION_POLICY_H_
 #define VITRINE_STORE_TABLE_EVICTION_POLICY_H_
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -11,6 +13,13 @@ namespace vitrine::store {
 
 class ObjectRecord;
 class Slab;
+struct EvictionEntry;
+
+// The neighbours of an entry in a list; null: it is in none.
+struct EvictionLinks {
+  EvictionEntry* previous = nullptr;
+  EvictionEntry* next = nullptr;
+};
 
 // A segment as the eviction policy knows it.  It is a part of what it stands
 // for, which takes it out of the policy before it ends.
@@ -19,7 +28,7 @@ struct EvictionEntry {
   EvictionEntry(const EvictionEntry&) = delete;
   EvictionEntry& operator=(const EvictionEntry&) = delete;
 
-  bool known() const { return next != nullptr; }
+  bool known() const { return all.next != nullptr; }
 
   // Its eviction has begun.  Whatever speaks against that, a use among it,
   // takes it back.
@@ -29,9 +38,11 @@ struct EvictionEntry {
   // Whose segment it is: one of them.
   ObjectRecord* object = nullptr;
   Slab* slab = nullptr;
-  // Of the policy; null: it does not know the segment.
-  EvictionEntry* previous = nullptr;
-  EvictionEntry* next = nullptr;
+  // Whose memory it is.  It stays so while the policy knows the segment.
+  uid_t owner = 0;
+  // Of the policy.
+  EvictionLinks all;
+  EvictionLinks of_owner;
 };
 
 // Orders the segments that may be evicted.  Every operation takes constant
@@ -49,7 +60,11 @@ class EvictionPolicy {
   // `visit` must not change the policy.
   virtual void Visit(
       const std::function<bool(EvictionEntry* entry)>& visit) = 0;
+  // The same for the entries of one owner.
+  virtual void VisitOf(
+      uid_t owner, const std::function<bool(EvictionEntry* entry)>& visit) = 0;
   virtual size_t size() const = 0;
+  virtual size_t SizeOf(uid_t owner) const = 0;
   virtual const char* name() const = 0;
 };
 

@@ -38,6 +38,13 @@ class EvictionQueue {
     policy_->Visit(visit);
   }
 
+  // The same with the entries of one owner.
+  void VisitOf(uid_t owner,
+               const std::function<bool(EvictionEntry* entry)>& visit) const {
+    policy_->VisitOf(owner, visit);
+  }
+  size_t SizeOf(uid_t owner) const { return policy_->SizeOf(owner); }
+
   // How many were added last, a quarter of all.
   size_t young() const { return size() / 4; }
   bool IsYoung(const EvictionEntry& entry) const {

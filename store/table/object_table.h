@@ -31,13 +31,14 @@
 
 namespace vitrine::store {
 
-// Thread-safe.  `segments` and `clients` must outlive it.
+// Thread-safe.  `segments`, `clients` and `accounts` must outlive it.
 class ObjectTable {
  public:
-  ObjectTable(SegmentDir* segments, ClientRegistry* clients, IndexWriter index,
-              Journal journal, std::unique_ptr<EvictionPolicy> policy)
-      : state_(segments, clients, std::move(index), std::move(journal),
-               std::move(policy)) {}
+  ObjectTable(SegmentDir* segments, ClientRegistry* clients, Accounts* accounts,
+              IndexWriter index, Journal journal,
+              std::unique_ptr<EvictionPolicy> policy)
+      : state_(segments, clients, accounts, std::move(index),
+               std::move(journal), std::move(policy)) {}
 
   UnsealedOps& unsealed() { return unsealed_; }
   BlankOps& blanks() { return blanks_; }

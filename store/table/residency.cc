@@ -7,6 +7,7 @@
 
 #include "store/segments/segment_calls.h"
 #include "store/table/object_errors.h"
+#include "store/table/reckoning.h"
 
 namespace vitrine::store {
 namespace {
@@ -138,7 +139,8 @@ bool Residency::OthersHave(ObjectRecord* object) {
 
 DroppedSegment Residency::Take(ObjectRecord* object, uint64_t retired) {
   DroppedSegment dropped{.number = object->number,
-                         .charged_bytes = object->charged_bytes()};
+                         .charged_bytes = object->charged_bytes(),
+                         .payer = PayerOf(*object)};
   if (auto file = Share(object)) dropped.file = *file;
   // What was never sealed nobody may see.
   std::optional<Audience> audience;

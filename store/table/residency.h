@@ -51,6 +51,8 @@ class Residency {
   // True if its segment has the size that the object has, all of the memory for
   // it and no more.
   bool IsUnchanged(ObjectRecord* object);
+  // The memory that a segment of this size takes.
+  uint64_t WholePages(uint64_t size_bytes) const;
   // Cuts such a segment, to which nobody writes, to `size_bytes`, and settles
   // its charge.  Returns the charge that became free.
   Result<int64_t> CutTo(ObjectRecord* object, uint64_t size_bytes);
@@ -79,7 +81,6 @@ class Residency {
   Status Restore(ObjectRecord* object, const JournaledObject& journaled);
 
  private:
-  uint64_t WholePages(uint64_t size_bytes) const;
   // By retiring it, as `retired`, if it may be recycled for `audience`.
   void RemoveName(const std::optional<Audience>& audience, uint64_t retired,
                   DroppedSegment* dropped);

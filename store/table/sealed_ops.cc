@@ -60,7 +60,13 @@ Status SealedOps::SetHold(const ObjectRef& object, bool hold,
   MutexLock lock(table_->mutex);
   if (Status ok = CheckOwnedSealed(*object, who); !ok) return ok;
   if (object->hold == hold) return Status();
+  if (hold) {
+    Status ok =
+        table_->accounts->Check(PayerOf(*object), OnlyOf(Resource::kHolds, 1));
+    if (!ok) return ok;
+  }
   if (Status ok = table_->log.RecordHold(object->number, hold); !ok) return ok;
+  const Reckoning reckoning(table_->accounts, *object);
   object->hold = hold;
   table_->CountHold(*object, hold);
   if (object->has_own_segment() && hold) {

@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "schema/base/wall_clock.h"
 #include "store/table/object_errors.h"
 
@@ -79,6 +81,7 @@ Result<int64_t> Sealing::Seal(const ObjectRef& object, const ObjectId& id,
       table_->residency.Share(object.get());  // One for all that follows.
   if (Status ok = table_->residency.CheckNobodyWrites(object.get()); !ok)
     return ok.error();
+  const Reckoning reckoning(table_->accounts, *object);
   SealAttempt attempt(object.get());
   auto freed = MakeWhole(object.get(), most_bytes);
   if (!freed) return attempt.Undo(freed.error());
@@ -107,6 +110,8 @@ Result<int64_t> Sealing::SealBlank(const ObjectRef& blank,
   if (!table_->residency.IsUnchanged(blank.get())) {
     return Error{Code::kInvalidArgument, "the blank's file was changed"};
   }
+  if (Status ok = CheckQuota(*blank, seal); !ok) return ok.error();
+  const Reckoning reckoning(table_->accounts, *blank);
   const uint64_t given_bytes = blank->size_bytes;
   SealAttempt attempt(blank.get());
   auto freed = table_->residency.CutTo(blank.get(), seal.size_bytes);
@@ -121,6 +126,15 @@ Result<int64_t> Sealing::SealBlank(const ObjectRef& blank,
   return *freed - static_cast<int64_t>(blank->own->overhead_bytes);
 }
 
+Status Sealing::CheckQuota(const ObjectRecord& blank,
+                           const BlankSeal& seal) const {
+  const uint64_t cost = table_->residency.WholePages(seal.size_bytes) +
+                        MetadataCharge(MetadataOf(seal.metadata));
+  Amounts more = OnlyOf(Resource::kObjects, 1);
+  AmountOf(more, Resource::kMemory) = cost - std::min(cost, blank.cost_bytes());
+  return table_->accounts->Check(PayerOf(blank), more);
+}
+
 Result<int64_t> Sealing::MakeWhole(ObjectRecord* object, uint64_t most_bytes) {
   if (!table_->residency.HasItsPages(object)) {
     if (Status ok = table_->segments->TrimToSize(object->number); !ok) {
@@ -129,6 +143,9 @@ Result<int64_t> Sealing::MakeWhole(ObjectRecord* object, uint64_t most_bytes) {
   }
   const int64_t freed = table_->residency.Settle(object);
   if (object->charged_bytes() >= object->size_bytes) return freed;
+  const uint64_t holes = table_->residency.WholePages(object->size_bytes) -
+                         object->charged_bytes();
+  if (Status ok = table_->CheckMemory(*object, holes); !ok) return ok.error();
   Status filled = table_->residency.FillHoles(*object, most_bytes);
   if (!filled) return filled.error();
   return freed + table_->residency.Settle(object);

@@ -69,6 +69,7 @@ class Slab {
   // Nothing more will be placed.
   void Close() {
     memory_ = Mapping();
+    SetOwner();
     std::sort(slots_.begin(), slots_.end());
     slots_.erase(std::unique(slots_.begin(), slots_.end()), slots_.end());
     slots_.shrink_to_fit();
@@ -79,6 +80,23 @@ class Slab {
     slots_.push_back(slot);
     ++live_;
     live_bytes_ += bytes;
+  }
+  // They are of an object of `uid`.
+  void CountPlaced(uid_t uid, uint64_t bytes) {
+    for (auto& [user, placed] : placed_) {
+      if (user == uid) return void(placed += bytes);
+    }
+    placed_.emplace_back(uid, bytes);
+  }
+  // Whoever has placed most of what is in it.  All of it goes with his.
+  void SetOwner() {
+    uint64_t most = 0;
+    for (const auto& [uid, bytes] : placed_) {
+      if (bytes < most) continue;
+      most = bytes;
+      eviction.owner = uid;
+    }
+    placed_ = {};
   }
   void Remove(uint64_t bytes) {
     --live_;
@@ -116,6 +134,7 @@ class Slab {
   size_t live_ = 0;
   uint64_t live_bytes_ = 0;
   std::vector<uint32_t> slots_;
+  std::vector<std::pair<uid_t, uint64_t>> placed_;  // While it is open.
 };
 
 }  // namespace vitrine::store

@@ -46,6 +46,44 @@ Result<Mapping> MakeSlab(SegmentDir* segments, uint64_t segment,
   return Mapping::Map(fd->get(), size_bytes, PROT_READ | PROT_WRITE);
 }
 
+uint64_t CostOf(const SmallObject& small) {
+  return small.data.size() + SmallObjectOverheadBytes(small.id.text().size()) +
+         SmallMetadataCharge(MetadataOf(small.metadata));
+}
+
+Amounts CostOfSmall(uint64_t objects, uint64_t bytes) {
+  Amounts amounts = OnlyOf(Resource::kMemory, bytes);
+  AmountOf(amounts, Resource::kObjects) = objects;
+  return amounts;
+}
+
+// What the creator of a batch may have: one look at the accounts for all of it.
+class Allowance {
+ public:
+  Allowance(const Accounts* accounts, const Payer& payer)
+      : accounts_(accounts), payer_(payer), room_(accounts->RoomOf(payer)) {}
+
+  // kOverQuota: not this one, too.
+  Status Take(const SmallObject& small) {
+    const uint64_t bytes = bytes_ + CostOf(small);
+    if (bytes > AmountOf(room_, Resource::kMemory) ||
+        objects_ + 1 > AmountOf(room_, Resource::kObjects)) {
+      const Amounts all = CostOfSmall(objects_ + 1, bytes);
+      if (Status ok = accounts_->Check(payer_, all); !ok) return ok;
+    }
+    bytes_ = bytes;
+    ++objects_;
+    return Status();
+  }
+
+ private:
+  const Accounts* const accounts_;
+  const Payer payer_;
+  const Amounts room_;
+  uint64_t objects_ = 0;
+  uint64_t bytes_ = 0;
+};
+
 }  // namespace
 
 Result<DroppedSegment> SlabOps::OpenSlab(
@@ -97,15 +135,21 @@ uint64_t SlabOps::PutSmall(const Credentials& creator,
                            std::span<const SmallObject> objects,
                            std::vector<Status>* results) {
   const int64_t now_ns = NowNs();
+  const Payer payer{creator.uid, creator.gid};
   std::vector<ObjectRef> placed;
   std::vector<size_t> places;  // Of `placed`, in `results`.
   std::unordered_set<std::string_view> ids;
   PendingWakes wakes;
   MutexLock lock(table_->mutex);
+  Allowance allowance(table_->accounts, payer);
   for (const SmallObject& small : objects) {
     const std::string& id = small.id.text();
     if (table_->directory.IsTaken(id) || ids.contains(id)) {
       results->push_back(Taken(small.id));
+      continue;
+    }
+    if (Status may = allowance.Take(small); !may) {
+      results->push_back(std::move(may));
       continue;
     }
     if (!table_->slabs.HasRoom(small.data.size())) break;
@@ -119,10 +163,19 @@ uint64_t SlabOps::PutSmall(const Credentials& creator,
   for (size_t i = committed; i < placed.size(); ++i) {
     (*results)[places[i]] = failure;
   }
+  return Charge(payer, std::span(placed).first(committed));
+}
+
+uint64_t SlabOps::Charge(const Payer& payer,
+                         std::span<const ObjectRef> objects) {
   uint64_t overhead_bytes = 0;
-  for (size_t i = 0; i < committed; ++i) {
-    overhead_bytes += placed[i]->overhead_bytes();
+  uint64_t bytes = 0;
+  for (const ObjectRef& object : objects) {
+    overhead_bytes += object->overhead_bytes();
+    bytes += object->charged_bytes();
   }
+  table_->accounts->ForceCharge(
+      payer, CostOfSmall(objects.size(), bytes + overhead_bytes));
   return overhead_bytes;
 }
 

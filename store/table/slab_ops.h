@@ -29,7 +29,8 @@ class SlabOps {
   // Gives back an open slab that has no live object and got none since the last
   // call.
   DroppedSegment CloseIdleSlab() EXCLUDES(table_->mutex);
-  // See SmallPuts::PutSmall.  Returns the charge besides the slab.
+  // See SmallPuts::PutSmall.  Returns the charge besides the slab.  What its
+  // creator must not have is not put: kOverQuota.
   uint64_t PutSmall(const Credentials& creator,
                     std::span<const SmallObject> objects,
                     std::vector<Status>* results) EXCLUDES(table_->mutex);
@@ -39,6 +40,10 @@ class SlabOps {
  private:
   ObjectRef Place(const Credentials& creator, const SmallObject& small,
                   int64_t now_ns) REQUIRES(table_->mutex);
+  // What `objects`, which are new, cost their creator.  Returns the charge
+  // besides the slab.
+  uint64_t Charge(const Payer& payer, std::span<const ObjectRef> objects)
+      REQUIRES(table_->mutex);
   // Makes the placed objects visible, one after the other.  Returns their
   // number before the first failure, which `*failure` gets.
   size_t CommitPlaced(const std::vector<ObjectRef>& placed, PendingWakes* wakes,

@@ -55,6 +55,9 @@ DroppedSegment Slabs::Drop(Slab* slab) {
 
 void Slabs::Add(const ObjectRecord& object) {
   object.slab->Add(object.slot, object.size_bytes);
+  if (object.slab->open()) {
+    object.slab->CountPlaced(object.uid, object.size_bytes);
+  }
   ++objects_;
 }
 
@@ -96,8 +99,9 @@ Slab* Slabs::NextSparse() {
   return Find(last_compacted_);
 }
 
-Slab* Slabs::Restore(uint64_t segment, uint64_t size_bytes) {
+Slab* Slabs::Restore(uint64_t segment, uint64_t size_bytes, uid_t owner) {
   auto slab = std::make_unique<Slab>(segment, size_bytes);
+  slab->eviction.owner = owner;
   bytes_ += size_bytes;
   UpdateEvictable(slab.get());
   return slabs_.emplace(segment, std::move(slab)).first->second.get();

@@ -65,7 +65,7 @@ class Slabs {
   Slab* NextSparse();
 
   // A closed slab that a killed store left.
-  Slab* Restore(uint64_t segment, uint64_t size_bytes);
+  Slab* Restore(uint64_t segment, uint64_t size_bytes, uid_t owner = 0);
   // All that lives in restored slabs is there.
   void EndRestore();
 

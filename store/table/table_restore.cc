@@ -8,7 +8,7 @@
 
 namespace vitrine::store {
 
-Result<Slab*> TableRestore::RestoreSlab(uint64_t segment) {
+Result<Slab*> TableRestore::RestoreSlab(uint64_t segment, uid_t owner) {
   if (Slab* const known = table_->slabs.Find(segment)) return known;
   auto file = table_->segments->OpenShared(segment);
   if (!file) return file.error();
@@ -17,12 +17,12 @@ Result<Slab*> TableRestore::RestoreSlab(uint64_t segment) {
   if (Status ok = table_->segments->MakeReadOnly(segment, true); !ok) {
     return ok.error();
   }
-  return table_->slabs.Restore(segment, extent->size_bytes);
+  return table_->slabs.Restore(segment, extent->size_bytes, owner);
 }
 
 Status TableRestore::RestoreInSlab(ObjectRecord* object,
                                    const ObjectInfo& journaled) {
-  auto slab = RestoreSlab(journaled.slab);
+  auto slab = RestoreSlab(journaled.slab, journaled.uid);
   if (!slab) return slab.error();
   const uint64_t slab_bytes = (*slab)->size_bytes();
   if (journaled.offset_bytes > slab_bytes ||
@@ -43,6 +43,7 @@ Result<ObjectRef> TableRestore::RestoreOne(const JournaledObject& journaled) {
                         : table_->residency.Restore(object.get(), journaled);
   if (restored) restored = table_->Publish(object);
   if (!restored) return restored.error();
+  table_->accounts->ForceCharge(PayerOf(*object), ChargeOf(*object));
   return object;
 }
 

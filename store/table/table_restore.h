@@ -32,7 +32,9 @@ class TableRestore {
       REQUIRES(table_->mutex);
   void Forget(const JournaledObject& journaled, const Error& why)
       REQUIRES(table_->mutex);
-  Result<Slab*> RestoreSlab(uint64_t segment) REQUIRES(table_->mutex);
+  // `owner` has the object in it that was used longest ago.
+  Result<Slab*> RestoreSlab(uint64_t segment, uid_t owner)
+      REQUIRES(table_->mutex);
   Status RestoreInSlab(ObjectRecord* object, const ObjectInfo& journaled)
       REQUIRES(table_->mutex);
   Result<ObjectRef> RestoreOne(const JournaledObject& journaled)

@@ -20,10 +20,11 @@ uint64_t FirstNumber() {
 }  // namespace
 
 TableState::TableState(SegmentDir* segment_dir, ClientRegistry* registry,
-                       IndexWriter index, Journal journal,
-                       std::unique_ptr<EvictionPolicy> policy)
+                       Accounts* account_book, IndexWriter index,
+                       Journal journal, std::unique_ptr<EvictionPolicy> policy)
     : segments(segment_dir),
       clients(registry),
+      accounts(account_book),
       directory(std::move(index)),
       log(std::move(journal)),
       evictable(std::move(policy)),
@@ -40,6 +41,7 @@ void TableState::EnterMemory(const ObjectRecord& object) {
   if (object.slab != nullptr) {
     slabs.Add(object);
   } else if (!object.hold) {
+    object.own->eviction.owner = object.uid;
     evictable.Add(&object.own->eviction, object.cost_bytes());
   }
 }
@@ -73,6 +75,7 @@ DroppedSegment TableState::Drop(const ObjectRef& object, ObjectEventKind why) {
 DroppedSegment TableState::DropRecorded(const ObjectRef& object,
                                         ObjectEventKind why) {
   const ObjectRef keep_alive = object;
+  const Reckoning reckoning(accounts, *keep_alive);
   DroppedSegment dropped;
   if (object->has_own_segment()) {
     dropped = residency.Take(object.get(), object->number);
@@ -95,6 +98,7 @@ DroppedSegment TableState::DropRecorded(const ObjectRef& object,
 DroppedSegment TableState::SendElsewhere(const ObjectRef& object) {
   assert(object->state == ObjectState::kSealed && !object->elsewhere);
   assert(object->copied && !object->hold);
+  const Reckoning reckoning(accounts, *object);
   DroppedSegment dropped;
   // Not under its own number: the object may come back under that.
   if (object->has_own_segment()) {
@@ -111,6 +115,8 @@ DroppedSegment TableState::SendElsewhere(const ObjectRef& object) {
 void TableState::Return(const ObjectRef& object, Slab* slab,
                         uint64_t offset_bytes, PendingWakes* wakes) {
   assert(object->state == ObjectState::kSealed && object->elsewhere);
+  // Also beyond the quota: who wants it is not who pays for it.
+  const Reckoning reckoning(accounts, *object);
   if (object->hold) CountHold(*object, false);
   object->slab = slab;
   object->offset_bytes = static_cast<uint32_t>(offset_bytes);

@@ -14,6 +14,11 @@
 //      charge is the sum over blanks, unsealed and dedicated objects, slabs,
 //      orphans.
 //  (5) A slab has a live object or is the open one.  Objects in it are SEALED.
+//  (6) The accounts have, for each user and each group, the sum over its blanks
+//      and objects of what they cost (ChargeOf), and its orphans.  A small
+//      object costs its bytes and its entries; what is left of slabs is
+//      nobody's.  All of this but orphans is charged with `mutex` held, so that
+//      what the accounts have let pass under one hold of it is still so.
 #ifndef VITRINE_STORE_TABLE_TABLE_STATE_H_
 #define VITRINE_STORE_TABLE_TABLE_STATE_H_
 
@@ -33,15 +38,17 @@
 #include "store/table/directory.h"
 #include "store/table/eviction_queue.h"
 #include "store/table/object_record.h"
+#include "store/table/reckoning.h"
 #include "store/table/residency.h"
 #include "store/table/slabs.h"
 
 namespace vitrine::store {
 
-// `segments` and `clients` must outlive it.
+// `segments`, `clients` and `accounts` must outlive it.
 struct TableState {
-  TableState(SegmentDir* segments, ClientRegistry* clients, IndexWriter index,
-             Journal journal, std::unique_ptr<EvictionPolicy> policy);
+  TableState(SegmentDir* segments, ClientRegistry* clients, Accounts* accounts,
+             IndexWriter index, Journal journal,
+             std::unique_ptr<EvictionPolicy> policy);
 
   // Makes a sealed object visible.
   Status Publish(const ObjectRef& object) REQUIRES(mutex);
@@ -69,6 +76,11 @@ struct TableState {
   void Touch(ObjectRecord* object) REQUIRES(mutex);
   // Counts a hold that begins or ends.
   void CountHold(const ObjectRecord& object, bool hold) REQUIRES(mutex);
+  // kOverQuota: the object's user must not have `bytes` more.
+  Status CheckMemory(const ObjectRecord& object, uint64_t bytes) const
+      REQUIRES(mutex) {
+    return accounts->Check(PayerOf(object), OnlyOf(Resource::kMemory, bytes));
+  }
   // The pins that clients have of these sealed objects.
   std::unordered_set<uint64_t> FindPinsOf(
       std::span<const ObjectRef> objects) const REQUIRES(mutex);
@@ -77,7 +89,8 @@ struct TableState {
       REQUIRES(mutex);
 
   SegmentDir* const segments;     // The kernel locks.
-  ClientRegistry* const clients;  // Locks itself.
+  ClientRegistry* const clients;  // Lock themselves.
+  Accounts* const accounts;
 
   mutable Mutex mutex;
   Directory directory GUARDED_BY(mutex);

@@ -10,12 +10,30 @@
 #include "store/table/object_errors.h"
 
 namespace vitrine::store {
+namespace {
+
+Amounts CostOfNew(uint64_t bytes) {
+  Amounts amounts = OnlyOf(Resource::kMemory, bytes);
+  AmountOf(amounts, Resource::kObjects) = 1;
+  AmountOf(amounts, Resource::kUnsealed) = 1;
+  return amounts;
+}
+
+}  // namespace
+
+Status UnsealedOps::CheckInsert(const Payer& payer, uint64_t bytes) const {
+  return table_->accounts->Check(payer, CostOfNew(bytes));
+}
 
 Result<ObjectRef> UnsealedOps::Insert(
     const ObjectId& id, const NewObject& options,
     const std::optional<RetiredSegment>& recycled) {
   MutexLock lock(table_->mutex);
   if (table_->directory.IsTaken(id.text())) return Taken(id);
+  const Payer payer{options.creator.uid, options.creator.gid};
+  const uint64_t bytes = MetadataCharge(options.metadata) +
+                         (recycled ? recycled->allocated_bytes : 0);
+  if (Status ok = CheckInsert(payer, bytes); !ok) return ok.error();
   const uint64_t number = table_->next_number++;
   const Status made =
       recycled ? table_->segments->Reinstate(recycled->number, number)
@@ -38,6 +56,7 @@ Result<ObjectRef> UnsealedOps::Insert(
     object->own->charged_bytes = recycled->allocated_bytes;
     object->own->recycled = true;
   }
+  table_->accounts->ForceCharge(payer, ChargeOf(*object));
   table_->directory.AddUnsealed(object);
   table_->log.Notify(ObjectEventKind::kCreated, *object, id);
   return object;
@@ -63,10 +82,36 @@ void UnsealedOps::EndChange(const ObjectRef& object) {
 uint64_t UnsealedOps::RaiseCharge(const ObjectRef& object,
                                   uint64_t charged_bytes) {
   MutexLock lock(table_->mutex);
+  return Raise(object.get(), charged_bytes);
+}
+
+uint64_t UnsealedOps::Raise(ObjectRecord* object, uint64_t charged_bytes) {
   if (!object->may_grow()) return 0;
   uint64_t& charged = object->own->charged_bytes;
   if (charged_bytes <= charged) return 0;
+  const Reckoning reckoning(table_->accounts, *object);
   return charged_bytes - std::exchange(charged, charged_bytes);
+}
+
+Status UnsealedOps::CheckRaise(const ObjectRef& object,
+                               uint64_t charged_bytes) const {
+  MutexLock lock(table_->mutex);
+  return MayRaise(*object, charged_bytes);
+}
+
+Status UnsealedOps::MayRaise(const ObjectRecord& object,
+                             uint64_t charged_bytes) const {
+  if (!object.may_grow()) return Status();
+  const uint64_t charged = object.own->charged_bytes;
+  if (charged_bytes <= charged) return Status();
+  return table_->CheckMemory(object, charged_bytes - charged);
+}
+
+Result<uint64_t> UnsealedOps::TryRaiseCharge(const ObjectRef& object,
+                                             uint64_t charged_bytes) {
+  MutexLock lock(table_->mutex);
+  if (Status ok = MayRaise(*object, charged_bytes); !ok) return ok.error();
+  return Raise(object.get(), charged_bytes);
 }
 
 Result<UnsealedOps::Lowered> UnsealedOps::LowerCharge(const ObjectRef& object) {
@@ -75,6 +120,7 @@ Result<UnsealedOps::Lowered> UnsealedOps::LowerCharge(const ObjectRef& object) {
   if (object->own->pending_changes > 1) {
     return Error{Code::kInUse, "another change is under way"};
   }
+  const Reckoning reckoning(table_->accounts, *object);
   const int64_t freed = table_->residency.Settle(object.get());
   return Lowered{object->own->charged_bytes, freed};
 }
@@ -90,6 +136,10 @@ Status UnsealedOps::Adopt(const ObjectRef& object, const Audience& audience,
       table_->residency.OthersHave(object.get())) {
     return Error{Code::kInUse, "somebody else has it"};
   }
+  if (Status ok = table_->CheckMemory(*object, segment.allocated_bytes); !ok) {
+    return ok;
+  }
+  const Reckoning reckoning(table_->accounts, *object);
   Status done = table_->segments->Reinstate(segment.number, object->number);
   if (!done) return done;
   own.shared.reset();  // That was the empty one.
@@ -116,6 +166,7 @@ int64_t UnsealedOps::EndWriting(const ObjectRef& object, WriteMode mode) {
   if (Status ok = table_->segments->TrimToSize(object->number); !ok) {
     spdlog::warn("trimming: {}", ok.error().ToString());
   }
+  const Reckoning reckoning(table_->accounts, *object);
   return table_->residency.Settle(object.get());
 }
 
@@ -136,6 +187,7 @@ Result<int64_t> UnsealedOps::SetSize(const ObjectRef& object,
   object->size_bytes = size_bytes;
   object->own->recycled &= size_bytes <= before;
   object->own->modified_ns = NowNs();
+  const Reckoning reckoning(table_->accounts, *object);
   const bool settles = size_bytes < before && object->own->pending_changes <= 1;
   return settles ? table_->residency.Settle(object.get()) : int64_t{0};
 }
@@ -156,6 +208,11 @@ Status UnsealedOps::SetMode(const ObjectRef& object, mode_t mode) {
 Status UnsealedOps::SetOwner(const ObjectRef& object, uid_t uid, gid_t gid) {
   MutexLock lock(table_->mutex);
   if (Status ok = CheckIsWritable(*object); !ok) return ok;
+  const Payer payer{uid, gid};
+  Status ok =
+      table_->accounts->CheckMove(PayerOf(*object), payer, ChargeOf(*object));
+  if (!ok) return ok;
+  const Reckoning reckoning(table_->accounts, *object);
   object->uid = uid;
   object->gid = gid;
   return Status();
@@ -181,6 +238,9 @@ Result<int64_t> UnsealedOps::SetMetadata(const ObjectRef& object,
   }
   if (Status ok = CheckMetadata(*changed); !ok) return ok.error();
   const uint64_t charge = MetadataCharge(*changed);
+  const uint64_t grown = charge - std::min(charge, object->overhead_bytes());
+  if (Status ok = table_->CheckMemory(*object, grown); !ok) return ok.error();
+  const Reckoning reckoning(table_->accounts, *object);
   const uint64_t before = std::exchange(object->own->overhead_bytes, charge);
   object->own->metadata = std::move(changed);
   return static_cast<int64_t>(charge) - static_cast<int64_t>(before);

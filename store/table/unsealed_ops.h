@@ -17,7 +17,10 @@ class UnsealedOps {
  public:
   explicit UnsealedOps(TableState* table) : table_(table) {}
 
+  // kOverQuota: an object of `bytes` would be refused now.
+  Status CheckInsert(const Payer& payer, uint64_t bytes) const;
   // `recycled`, a retired segment, is its segment; none: a new, empty one.
+  // kOverQuota: its creator must not have one more.
   Result<ObjectRef> Insert(const ObjectId& id, const NewObject& options,
                            const std::optional<RetiredSegment>& recycled = {})
       EXCLUDES(table_->mutex);
@@ -27,9 +30,18 @@ class UnsealedOps {
   // object's charge.
   Result<uint64_t> BeginChange(const ObjectRef& object) EXCLUDES(table_->mutex);
   void EndChange(const ObjectRef& object) EXCLUDES(table_->mutex);
-  // Raises the object's or blank's charge to at least `charged_bytes`.  Returns
-  // the growth; 0 for an object that is gone.
+  // Raises the object's or blank's charge to at least `charged_bytes`, which it
+  // takes already, whatever the quotas say.  Returns the growth; 0 for an
+  // object that is gone.
   uint64_t RaiseCharge(const ObjectRef& object, uint64_t charged_bytes)
+      EXCLUDES(table_->mutex);
+  // The same for what it does not take yet.  kOverQuota: its user must not have
+  // so much.
+  Result<uint64_t> TryRaiseCharge(const ObjectRef& object,
+                                  uint64_t charged_bytes)
+      EXCLUDES(table_->mutex);
+  // kOverQuota: TryRaiseCharge would be refused now.
+  Status CheckRaise(const ObjectRef& object, uint64_t charged_bytes) const
       EXCLUDES(table_->mutex);
   // Within a change that got no memory: sets the charge back to what the
   // segment takes.  kInUse: another change relies on its charge.
@@ -60,6 +72,7 @@ class UnsealedOps {
   Result<UniqueFd> OpenForWriting(const ObjectRef& object)
       EXCLUDES(table_->mutex);
   Status SetMode(const ObjectRef& object, mode_t mode) EXCLUDES(table_->mutex);
+  // kOverQuota: the new owner must not have what it costs, whoever gives it.
   Status SetOwner(const ObjectRef& object, uid_t uid, gid_t gid)
       EXCLUDES(table_->mutex);
   Status SetModified(const ObjectRef& object, int64_t modified_ns)
@@ -77,6 +90,11 @@ class UnsealedOps {
       EXCLUDES(table_->mutex);
 
  private:
+  Status MayRaise(const ObjectRecord& object, uint64_t charged_bytes) const
+      REQUIRES(table_->mutex);
+  uint64_t Raise(ObjectRecord* object, uint64_t charged_bytes)
+      REQUIRES(table_->mutex);
+
   TableState* const table_;
 };
 

@@ -22,26 +22,26 @@ ALLOWED = {
     "schema/machine": "schema schema/base",
     "schema/sqlite": "schema schema/base",
     "store/metrics": "",
-    "store/accounts": "schema schema/base",
+    "store/accounts": "schema schema/base store/metrics",
     "store/base": "schema schema/base store/accounts store/metrics",
     "store/host": "schema schema/base schema/machine store/base",
-    "store/segments": "schema schema/base schema/machine store/base"
+    "store/segments": "schema schema/base schema/machine store/accounts store/base"
                       " store/host",
     "store/index": "schema schema/base store/metrics",
     "store/journal": "schema schema/base store/base",
     "store/catalog": "schema schema/base schema/sqlite store/base"
                      " store/metrics",
-    "store/table": "schema schema/base store/base store/segments store/index"
+    "store/table": "schema schema/base store/accounts store/base store/segments store/index"
                    " store/journal",
     "store/tiers": "schema schema/base store/base store/segments store/table",
-    "store/keepers": "schema schema/base store/base store/catalog store/index"
+    "store/keepers": "schema schema/base store/accounts store/base store/catalog store/index"
                      " store/segments store/table store/tiers",
     "store/roles": "schema schema/base store/accounts store/base store/host store/catalog"
                    " store/index store/segments store/table store/keepers"
                    " store/tiers store/metrics",
     "store": "schema schema/base store/base store/index store/journal"
              " store/table store/tiers store/roles",
-    "store/server": "schema schema/base store store/base store/host store/metrics"
+    "store/server": "schema schema/base store store/accounts store/base store/host store/metrics"
                     " store/index store/catalog",
     "fusefs/base": "store store/base store/metrics",
     "fusefs/kernel": "fusefs/base schema schema/base schema/machine",

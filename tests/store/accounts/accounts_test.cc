@@ -128,5 +128,78 @@ TEST_F(AccountsTest, ManyThreadsNeverPassALimit) {
   EXPECT_EQ(ObjectsOf(User(1000)), 0U);
 }
 
+Amounts Some(uint64_t memory, uint64_t objects) {
+  Amounts amounts = OnlyOf(Resource::kMemory, memory);
+  AmountOf(amounts, Resource::kObjects) = objects;
+  return amounts;
+}
+
+TEST_F(AccountsTest, SeveralAmountsAreChargedTogetherOrNotAtAll) {
+  SetQuota("user:1000:memory=100,objects=2");
+  EXPECT_FALSE(accounts_.Charge(kAlice, Some(100, 3)));
+  EXPECT_FALSE(accounts_.Charge(kAlice, Some(101, 2)));
+  EXPECT_EQ(ObjectsOf(User(1000)), 0U);
+  EXPECT_EQ(ObjectsOf(Group(100)), 0U);
+  EXPECT_TRUE(accounts_.Charge(kAlice, Some(100, 2)));
+  EXPECT_FALSE(accounts_.Check(kAlice, Some(1, 0)));
+  EXPECT_TRUE(accounts_.Check(kAlice, OnlyOf(Resource::kHolds, 1)));
+  accounts_.Release(kAlice, Some(100, 2));
+  EXPECT_EQ(accounts_.List().size(), 1U);  // Her limits.
+}
+
+TEST_F(AccountsTest, RoomIsWhatBothUserAndGroupHaveLeft) {
+  SetQuota("user:1000:memory=100");
+  SetQuota("group:100:memory=120,holds=4");
+  accounts_.ForceCharge(kBob, Some(50, 1));
+  accounts_.ForceCharge(kAlice, Some(10, 1));
+  const Amounts room = accounts_.RoomOf(kAlice);
+  EXPECT_EQ(AmountOf(room, Resource::kMemory), 60U);
+  EXPECT_EQ(AmountOf(room, Resource::kHolds), 4U);
+  EXPECT_EQ(AmountOf(room, Resource::kObjects), kUnlimited);
+  accounts_.ForceCharge(kAlice, Some(200, 1));
+  EXPECT_EQ(AmountOf(accounts_.RoomOf(kAlice), Resource::kMemory), 0U);
+}
+
+TEST_F(AccountsTest, AMoveWithinAGroupIsNothingNewToTheGroup) {
+  SetQuota("group:100:objects=1");
+  accounts_.ForceCharge(kAlice, Some(5, 1));
+  EXPECT_TRUE(accounts_.CheckMove(kAlice, kBob, Some(5, 1)));
+  accounts_.Exchange(kAlice, Some(5, 1), kBob, Some(5, 1));
+  EXPECT_EQ(ObjectsOf(User(1000)), 0U);
+  EXPECT_EQ(ObjectsOf(User(1001)), 1U);
+  EXPECT_EQ(ObjectsOf(Group(100)), 1U);
+  SetQuota("user:1000:objects=0");
+  EXPECT_FALSE(accounts_.CheckMove(kBob, kAlice, Some(5, 1)));
+  EXPECT_TRUE(accounts_.CheckMove(kAlice, kAlice, Some(5, 1)));
+}
+
+TEST_F(AccountsTest, WhoeverHasMoreThanTheFairShareIsNamedTheGreatestFirst) {
+  accounts_.ForceCharge(kAlice, Resource::kMemory, 90);
+  // Alone she may have all.
+  EXPECT_TRUE(accounts_.OverShare(90, {}).empty());
+  // Who waits has a share, too.
+  auto over = accounts_.OverShare(90, {kBob.uid});
+  ASSERT_EQ(over.size(), 1U);
+  EXPECT_EQ(over[0].uid, kAlice.uid);
+  EXPECT_EQ(over[0].bytes, 45U);
+  accounts_.ForceCharge(kBob, Resource::kMemory, 200);
+  accounts_.ForceCharge({.uid = 5, .gid = 5}, Resource::kMemory, 30);
+  over = accounts_.OverShare(90, {});
+  ASSERT_EQ(over.size(), 2U);
+  EXPECT_EQ(over[0].uid, kBob.uid);
+  EXPECT_EQ(over[0].bytes, 170U);
+  EXPECT_EQ(over[1].bytes, 60U);
+}
+
+TEST_F(AccountsTest, AQuotaBelowTheFairShareIsTheShare) {
+  SetQuota("user:1000:memory=10");
+  accounts_.ForceCharge(kAlice, Resource::kMemory, 12);
+  accounts_.ForceCharge(kBob, Resource::kMemory, 40);
+  const auto over = accounts_.OverShare(90, {});
+  ASSERT_EQ(over.size(), 1U);
+  EXPECT_EQ(over[0].uid, kAlice.uid);
+  EXPECT_EQ(over[0].bytes, 2U);
+}
+
 }  // namespace
 }  // namespace vitrine::store

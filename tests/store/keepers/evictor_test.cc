@@ -10,6 +10,7 @@
 #include "tests/store/store_calls.h"
 #include "tests/store/table/table_fixture.h"
 #include "tests/store/tiers/fake_tier.h"
+#include "tests/support/eventually.h"
 
 namespace vitrine::store {
 namespace {
@@ -27,9 +28,9 @@ class EvictorTest : public TableFixture {
   ~EvictorTest() override { budget_.Close(); }
 
   // A sealed object that is charged.
-  ObjectRef Put(const std::string& id) {
+  ObjectRef Put(const std::string& id, uid_t uid = 0) {
     budget_.ForceCharge(kPage);
-    return Seal(id);
+    return Seal(id, uid);
   }
 
   uint64_t Evict(uint64_t bytes) {
@@ -43,7 +44,7 @@ class EvictorTest : public TableFixture {
 
   MemoryBudget budget_{kCapacity, kLowWater};
   SegmentPool pool_{&*segments_, &budget_, 0};
-  Orphans orphans_{&budget_, &pool_};
+  Orphans orphans_{&budget_, &pool_, &accounts_};
   std::optional<Evictor> evictor_;
 };
 
@@ -183,6 +184,37 @@ TEST_F(EvictorTest, WhatIsUsedOnItsWayOutIsTakenBack) {
   EXPECT_LE(*answer.Get(), kPage);
   EXPECT_EQ(tier.puts(), 1);
   EXPECT_GE(evictor_->Count().taken_back, 1u);
+}
+
+// All that the greedy user has is in use: others' objects make room.
+TEST_F(EvictorTest, WhatOthersHaveGoesIfAllBeyondTheSharesIsInUse) {
+  budget_.SetAccounts(&accounts_);
+  const ObjectRef modest = Put("modest", 1);
+  const ObjectRef greedy = Put("greedy", 2);
+  const auto reader = table_->sealed().OpenForReading(greedy);
+  ASSERT_TRUE(reader);
+  accounts_.ForceCharge({.uid = 2, .gid = 0}, Resource::kMemory, kCapacity);
+  Start();
+  budget_.ForceCharge(13 * kPage);  // One page short.
+  EXPECT_TRUE(Eventually([&] {
+    return table_->queries().Info(modest).state == ObjectState::kGone;
+  }));
+  EXPECT_EQ(table_->queries().Info(greedy).state, ObjectState::kSealed);
+  accounts_.Release({.uid = 2, .gid = 0}, Resource::kMemory, kCapacity);
+}
+
+TEST_F(EvictorTest, WhatIsBeyondTheFairShareGoesBeforeWhatIsOlder) {
+  budget_.SetAccounts(&accounts_);
+  const ObjectRef old = Put("old", 1);
+  const ObjectRef greedy = Put("greedy", 2);
+  accounts_.ForceCharge({.uid = 2, .gid = 0}, Resource::kMemory, kCapacity);
+  Start();
+  budget_.ForceCharge(13 * kPage);  // One page short.
+  EXPECT_TRUE(Eventually([&] {
+    return table_->queries().Info(greedy).state == ObjectState::kGone;
+  }));
+  EXPECT_EQ(table_->queries().Info(old).state, ObjectState::kSealed);
+  accounts_.Release({.uid = 2, .gid = 0}, Resource::kMemory, kCapacity);
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ class HouseParts : public TableFixture {
 
   MemoryBudget budget_{kCapacity, 0};
   SegmentPool pool_{&*segments_, &budget_, 16 * kMiB};
-  Orphans orphans_{&budget_, &pool_};
+  Orphans orphans_{&budget_, &pool_, &accounts_};
 };
 
 }  // namespace vitrine::store

@@ -476,5 +476,67 @@ TEST_F(HandOverTest, WhoHasNoWishIsNotPassed) {
   EXPECT_EQ(budget_->Get().waiters, 2u);
 }
 
+// Of a user who has more than a fair share, and of one who has nothing.
+class FairBudgetTest : public MemoryBudgetTest {
+ protected:
+  FairBudgetTest() {
+    budget_->SetAccounts(&accounts_);
+    accounts_.ForceCharge({.uid = kGreedy, .gid = 0}, Resource::kMemory, 90);
+    budget_->ForceCharge(90);
+  }
+  void Ask(uint64_t bytes, std::optional<uid_t> uid, const std::string& name) {
+    budget_->Charge(bytes, {.uid = uid}, Note(name));
+  }
+
+  static constexpr uid_t kGreedy = 1;
+  static constexpr uid_t kModest = 2;
+  Accounts accounts_{0};
+};
+
+TEST_F(FairBudgetTest, WhoHasMoreThanHisShareWaitsBehindTheOthers) {
+  Ask(20, kGreedy, "greedy");
+  Ask(30, kModest, "modest");
+  Ask(25, kModest, "modest again");
+  Ask(15, std::nullopt, "store");
+  budget_->Uncharge(45);
+  EXPECT_EQ(outcomes_, Outcomes({"modest", "modest again"}));
+  accounts_.ForceCharge({.uid = kModest, .gid = 0}, Resource::kMemory, 10);
+  budget_->Uncharge(15);
+  EXPECT_EQ(outcomes_, Outcomes({"modest", "modest again", "store"}));
+  // Nobody else waits any more.
+  budget_->Uncharge(20);
+  EXPECT_EQ(outcomes_, Outcomes({"modest", "modest again", "store", "greedy"}));
+}
+
+TEST_F(FairBudgetTest, FreeMemoryIsNotKeptForWhoHasMoreThanHisShare) {
+  Ask(50, kGreedy, "greedy");
+  EXPECT_FALSE(budget_->TryCharge(5));
+  Ask(10, kModest, "modest");
+  EXPECT_EQ(outcomes_, Outcomes({"modest"}));
+  // Of one kind, first come first served.
+  Ask(1, kGreedy, "greedy again");
+  EXPECT_EQ(outcomes_, Outcomes({"modest"}));
+}
+
+TEST_F(FairBudgetTest, WhoHasHisShareAgainIsServedInTurn) {
+  Ask(20, kGreedy, "greedy");
+  Ask(20, kModest, "modest");
+  accounts_.Release({.uid = kGreedy, .gid = 0}, Resource::kMemory, 60);
+  budget_->Uncharge(10);
+  EXPECT_EQ(outcomes_, Outcomes({"greedy"}));
+}
+
+TEST_F(FairBudgetTest, AloneNobodyHasMoreThanHisShare) {
+  Ask(20, kGreedy, "first");
+  Ask(10, kGreedy, "second");
+  EXPECT_TRUE(budget_->OverShare().empty());
+  budget_->Uncharge(20);
+  EXPECT_EQ(outcomes_, Outcomes({"first", "second"}));
+  Ask(30, kModest, "modest");
+  EXPECT_EQ(budget_->OverShare().size(), 1u);
+  budget_->Close();
+  EXPECT_TRUE(budget_->OverShare().empty());
+}
+
 }  // namespace
 }  // namespace vitrine::store

@@ -35,7 +35,7 @@ class OrphansTest : public testing::Test {
     std::filesystem::create_directory(path + "/retired");
     dir_.emplace(*SegmentDir::Open(path + "/segments", path + "/retired"));
     pool_.emplace(&*dir_, &budget_, 16 * kMiB);
-    orphans_.emplace(&budget_, &*pool_);
+    orphans_.emplace(&budget_, &*pool_, &accounts_);
   }
 
   // A segment of a MiB, charged.
@@ -90,6 +90,7 @@ class OrphansTest : public testing::Test {
   std::optional<SegmentDir> dir_;
   MemoryBudget budget_{64 * kMiB, 0};
   std::optional<SegmentPool> pool_;
+  Accounts accounts_{0};
   std::optional<Orphans> orphans_;
 };
 

@@ -289,6 +289,49 @@ TEST_P(EvictionToTierTest, AHeldOneComesBackHeld) {
   EXPECT_EQ(Begin().victims.size(), 1u);
 }
 
+TEST_P(EvictionTest, WhatUsersHaveBeyondTheirSharesGoesFirst) {
+  const ObjectRef old = Seal("old", 1);
+  const std::vector<ObjectRef> small = PutInSlab({"s"}, 3);
+  const ObjectRef first = Seal("first", 2);
+  const ObjectRef second = Seal("second", 2);
+  const Eviction::Batch batch = Finish(
+      table_->eviction().Begin(3 * kPage, GetParam(), false, {{2, kPage}}));
+  EXPECT_TRUE(batch.by_share);
+  EXPECT_EQ(batch.evictable, 2u);  // Only his.
+  // No more than he has too much.
+  EXPECT_EQ(batch.evicted, 1u);
+  ExpectWent(first);
+  // A slab is his who has most of it.
+  const Eviction::Batch slab = Finish(
+      table_->eviction().Begin(kPage, GetParam(), false, {{3, 2 * kSlab}}));
+  EXPECT_EQ(slab.evicted, 1u);
+  ExpectWent(small[0]);
+  EXPECT_TRUE(InMemory(old));
+  EXPECT_TRUE(InMemory(second));
+}
+
+// Others' old ones do not go for that.
+TEST_P(EvictionTest, WhoHasTooMuchLosesYoungObjectsIfHeHasNoOthers) {
+  for (const char* id : {"a", "b", "c"}) Seal(id, 1);
+  const ObjectRef young = Seal("young", 2);
+  const Eviction::Batch batch =
+      Finish(table_->eviction().Begin(kPage, GetParam(), true, {{2, kPage}}));
+  EXPECT_EQ(batch.evicted, 1u);
+  EXPECT_EQ(batch.spared, 0u);
+  ExpectWent(young);
+}
+
+TEST_P(EvictionTest, WithoutAnyBeyondTheSharesTheOldestGo) {
+  const ObjectRef old = Seal("old", 1);
+  const ObjectRef young = Seal("young", 2);
+  const Eviction::Batch batch = Finish(
+      table_->eviction().Begin(kPage, GetParam(), false, {{7, 100 * kPage}}));
+  EXPECT_FALSE(batch.by_share);
+  EXPECT_EQ(batch.evictable, 2u);
+  ExpectWent(old);
+  EXPECT_TRUE(InMemory(young));
+}
+
 INSTANTIATE_TEST_SUITE_P(Tier, EvictionToTierTest,
                          testing::Values(Fate::kElsewhere));
 

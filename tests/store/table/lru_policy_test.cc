@@ -101,5 +101,28 @@ TEST_F(LruPolicyTest, AgreesWithASimpleListUnderRandomUse) {
   }
 }
 
+TEST_F(LruPolicyTest, EachOwnerHasAnOrderOfHisOwn) {
+  for (const uint64_t number : {1, 2, 3, 4, 5}) {
+    At(number)->owner = number % 2 == 0 ? 7 : 8;
+    policy_->Add(At(number));
+  }
+  policy_->Touch(At(1));
+  policy_->Remove(At(4));
+  const auto order_of = [this](uid_t owner) {
+    Numbers numbers;
+    policy_->VisitOf(owner, [&](EvictionEntry* entry) {
+      numbers.push_back(NumberOf(entry));
+      return true;
+    });
+    return numbers;
+  };
+  EXPECT_EQ(order_of(7), Numbers({2}));
+  EXPECT_EQ(order_of(8), Numbers({3, 5, 1}));
+  EXPECT_EQ(order_of(9), Numbers());
+  EXPECT_EQ(Order(), Numbers({2, 3, 5, 1}));
+  EXPECT_EQ(policy_->SizeOf(8), 3u);
+  EXPECT_EQ(policy_->SizeOf(9), 0u);
+}
+
 }  // namespace
 }  // namespace vitrine::store

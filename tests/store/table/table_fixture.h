@@ -29,13 +29,15 @@ class TableFixture : public testing::Test {
         *SegmentDir::Open(dir_.path() + "/segments", dir_.path() + "/retired"));
     JournalContents none;
     table_ = std::make_unique<ObjectTable>(
-        &*segments_, &clients_, *IndexWriter::Create(dir_.path() + "/index"),
+        &*segments_, &clients_, &accounts_,
+        *IndexWriter::Create(dir_.path() + "/index"),
         *Journal::Open(dir_.path() + "/journal", &none), MakeLruPolicy());
   }
 
   // A sealed object of one page with a segment of its own.
-  ObjectRef Seal(const std::string& id) {
-    const auto object = *table_->unsealed().Insert(*ObjectId::FromText(id), {});
+  ObjectRef Seal(const std::string& id, uid_t uid = 0) {
+    const auto object = *table_->unsealed().Insert(*ObjectId::FromText(id),
+                                                   {.creator = {.uid = uid}});
     EXPECT_TRUE(segments_->SetSize(NumberOf(*object), kPage));
     EXPECT_TRUE(segments_->Reserve(NumberOf(*object), 0, kPage));
     EXPECT_TRUE(
@@ -44,7 +46,8 @@ class TableFixture : public testing::Test {
   }
 
   // Sealed objects in one slab, which is closed.
-  std::vector<ObjectRef> PutInSlab(const std::vector<std::string>& ids) {
+  std::vector<ObjectRef> PutInSlab(const std::vector<std::string>& ids,
+                                   uid_t uid = 0) {
     EXPECT_TRUE(table_->slabs().OpenSlab(kSlab));
     const std::string data(100, 's');
     std::vector<ObjectRef> objects;
@@ -52,7 +55,7 @@ class TableFixture : public testing::Test {
       const SmallObject small{*ObjectId::FromText(id), 0644,
                               std::as_bytes(std::span(data))};
       std::vector<Status> results;
-      table_->slabs().PutSmall({}, {&small, 1}, &results);
+      table_->slabs().PutSmall({.uid = uid}, {&small, 1}, &results);
       EXPECT_TRUE(results.size() == 1 && results[0]);
       objects.push_back(*table_->sealed().FindSealed(small.id));
     }
@@ -63,6 +66,7 @@ class TableFixture : public testing::Test {
   ScratchDir dir_;
   std::optional<SegmentDir> segments_;
   ClientRegistry clients_;
+  Accounts accounts_{0};
   std::unique_ptr<ObjectTable> table_;
 };
 

@@ -21,6 +21,7 @@
 #include "store/table/sealed_ops.h"
 #include "store/table/sealing.h"
 #include "store/table/slab_ops.h"
+#include "store/table/table_restore.h"
 #include "store/table/unsealed_ops.h"
 #include "tests/support/scratch_dir.h"
 
@@ -31,9 +32,9 @@ constexpr uint64_t kPageBytes = 4096;
 constexpr uint64_t kSlabBytes = 64 << 10;
 
 // How often each kind of step comes (TableStateTest::Step).
-constexpr std::array<unsigned, 32> kKinds = {
-    0, 0, 1, 1, 1, 2, 2, 2, 2,  3,  4,  4,  5,  5,  5,  5,
-    6, 6, 6, 6, 7, 8, 9, 9, 10, 10, 11, 12, 12, 13, 13, 14};
+constexpr std::array<unsigned, 35> kKinds = {
+    0, 0, 1, 1, 1, 2, 2,  2,  2,  3,  4,  4,  5,  5,  5,  5,  6, 6,
+    6, 6, 7, 8, 9, 9, 10, 10, 11, 12, 12, 13, 13, 14, 15, 16, 17};
 
 class TableStateTest : public testing::Test {
  protected:
@@ -44,15 +45,17 @@ class TableStateTest : public testing::Test {
     segments_.emplace(
         *SegmentDir::Open(dir_.path() + "/segments", dir_.path() + "/retired"));
     JournalContents none;
-    table_.emplace(
-        &*segments_, &clients_, *IndexWriter::Create(dir_.path() + "/index"),
-        *Journal::Open(dir_.path() + "/journal", &none), MakeLruPolicy());
+    table_.emplace(&*segments_, &clients_, &accounts_,
+                   *IndexWriter::Create(dir_.path() + "/index"),
+                   *Journal::Open(dir_.path() + "/journal", &none),
+                   MakeLruPolicy());
   }
 
   // --- steps ---
 
   void Create() {
-    const auto made = UnsealedOps(&*table_).Insert(NewId(), {});
+    const auto made =
+        UnsealedOps(&*table_).Insert(NewId(), {.creator = AnyUser()});
     ASSERT_TRUE(made);
     objects_.push_back(*made);
   }
@@ -68,7 +71,7 @@ class TableStateTest : public testing::Test {
                                  .allocated_bytes = kPageBytes,
                                  .size_bytes = kPageBytes};
     ASSERT_TRUE(segments_->MakeRetired(segment.number, segment.size_bytes));
-    const auto made = BlankOps(&*table_).Make({}, 0644, segment);
+    const auto made = BlankOps(&*table_).Make(AnyUser(), 0644, segment);
     ASSERT_TRUE(made);
     objects_.push_back(*made);
   }
@@ -84,7 +87,7 @@ class TableStateTest : public testing::Test {
     }
     const SmallObject small{NewId(), 0644, std::as_bytes(std::span(data_))};
     std::vector<Status> results;
-    slabs.PutSmall({}, {&small, 1}, &results);
+    slabs.PutSmall(AnyUser(), {&small, 1}, &results);
     ASSERT_TRUE(results.size() == 1 && results[0]);
     objects_.push_back(*SealedOps(&*table_).FindSealed(small.id));
   }
@@ -98,6 +101,10 @@ class TableStateTest : public testing::Test {
     if (!IsElsewhere(object) || !IsSmall(object)) return;
     (void)Returning(&*table_).ReturnSmall(object,
                                           std::as_bytes(std::span(data_)));
+  }
+  void GiveAway(const ObjectRef& object) {
+    const Credentials user = AnyUser();
+    (void)UnsealedOps(&*table_).SetOwner(object, user.uid, user.gid);
   }
   void Step(unsigned kind) {
     const ObjectRef object = AnyObject();
@@ -127,6 +134,13 @@ class TableStateTest : public testing::Test {
         return MakeBlank();
       case 13:
         return SealBlank(object);
+      case 15:
+        return void(UnsealedOps(&*table_).RaiseCharge(object, 3 * kPageBytes));
+      case 16:
+        return GiveAway(object);
+      case 17:
+        return void(UnsealedOps(&*table_).SetMetadata(
+            object, "note", std::string(random_() % 4000, 'n')));
       case 14:
         return void(BlankOps(&*table_).Drop(object));
       default:
@@ -159,6 +173,48 @@ class TableStateTest : public testing::Test {
     EXPECT_EQ(queued, may_go);  // Invariant (3).
     EXPECT_EQ(table_->blanks.size(), blanks);
     EXPECT_EQ(table_->blank_bytes, blanks * kPageBytes);
+    CheckAccounts(objects_, accounts_);
+  }
+  // Invariant (6).  (There are no orphans here.)
+  template <typename Objects>
+  static void CheckAccounts(const Objects& objects, const Accounts& accounts) {
+    std::map<Party, Amounts> expected;
+    for (const ObjectRef& object : objects) {
+      if (object == nullptr || object->state == ObjectState::kGone) continue;
+      AddCost(*object, &expected[{Party::Kind::kUser, object->uid}]);
+      AddCost(*object, &expected[{Party::Kind::kGroup, object->gid}]);
+    }
+    std::map<Party, Amounts> found;
+    for (const Accounts::Account& account : accounts.List()) {
+      found[account.party] = account.used;
+    }
+    EXPECT_EQ(found, expected);
+  }
+  static void AddCost(const ObjectRecord& object, Amounts* sum) {
+    AmountOf(*sum, Resource::kMemory) +=
+        object.overhead_bytes() +
+        (object.elsewhere ? 0
+                          : (object.in_slab() ? object.size_bytes
+                                              : object.own->charged_bytes));
+    if (object.state == ObjectState::kBlank) return;
+    AmountOf(*sum, Resource::kObjects) += 1;
+    AmountOf(*sum, Resource::kUnsealed) +=
+        object.state == ObjectState::kUnsealed ? 1 : 0;
+    AmountOf(*sum, Resource::kHolds) += object.hold ? 1 : 0;
+  }
+  // As a restart does, with accounts of its own.
+  void CheckAccountsOfARestart() {
+    JournalContents journaled;
+    auto journal = Journal::Open(dir_.path() + "/journal", &journaled);
+    ASSERT_TRUE(journal);
+    Accounts accounts(0);
+    TableState table(&*segments_, &clients_, &accounts,
+                     *IndexWriter::Create(dir_.path() + "/index-2"),
+                     *std::move(journal), MakeLruPolicy());
+    ASSERT_TRUE(TableRestore(&table).Restore(journaled, {}));
+    MutexLock lock(table.mutex);
+    CheckAccounts(table.directory.slots(), accounts);
+    EXPECT_FALSE(accounts.List().empty());
   }
   // Invariants (1) and (2).
   void CheckPlace(const ObjectRef& object) REQUIRES(table_->mutex) {
@@ -228,6 +284,10 @@ class TableStateTest : public testing::Test {
     return object;
   }
 
+  Credentials AnyUser() {
+    return {.uid = static_cast<uid_t>(random_() % 3),
+            .gid = static_cast<gid_t>(random_() % 2)};
+  }
   ObjectId NewId() {
     return *ObjectId::FromText("object-" + std::to_string(next_id_++));
   }
@@ -260,6 +320,7 @@ class TableStateTest : public testing::Test {
   ScratchDir dir_;
   std::optional<SegmentDir> segments_;
   ClientRegistry clients_;
+  Accounts accounts_{0};
   std::optional<TableState> table_;
   const std::string data_ = std::string(9000, 's');
   std::mt19937_64 random_{7};
@@ -268,7 +329,7 @@ class TableStateTest : public testing::Test {
   size_t blanks_sealed_ = 0;
 };
 
-// Invariants (1), (2), (3) and (5) of TableState.
+// Invariants (1), (2), (3), (5) and (6) of TableState.
 TEST_F(TableStateTest, TheInvariantsHoldAfterEveryStepOfARandomHistory) {
   for (int step = 0; step < 1500 && !HasFailure(); ++step) {
     const unsigned kind = kKinds[random_() % kKinds.size()];
@@ -278,6 +339,7 @@ TEST_F(TableStateTest, TheInvariantsHoldAfterEveryStepOfARandomHistory) {
     Check();
   }
   CheckJournal();
+  CheckAccountsOfARestart();
   MutexLock lock(table_->mutex);
   EXPECT_GT(table_->evicted_objects, 0u);
   EXPECT_GT(table_->moved_objects, 0u);
