@@ -126,6 +126,17 @@ Result<Subscription> Client::Subscribe(EventsFrom from) {
   return impl_->Subscribe(from);
 }
 
+Result<std::vector<Account>> Client::GetAccounts() {
+  if (impl_ == nullptr) return MovedFrom();
+  return impl_->GetAccounts();
+}
+
+Status Client::SetQuota(Account::Kind kind, std::optional<uint32_t> id,
+                        const std::string& limits) {
+  if (impl_ == nullptr) return MovedFrom();
+  return impl_->SetQuota(kind, id, limits);
+}
+
 Result<std::string> Client::GetStatus() {
   if (impl_ == nullptr) return MovedFrom();
   return impl_->GetStatus();

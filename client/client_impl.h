@@ -64,6 +64,9 @@ class ClientImpl : public std::enable_shared_from_this<ClientImpl> {
   Status SetHold(const ObjectId& id, bool hold);
   Status SealByName(const ObjectId& id);
   Status AbortByName(const ObjectId& id);
+  Result<std::vector<Account>> GetAccounts();
+  Status SetQuota(Account::Kind kind, std::optional<uint32_t> id,
+                  const std::string& limits);
   Result<std::string> GetStatus();
   Result<std::string> StateDir();
 

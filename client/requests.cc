@@ -145,6 +145,22 @@ Status ClientImpl::AbortByName(const ObjectId& id) {
   return AskForDone(*core_, protocol::AbortByNameT{{}, id.text()});
 }
 
+Result<std::vector<Account>> ClientImpl::GetAccounts() {
+  auto session = core_->Current();
+  if (!session) return session.error();
+  return AskForAccounts((*session)->calls());
+}
+
+Status ClientImpl::SetQuota(Account::Kind kind, std::optional<uint32_t> id,
+                            const std::string& limits) {
+  protocol::SetQuotaT request;
+  request.group = kind == Account::Kind::kGroup;
+  request.each = !id;
+  request.id = id.value_or(0);
+  request.limits = limits;
+  return AskForDone(*core_, std::move(request));
+}
+
 Result<std::string> ClientImpl::GetStatus() {
   auto session = core_->Current();
   if (!session) return session.error();

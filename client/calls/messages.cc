@@ -10,6 +10,42 @@ Error BadMessage(const char* what) {
   return Error{Code::kCorruption, std::string("the store sent ") + what};
 }
 
+using Names = flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>;
+
+Result<Account> UnpackAccount(const protocol::Account& account,
+                              const Names& resources) {
+  if (account.used() == nullptr || account.limits() == nullptr ||
+      account.used()->size() != resources.size() ||
+      account.limits()->size() != resources.size()) {
+    return BadMessage("an account without amounts");
+  }
+  Account result{.kind = account.group() ? Account::Kind::kGroup
+                                         : Account::Kind::kUser};
+  if (!account.each()) result.id = account.id();
+  for (flatbuffers::uoffset_t i = 0; i < resources.size(); ++i) {
+    Account::Amount amount{.resource = resources.Get(i)->str(),
+                           .used = account.used()->Get(i)};
+    const uint64_t limit = account.limits()->Get(i);
+    if (limit != UINT64_MAX) amount.limit = limit;
+    result.amounts.push_back(std::move(amount));
+  }
+  return result;
+}
+
+// Appends to `accounts`.
+Status UnpackAccounts(const protocol::AccountsReply& reply,
+                      std::vector<Account>* accounts) {
+  if (reply.accounts() == nullptr || reply.resources() == nullptr) {
+    return BadMessage("no accounts");
+  }
+  for (const protocol::Account* account : *reply.accounts()) {
+    auto unpacked = UnpackAccount(*account, *reply.resources());
+    if (!unpacked) return unpacked.error();
+    accounts->push_back(*std::move(unpacked));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<std::unique_ptr<protocol::MetadataEntryT>> PackMetadata(
@@ -103,6 +139,23 @@ Result<Metadata> AskForMetadata(CallPool& calls, const std::string& id) {
       calls.Ask<protocol::GetMetadataReply>(protocol::GetMetadataT{{}, id});
   if (!answer) return answer.error();
   return UnpackMetadata(*answer->table);
+}
+
+Result<std::vector<Account>> AskForAccounts(CallPool& calls) {
+  std::vector<Account> accounts;
+  uint64_t from = 0;
+  do {
+    auto answer =
+        calls.Ask<protocol::AccountsReply>(protocol::GetAccountsT{{}, from});
+    if (!answer) return answer.error();
+    if (Status ok = UnpackAccounts(*answer->table, &accounts); !ok) {
+      return ok.error();
+    }
+    const uint64_t next = (*answer)->next();
+    if (next != 0 && next <= from) return BadMessage("accounts in a circle");
+    from = next;
+  } while (from != 0);
+  return accounts;
 }
 
 Result<std::string> AskForStatus(CallPool& calls) {

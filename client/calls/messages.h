@@ -28,6 +28,7 @@ Result<Event> UnpackEvent(const protocol::Event& event);
 // Asks the store.
 Result<Metadata> AskForMetadata(CallPool& calls, const std::string& id);
 Result<std::string> AskForStatus(CallPool& calls);
+Result<std::vector<Account>> AskForAccounts(CallPool& calls);
 
 }  // namespace vitrine
 

@@ -104,6 +104,9 @@ Status ToStatus(uint32_t answer, const ObjectId& id) {
       return Error{code, name + " is taken"};
     case Code::kOutOfMemory:
       return Error{code, "there was no room for " + name + " in time"};
+    case Code::kOverQuota:
+      return Error{code, "the user or the group must not have " + name +
+                             ", too: see `vitrine quota`"};
     case Code::kCorruption:
       return Error{code, "the store says nonsense about " + name};
     case Code::kInUse:

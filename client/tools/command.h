@@ -93,6 +93,7 @@ void AddStatCommand(CLI::App* app, CommandLine* line);
 void AddObjectCommands(CLI::App* app, CommandLine* line);
 void AddWaitCommand(CLI::App* app, CommandLine* line);
 void AddEvictCommand(CLI::App* app, CommandLine* line);
+void AddQuotaCommand(CLI::App* app, CommandLine* line);
 void AddEventsCommand(CLI::App* app, CommandLine* line);
 void AddStatusCommand(CLI::App* app, CommandLine* line);
 void AddSqlCommand(CLI::App* app, CommandLine* line);

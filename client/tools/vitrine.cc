@@ -53,6 +53,7 @@ void AddCommands(CLI::App* app, CommandLine* line) {
   AddObjectCommands(app, line);
   AddWaitCommand(app, line);
   AddEvictCommand(app, line);
+  AddQuotaCommand(app, line);
   AddEventsCommand(app, line);
   AddStatusCommand(app, line);
   AddSqlCommand(app, line);

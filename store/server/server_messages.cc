@@ -48,6 +48,18 @@ Offset<flatbuffers::Vector<uint8_t>> AddBytes(FlatBufferBuilder* builder,
                                bytes.size());
 }
 
+Offset<protocol::Account> AddAccount(FlatBufferBuilder* builder,
+                                     const Accounts::Account& account,
+                                     bool each) {
+  const auto used =
+      builder->CreateVector(account.used.data(), account.used.size());
+  const auto limits =
+      builder->CreateVector(account.limits.data(), account.limits.size());
+  return protocol::CreateAccount(*builder,
+                                 account.party.kind == Party::Kind::kGroup,
+                                 each, account.party.id, used, limits);
+}
+
 Message StatusMessage(std::string_view part, bool more) {
   FlatBufferBuilder builder;
   const auto text = builder.CreateString(part);
@@ -167,6 +179,29 @@ std::vector<Message> StatusMessages(std::string_view json, bool in_parts) {
     messages.push_back(StatusMessage(part, /*more=*/!json.empty()));
   } while (!json.empty());
   return messages;
+}
+
+Message AccountsMessage(const AccountsPage& page) {
+  FlatBufferBuilder builder;
+  std::vector<Offset<flatbuffers::String>> resources;
+  for (const char* name : kResourceNames) {
+    resources.push_back(builder.CreateString(name));
+  }
+  std::vector<Offset<protocol::Account>> accounts;
+  for (const Party::Kind kind : {Party::Kind::kUser, Party::Kind::kGroup}) {
+    const bool user = kind == Party::Kind::kUser;
+    const auto& limits = user ? page.of_each_user : page.of_each_group;
+    if (!limits) continue;
+    accounts.push_back(
+        AddAccount(&builder, {{kind, 0}, {}, *limits}, /*each=*/true));
+  }
+  for (const Accounts::Account& account : page.accounts) {
+    accounts.push_back(AddAccount(&builder, account, /*each=*/false));
+  }
+  const auto names = builder.CreateVector(resources);
+  const auto vector = builder.CreateVector(accounts);
+  return Finish(&builder, protocol::CreateAccountsReply(builder, names, vector,
+                                                        page.next));
 }
 
 Message RecallMessage(std::span<const uint64_t> segments) {

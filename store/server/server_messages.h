@@ -8,12 +8,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "schema/protocol.h"
+#include "store/accounts/accounts.h"
 #include "store/base/object.h"
 
 namespace vitrine::store::server {
@@ -46,6 +48,15 @@ Message DeleteMessage(const std::vector<uint8_t>& codes);
 Message EvictMessage(uint64_t bytes);
 // Several if it is long and `in_parts`.
 std::vector<Message> StatusMessages(std::string_view json, bool in_parts);
+// Some of the accounts.
+struct AccountsPage {
+  std::vector<Accounts::Account> accounts = {};
+  // On the first page.
+  std::optional<Amounts> of_each_user = {};
+  std::optional<Amounts> of_each_group = {};
+  uint64_t next = 0;
+};
+Message AccountsMessage(const AccountsPage& page);
 Message RecallMessage(std::span<const uint64_t> segments);
 Message RecallBlanksMessage();
 Message EventMessage(protocol::EventKind kind, const ObjectInfo& info,

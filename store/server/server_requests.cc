@@ -122,6 +122,10 @@ void RequestHandler::Handle(Connection* connection,
       return DropBlanks(connection, *request.body_as_DropBlanks());
     case RequestBody::SealBlank:
       return SealBlank(connection, *request.body_as_SealBlank());
+    case RequestBody::GetAccounts:
+      return GetAccounts(connection, *request.body_as_GetAccounts());
+    case RequestBody::SetQuota:
+      return SetQuota(connection, *request.body_as_SetQuota());
     case RequestBody::Hello:
     case RequestBody::NONE:
       break;
@@ -207,7 +211,8 @@ void RequestHandler::Put(Connection* connection, const protocol::Put& request) {
                  options->mode,
                  std::move(data),
                  ShareMetadata(std::move(options->metadata)),
-                 {.deadline = DeadlineAfter(request.timeout_ms())}}));
+                 {.deadline = DeadlineAfter(request.timeout_ms()),
+                  .uid = connection->peer().uid}}));
   }
   CreateSized(connection, *id, size_bytes, std::move(*options),
               request.timeout_ms(),

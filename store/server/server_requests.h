@@ -28,7 +28,8 @@ namespace vitrine::store::server {
 //   delete, hold, seal and abort by name      the object's owner and root
 //   seal and abort by number                  the session that created it
 //   blanks                                    the session that asked for them
-//   list, stat, wait, evict                   every user who may connect
+//   list, stat, wait, evict, see accounts     every user who may connect
+//   set quotas                                root and the store's user
 //
 // On the loop's thread only.  Its parts must outlive it, and its workers must
 // be shut down before it is destroyed.
@@ -96,6 +97,11 @@ class RequestHandler {
   void Delete(Connection* connection, const protocol::Delete& request);
   void Evict(Connection* connection, uint64_t bytes);
   void GetStatus(Connection* connection, const protocol::GetStatus& request);
+
+  // --- accounts (server_account_requests.cc) ---
+  void GetAccounts(Connection* connection,
+                   const protocol::GetAccounts& request);
+  void SetQuota(Connection* connection, const protocol::SetQuota& request);
 
   // Calls `handle` with the id, or answers that `text` is no valid id.
   void WithId(Connection* connection, const flatbuffers::String& text,

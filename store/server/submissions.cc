@@ -282,7 +282,8 @@ void Submissions::WaitForRoom(const RingRef& ring) {
   // If others took the room first, the ring gets no more time.
   if (!ring->waiting_since) ring->waiting_since = Clock::now();
   const SpaceWait wait{.deadline = server::DeadlineAfter(
-                           ring->records[0].timeout_ms, *ring->waiting_since)};
+                           ring->records[0].timeout_ms, *ring->waiting_since),
+                       .uid = ring->creator.uid};
   auto done = [inbox = inbox_, ring](Status status) {
     {
       MutexLock lock(inbox->mutex);

@@ -143,10 +143,12 @@ class VITRINE_EXPORT Writer {
   //   kInUse         another process has it open or mapped writable; bytes() is
   //                  empty from now on;
   //   kOutOfMemory   there was no space for a small object in time;
+  //   kOverQuota     of a small object: as Create says;
   //   kDisconnected  of a small object: it may have been sealed or not; if it
   //                  was, the next Seal says kAlreadyExists.
   // Others end it: kGone: the store lost the object meanwhile, or the client
-  // was closed.  kAlreadyExists: the id was taken.
+  // was closed.  kAlreadyExists: the id was taken.  kOverQuota of one that is
+  // not small.
   Status Seal();
   // The same, but pipelined, as Client::PutLater: Client::Flush tells the
   // result.  An object that took a message is sealed at once.
@@ -162,6 +164,21 @@ class VITRINE_EXPORT Writer {
   friend class ClientImpl;
   explicit Writer(std::unique_ptr<WriterState> state);
   std::unique_ptr<WriterState> state_;
+};
+
+// What a user or a group has of the store, and may have.
+struct Account {
+  enum class Kind : uint8_t { kUser, kGroup };
+  struct Amount {
+    std::string resource;  // "memory" (bytes), "objects", "holds", ...
+    uint64_t used = 0;
+    std::optional<uint64_t> limit = {};  // None: as much as there is.
+  };
+
+  Kind kind = Kind::kUser;
+  // None: it has the limits of each that has none of its own.
+  std::optional<uint32_t> id = {};
+  std::vector<Amount> amounts = {};
 };
 
 enum class EventKind : uint8_t {
@@ -228,7 +245,7 @@ class VITRINE_EXPORT Client {
   // space when it is sealed.)  kAlreadyExists: the id is taken.  (If another
   // client took it for an object that is not sealed yet, the seal may be the
   // first to say so.) kOutOfMemory: no space in time.  kTooLarge: more than the
-  // capacity.
+  // capacity.  kOverQuota: the user or the group must not have so much.
   Result<Writer> Create(const ObjectId& id, uint64_t size_bytes,
                         const CreateOptions& options = {});
   // Create, copy and seal in one, with the errors of Create.  A small object
@@ -288,7 +305,8 @@ class VITRINE_EXPORT Client {
   Result<std::vector<Status>> DeleteMany(std::span<const ObjectId> ids);
   // Evicts objects until `bytes` are freed; returns how many bytes were.
   Result<uint64_t> Evict(uint64_t bytes);
-  // A held object stays in memory until the hold is dropped.
+  // A held object stays in memory until the hold is dropped.  kOverQuota: its
+  // owner must not hold one more.
   Status Hold(const ObjectId& id);
   Status Unhold(const ObjectId& id);
 
@@ -298,6 +316,13 @@ class VITRINE_EXPORT Client {
   Status AbortByName(const ObjectId& id);
 
   Result<Subscription> Subscribe(EventsFrom from = EventsFrom::kNow);
+  // What users and groups have, and may have.
+  Result<std::vector<Account>> GetAccounts();
+  // Sets limits, as `vitrined --quota` has them ("memory=1G,holds=none"), of a
+  // user or group; no `id`: of each that has none of its own.  They last until
+  // the store ends.  kPermissionDenied: neither root nor the store's user.
+  Status SetQuota(Account::Kind kind, std::optional<uint32_t> id,
+                  const std::string& limits);
   // The store's status as JSON text.
   Result<std::string> GetStatus();
   // The directory of the catalog.
