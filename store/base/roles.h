@@ -30,6 +30,8 @@ class ClientRegistry;
 class SegmentFile;
 
 // Memory for unsealed objects, for which a caller may have to wait.
+// kOverQuota: the object's user or group must not have so much; nobody waits
+// for that.
 class MemoryRequests {
  public:
   virtual ~MemoryRequests() = default;
@@ -56,7 +58,7 @@ class UnsealedObjects {
   virtual ~UnsealedObjects() = default;
 
   // An object whose size is not known yet.  kAlreadyExists: an unsealed or a
-  // sealed object has the id.
+  // sealed object has the id.  kOverQuota: its creator must not have one more.
   virtual Result<ObjectRef> Create(const ObjectId& id,
                                    const NewObject& options) = 0;
   // A new, writable description of the segment, for `holder`.  Close it soon:
@@ -77,6 +79,7 @@ class UnsealedObjects {
   virtual void EndWriting(const ObjectRef& object, WriteMode mode) = 0;
 
   virtual Status SetMode(const ObjectRef& object, mode_t mode) = 0;
+  // kOverQuota: the new owner must not have so much, whoever gives it.
   virtual Status SetOwner(const ObjectRef& object, uid_t uid, gid_t gid) = 0;
   // Nanoseconds since 1970.
   virtual Status SetModified(const ObjectRef& object, int64_t modified_ns) = 0;
@@ -92,7 +95,8 @@ class UnsealedObjects {
   // had its pages that StoreOptions::seal_copy does not trust with them, it
   // gets new ones before; a large one on a thread of the store.  kInUse:
   // somebody has it open or mapped writable, or seals it.  kAlreadyExists: the
-  // id is taken.  kNotPermitted: sealed already.
+  // id is taken.  kNotPermitted: sealed already.  kOverQuota: its holes,
+  // which get memory now, are more than its user may have.
   virtual void Seal(const ObjectRef& object, const ObjectId& id,
                     Done<void> done) = 0;
   virtual Status Abort(const ObjectRef& object) = 0;
@@ -107,14 +111,16 @@ class BlankSegments {
 
   // A blank, all of it reserved, if that can be had at once and without an
   // eviction.  kOutOfMemory: not now.  kUnsupported: never, on this kernel.
-  // kInvalidArgument: of no such size.
+  // kInvalidArgument: of no such size.  kOverQuota: its memory would be more
+  // than its user must have.
   virtual Result<ObjectRef> MakeBlank(const NewBlank& blank) = 0;
   // A new, writable description of it.  Close it soon: while it is open,
   // SealBlank says kInUse.  kNotFound: gone, or sealed.
   virtual Result<UniqueFd> OpenBlank(const ObjectRef& blank) = 0;
   // Makes it immutable and visible, as UnsealedObjects::Seal does.
   // kInvalidArgument: the size is beyond the blank, or its file was cut,
-  // extended or given holes.  kNotFound: gone, or sealed before.
+  // extended or given holes.  kNotFound: gone, or sealed before.  kOverQuota:
+  // its user must not have one more object.
   virtual void SealBlank(const ObjectRef& blank, const BlankSeal& seal,
                          Done<void> done) = 0;
   // Gives its memory back, soon.  One that is sealed or gone is left alone.
@@ -129,8 +135,8 @@ class SmallPuts {
   // The most bytes of such an object.  0: the store takes none.
   virtual uint64_t small_object_bytes() const = 0;
   // Creates and seals `objects` of one creator in their order, as far as there
-  // is room, and appends to `results` what became of each: kAlreadyExists, or
-  // OK.  Objects without a result need AddRoom first.
+  // is room, and appends to `results` what became of each: kAlreadyExists,
+  // kOverQuota, or OK.  Objects without a result need AddRoom first.
   virtual void PutSmall(const Credentials& creator,
                         std::span<const SmallObject> objects,
                         std::vector<Status>* results) = 0;
@@ -158,7 +164,8 @@ class SealedObjects {
   virtual std::vector<Status> DeleteMany(std::span<const ObjectId> ids,
                                          const Credentials& who) = 0;
   // A held object is not evicted.  (One that is elsewhere stays there until it
-  // is wanted.)  kNotPermitted as for Delete.
+  // is wanted.)  kNotPermitted as for Delete.  kOverQuota: its owner must not
+  // have one more that is held.
   virtual Status SetHold(const ObjectRef& object, bool hold,
                          const Credentials& who) = 0;
   // Evicts until `bytes` are given back or nothing more can be; says how many.

@@ -52,7 +52,7 @@ bool Eviction::IsOpened(const Victim& victim) {
 
 struct Eviction::Choice {
   const uint64_t bytes;  // As many are wanted.
-  const bool spares_young;
+  bool spares_young;
   std::vector<Victim>* const victims;
   uint64_t chosen_bytes = 0;
   bool complete = false;
@@ -107,6 +107,11 @@ Eviction::Departure Eviction::Begin(uint64_t bytes, Fate fate,
   batch.by_share = batch.evictable > 0;
   if (batch.by_share) {
     ChooseByShare(over, &choice);
+    if (departure.victims.empty()) {  // They have nothing but young ones.
+      choice.spares_young = false;
+      batch.spared = 0;
+      ChooseByShare(over, &choice);
+    }
   } else {
     batch.evictable = table_->evictable.size();
     ChooseOldest(&choice);

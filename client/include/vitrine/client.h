@@ -143,10 +143,12 @@ class VITRINE_EXPORT Writer {
   //   kInUse         another process has it open or mapped writable; bytes() is
   //                  empty from now on;
   //   kOutOfMemory   there was no space for a small object in time;
+  //   kOverQuota     of a small object: as Create says;
   //   kDisconnected  of a small object: it may have been sealed or not; if it
   //                  was, the next Seal says kAlreadyExists.
   // Others end it: kGone: the store lost the object meanwhile, or the client
-  // was closed.  kAlreadyExists: the id was taken.
+  // was closed.  kAlreadyExists: the id was taken.  kOverQuota of one that is
+  // not small.
   Status Seal();
   // The same, but pipelined, as Client::PutLater: Client::Flush tells the
   // result.  An object that took a message is sealed at once.
@@ -243,7 +245,7 @@ class VITRINE_EXPORT Client {
   // space when it is sealed.)  kAlreadyExists: the id is taken.  (If another
   // client took it for an object that is not sealed yet, the seal may be the
   // first to say so.) kOutOfMemory: no space in time.  kTooLarge: more than the
-  // capacity.
+  // capacity.  kOverQuota: the user or the group must not have so much.
   Result<Writer> Create(const ObjectId& id, uint64_t size_bytes,
                         const CreateOptions& options = {});
   // Create, copy and seal in one, with the errors of Create.  A small object
@@ -303,7 +305,8 @@ class VITRINE_EXPORT Client {
   Result<std::vector<Status>> DeleteMany(std::span<const ObjectId> ids);
   // Evicts objects until `bytes` are freed; returns how many bytes were.
   Result<uint64_t> Evict(uint64_t bytes);
-  // A held object stays in memory until the hold is dropped.
+  // A held object stays in memory until the hold is dropped.  kOverQuota: its
+  // owner must not hold one more.
   Status Hold(const ObjectId& id);
   Status Unhold(const ObjectId& id);
 

@@ -310,6 +310,17 @@ TEST_P(EvictionTest, WhatUsersHaveBeyondTheirSharesGoesFirst) {
   EXPECT_TRUE(InMemory(second));
 }
 
+// Others' old ones do not go for that.
+TEST_P(EvictionTest, WhoHasTooMuchLosesYoungObjectsIfHeHasNoOthers) {
+  for (const char* id : {"a", "b", "c"}) Seal(id, 1);
+  const ObjectRef young = Seal("young", 2);
+  const Eviction::Batch batch =
+      Finish(table_->eviction().Begin(kPage, GetParam(), true, {{2, kPage}}));
+  EXPECT_EQ(batch.evicted, 1u);
+  EXPECT_EQ(batch.spared, 0u);
+  ExpectWent(young);
+}
+
 TEST_P(EvictionTest, WithoutAnyBeyondTheSharesTheOldestGo) {
   const ObjectRef old = Seal("old", 1);
   const ObjectRef young = Seal("young", 2);
