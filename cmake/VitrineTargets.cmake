@@ -42,6 +42,13 @@ elseif(VITRINE_SANITIZE STREQUAL "thread")
   endif()
   add_link_options(-fsanitize=thread)
 endif()
+if(VITRINE_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "VITRINE_FUZZ needs clang, which has libFuzzer")
+  endif()
+  # All code counts what it runs, for the fuzzers.  Other programs ignore it.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 
 # vitrine_library(NAME SRCS ... DEPS ...): a static library vitrine::NAME.
 function(vitrine_library name)
