@@ -40,8 +40,10 @@ uint64_t TableState::NewNumber() {
 void TableState::EnterMemory(const ObjectRecord& object) {
   if (object.slab != nullptr) {
     slabs.Add(object);
-  } else if (!object.hold) {
-    object.own->eviction.owner = object.uid;
+    return;
+  }
+  object.own->eviction.owner = object.uid;
+  if (!object.hold) {
     evictable.Add(&object.own->eviction, object.cost_bytes());
   }
 }

@@ -168,6 +168,9 @@ class TableStateTest : public testing::Test {
     std::set<const EvictionEntry*> queued;
     table_->evictable.Visit([&queued](EvictionEntry* entry) {
       queued.insert(entry);
+      if (entry->object != nullptr) {
+        EXPECT_EQ(entry->owner, entry->object->uid);
+      }
       return true;
     });
     EXPECT_EQ(queued, may_go);  // Invariant (3).
@@ -214,6 +217,11 @@ class TableStateTest : public testing::Test {
     ASSERT_TRUE(TableRestore(&table).Restore(journaled, {}));
     MutexLock lock(table.mutex);
     CheckAccounts(table.directory.slots(), accounts);
+    // Also of what is held, and may go later.
+    for (const ObjectRef& object : table.directory.slots()) {
+      if (object == nullptr || object->own == nullptr) continue;
+      EXPECT_EQ(object->own->eviction.owner, object->uid);
+    }
     EXPECT_FALSE(accounts.List().empty());
   }
   // Invariants (1) and (2).
