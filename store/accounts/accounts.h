@@ -122,6 +122,8 @@ class Accounts {
 
   const uid_t store_uid_;
   mutable Mutex mutex_;
+  // False: there never was a limit, so none need be looked for.
+  bool limited_ GUARDED_BY(mutex_) = false;
   std::map<Party, Amounts> used_ GUARDED_BY(mutex_);
   std::map<Party, Limits> own_limits_ GUARDED_BY(mutex_);
   Limits user_defaults_ GUARDED_BY(mutex_);
