@@ -3,24 +3,33 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <system_error>
 #include <utility>
 
 #include "client/base/signals_blocked.h"
+#include "client/calls/connection.h"
 
 namespace vitrine {
 namespace {
 
 constexpr int kRetryMs = 100;
+// Between the attempts of a client that the store refuses for want of something.
+constexpr int kLongestRetryMs = 3200;
 // A store that accepts a connection sends its HelloReply within this time.
 constexpr std::chrono::seconds kWelcomeTimeout{5};
 
 // True: another attempt would fail in the same way.
 bool IsFinal(Code code) {
   return code == Code::kVersionMismatch || code == Code::kInvalidArgument ||
-         code == Code::kInterrupted;
+         code == Code::kInterrupted || code == Code::kOverQuota;
+}
+
+Error NoStore(Code code, const std::string& reasons) {
+  if (IsRefusal(code)) return Error{code, reasons};
+  return Error{Code::kUnavailable, "no store answers: " + reasons};
 }
 
 }  // namespace
@@ -67,15 +76,15 @@ Result<std::shared_ptr<Session>> SessionKeeper::ConnectToAny(
     const std::vector<std::string>& paths, Deadline deadline) {
   while (true) {
     std::string reasons;
+    Code refusal = Code::kUnavailable;
     for (const std::string& path : paths) {
       auto session = Session::Open(core_, path, name_,
                                    Clock::now() + kWelcomeTimeout, stop_.get());
       if (session || IsFinal(session.error().code)) return session;
+      if (IsRefusal(session.error().code)) refusal = session.error().code;
       reasons += (reasons.empty() ? "" : "; ") + session.error().message;
     }
-    if (RemainingMs(deadline) == 0) {
-      return Error{Code::kUnavailable, "no store answers: " + reasons};
-    }
+    if (RemainingMs(deadline) == 0) return NoStore(refusal, reasons);
     const int64_t left_ms = RemainingMs(deadline);
     const bool soon = left_ms >= 0 && left_ms < kRetryMs;
     IsStopped(soon ? static_cast<int>(left_ms) : kRetryMs);
@@ -103,6 +112,7 @@ void SessionKeeper::Run() {
 }
 
 std::shared_ptr<Session> SessionKeeper::Reconnect(const std::string& path) {
+  int retry_ms = kRetryMs;
   while (true) {
     auto session = Session::Open(core_, path, name_,
                                  Clock::now() + kWelcomeTimeout, stop_.get());
@@ -113,7 +123,9 @@ std::shared_ptr<Session> SessionKeeper::Reconnect(const std::string& path) {
     if (session.error().code == Code::kInterrupted) return nullptr;
     core_->SetWhy("the store at " + path +
                   " went away: " + session.error().message);
-    if (IsStopped(kRetryMs)) return nullptr;
+    const bool refused = IsRefusal(session.error().code);
+    retry_ms = refused ? std::min(retry_ms * 2, kLongestRetryMs) : kRetryMs;
+    if (IsStopped(retry_ms)) return nullptr;
   }
 }
 
