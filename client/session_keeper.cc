@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <optional>
@@ -10,18 +11,27 @@
 #include <utility>
 
 #include "client/base/signals_blocked.h"
+#include "client/calls/connection.h"
 
 namespace vitrine {
 namespace {
 
 constexpr int kRetryMs = 100;
+// Between the attempts of a client that the store refuses for want of
+// something.
+constexpr int kLongestRetryMs = 3200;
 // A store that accepts a connection sends its HelloReply within this time.
 constexpr std::chrono::seconds kWelcomeTimeout{5};
 
 // True: another attempt would fail in the same way.
 bool IsFinal(Code code) {
   return code == Code::kVersionMismatch || code == Code::kInvalidArgument ||
-         code == Code::kInterrupted;
+         code == Code::kInterrupted || code == Code::kOverQuota;
+}
+
+Error NoStore(Code code, const std::string& reasons) {
+  if (IsRefusal(code)) return Error{code, reasons};
+  return Error{Code::kUnavailable, "no store answers: " + reasons};
 }
 
 // True: the store itself has said that it does not let this user in.
@@ -74,17 +84,17 @@ Result<std::shared_ptr<Session>> SessionKeeper::ConnectToAny(
   while (true) {
     std::string reasons;
     std::optional<Error> denied;
+    Code refusal = Code::kUnavailable;
     for (const std::string& path : paths) {
       auto session = Session::Open(core_, path, name_,
                                    Clock::now() + kWelcomeTimeout, stop_.get());
       if (session || IsFinal(session.error().code)) return session;
       if (IsDenied(session.error())) denied = session.error();
+      if (IsRefusal(session.error().code)) refusal = session.error().code;
       reasons += (reasons.empty() ? "" : "; ") + session.error().message;
     }
     if (denied) return *denied;
-    if (RemainingMs(deadline) == 0) {
-      return Error{Code::kUnavailable, "no store answers: " + reasons};
-    }
+    if (RemainingMs(deadline) == 0) return NoStore(refusal, reasons);
     const int64_t left_ms = RemainingMs(deadline);
     const bool soon = left_ms >= 0 && left_ms < kRetryMs;
     IsStopped(soon ? static_cast<int>(left_ms) : kRetryMs);
@@ -112,6 +122,7 @@ void SessionKeeper::Run() {
 }
 
 std::shared_ptr<Session> SessionKeeper::Reconnect(const std::string& path) {
+  int retry_ms = kRetryMs;
   while (true) {
     auto session = Session::Open(core_, path, name_,
                                  Clock::now() + kWelcomeTimeout, stop_.get());
@@ -123,7 +134,9 @@ std::shared_ptr<Session> SessionKeeper::Reconnect(const std::string& path) {
     core_->SetWhy("the store at " + path +
                   " went away: " + session.error().message);
     if (IsDenied(session.error())) return nullptr;
-    if (IsStopped(kRetryMs)) return nullptr;
+    const bool refused = IsRefusal(session.error().code);
+    retry_ms = refused ? std::min(retry_ms * 2, kLongestRetryMs) : kRetryMs;
+    if (IsStopped(retry_ms)) return nullptr;
   }
 }
 

@@ -10,7 +10,9 @@ Result<std::unique_ptr<SubscriptionImpl>> SubscriptionImpl::Open(
     const std::string& path, const std::string& name, EventsFrom from) {
   auto connection = Connection::Open(path);
   if (!connection) {
-    return Error{Code::kDisconnected, connection.error().message};
+    const bool refused = IsRefusal(connection.error().code);
+    return Error{refused ? connection.error().code : Code::kDisconnected,
+                 connection.error().message};
   }
   protocol::HelloT hello;
   hello.version = kProtocolVersion;

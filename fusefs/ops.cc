@@ -39,6 +39,11 @@ Credentials CallerOf(fuse_req_t req) {
   return {context->uid, context->gid, context->pid, {}};
 }
 
+Payer PayerOf(fuse_req_t req) {
+  const fuse_ctx* context = fuse_req_ctx(req);
+  return {context->uid, context->gid};
+}
+
 template <typename T>
 void ReplyStatus(fuse_req_t req, const Answer<T>& answer) {
   fuse_reply_err(req, answer.error());
@@ -230,7 +235,7 @@ void MknodOp(fuse_req_t req, fuse_ino_t, const char*, mode_t, dev_t) noexcept {
 // Opened as the reply is made, so that nothing is open if the caller was
 // interrupted while its object came back.
 void OpenObject(fuse_req_t req, FileSystem& files, fuse_ino_t node, int flags) {
-  const uid_t who = CallerOf(req).uid;
+  const Payer who = PayerOf(req);
   const auto opened = files.Open(node, flags, who);
   if (opened || opened.error() != FileSystem::kElsewhere) {
     return ReplyOpen(req, files, opened);
@@ -250,8 +255,8 @@ void OpenOp(fuse_req_t req, fuse_ino_t node, fuse_file_info* file) noexcept {
   const int flags = file->flags;
   if (!files.IsWait(node)) return OpenObject(req, files, node, flags);
   const auto reply = Defer(req);
-  const uint64_t waiter =
-      files.OpenWait(node, flags, [reply](Answer<FileSystem::Opened> answer) {
+  const uint64_t waiter = files.OpenWait(
+      node, flags, PayerOf(req), [reply](Answer<FileSystem::Opened> answer) {
         reply->Answer([answer](fuse_req_t r) { ReplyStatus(r, answer); });
       });
   reply->Park(true, [&files, node, waiter] { files.CancelWait(node, waiter); });

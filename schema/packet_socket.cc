@@ -81,9 +81,13 @@ Result<std::optional<size_t>> Receive(int socket, msghdr* message,
 
 // The error of a failed connect(2), by what a client can do about it.
 Error ConnectError(const std::string& path, int errno_value) {
+  if (errno_value == EAGAIN) {
+    return Error{Code::kTooMany,
+                 "connect to " + path + ": too many wait to be accepted"};
+  }
   Error error = ErrnoError("connect to " + path, errno_value);
   if (errno_value == ENOENT || errno_value == ECONNREFUSED ||
-      errno_value == ENOTDIR || errno_value == EAGAIN ||
+      errno_value == ENOTDIR ||
       // The socket of a store that is just starting is closed to others.
       errno_value == EACCES) {
     error.code = Code::kUnavailable;

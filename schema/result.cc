@@ -23,6 +23,7 @@ Code CodeOfErrno(int errno_value) {
       return Code::kOverQuota;
     case EMFILE:
     case ENFILE:
+    case ETOOMANYREFS:  // Descriptors that their receivers have not read.
       return Code::kTooMany;
     case EFBIG:
       return Code::kTooLarge;

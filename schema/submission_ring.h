@@ -13,9 +13,14 @@
 // store copies a record before it checks it, and keeps counts of its own, so a
 // client that writes nonsense harms only itself.
 //
-// Positions count bytes ever written and are offsets into `bytes` modulo
-// kRingBytes.  A record starts at a multiple of kRecordAlignment and does not
-// wrap: where it would, a record with id_bytes 0 fills the rest.
+// A ring begins small.  A client that fills it asks for a larger one, waits
+// until the store has answered all records of the former ring, and uses the new
+// one from then on.  The number of records goes on; the positions begin anew.
+//
+// Positions count bytes ever written and are offsets into `bytes` modulo the
+// size of the ring, a power of two.  A record starts at a multiple of
+// kRecordAlignment and does not wrap: where it would, a record with id_bytes 0
+// fills the rest.
 //
 //   client: write the record; submitted = its end (release); full fence;
 //           store_sleeps?  write 1 to the bell (an eventfd).
@@ -44,7 +49,8 @@
 
 namespace vitrine {
 
-inline constexpr uint64_t kRingBytes = 1024 * 1024;  // A power of two.
+inline constexpr uint64_t kRingBytes = 1024 * 1024;      // Of the largest.
+inline constexpr uint64_t kLeastRingBytes = 64 * 1024;   // Of the smallest.
 inline constexpr uint32_t kRingResults = 4096;       // A power of two.
 inline constexpr uint64_t kRecordAlignment = 64;
 // An object with more metadata (RecordMetadataBytes) is no small one.
@@ -93,6 +99,7 @@ constexpr uint64_t RecordBytes(uint64_t id_bytes, uint64_t data_bytes,
   return (bytes + kRecordAlignment - 1) / kRecordAlignment * kRecordAlignment;
 }
 
+// As the largest ring is; in a smaller one, `bytes` ends earlier.
 struct SubmissionRing {
   // Written by the client.
   alignas(64) std::atomic<uint64_t> submitted;
@@ -103,6 +110,16 @@ struct SubmissionRing {
   alignas(64) std::array<std::atomic<uint32_t>, kRingResults> results;
   alignas(64) std::array<std::byte, kRingBytes> bytes;
 };
+
+// The size of a ring's `bytes`.
+constexpr bool IsRingSize(uint64_t ring_bytes) {
+  return ring_bytes >= kLeastRingBytes && ring_bytes <= kRingBytes &&
+         (ring_bytes & (ring_bytes - 1)) == 0;
+}
+// The size of its file.
+constexpr uint64_t RingFileBytes(uint64_t ring_bytes) {
+  return sizeof(SubmissionRing) - kRingBytes + ring_bytes;
+}
 
 static_assert(sizeof(RecordHeader) == 24);
 static_assert(sizeof(BlankRecord) == 24);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "schema/base/size.h"
+#include "store/accounts/descriptor_shares.h"
 #include "store/base/heap.h"
 #include "store/index/index_writer.h"
 #include "store/table/table_walk.h"
@@ -53,6 +54,7 @@ Result<std::unique_ptr<ObjectStore>> ObjectStore::Open(
 }
 
 Status ObjectStore::Start() {
+  parts_.accounts.SetQuota(DefaultUserQuota(ShareDescriptors()));
   for (const Quota& quota : parts_.options.quotas) {
     parts_.accounts.SetQuota(quota);
   }
@@ -60,6 +62,8 @@ Status ObjectStore::Start() {
                                  parts_.options.catalog_mode);
   const uint64_t capacity = parts_.place->capacity_bytes();
   parts_.budget = std::make_unique<MemoryBudget>(capacity, LowWater(capacity));
+  parts_.client_memory =
+      std::make_unique<ClientMemory>(parts_.budget.get(), &parts_.accounts);
   parts_.budget->SetAccounts(&parts_.accounts);
   if (Status ok = TakeOver(); !ok) return ok;
   // With many objects that was as much as all that is kept of them.

@@ -7,6 +7,25 @@ Error Disconnected(const std::string& why) {
   return Error{Code::kDisconnected, why};
 }
 
+// How long a call waits for a store that has many to accept.
+constexpr std::chrono::seconds kAcceptTime{5};
+
+Result<std::unique_ptr<Connection>> OpenPatiently(const std::string& path) {
+  const Deadline deadline = Clock::now() + kAcceptTime;
+  while (true) {
+    auto connection = Connection::Open(path);
+    if (connection || connection.error().code != Code::kTooMany ||
+        RemainingMs(deadline) == 0) {
+      return connection;
+    }
+  }
+}
+
+// The session is not the worse for a connection that it is refused.
+Error CannotCall(const Error& error) {
+  return IsRefusal(error.code) ? error : Disconnected(error.message);
+}
+
 }  // namespace
 
 Result<CallPool::Borrowed> CallPool::Borrow(int cancel_fd) {
@@ -32,8 +51,8 @@ Result<CallPool::Borrowed> CallPool::Borrow(int cancel_fd) {
 }
 
 Result<std::unique_ptr<Connection>> CallPool::OpenConnection(int cancel_fd) {
-  auto connection = Connection::Open(path_);
-  if (!connection) return Disconnected(connection.error().message);
+  auto connection = OpenPatiently(path_);
+  if (!connection) return CannotCall(connection.error());
   protocol::HelloT hello;
   hello.version = kProtocolVersion;
   hello.role = protocol::Role::kCall;
@@ -42,7 +61,7 @@ Result<std::unique_ptr<Connection>> CallPool::OpenConnection(int cancel_fd) {
   auto message = (*connection)
                      ->Ask(MakeRequest(std::move(hello)),
                            AnswerDeadline(Clock::now()), cancel_fd);
-  if (!message) return Disconnected(message.error().message);
+  if (!message) return CannotCall(message.error());
   if (message->response->body_as_HelloReply() == nullptr) {
     return WrongAnswer(**connection);
   }

@@ -45,6 +45,10 @@ Error ToError(const protocol::Failure& failure) {
                failure.message() != nullptr ? failure.message()->str() : ""};
 }
 
+bool IsRefusal(Code code) {
+  return code == Code::kOverQuota || code == Code::kTooMany;
+}
+
 Result<std::unique_ptr<Connection>> Connection::Open(const std::string& path) {
   const ForkDelay delay;
   auto fd = ConnectPacketSocket(path, kConnectTimeout);
@@ -116,18 +120,20 @@ Result<Connection::Message> Connection::Receive(Deadline deadline,
   }
 }
 
-Error Connection::LastWords(const Error& sending) {
-  if (sending.code != Code::kDisconnected) return sending;
+// A store that refuses a connection says why and closes it, maybe before it was
+// asked.
+Error Connection::WhyClosed(Error error) {
+  if (error.code != Code::kDisconnected) return error;
   auto message = ReceiveNow();
-  if (!message || message->response == nullptr) return sending;
+  if (!message || message->response == nullptr) return error;
   const auto* failure = message->response->body_as_Failure();
-  return failure != nullptr ? ToError(*failure) : sending;
+  return failure != nullptr ? ToError(*failure) : error;
 }
 
 Result<Connection::Message> Connection::Ask(const protocol::RequestT& request,
                                             Deadline deadline, int cancel_fd) {
   auto sent = Send(request);
-  if (!sent) return LastWords(sent.error());
+  if (!sent) return WhyClosed(sent.error());
   auto message = Receive(deadline, cancel_fd);
   if (!message) {
     broken_ = EndsConversation(message.error().code);

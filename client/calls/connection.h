@@ -27,6 +27,7 @@ class Connection {
   };
 
   // Connects, but sends nothing yet.  kUnavailable: no store listens at `path`.
+  // kTooMany: it has not accepted others yet.
   static Result<std::unique_ptr<Connection>> Open(const std::string& path);
 
   Connection(const Connection&) = delete;
@@ -37,7 +38,8 @@ class Connection {
   // became readable.  kCorruption: the message makes no sense.
   Result<Message> Receive(Deadline deadline, int cancel_fd = -1);
   // Send and Receive.  A Failure of the store becomes an Error.  The connection
-  // is broken (IsBroken) after kTimeout, kDisconnected and kCorruption.
+  // is broken (IsBroken) after kTimeout, kDisconnected and kCorruption, and if
+  // the store refused it before it was asked.
   Result<Message> Ask(const protocol::RequestT& request, Deadline deadline,
                       int cancel_fd = -1);
 
@@ -54,7 +56,7 @@ class Connection {
   Status WaitUntilReadable(Deadline deadline, int cancel_fd);
   Result<Message> ReceiveNow();
   // Why the store closed the connection, if it said so before.
-  Error LastWords(const Error& sending);
+  Error WhyClosed(Error error);
 
   PrivateFd fd_;
   const uint64_t fork_generation_;
@@ -67,6 +69,9 @@ class Connection {
 Error ToError(const protocol::Failure& failure);
 // The code with this number, or kCorruption.
 Code ToCode(uint8_t number);
+
+// The store refused for want of something: for now.
+bool IsRefusal(Code code);
 
 // Wraps `body` (one of the ...T structures) as a request.
 template <typename Body>

@@ -34,27 +34,30 @@ uint32_t FirstSpinNs() {
 
 }  // namespace
 
-RingWriter::RingWriter(Mapping mapping, PrivateFd bell, PutFailures* failures,
+RingWriter::RingWriter(std::unique_ptr<Ring> ring, PutFailures* failures,
                        std::function<void()> on_nonsense,
-                       std::chrono::nanoseconds spin)
-    : mapping_(std::move(mapping)),
-      ring_(reinterpret_cast<SubmissionRing*>(mapping_.data())),
-      bell_(std::move(bell)),
-      failures_(failures),
+                       std::chrono::nanoseconds spin, Grow grow)
+    : failures_(failures),
       shortest_spin_(spin),
       on_nonsense_(std::move(on_nonsense)),
+      grow_(std::move(grow)),
       fork_generation_(ForkGeneration()),
-      spin_ns_(FirstSpinNs()) {}
+      spin_ns_(FirstSpinNs()),
+      ring_(ring.get()) {
+  rings_.push_back(std::move(ring));
+}
 
 Status RingWriter::AwaitCollected(uint64_t count, Deadline deadline) {
   uint64_t collected_before = ~uint64_t{0};
   while (true) {
     uint64_t collected = 0;
+    const Ring* ring = nullptr;
     {
       MutexLock lock(mutex_);
       if (!over_.has_value()) Collect();
       if (over_.has_value() || collected_ >= count) return {};
       collected = collected_;
+      ring = ring_;
     }
     if (RemainingMs(deadline) == 0) {
       return Error{Code::kTimeout, "the store has not answered all puts yet"};
@@ -64,22 +67,24 @@ Status RingWriter::AwaitCollected(uint64_t count, Deadline deadline) {
     if (advances && count - collected > kManyRecords) {
       std::this_thread::sleep_for(kNap);
     } else {
-      AwaitAnswer(static_cast<uint32_t>(collected), deadline);
+      AwaitAnswer({ring, static_cast<uint32_t>(collected)}, deadline);
     }
   }
 }
 
-void RingWriter::AwaitAnswer(uint32_t seen, Deadline deadline) {
+void RingWriter::AwaitAnswer(const Seen& seen, Deadline deadline) {
   if (!SpinForAnswer(seen)) SleepForAnswer(seen, deadline);
 }
 
-bool RingWriter::IsAnswered(uint32_t seen) const {
-  return ring_->answered.load(std::memory_order_acquire) != seen ||
+// A former ring has had all of its answers.
+bool RingWriter::IsAnswered(const Seen& seen) const {
+  return seen.ring->shared().answered.load(std::memory_order_acquire) !=
+             seen.answered ||
          is_over_.load(std::memory_order_acquire);
 }
 
 // The next spin is longer if this one succeeded, else shorter.
-bool RingWriter::SpinForAnswer(uint32_t seen) {
+bool RingWriter::SpinForAnswer(const Seen& seen) {
   const uint32_t usual_ns = spin_ns_.load(std::memory_order_relaxed);
   if (usual_ns == 0 && shortest_spin_.count() == 0) return IsAnswered(seen);
   const uint32_t waits = waits_.fetch_add(1, std::memory_order_relaxed);
@@ -103,21 +108,20 @@ bool RingWriter::SpinForAnswer(uint32_t seen) {
   return false;
 }
 
-void RingWriter::SleepForAnswer(uint32_t seen, Deadline deadline) {
+void RingWriter::SleepForAnswer(const Seen& seen, Deadline deadline) {
+  SubmissionRing& ring = seen.ring->shared();
   std::chrono::nanoseconds time = kLongestSleep;
   if (deadline != kNoDeadline) {
     time = std::clamp<std::chrono::nanoseconds>(
         deadline - Clock::now(), std::chrono::nanoseconds(0), kLongestSleep);
   }
-  ring_->waiters.fetch_add(1, std::memory_order_seq_cst);
+  ring.waiters.fetch_add(1, std::memory_order_seq_cst);
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (!IsAnswered(seen)) {
     // The caller looks again, whatever ended the sleep.
-    SleepOnFutex({&ring_->answered, seen}, time);
+    SleepOnFutex({&ring.answered, seen.answered}, time);
   }
-  ring_->waiters.fetch_sub(1, std::memory_order_seq_cst);
+  ring.waiters.fetch_sub(1, std::memory_order_seq_cst);
 }
-
-void RingWriter::WakeWaiters() { WakeFutex(&ring_->answered); }
 
 }  // namespace vitrine

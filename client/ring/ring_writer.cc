@@ -13,21 +13,22 @@
 #include <utility>
 
 #include "client/calls/connection.h"
+#include "schema/base/futex.h"
 
 namespace vitrine {
 namespace {
 
 Error CorruptRing(const char* what) { return Error{Code::kCorruption, what}; }
 
-// A shorter file would mean SIGBUS later.
-Status CheckRing(int fd) {
+// The size of the ring's `bytes`.  A shorter file would mean SIGBUS later.
+Result<uint64_t> RingBytesOf(int fd) {
   struct stat info = {};
   if (::fstat(fd, &info) != 0) return ErrnoError("fstat the ring", errno);
-  if (!S_ISREG(info.st_mode) ||
-      info.st_size < static_cast<off_t>(sizeof(SubmissionRing))) {
-    return CorruptRing("the submission ring is no file, or too short");
+  const uint64_t rest = static_cast<uint64_t>(info.st_size) - RingFileBytes(0);
+  if (!S_ISREG(info.st_mode) || !IsRingSize(rest)) {
+    return CorruptRing("the submission ring is no file, or of no such size");
   }
-  return {};
+  return rest;
 }
 
 // A write to the bell must neither block nor raise SIGPIPE.
@@ -43,10 +44,10 @@ Status CheckBell(int fd) {
   return {};
 }
 
-Result<Mapping> MapRing(int fd) {
+Result<Mapping> MapRing(int fd, uint64_t ring_bytes) {
   const ForkDelay delay;  // A child must not write in its parent's name.
   auto mapping =
-      Mapping::Map(fd, sizeof(SubmissionRing), PROT_READ | PROT_WRITE);
+      Mapping::Map(fd, RingFileBytes(ring_bytes), PROT_READ | PROT_WRITE);
   if (!mapping) return mapping;
   if (::madvise(mapping->data(), mapping->size_bytes(), MADV_DONTFORK) != 0) {
     return ErrnoError("madvise", errno);
@@ -64,6 +65,17 @@ template <typename T, size_t kSize>
 void AppendTo(std::byte** place, std::span<T, kSize> part) {
   if (!part.empty()) std::memcpy(*place, part.data(), part.size_bytes());
   *place += part.size_bytes();
+}
+
+// A ring that is full, or too small for a record, becomes so many times as
+// large.
+constexpr uint64_t kGrowth = 4;
+// After the store refused to give a larger one.
+constexpr std::chrono::seconds kNoGrowthTime{1};
+
+Error TooLargeNow() {
+  return Error{RingWriter::kWouldWaitTooLong,
+               "too large for this submission ring"};
 }
 
 Error WouldWait() {
@@ -118,27 +130,36 @@ Status ToStatus(uint32_t answer, const ObjectId& id) {
 
 }  // namespace
 
-Result<std::unique_ptr<RingWriter>> RingWriter::Open(
-    const PrivateFd& ring, PrivateFd bell, PutFailures* failures,
-    std::function<void()> on_nonsense, std::chrono::nanoseconds spin) {
-  auto sound = CheckRing(ring.get());
-  if (!sound) return sound.error();
-  sound = CheckBell(bell.get());
-  if (!sound) return sound.error();
-  auto mapping = MapRing(ring.get());
+Result<std::unique_ptr<RingWriter::Ring>> RingWriter::MapNew(
+    Ends ends, uint32_t first_record) {
+  const auto bytes = RingBytesOf(ends.ring.get());
+  if (!bytes) return bytes.error();
+  if (Status ok = CheckBell(ends.bell.get()); !ok) return ok.error();
+  auto mapping = MapRing(ends.ring.get(), *bytes);
   if (!mapping) return mapping.error();
-  const auto* fresh = reinterpret_cast<SubmissionRing*>(mapping->data());
-  if (fresh->submitted.load() != 0 || fresh->answered.load() != 0) {
+  auto ring = std::make_unique<Ring>(
+      Ring{std::move(*mapping), std::move(ends.bell), *bytes});
+  if (ring->shared().submitted.load() != 0 ||
+      ring->shared().answered.load() != first_record) {
     return CorruptRing("the submission ring is not a new one");
   }
+  return ring;
+}
+
+Result<std::unique_ptr<RingWriter>> RingWriter::Open(
+    Ends ends, PutFailures* failures, std::function<void()> on_nonsense,
+    std::chrono::nanoseconds spin, Grow grow) {
+  auto ring = MapNew(std::move(ends), 0);
+  if (!ring) return ring.error();
   return std::unique_ptr<RingWriter>(
-      new RingWriter(std::move(*mapping), std::move(bell), failures,
-                     std::move(on_nonsense), spin));
+      new RingWriter(std::move(*ring), failures, std::move(on_nonsense), spin,
+                     std::move(grow)));
 }
 
 RingWriter::~RingWriter() {
-  // A child does not inherit the mapping; its addresses may be in other use.
-  if (fork_generation_ != ForkGeneration()) (void)mapping_.release();
+  if (fork_generation_ == ForkGeneration()) return;
+  // A child does not inherit the mappings; their addresses may be in other use.
+  for (const auto& ring : rings_) (void)ring->mapping.release();
 }
 
 Status RingWriter::Put(const SmallPut& put) {
@@ -192,44 +213,105 @@ Result<uint64_t> RingWriter::Append(const SmallPut& put, Waiter* waiter) {
       put.metadata.size() > kMaxRecordMetadataBytes) {
     return Error{Code::kInvalidArgument, "too large for the submission ring"};
   }
-  const uint64_t bytes = RecordBytesOf(put);
-  uint64_t end = 0;
+  std::optional<Appended> appended;
   {
     MutexLock lock(mutex_);
-    const bool room = !crowded_ && MakeRoom(bytes);
-    const bool would_wait = !over_.has_value() && WouldWaitTooLong(put);
-    if (over_.has_value()) return *over_;
-    if (would_wait) return WouldWait();
-    if (room) end = Write(put, bytes, waiter);
+    auto tried = TryAppend(put, waiter);
+    if (!tried) return tried.error();
+    appended = *tried;
   }
-  if (end == 0) return AppendInTurn(put, waiter);
-  RingBell(end);
-  return end;
+  if (!appended) return AppendInTurn(put, waiter);
+  RingBell(*appended);
+  return appended->count;
+}
+
+Result<std::optional<RingWriter::Appended>> RingWriter::TryAppend(
+    const SmallPut& put, Waiter* waiter) {
+  const uint64_t bytes = RecordBytesOf(put);
+  const bool room = !crowded_ && MakeRoom(bytes);
+  const bool would_wait = !over_.has_value() && WouldWaitTooLong(put);
+  if (over_.has_value()) return *over_;
+  if (would_wait) return WouldWait();
+  if (!room) return std::optional<Appended>();
+  return std::optional(Appended{Write(put, bytes, waiter), ring_});
 }
 
 Result<uint64_t> RingWriter::AppendInTurn(const SmallPut& put, Waiter* waiter) {
-  const uint64_t bytes = RecordBytesOf(put);
   MutexLock turn(turn_);
   while (true) {
-    uint64_t count = 0;
     {
       MutexLock lock(mutex_);
-      const bool room = MakeRoom(bytes);
-      const bool would_wait = !over_.has_value() && WouldWaitTooLong(put);
-      crowded_ = !room && !would_wait && !over_.has_value();
-      if (over_.has_value()) return *over_;
-      if (would_wait) return WouldWait();
-      if (room) {
-        const uint64_t end = Write(put, bytes, waiter);
-        RingBell(end);
-        return end;
+      crowded_ = false;
+      auto appended = TryAppend(put, waiter);
+      if (!appended) return appended.error();
+      if (*appended) {
+        RingBell(**appended);
+        return (*appended)->count;
       }
-      // Waits for half of the records: a sleep for each would be slow.
-      count = collected_ + std::max<uint64_t>((appended_ - collected_) / 2, 1);
+      crowded_ = true;  // The others wait for their turn.
     }
-    auto awaited = AwaitCollected(count, kNoDeadline);
-    if (!awaited) return awaited.error();
+    if (Status awaited = AwaitRoom(RecordBytesOf(put)); !awaited) {
+      MutexLock lock(mutex_);
+      crowded_ = false;
+      return awaited.error();
+    }
   }
+}
+
+// --- growing ---
+
+uint64_t RingWriter::NextSize(uint64_t record_bytes) const {
+  if (!grow_ || Clock::now() < no_growth_before_) return 0;
+  MutexLock lock(mutex_);
+  uint64_t bytes = ring_->bytes;
+  if (bytes == kRingBytes) return 0;
+  do {
+    bytes *= kGrowth;
+  } while (bytes / 2 < record_bytes);
+  return std::min(bytes, kRingBytes);
+}
+
+Status RingWriter::AwaitRoom(uint64_t record_bytes) {
+  if (const uint64_t bytes = NextSize(record_bytes)) {
+    const auto grown = TryGrow(bytes);
+    if (!grown) return grown.error();
+    if (*grown) return {};
+  }
+  uint64_t count = 0;
+  {
+    MutexLock lock(mutex_);
+    if (!Fits(record_bytes)) return TooLargeNow();
+    // Waits for half of the records: a sleep for each would be slow.
+    count = collected_ + std::max<uint64_t>((appended_ - collected_) / 2, 1);
+  }
+  return AwaitCollected(count, kNoDeadline);
+}
+
+// Nobody else appends meanwhile, as the ring is crowded.  The store reads the
+// former ring until something is in the new one.
+Result<bool> RingWriter::TryGrow(uint64_t bytes) {
+  uint64_t appended = 0;
+  {
+    MutexLock lock(mutex_);
+    appended = appended_;
+  }
+  const auto first_record = static_cast<uint32_t>(appended);
+  auto ends = grow_(static_cast<uint32_t>(bytes), first_record);
+  auto ring = ends ? MapNew(std::move(*ends), first_record)
+                   : Result<std::unique_ptr<Ring>>(ends.error());
+  if (!ring && ring.error().code == Code::kCorruption) on_nonsense_();
+  if (!ring) {
+    no_growth_before_ = Clock::now() + kNoGrowthTime;
+    return false;
+  }
+  if (Status ok = AwaitCollected(appended, kNoDeadline); !ok) return ok.error();
+  MutexLock lock(mutex_);
+  if (over_.has_value()) return *over_;
+  ring_ = ring->get();
+  rings_.push_back(std::move(*ring));
+  submitted_ = 0;
+  reusable_ = 0;
+  return true;
 }
 
 bool RingWriter::WouldWaitTooLong(const SmallPut& put) {
@@ -239,10 +321,10 @@ bool RingWriter::WouldWaitTooLong(const SmallPut& put) {
 }
 
 bool RingWriter::HasRoom(uint64_t record_bytes) const {
-  const uint64_t to_wrap = kRingBytes - submitted_ % kRingBytes;
+  const uint64_t to_wrap = ring_->bytes - submitted_ % ring_->bytes;
   const uint64_t filler = record_bytes > to_wrap ? to_wrap : 0;
-  return appended_ - collected_ < kRingResults &&
-         filler + record_bytes <= kRingBytes - (submitted_ - reusable_);
+  return Fits(record_bytes) && appended_ - collected_ < kRingResults &&
+         filler + record_bytes <= ring_->bytes - (submitted_ - reusable_);
 }
 
 bool RingWriter::MakeRoom(uint64_t record_bytes) {
@@ -254,7 +336,7 @@ bool RingWriter::MakeRoom(uint64_t record_bytes) {
 
 uint64_t RingWriter::Write(const SmallPut& put, uint64_t record_bytes,
                            Waiter* waiter) {
-  const uint64_t to_wrap = kRingBytes - submitted_ % kRingBytes;
+  const uint64_t to_wrap = ring_->bytes - submitted_ % ring_->bytes;
   if (record_bytes > to_wrap) WriteFiller(to_wrap);
   const std::string& id = put.id.text();
   const RecordHeader header{static_cast<uint32_t>(record_bytes),
@@ -263,7 +345,7 @@ uint64_t RingWriter::Write(const SmallPut& put, uint64_t record_bytes,
                             static_cast<uint16_t>(id.size()),
                             static_cast<uint16_t>(put.metadata.size()),
                             put.timeout_ms};
-  std::byte* place = ring_->bytes.data() + submitted_ % kRingBytes;
+  std::byte* place = ring_->shared().bytes.data() + submitted_ % ring_->bytes;
   AppendTo(&place, std::span(&header, 1));
   AppendTo(&place, std::span(id));
   AppendTo(&place, put.data);
@@ -277,14 +359,14 @@ uint64_t RingWriter::Write(const SmallPut& put, uint64_t record_bytes,
              static_cast<uint32_t>(id.size()), waiter};
   submitted_ += record_bytes;
   ++appended_;
-  ring_->submitted.store(submitted_, std::memory_order_release);
+  ring_->shared().submitted.store(submitted_, std::memory_order_release);
   return appended_;
 }
 
 // The filler becomes visible together with the record behind it.
 void RingWriter::WriteFiller(uint64_t bytes) {
   const RecordHeader header{.record_bytes = static_cast<uint32_t>(bytes)};
-  std::memcpy(ring_->bytes.data() + submitted_ % kRingBytes, &header,
+  std::memcpy(ring_->shared().bytes.data() + submitted_ % ring_->bytes, &header,
               sizeof(header));
   submitted_ += bytes;
 }
@@ -292,16 +374,19 @@ void RingWriter::WriteFiller(uint64_t bytes) {
 // Rings once for each sleep of the store.  While the record that was rung for
 // is not answered, another ring is needless: between that answer and its next
 // sleep, the store reads `submitted`, which the fence below orders.
-void RingWriter::RingBell(uint64_t count) {
+void RingWriter::RingBell(const Appended& appended) {
+  const SubmissionRing& ring = appended.ring->shared();
+  const uint64_t count = appended.count;
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (ring_->store_sleeps.load(std::memory_order_relaxed) == 0) return;
+  if (ring.store_sleeps.load(std::memory_order_relaxed) == 0) return;
   const uint32_t missing = static_cast<uint32_t>(count) -
-                           ring_->answered.load(std::memory_order_relaxed);
+                           ring.answered.load(std::memory_order_relaxed);
   if (missing == 0 || missing > kRingResults) return;  // It is answered.
   if (rung_for_.load(std::memory_order_acquire) > count - missing) return;
   const uint64_t one = 1;
+  const int bell = appended.ring->bell.get();
   // EAGAIN: the bell rings already.  If the store is gone, the session ends.
-  while (::write(bell_.get(), &one, sizeof(one)) < 0 && errno == EINTR) {
+  while (::write(bell, &one, sizeof(one)) < 0 && errno == EINTR) {
   }
   // Only after the write: another thread may rely on rung_for_.
   rung_for_.store(count, std::memory_order_release);
@@ -310,7 +395,7 @@ void RingWriter::RingBell(uint64_t count) {
 // --- collecting ---
 
 void RingWriter::Collect() {
-  const uint32_t answered = ring_->answered.load(std::memory_order_acquire);
+  const uint32_t answered = ring_->shared().answered.load(std::memory_order_acquire);
   const uint32_t news = answered - static_cast<uint32_t>(collected_);
   if (news > appended_ - collected_) return FinishAsNonsense();
   for (uint32_t i = 0; i < news; ++i) {
@@ -321,7 +406,7 @@ void RingWriter::Collect() {
 bool RingWriter::CollectOne() {
   const Record& record = records_[collected_ % kRingResults];
   const uint32_t answer =
-      ring_->results[collected_ % kRingResults].load(std::memory_order_relaxed);
+      ring_->shared().results[collected_ % kRingResults].load(std::memory_order_relaxed);
   if (!MakesSense(answer)) return false;
   if (record.waiter != nullptr) {
     record.waiter->answer = answer;
@@ -341,7 +426,8 @@ std::optional<ObjectId> RingWriter::IdOf(const Record& record) const {
   std::array<char, ObjectId::kMaxBytes> text;
   std::memcpy(
       text.data(),
-      ring_->bytes.data() + record.position % kRingBytes + sizeof(RecordHeader),
+      ring_->shared().bytes.data() + record.position % ring_->bytes +
+          sizeof(RecordHeader),
       record.id_bytes);
   auto id = ObjectId::FromText(std::string_view(text.data(), record.id_bytes));
   if (!id) return std::nullopt;
@@ -359,7 +445,7 @@ void RingWriter::Finish(const Error& error) {
     if (id.has_value()) failures_->Add(FailedPut{std::move(*id), error});
   }
   is_over_.store(true, std::memory_order_seq_cst);
-  WakeWaiters();
+  WakeFutex(&ring_->shared().answered);
 }
 
 void RingWriter::FinishAsNonsense() {

@@ -18,6 +18,8 @@
 //      wait longer for space.
 //  (5) A forked child touches neither the ring (it is not even mapped there)
 //      nor the bell.
+//  (6) A larger ring takes the place of one whose records are all collected.
+//      The former ones stay mapped: threads may still look at them.
 #ifndef VITRINE_CLIENT_RING_RING_WRITER_H_
 #define VITRINE_CLIENT_RING_RING_WRITER_H_
 
@@ -34,6 +36,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "client/base/deadline.h"
 #include "client/base/fork.h"
@@ -63,7 +66,7 @@ struct SealedBlank {
   std::span<const uint8_t> metadata = {};  // As in SmallPut.
 };
 
-// Owns the mapped ring and its bell.  Thread-safe.  The PutFailures must
+// Owns the mapped rings and their bells.  Thread-safe.  The PutFailures must
 // outlive it.
 class RingWriter {
  public:
@@ -72,20 +75,30 @@ class RingWriter {
       kRingBytes / 2 - sizeof(RecordHeader) - ObjectId::kMaxBytes -
       kMaxRecordMetadataBytes - kRecordAlignment;
 
+  // What the store gives for a ring.
+  struct Ends {
+    PrivateFd ring;
+    PrivateFd bell;
+  };
+  // Asks the store for a larger ring: of `bytes`, after `first_record` records.
+  using Grow =
+      std::function<Result<Ends>(uint32_t bytes, uint32_t first_record)>;
+
   // Maps the ring.  kCorruption: `ring` is no ring, or `bell` no eventfd.
   // A wait for an answer spins for at least `spin` before it sleeps.
   // `on_nonsense` is called, on any thread, when the store's answers make no
-  // sense; it must not wait.
+  // sense; it must not wait.  Without `grow` the ring keeps its size.
   static Result<std::unique_ptr<RingWriter>> Open(
-      const PrivateFd& ring, PrivateFd bell, PutFailures* failures,
-      std::function<void()> on_nonsense, std::chrono::nanoseconds spin = {});
+      Ends ends, PutFailures* failures, std::function<void()> on_nonsense,
+      std::chrono::nanoseconds spin = {}, Grow grow = {});
 
   RingWriter(const RingWriter&) = delete;
   RingWriter& operator=(const RingWriter&) = delete;
   ~RingWriter();
 
   // Put and PutLater return kWouldWaitTooLong, and have done nothing, if
-  // invariant (4) forbids the put.  Then it has to go by message.
+  // invariant (4) forbids the put, or if it is too large for a ring that cannot
+  // grow.  Then it has to go by message.
   static constexpr Code kWouldWaitTooLong = Code::kUnsupported;
 
   // Returns when the store has answered.  kDisconnected: the ring ended first;
@@ -119,22 +132,53 @@ class RingWriter {
     Waiter* waiter;  // Null: it is pipelined.
   };
 
-  RingWriter(Mapping mapping, PrivateFd bell, PutFailures* failures,
-             std::function<void()> on_nonsense, std::chrono::nanoseconds spin);
+  struct Ring {
+    Mapping mapping;
+    PrivateFd bell;
+    uint64_t bytes;
+
+    SubmissionRing& shared() const {
+      return *reinterpret_cast<SubmissionRing*>(mapping.data());
+    }
+  };
+  // A record in the ring; `count`: its number plus one.
+  struct Appended {
+    uint64_t count;
+    const Ring* ring;
+  };
+
+  RingWriter(std::unique_ptr<Ring> ring, PutFailures* failures,
+             std::function<void()> on_nonsense, std::chrono::nanoseconds spin,
+             Grow grow);
+  static Result<std::unique_ptr<Ring>> MapNew(Ends ends, uint32_t first_record);
 
   // Appends it and returns its number plus one.
   Result<uint64_t> Append(const SmallPut& put, Waiter* waiter)
       EXCLUDES(mutex_, turn_);
   Result<uint64_t> AppendInTurn(const SmallPut& put, Waiter* waiter)
       EXCLUDES(mutex_, turn_);
+  // Appends it if it can be done at once; empty: there is no room.
+  Result<std::optional<Appended>> TryAppend(const SmallPut& put,
+                                            Waiter* waiter) REQUIRES(mutex_);
+  // Waits until the ring is larger, or has more room.
+  Status AwaitRoom(uint64_t record_bytes) REQUIRES(turn_) EXCLUDES(mutex_);
+  // The size of the ring to ask for; 0: it is as large as it may be.
+  uint64_t NextSize(uint64_t record_bytes) const REQUIRES(turn_)
+      EXCLUDES(mutex_);
+  // False: the store gives no larger ring now.
+  Result<bool> TryGrow(uint64_t bytes) REQUIRES(turn_) EXCLUDES(mutex_);
   bool WouldWaitTooLong(const SmallPut& put) REQUIRES(mutex_);
+  // A record and the filler before it never need more than the whole ring.
+  bool Fits(uint64_t record_bytes) const REQUIRES(mutex_) {
+    return record_bytes <= ring_->bytes / 2;
+  }
   bool HasRoom(uint64_t record_bytes) const REQUIRES(mutex_);
   bool MakeRoom(uint64_t record_bytes) REQUIRES(mutex_);
   uint64_t Write(const SmallPut& put, uint64_t record_bytes, Waiter* waiter)
       REQUIRES(mutex_);
   void WriteFiller(uint64_t bytes) REQUIRES(mutex_);
-  // Wakes the store, if it sleeps, for the first `count` records.
-  void RingBell(uint64_t count);
+  // Wakes the store, if it sleeps, for the record and those before it.
+  void RingBell(const Appended& appended);
 
   // Takes all answers that have come.
   void Collect() REQUIRES(mutex_);
@@ -146,19 +190,21 @@ class RingWriter {
   // Waits until `count` records were collected, ever, or the ring ended.
   // kTimeout.
   Status AwaitCollected(uint64_t count, Deadline deadline) EXCLUDES(mutex_);
-  // Waits until `answered` is not `seen` any more, or for a while.
-  void AwaitAnswer(uint32_t seen, Deadline deadline);
-  bool SpinForAnswer(uint32_t seen);
-  void SleepForAnswer(uint32_t seen, Deadline deadline);
-  bool IsAnswered(uint32_t seen) const;
-  void WakeWaiters();
+  // How many records of the ring were answered when somebody looked.
+  struct Seen {
+    const Ring* ring;
+    uint32_t answered;
+  };
+  // Waits until more are answered, or for a while.
+  void AwaitAnswer(const Seen& seen, Deadline deadline);
+  bool SpinForAnswer(const Seen& seen);
+  void SleepForAnswer(const Seen& seen, Deadline deadline);
+  bool IsAnswered(const Seen& seen) const;
 
-  Mapping mapping_;
-  SubmissionRing* const ring_;
-  const PrivateFd bell_;
   PutFailures* const failures_;
   const std::chrono::nanoseconds shortest_spin_;
   const std::function<void()> on_nonsense_;
+  const Grow grow_;
   const uint64_t fork_generation_;
 
   std::atomic<bool> is_over_{false};
@@ -168,9 +214,13 @@ class RingWriter {
 
   // Held by the put that waits for room, so that small records of others do not
   // take the room away from a large one for ever.
+  // The same put asks the store for a larger ring.
   Mutex turn_ ACQUIRED_BEFORE(mutex_);
+  Deadline no_growth_before_ GUARDED_BY(turn_) = {};  // The store refused it.
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
+  std::vector<std::unique_ptr<Ring>> rings_ GUARDED_BY(mutex_);
+  const Ring* ring_ GUARDED_BY(mutex_);  // The last of them.
   bool crowded_ GUARDED_BY(mutex_) = false;  // A put waits for room.
   std::optional<Error> over_ GUARDED_BY(mutex_);
   uint64_t submitted_ GUARDED_BY(mutex_) = 0;  // Bytes, fillers and all.

@@ -8,10 +8,18 @@
 namespace vitrine {
 namespace {
 
+constexpr std::chrono::seconds kRefusedTime{1};
+
+// Memory or a share of something may be had later.
+bool MayEnd(Code code) {
+  return code == Code::kOutOfMemory || IsRefusal(code);
+}
+
 // kAlreadyExists: the store gave the ring before, but it could not be mapped.
 // No caller may take that code for an answer about an object.
 bool MeansNone(Code code) {
-  return code == Code::kUnsupported || code == Code::kAlreadyExists;
+  return code == Code::kUnsupported || code == Code::kAlreadyExists ||
+         MayEnd(code);
 }
 
 }  // namespace
@@ -35,7 +43,7 @@ Result<RingWriter*> SessionRing::Open() {
     }
     switch (Begin()) {
       case State::kUnopened:  // Now it is this thread's to open.
-        return Settle(Ask());
+        return Settle(OpenFirst());
       case State::kRefused:
         return static_cast<RingWriter*>(nullptr);
       case State::kEnded:
@@ -49,20 +57,36 @@ Result<RingWriter*> SessionRing::Open() {
 
 SessionRing::State SessionRing::Begin() {
   MutexLock lock(mutex_);
+  if (state_ == State::kRefused && Clock::now() >= refused_until_) {
+    state_ = State::kUnopened;
+  }
   const State before = state_;
   if (state_ == State::kUnopened) state_ = State::kOpening;
   return before;
 }
 
-Result<std::unique_ptr<RingWriter>> SessionRing::Ask() {
-  auto answer = calls_->Ask<protocol::OpenRingReply>(protocol::OpenRingT{});
+Result<RingWriter::Ends> SessionRing::Ask(uint32_t bytes,
+                                          uint32_t first_record) {
+  protocol::OpenRingT request;
+  request.bytes = bytes;
+  request.first_record = first_record;
+  auto answer = calls_->Ask<protocol::OpenRingReply>(std::move(request));
   if (!answer) return answer.error();
   if (answer->fds.size() != 2) {
-    on_nonsense_();
     return Error{Code::kCorruption, "the store sent no submission ring"};
   }
-  auto ring = RingWriter::Open(answer->fds[0], std::move(answer->fds[1]),
-                               failures_, on_nonsense_, spin_);
+  return RingWriter::Ends{std::move(answer->fds[0]), std::move(answer->fds[1])};
+}
+
+Result<std::unique_ptr<RingWriter>> SessionRing::OpenFirst() {
+  auto ends = Ask(kLeastRingBytes, 0);
+  auto ring = ends
+                  ? RingWriter::Open(
+                        std::move(*ends), failures_, on_nonsense_, spin_,
+                        [this](uint32_t bytes, uint32_t first_record) {
+                          return Ask(bytes, first_record);
+                        })
+                  : Result<std::unique_ptr<RingWriter>>(ends.error());
   if (!ring && ring.error().code == Code::kCorruption) on_nonsense_();
   return ring;
 }
@@ -74,7 +98,9 @@ Result<RingWriter*> SessionRing::Settle(
   const bool ended = state_ == State::kEnded;
   if (!answer) {
     // The session may have ended because of this very answer.
-    const bool refused = MeansNone(answer.error().code);
+    const Code code = answer.error().code;
+    const bool refused = MeansNone(code);
+    refused_until_ = MayEnd(code) ? Clock::now() + kRefusedTime : kNoDeadline;
     if (!ended) state_ = refused ? State::kRefused : State::kUnopened;
     if (refused) return static_cast<RingWriter*>(nullptr);
     return answer.error();

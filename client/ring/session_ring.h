@@ -19,7 +19,8 @@
 namespace vitrine {
 
 // The submission ring of one session.  Asks the store for it at the first use,
-// and never again once the store has given or refused it.  Thread-safe.  The
+// and never again once the store has given or refused it.  If it was refused
+// only because something is short, it asks again a second later.  Thread-safe.  The
 // CallPool and the PutFailures must outlive it.
 class SessionRing {
  public:
@@ -28,7 +29,7 @@ class SessionRing {
               std::function<void()> on_nonsense,
               std::chrono::nanoseconds spin = {});
 
-  // Null: this store has no rings.  The ring is valid as long as this lives.
+  // Null: this store has no ring for the session, or none now.  The ring is valid as long as this lives.
   Result<RingWriter*> Get() EXCLUDES(mutex_) {
     RingWriter* const ring = ring_.load(std::memory_order_acquire);
     return ring != nullptr ? ring : Open();
@@ -49,7 +50,8 @@ class SessionRing {
   Result<RingWriter*> Open() EXCLUDES(mutex_);
   // The state before.  If it is kUnopened, the caller has to open the ring.
   State Begin() EXCLUDES(mutex_);
-  Result<std::unique_ptr<RingWriter>> Ask();
+  Result<RingWriter::Ends> Ask(uint32_t bytes, uint32_t first_record);
+  Result<std::unique_ptr<RingWriter>> OpenFirst();
   Result<RingWriter*> Settle(Result<std::unique_ptr<RingWriter>> answer)
       EXCLUDES(mutex_);
   Error Ended() const EXCLUDES(mutex_);
@@ -64,6 +66,7 @@ class SessionRing {
 
   mutable Mutex mutex_;
   State state_ GUARDED_BY(mutex_) = State::kUnopened;
+  Deadline refused_until_ GUARDED_BY(mutex_) = {};
   std::string why_ GUARDED_BY(mutex_);
   std::unique_ptr<RingWriter> owned_ GUARDED_BY(mutex_);
 };

@@ -2,6 +2,8 @@
 #ifndef VITRINE_FUSEFS_BASE_STORE_NAMES_H_
 #define VITRINE_FUSEFS_BASE_STORE_NAMES_H_
 
+#include "store/accounts/accounts.h"
+#include "store/accounts/shared_limit.h"
 #include "store/base/object.h"
 #include "store/base/observer.h"
 #include "store/base/requests.h"
@@ -32,8 +34,10 @@ using store::ObjectRef;
 using store::ObjectState;
 using store::Observer;
 using store::PageHolder;
+using store::Payer;
 using store::SealCopy;
 using store::SegmentFile;
+using store::SharedLimit;
 using store::SmallObject;
 using store::SpaceWait;
 using store::StatusSection;

@@ -102,7 +102,8 @@ class FileSystem : public Observer,
   };
   // kElsewhere, which no caller sees: BringBack first.
   static constexpr int kElsewhere = EREMOTE;
-  Answer<Opened> Open(uint64_t node, int flags, uid_t who);
+  // EDQUOT, ENFILE: `who`, or all, have as many files open as may be.
+  Answer<Opened> Open(uint64_t node, int flags, const Payer& who);
   // True if the node is of an object that is not in memory.
   bool IsElsewhere(uint64_t node) const;
   // Brings it back; answers at once if it is in memory.
@@ -113,7 +114,9 @@ class FileSystem : public Observer,
   // the kernel looks it up again and finds the sealed object.  (The kernel does
   // so once: a caller sees ESTALE if the object goes in between and the id is
   // sealed anew.)  Returns the waiter for CancelWait; 0: answered already.
-  uint64_t OpenWait(uint64_t node, int flags, OnAnswer<Opened> done);
+  // EDQUOT: `who` has as many waits as may be.
+  uint64_t OpenWait(uint64_t node, int flags, const Payer& who,
+                    OnAnswer<Opened> done);
   void CancelWait(uint64_t node, uint64_t waiter);
   bool IsWait(uint64_t node) const { return KindOf(node) == NodeKind::kWait; }
 
@@ -158,11 +161,12 @@ class FileSystem : public Observer,
                               const SetAttributes& wanted);
 
   Answer<Opened> OpenStatus(int flags);
-  struct Opener {
-    uid_t who;
-    bool creates;
+  struct OpenUse {
+    int flags = 0;
+    bool creates = false;
+    Payer who = {};
   };
-  Answer<Opened> OpenObject(const ObjectRef& object, int flags, Opener opener);
+  Answer<Opened> OpenObject(const ObjectRef& object, const OpenUse& use);
   Answer<void> Truncate(const ObjectRef& object);
   uint32_t FlagsFor(const OpenFile& file, const ObjectInfo& info, int flags);
   bool AppendEntry(const DirListing::Entry& entry, uint64_t dir, bool plus,

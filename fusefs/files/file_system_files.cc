@@ -8,6 +8,7 @@
 #include "fusefs/files/file_system.h"
 #include "fusefs/files/space_wait.h"
 #include "fusefs/kernel/kernel_abi.h"
+#include "store/accounts/charged.h"
 
 namespace vitrine::fusefs {
 namespace {
@@ -26,11 +27,11 @@ bool IsGone(Code code) {
 // --- opening ---
 
 Answer<FileSystem::Opened> FileSystem::Open(uint64_t node, int flags,
-                                            uid_t who) {
+                                            const Payer& who) {
   if (node == kStatusFile) return OpenStatus(flags);
   const ObjectRef object = nodes_.FindObject(node);
   if (!object || KindOf(node) != NodeKind::kObject) return Errno{ESTALE};
-  return OpenObject(object, flags, {.who = who, .creates = false});
+  return OpenObject(object, {.flags = flags, .who = who});
 }
 
 bool FileSystem::IsElsewhere(uint64_t node) const {
@@ -53,26 +54,26 @@ Answer<FileSystem::Opened> FileSystem::OpenStatus(int flags) {
 }
 
 Answer<FileSystem::Opened> FileSystem::OpenObject(const ObjectRef& object,
-                                                  int flags, Opener opener) {
+                                                  const OpenUse& use) {
   const ObjectInfo info = store_->objects().Info(object);
-  const bool writes = WantsToWrite(flags);
+  const bool writes = WantsToWrite(use.flags);
   // On ESTALE the kernel looks the name up once more.
   if (info.state == ObjectState::kGone) return Errno{ESTALE};
   if (writes && info.state == ObjectState::kSealed) return Errno{EPERM};
   auto file = OpenFile::Open(
       store_, objects_, object, info.number,
-      {.writes = writes, .creates = opener.creates, .who = opener.who});
+      {.writes = writes, .creates = use.creates, .opener = use.who});
   if (!file) {
     const Code code = file.error().code;
     if (code == Code::kUnavailable) return Errno{kElsewhere};
     if (IsGone(code)) return Errno{ESTALE};
     return file.error();
   }
-  if (!opener.creates && (flags & O_TRUNC) != 0) {
+  if (!use.creates && (use.flags & O_TRUNC) != 0) {
     if (const auto cut = Truncate(object); !cut) return Errno{cut.error()};
   }
   store_->objects().Touch(object);
-  const uint32_t reply_flags = FlagsFor(**file, info, flags);
+  const uint32_t reply_flags = FlagsFor(**file, info, use.flags);
   const int32_t backing_id = (*file)->backing_id();
   return Opened{files_->Add(*std::move(file)), reply_flags, backing_id};
 }
@@ -120,9 +121,10 @@ Answer<FileSystem::Created> FileSystem::Create(uint64_t dir,
   const auto object = store_->unsealed().Create(*id, options);
   if (!object) return object.error();
   auto entry = MakeEntry(dir, *object);
-  auto opened =
-      entry ? OpenObject(*object, flags, {.who = who.uid, .creates = true})
-            : Answer<Opened>(Errno{entry.error()});
+  auto opened = entry ? OpenObject(*object, {.flags = flags,
+                                             .creates = true,
+                                             .who = {who.uid, who.gid}})
+                      : Answer<Opened>(Errno{entry.error()});
   if (opened) return Created{*entry, *opened};
   if (entry) nodes_.Forget(entry->ino, 1);
   // A failure means that the object is gone already.
@@ -130,12 +132,18 @@ Answer<FileSystem::Created> FileSystem::Create(uint64_t dir,
   return Errno{opened.error()};
 }
 
-uint64_t FileSystem::OpenWait(uint64_t node, int flags, OnAnswer<Opened> done) {
+uint64_t FileSystem::OpenWait(uint64_t node, int flags, const Payer& who,
+                              OnAnswer<Opened> done) {
   const auto id = nodes_.FindWait(node);
   if (!id) return done(Errno{ESTALE}), 0;
   if (WantsToWrite(flags)) return done(Errno{EPERM}), 0;
-  const auto wake = [done] { done(Errno{ESTALE}); };
   const bool must_not_wait = (flags & O_NONBLOCK) != 0;
+  // Charged until the waiter is woken or dropped.
+  const auto charged =
+      store::Charged::Make(&store_->facts().accounts(), who,
+                           store::Resource::kWaiters, must_not_wait ? 0 : 1);
+  if (!charged) return done(charged.error()), 0;
+  const auto wake = [done, charged = *charged] { done(Errno{ESTALE}); };
   // Adds the waiter before it asks for the object: a seal in between wakes it.
   const uint64_t waiter = must_not_wait ? 0 : waiters_.Add(*id, wake);
   if (store_->sealed().FindSealed(*id)) {

@@ -37,18 +37,18 @@ Status WriteByMapping(int fd, uint64_t page_bytes, uint64_t offset_bytes,
 
 Result<std::shared_ptr<OpenFile>> OpenFile::Open(
     Store* store, std::shared_ptr<OpenObjects> objects, const ObjectRef& object,
-    uint64_t number, Use use) {
-  auto opened = objects->Acquire(object, number);
+    uint64_t number, const Use& use) {
+  auto opened = objects->Acquire(object, number, use.opener);
   if (!opened) return opened.error();
   std::shared_ptr<OpenFile> file(
-      new OpenFile(store, std::move(objects), object, number));
+      new OpenFile(store, std::move(objects), object, number, use.opener));
   file->opened_ = *std::move(opened);
   if (!use.writes) return file;
   // Without passthrough nobody can map the segment through the mount: the
   // kernel has pages of its own, and every write comes to the store.
   const bool maps = file->backing_id() != 0;
   const auto mode = store->unsealed().BeginWriting(
-      object, maps ? PageHolder(use.who) : kStoreItself);
+      object, maps ? PageHolder(use.opener.uid) : kStoreItself);
   if (!mode) return mode.error();
   file->write_mode_ = *mode;
   MutexLock lock(file->mutex_);
@@ -95,21 +95,26 @@ OpenFile::~OpenFile() {
   {
     // The store must not find a writer when it looks at what was written.
     MutexLock lock(mutex_);
+    if (writable_.valid()) objects_->descriptors().Release(opener_);
     writable_ = UniqueFd();
     closed = closed_;
   }
   if (write_mode_) store_->unsealed().EndWriting(object_, *write_mode_);
   opened_.segment.reset();
-  objects_->Release(number_, closed);
+  objects_->Release(number_, opener_, closed);
 }
 
 Result<int> OpenFile::WritableFd() {
   MutexLock lock(mutex_);
-  if (!writable_.valid()) {
-    auto fd = store_->unsealed().OpenForWriting(object_, kStoreItself);
-    if (!fd) return fd.error();
-    writable_ = *std::move(fd);
+  if (writable_.valid()) return writable_.get();
+  SharedLimit& descriptors = objects_->descriptors();
+  if (Status ok = descriptors.Charge(opener_); !ok) return ok.error();
+  auto fd = store_->unsealed().OpenForWriting(object_, kStoreItself);
+  if (!fd) {
+    descriptors.Release(opener_);
+    return fd.error();
   }
+  writable_ = *std::move(fd);
   return writable_.get();
 }
 

@@ -27,12 +27,13 @@ class OpenFile {
   struct Use {
     bool writes = false;
     bool creates = false;  // The object was made for this open.
-    uid_t who = 0;
+    Payer opener = {};
   };
   // kNotPermitted: a writer of a sealed object.  kNotFound: gone.
+  // kOverQuota, kTooMany: see OpenObjects::Acquire.
   static Result<std::shared_ptr<OpenFile>> Open(
       Store* store, std::shared_ptr<OpenObjects> objects,
-      const ObjectRef& object, uint64_t number, Use use);
+      const ObjectRef& object, uint64_t number, const Use& use);
   ~OpenFile();
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
@@ -65,11 +66,12 @@ class OpenFile {
 
  private:
   OpenFile(Store* store, std::shared_ptr<OpenObjects> objects,
-           const ObjectRef& object, uint64_t number)
+           const ObjectRef& object, uint64_t number, const Payer& opener)
       : store_(store),
         objects_(std::move(objects)),
         object_(object),
-        number_(number) {}
+        number_(number),
+        opener_(opener) {}
 
   Result<int> WritableFd() EXCLUDES(mutex_);
   void StopWriting() EXCLUDES(mutex_);
@@ -78,13 +80,14 @@ class OpenFile {
   const std::shared_ptr<OpenObjects> objects_;
   const ObjectRef object_;
   const uint64_t number_ = 0;
+  const Payer opener_ = {};
   const std::string text_;
   // Set before other threads can see the file.
   OpenObjects::Opened opened_;
   std::optional<WriteMode> write_mode_;
 
   Mutex mutex_;
-  UniqueFd writable_ GUARDED_BY(mutex_);
+  UniqueFd writable_ GUARDED_BY(mutex_);  // Charged to the opener.
   // The extent of the finished content: at the open, or when a process last
   // closed the file normally.  If a process that inherited the description is
   // killed later, and the extent is still the same, nothing is half-written.

@@ -38,6 +38,9 @@ class Accounts {
   Accounts(const Accounts&) = delete;
   Accounts& operator=(const Accounts&) = delete;
 
+  // Root and the store's user.
+  bool IsPrivileged(uid_t uid) const { return uid == 0 || uid == store_uid_; }
+
   // From now on.  Nobody loses what he has.
   void SetQuota(const Quota& quota) EXCLUDES(mutex_);
 
@@ -106,7 +109,6 @@ class Accounts {
 
   Limits& DefaultsOf(Party::Kind kind) REQUIRES(mutex_);
   const Limits& DefaultsOf(Party::Kind kind) const REQUIRES(mutex_);
-  bool IsPrivileged(uid_t uid) const { return uid == 0 || uid == store_uid_; }
   // `privileged`: the defaults do not count.
   uint64_t LimitLocked(const Party& party, Resource resource,
                        bool privileged) const REQUIRES(mutex_);

@@ -33,6 +33,12 @@ struct SpaceWait {
   std::optional<uid_t> uid = {};
 };
 
+// Of memory that the store shares with a client.
+enum class ClientMemoryNeed : uint8_t {
+  kNow,      // Even if something has to be evicted for it, afterwards.
+  kIfThere,  // Only without an eviction.
+};
+
 struct NewObject {
   Credentials creator;
   mode_t mode = 0644;

@@ -28,6 +28,7 @@ class Accounts;
 class Catalog;
 class ClientRegistry;
 class SegmentFile;
+struct Payer;
 
 // Memory for unsealed objects, for which a caller may have to wait.
 // kOverQuota: the object's user or group must not have so much; nobody waits
@@ -50,6 +51,13 @@ class MemoryRequests {
   virtual void Reserve(const ObjectRef& object, uint64_t offset_bytes,
                        uint64_t size_bytes, SpaceWait wait,
                        Done<void> done) = 0;
+
+  // Charges memory that the store shares with a client, until the last owner of
+  // the answer is gone; never waits.  The store must outlive it.
+  // kOutOfMemory: it is not there, and not needed enough.  kTooMany: the
+  // clients have all they may have.  kOverQuota: `payer` has.
+  virtual Result<std::shared_ptr<const void>> ShareWithClient(
+      const Payer& payer, uint64_t bytes, ClientMemoryNeed need) = 0;
 };
 
 // Unsealed objects, but for the waits for memory.

@@ -11,8 +11,6 @@
 namespace vitrine::store {
 namespace {
 
-constexpr size_t kPageBytes = (sizeof(ClientPage) + 4095) / 4096 * 4096;
-
 ClientPage& PageIn(const Mapping& mapping) {
   return *reinterpret_cast<ClientPage*>(mapping.data());
 }

@@ -25,6 +25,10 @@ namespace vitrine::store {
 // Owns the store's side of every client's page.  Thread-safe.
 class ClientRegistry {
  public:
+  // Of a page.
+  static constexpr uint64_t kPageBytes =
+      (sizeof(ClientPage) + 4095) / 4096 * 4096;
+
   struct Client {
     std::string name;
     pid_t pid;

@@ -35,7 +35,8 @@ StatusSection FactsRole::GetMemoryStatus() const {
                         .collapsed_bytes = parts_->segments.collapsed_bytes(),
                         .numa = parts_->segments.numa_policy().Describe(),
                         .page_bytes = parts_->segments.page_bytes(),
-                        .overshoot_bytes = parts_->place->overshoot_bytes()},
+                        .overshoot_bytes = parts_->place->overshoot_bytes(),
+                        .client_bytes = parts_->client_memory->bytes()},
                        parts_->budget->Get(), parts_->watch->Count());
 }
 
@@ -48,7 +49,7 @@ StatusSection FactsRole::GetStatus() {
        .uptime = std::chrono::steady_clock::now() - parts_->started,
        .state_dir = parts_->options.state_dir,
        .dedicated_threshold_bytes = parts_->options.dedicated_threshold_bytes},
-      parts_->budget->Get(), table);
+      parts_->budget->Get(), parts_->client_memory->bytes(), table);
   status.AddPart("restart", RestartSection(parts_->restart));
   status.AddPart("objects", ObjectsSection(table, parts_->orphans->Count()));
   status.AddPart("abandoned", AbandonedSection(parts_->abandoned->Count()));

@@ -23,6 +23,10 @@ class MemoryRole final : public MemoryRequests {
               Done<void> done) override;
   void Reserve(const ObjectRef& object, uint64_t offset_bytes,
                uint64_t size_bytes, SpaceWait wait, Done<void> done) override;
+  Result<std::shared_ptr<const void>> ShareWithClient(
+      const Payer& payer, uint64_t bytes, ClientMemoryNeed need) override {
+    return parts_->client_memory->Take(payer, bytes, need);
+  }
 
  private:
   // Create, with a recycled segment if one suits.

@@ -20,9 +20,18 @@ uint64_t UptimeSeconds(const ProcessFacts& facts) {
   return static_cast<uint64_t>(seconds.count());
 }
 
-uint64_t FreeBytes(const Budget& budget) {
-  return budget.capacity_bytes -
-         std::min(budget.capacity_bytes, budget.used_bytes);
+struct CapacityFacts {
+  uint64_t capacity_bytes;
+  uint64_t used_bytes;
+  uint64_t free_bytes;
+};
+
+CapacityFacts CapacityOf(const Budget& budget, uint64_t client_bytes) {
+  return {.capacity_bytes = budget.capacity_bytes,
+          .used_bytes =
+              budget.used_bytes - std::min(budget.used_bytes, client_bytes),
+          .free_bytes = budget.capacity_bytes -
+                        std::min(budget.capacity_bytes, budget.used_bytes)};
 }
 
 std::string PolicyName(const Table& /*table*/) { return "lru"; }
@@ -40,15 +49,16 @@ constexpr MetricOf<ProcessFacts> kStoreMetrics[] = {
         "Objects of at least this size have segments of their own.",
         MetricUnit::kBytes)};
 
-constexpr MetricOf<Budget> kCapacityMetrics[] = {
-    Gauge<&Budget::capacity_bytes>(
+constexpr MetricOf<CapacityFacts> kCapacityMetrics[] = {
+    Gauge<&CapacityFacts::capacity_bytes>(
         "capacity_bytes", "Memory that the store may take for objects.",
         MetricUnit::kBytes),
-    Gauge<&Budget::used_bytes>(
+    Gauge<&CapacityFacts::used_bytes>(
         "used_bytes", "Memory that is charged for objects, without the pool.",
         MetricUnit::kBytes),
-    Gauge<&FreeBytes>("free_bytes", "Capacity that is not used.",
-                      MetricUnit::kBytes)};
+    Gauge<&CapacityFacts::free_bytes>(
+        "free_bytes", "Capacity that neither objects nor clients have.",
+        MetricUnit::kBytes)};
 
 constexpr MetricOf<Table> kFileMetrics[] = {
     Gauge<&Table::index_bytes>("index_bytes",
@@ -166,6 +176,9 @@ constexpr MetricOf<MemoryFacts> kMemoryMetrics[] = {
     Gauge<&MemoryFacts::overshoot_bytes>(
         "overshoot_bytes",
         "Memory beyond the capacity, for writers that the store does not see.",
+        MetricUnit::kBytes),
+    Gauge<&MemoryFacts::client_bytes>(
+        "client_bytes", "Memory that is shared with clients: pages and rings.",
         MetricUnit::kBytes)};
 
 constexpr MetricOf<Budget> kShortageMetrics[] = {
@@ -276,9 +289,9 @@ constexpr MetricOf<Retriever::Numbers> kRetrieverMetrics[] = {
 }  // namespace
 
 StatusSection StoreSection(const ProcessFacts& facts, const Budget& budget,
-                           const Table& table) {
+                           uint64_t client_bytes, const Table& table) {
   StatusSection section = MakeSection(kStoreMetrics, facts);
-  section.Add(kCapacityMetrics, budget);
+  section.Add(kCapacityMetrics, CapacityOf(budget, client_bytes));
   section.Add(kFileMetrics, table);
   return section;
 }

@@ -41,11 +41,13 @@ struct MemoryFacts {
   std::string numa;
   uint64_t page_bytes;
   uint64_t overshoot_bytes;
+  uint64_t client_bytes;
 };
 
 // The values that stand outside all sections.
 StatusSection StoreSection(const ProcessFacts& facts,
                            const MemoryBudget::Numbers& budget,
+                           uint64_t client_bytes,
                            const TableQueries::Numbers& table);
 StatusSection RestartSection(const RestartReport& restart);
 StatusSection ObjectsSection(const TableQueries::Numbers& table,

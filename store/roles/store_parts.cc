@@ -26,7 +26,9 @@ Error StoreParts::Explain(const Error& error) const {
           part(objects.held_objects, objects.held_bytes, "held") + "), " +
           part(objects.unsealed_objects, objects.unsealed_bytes, "unsealed") +
           ", " + part(objects.blanks, objects.blank_bytes, "blanks") + ", " +
-          part(in_use.count, in_use.bytes, "deleted but still in use")};
+          part(in_use.count, in_use.bytes, "deleted but still in use") +
+          ", pages and rings of clients " +
+          std::to_string(client_memory->bytes()) + " bytes"};
 }
 
 void StoreParts::GiveBack(int64_t freed_bytes) {

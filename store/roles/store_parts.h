@@ -23,6 +23,7 @@
 #include "store/keepers/retriever.h"
 #include "store/keepers/seal_copier.h"
 #include "store/keepers/writer_watch.h"
+#include "store/segments/client_memory.h"
 #include "store/segments/memory_budget.h"
 #include "store/segments/orphans.h"
 #include "store/segments/segment_dir.h"
@@ -59,6 +60,7 @@ struct StoreParts {
   std::unique_ptr<Catalog> catalog = {};
   std::unique_ptr<ObjectTable> table = {};
   std::unique_ptr<MemoryBudget> budget = {};
+  std::unique_ptr<ClientMemory> client_memory = {};
   std::unique_ptr<SegmentPool> pool = {};
   std::unique_ptr<Orphans> orphans = {};
   std::unique_ptr<AbandonedWatch> abandoned = {};

@@ -12,17 +12,18 @@
 
 namespace vitrine::store {
 
-// A segment whose name is gone and whose memory is to be freed.
+// A segment that no object names and whose memory is to be freed.
 struct DroppedSegment {
   uint64_t number = 0;
-  std::shared_ptr<SegmentFile> file = {};  // Null: it could not be opened.
+  // Null: it could not be opened, or is not kept open, as it is retired.
+  std::shared_ptr<SegmentFile> file = {};
   uint64_t charged_bytes = 0;
   // Who pays for it until it is given back.  None: a slab is nobody's.
   std::optional<Payer> payer = {};
-  // Set: the segment is retired, under the number below; the audience that
-  // could read it.
-  std::optional<Audience> retired_from = {};
+  // Not 0: the segment is retired, under this number.
   uint64_t retired_number = 0;
+  // Set: it may be recycled; the audience that could read it.
+  std::optional<Audience> retired_from = {};
 };
 
 }  // namespace vitrine::store

@@ -1,8 +1,18 @@
 #include "store/segments/orphans.h"
 
+#include <spdlog/spdlog.h>
+
 #include <utility>
 
 namespace vitrine::store {
+namespace {
+
+// It can be opened again.
+void Park(DroppedSegment* dropped) {
+  if (dropped->retired_number != 0) dropped->file.reset();
+}
+
+}  // namespace
 
 void Orphans::RaiseCharge(DroppedSegment* dropped) {
   auto extent = dropped->file->Stat();
@@ -28,6 +38,13 @@ Orphans::Numbers Orphans::Sum(const std::list<DroppedSegment>& segments) {
   return numbers;
 }
 
+bool Orphans::Reopen(DroppedSegment* dropped) const {
+  if (dropped->file != nullptr || dropped->retired_number == 0) return true;
+  auto file = pool_->segments()->OpenRetired(dropped->retired_number);
+  if (file) dropped->file = *std::move(file);
+  return file || file.error().code == Code::kNotFound;
+}
+
 bool Orphans::TryRelease(DroppedSegment* dropped) {
   uint64_t allocated_bytes = 0;
   if (dropped->file != nullptr) {
@@ -40,15 +57,25 @@ bool Orphans::TryRelease(DroppedSegment* dropped) {
     const auto extent = dropped->file->Stat();
     // Zero: the pool does not take it.
     if (alone && extent) allocated_bytes = extent->allocated_bytes;
-    dropped->file.reset();
   }
   if (dropped->retired_from) {
+    dropped->file.reset();
     Retire(*dropped, allocated_bytes);
   } else {
-    budget_->Uncharge(dropped->charged_bytes);
+    Free(dropped);
   }
   dropped->charged_bytes = 0;
   return true;
+}
+
+// As an eviction: whoever is just opening it waits for the lease.
+void Orphans::Free(DroppedSegment* dropped) {
+  if (dropped->retired_number != 0) {
+    Status removed = pool_->segments()->RemoveRetired(dropped->retired_number);
+    if (!removed) spdlog::error("orphans: {}", removed.error().ToString());
+  }
+  dropped->file.reset();
+  budget_->Uncharge(dropped->charged_bytes);
 }
 
 void Orphans::Retire(const DroppedSegment& dropped, uint64_t allocated_bytes) {
@@ -63,6 +90,7 @@ void Orphans::Retire(const DroppedSegment& dropped, uint64_t allocated_bytes) {
 
 void Orphans::Add(DroppedSegment dropped) {
   if (TryRelease(&dropped)) return;
+  Park(&dropped);
   ChargePayer(dropped, 0, dropped.charged_bytes);
   MutexLock lock(mutex_);
   orphans_.push_back(std::move(dropped));
@@ -79,12 +107,14 @@ void Orphans::Poll() {
     polled_.bytes += taken.bytes;
   }
   polled.remove_if([this](DroppedSegment& dropped) {
+    if (!Reopen(&dropped)) return false;
     const uint64_t charged_bytes = dropped.charged_bytes;
     if (TryRelease(&dropped)) {
       ChargePayer(dropped, charged_bytes, 0);
       return true;
     }
     RaiseCharge(&dropped);
+    Park(&dropped);
     return false;
   });
   MutexLock lock(mutex_);

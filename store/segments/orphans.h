@@ -15,10 +15,12 @@
 namespace vitrine::store {
 
 // Keeps such memory charged until the kernel says that no process has it any
-// more.  Then the pool takes the retired segments; the others are freed.
+// more.  Then the pool takes those that may be recycled; the others are freed.
 // Meanwhile whoever owned the object pays for it, as for a deleted file: else
-// whoever keeps what he deletes mapped has no limit.  Thread-safe.  All that it
-// is given must outlive it.
+// whoever keeps what he deletes mapped has no limit.  A retired segment is
+// opened only to ask the kernel: users can have more segments mapped than the
+// store may have descriptors.  Thread-safe.  All that it is given must outlive
+// it.
 class Orphans {
  public:
   Orphans(MemoryBudget* budget, SegmentPool* pool, Accounts* accounts)
@@ -41,8 +43,11 @@ class Orphans {
 
  private:
   static Numbers Sum(const std::list<DroppedSegment>& segments);
+  // False: a retired segment cannot be opened now.
+  bool Reopen(DroppedSegment* dropped) const;
   // True if no other process has it; then it is released.
   bool TryRelease(DroppedSegment* dropped);
+  void Free(DroppedSegment* dropped);
   // A writer may have gone on writing after the name was gone.
   void RaiseCharge(DroppedSegment* dropped);
   void ChargePayer(const DroppedSegment& dropped, uint64_t released_bytes,

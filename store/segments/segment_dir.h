@@ -86,6 +86,7 @@ class SegmentDir {
   // `retired`.  Processes that have it open or mapped keep it.  kUnsupported:
   // there is no directory for retired segments.
   Status Retire(uint64_t number, uint64_t retired);
+  bool can_retire() const { return retired_fd_.valid(); }
   // Makes a retired segment of `size_bytes` with cleared pages.  kOutOfMemory:
   // there are not enough pages.
   Status MakeRetired(uint64_t number, uint64_t size_bytes);
@@ -102,6 +103,10 @@ class SegmentDir {
   // Puts a retired segment back under a new number; only the store's user can
   // open it.
   Status Reinstate(uint64_t retired, uint64_t number);
+  // The store's description of a retired segment.
+  Result<std::shared_ptr<SegmentFile>> OpenRetired(uint64_t number) const;
+  // Its name goes; whoever has it keeps it.
+  Status RemoveRetired(uint64_t number);
   // Removes a retired segment.  Returns it if a process has it open or mapped,
   // because its memory is not free before that ends.  Null: its memory is free.
   Result<std::shared_ptr<SegmentFile>> UnlinkRetired(uint64_t number);

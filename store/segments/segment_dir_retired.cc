@@ -124,19 +124,28 @@ Status SegmentDir::Reinstate(uint64_t retired, uint64_t number) {
   return ErrnoError("reinstate segment " + old_name, errno);
 }
 
+Result<std::shared_ptr<SegmentFile>> SegmentDir::OpenRetired(
+    uint64_t number) const {
+  Result<UniqueFd> opened = OpenSegmentAt(
+      retired_fd_.get(), SegmentName(number), O_RDONLY | O_NONBLOCK);
+  if (!opened) return opened.error();
+  return std::make_shared<SegmentFile>(*std::move(opened));
+}
+
+Status SegmentDir::RemoveRetired(uint64_t number) {
+  const std::string name = SegmentName(number);
+  if (::unlinkat(retired_fd_.get(), name.c_str(), 0) == 0) return Status();
+  return ErrnoError("unlink retired segment " + name, errno);
+}
+
 Result<std::shared_ptr<SegmentFile>> SegmentDir::UnlinkRetired(
     uint64_t number) {
-  const std::string name = SegmentName(number);
-  Result<UniqueFd> opened =
-      OpenSegmentAt(retired_fd_.get(), name, O_RDONLY | O_NONBLOCK);
-  if (::unlinkat(retired_fd_.get(), name.c_str(), 0) != 0) {
-    return ErrnoError("unlink retired segment " + name, errno);
-  }
-  if (!opened) return opened.error();
-  auto file = std::make_shared<SegmentFile>(*std::move(opened));
-  const Result<bool> alone = file->LeaseAlone();
+  auto file = OpenRetired(number);
+  if (Status ok = RemoveRetired(number); !ok) return ok.error();
+  if (!file) return file;
+  const Result<bool> alone = (*file)->LeaseAlone();
   if (!alone) return alone.error();
-  if (*alone) file.reset();
+  if (*alone) file->reset();
   return file;
 }
 

@@ -53,6 +53,9 @@ class SegmentPool {
   // Set before first use.
   void SetOnBusy(OnBusy on_busy) { on_busy_ = std::move(on_busy); }
 
+  // Where retired segments are.
+  SegmentDir* segments() const { return segments_; }
+
   // Takes a retired segment, whose memory is charged as used, hands it to the
   // request whose turn it is, or frees its memory.  No process has it open or
   // mapped.

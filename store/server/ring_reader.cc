@@ -54,13 +54,17 @@ Result<RingReader::SubmittedBlank> ParseBlank(ObjectId id,
 
 }  // namespace
 
-Result<RingReader::Made> RingReader::Make(uint64_t most_data_bytes) {
-  auto fd = MakeSealedMemfd("vitrine-ring", sizeof(SubmissionRing));
+Result<RingReader::Made> RingReader::Make(uint64_t most_data_bytes,
+                                          const Shape& shape) {
+  const uint64_t file_bytes = RingFileBytes(shape.bytes);
+  auto fd = MakeSealedMemfd("vitrine-ring", file_bytes);
   if (!fd) return fd.error();
-  auto mapping =
-      Mapping::Map(fd->get(), sizeof(SubmissionRing), PROT_READ | PROT_WRITE);
+  auto mapping = Mapping::Map(fd->get(), file_bytes, PROT_READ | PROT_WRITE);
   if (!mapping) return mapping.error();
-  return Made{RingReader(std::move(*mapping), most_data_bytes), std::move(*fd)};
+  Made made{RingReader(std::move(*mapping), most_data_bytes, shape),
+            std::move(*fd)};
+  made.reader.ring().answered.store(shape.first_record);
+  return made;
 }
 
 bool RingReader::HasMore() const {
@@ -75,7 +79,7 @@ void RingReader::SetStoreSleeps(bool sleeps) {
 Status RingReader::Read(size_t most, std::vector<Record>* records) {
   const uint64_t end = ring().submitted.load(std::memory_order_acquire);
   uint64_t position = ends_.empty() ? position_ : ends_.back();
-  if (end - position_ > kRingBytes || end % kRecordAlignment != 0) {
+  if (end - position_ > bytes_ || end % kRecordAlignment != 0) {
     return Corrupt("a ring's end is out of reach");
   }
   uint64_t metadata_bytes = 0;
@@ -98,8 +102,8 @@ Status RingReader::Read(size_t most, std::vector<Record>* records) {
 
 Result<RingReader::Parsed> RingReader::Parse(uint64_t position,
                                              uint64_t end) const {
-  const uint64_t offset = position % kRingBytes;
-  const uint64_t room = std::min(end - position, kRingBytes - offset);
+  const uint64_t offset = position % bytes_;
+  const uint64_t room = std::min(end - position, bytes_ - offset);
   const std::byte* const place = ring().bytes.data() + offset;
   RecordHeader header;  // A copy, which cannot change after it was checked.
   std::memcpy(&header, place, sizeof(header));

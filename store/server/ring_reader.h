@@ -21,9 +21,13 @@ namespace vitrine::store {
 // thread-safe.
 class RingReader {
  public:
+  struct Shape {
+    uint64_t bytes = kRingBytes;  // IsRingSize.
+    uint32_t first_record = 0;    // See protocol.fbs, OpenRing.
+  };
   // Makes a ring.  `ring` is a writable descriptor for the client.
   struct Made;
-  static Result<Made> Make(uint64_t most_data_bytes);
+  static Result<Made> Make(uint64_t most_data_bytes, const Shape& shape);
 
   using SubmittedBlank = SessionBlanks::Seal;
   struct Record {
@@ -49,12 +53,16 @@ class RingReader {
   void Answer(const std::vector<Status>& answers);
 
   bool HasMore() const;
+  uint64_t bytes() const { return bytes_; }
   // Tells the client whether to ring the bell.  Sequentially consistent.
   void SetStoreSleeps(bool sleeps);
 
  private:
-  RingReader(Mapping mapping, uint64_t most_data_bytes)
-      : mapping_(std::move(mapping)), most_data_bytes_(most_data_bytes) {}
+  RingReader(Mapping mapping, uint64_t most_data_bytes, const Shape& shape)
+      : mapping_(std::move(mapping)),
+        most_data_bytes_(most_data_bytes),
+        bytes_(shape.bytes),
+        answered_(shape.first_record) {}
 
   struct Parsed {
     uint64_t record_bytes;
@@ -72,9 +80,10 @@ class RingReader {
 
   Mapping mapping_;
   uint64_t most_data_bytes_;
+  uint64_t bytes_;
   uint64_t position_ = 0;       // All before it are answered.
   std::vector<uint64_t> ends_;  // Of the records that Read returned.
-  uint32_t answered_ = 0;
+  uint32_t answered_;           // Modulo 2^32, with the former rings.
 };
 
 struct RingReader::Made {

@@ -1,16 +1,16 @@
 #include "store/server/server_acceptor.h"
 
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <utility>
 
 #include "schema/packet_socket.h"
+#include "store/accounts/descriptor_shares.h"
 #include "store/server/server_messages.h"
 #include "store/server/server_peer.h"
 
@@ -20,23 +20,29 @@ namespace {
 constexpr int kAcceptsPerTurn = 64;
 constexpr std::chrono::milliseconds kPause(100);
 
-size_t ConnectionLimit() {
-  rlimit limit = {};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 512;
-  constexpr rlim_t kMost = 1'000'000;
-  return static_cast<size_t>(std::min(limit.rlim_cur, kMost) / 2);
+UniqueFd OpenSpare() {
+  return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
+
+Payer PayerOf(const Credentials& peer) { return {peer.uid, peer.gid}; }
+
+bool LacksDescriptors(int errno_value) {
+  return errno_value == EMFILE || errno_value == ENFILE;
 }
 
 }  // namespace
 
 Acceptor::Acceptor(ListeningSocket listener, EventLoop* loop,
-                   ServerStats* stats, Access access, Accepted accepted)
+                   ServerStats* stats, Access access, Accounts* accounts,
+                   Accepted accepted)
     : listener_(std::move(listener)),
       loop_(loop),
       stats_(stats),
       access_(std::move(access)),
       accepted_(std::move(accepted)),
-      limit_(ConnectionLimit()) {}
+      connections_(accounts, Resource::kConnections,
+                   ShareDescriptors().connections),
+      spare_(OpenSpare()) {}
 
 Status Acceptor::Start() {
   auto watch =
@@ -52,25 +58,41 @@ void Acceptor::Stop() {
   watch_ = 0;
 }
 
-void Acceptor::Release(uid_t uid) {
-  --connections_;
-  const auto found = by_uid_.find(uid);
-  if (--found->second == 0) by_uid_.erase(found);
+void Acceptor::Release(const Credentials& peer) {
+  connections_.Release(PayerOf(peer));
+}
+
+UniqueFd Acceptor::Accept() const {
+  return UniqueFd(::accept4(listener_.fd(), nullptr, nullptr,
+                            SOCK_CLOEXEC | SOCK_NONBLOCK));
 }
 
 void Acceptor::OnReadable() {
+  if (!spare_.valid()) spare_ = OpenSpare();
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
-    UniqueFd socket(::accept4(listener_.fd(), nullptr, nullptr,
-                              SOCK_CLOEXEC | SOCK_NONBLOCK));
+    UniqueFd socket = Accept();
     if (socket.valid()) {
       Admit(std::move(socket));
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       return;
+    } else if (LacksDescriptors(errno)) {
+      if (!RefuseOne()) return Pause();
     } else if (errno != ECONNABORTED && errno != EINTR) {
       spdlog::warn("socket: {}", ErrnoError("accept", errno).message);
       return Pause();
     }
   }
+}
+
+bool Acceptor::RefuseOne() {
+  const Error why = ErrnoError("accept a connection", errno);
+  spdlog::warn("socket: {}", why.message);
+  if (!spare_.valid()) return false;
+  spare_ = UniqueFd();
+  UniqueFd socket = Accept();
+  if (socket.valid()) Refuse(std::move(socket), why);
+  spare_ = OpenSpare();
+  return spare_.valid();
 }
 
 void Acceptor::Admit(UniqueFd socket) {
@@ -85,32 +107,21 @@ void Acceptor::Admit(UniqueFd socket) {
                         "the store does not let user " +
                             std::to_string(peer->uid) + " in (--allow-users)"});
   }
-  if (!HasRoom(peer->uid)) {
-    return Refuse(
-        std::move(socket),
-        Error{Code::kUnavailable, "the store has too many connections"});
+  if (Status charged = connections_.Charge(PayerOf(*peer)); !charged) {
+    return Refuse(std::move(socket), charged.error());
   }
   RefuseDescriptors(socket.get());
   EnlargeSendBuffer(socket.get());
   ++stats_->accepted;
-  ++connections_;
-  ++by_uid_[peer->uid];
   accepted_(std::move(socket), std::move(*peer));
 }
 
-void Acceptor::Refuse(UniqueFd socket, const Error& error) {
+void Acceptor::Refuse(UniqueFd socket, const Error& why) {
   ++stats_->refused;
-  const Message message = FailureMessage(error);
+  const Message message = FailureMessage(why);
   // Best effort: the close tells the peer as well.
   (void)SendPacket(socket.get(), {message->data(), message->size()}, {},
                    PacketWait::kDontWait);
-}
-
-bool Acceptor::HasRoom(uid_t uid) const {
-  if (connections_ >= limit_) return false;
-  const auto found = by_uid_.find(uid);
-  return uid == 0 || uid == ::geteuid() || found == by_uid_.end() ||
-         found->second < limit_ / 2;
 }
 
 void Acceptor::Pause() {

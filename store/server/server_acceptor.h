@@ -1,15 +1,14 @@
 #ifndef VITRINE_STORE_SERVER_SERVER_ACCEPTOR_H_
 #define VITRINE_STORE_SERVER_SERVER_ACCEPTOR_H_
 
-#include <sys/types.h>
 #include <vitrine/result.h>
 
-#include <cstddef>
+#include <cstdint>
 #include <functional>
-#include <unordered_map>
-#include <utility>
+#include <string>
 
 #include "schema/base/unique_fd.h"
+#include "store/accounts/shared_limit.h"
 #include "store/base/access.h"
 #include "store/base/object.h"
 #include "store/server/server_listener.h"
@@ -18,16 +17,16 @@
 
 namespace vitrine::store::server {
 
-// Accepts new connections, up to half of RLIMIT_NOFILE, because the store
-// itself needs descriptors.  One ordinary user gets at most half of them; one
-// whom `access` does not admit gets none.
-// Others get a Failure and are closed.  On the loop's thread only.
+// Accepts new connections, up to a share of the process's descriptors, and of
+// each user up to what is his;
+// none of one whom `access` does not admit.  Others get a Failure that says
+// which limit it is, and are closed.  On the loop's thread only.
 class Acceptor {
  public:
   using Accepted = std::function<void(UniqueFd socket, Credentials peer)>;
 
   Acceptor(ListeningSocket listener, EventLoop* loop, ServerStats* stats,
-           Access access, Accepted accepted);
+           Access access, Accounts* accounts, Accepted accepted);
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
   ~Acceptor() { Stop(); }
@@ -35,15 +34,18 @@ class Acceptor {
   Status Start();
   void Stop();
   // A connection that was handed to `accepted` is over.
-  void Release(uid_t uid);
+  void Release(const Credentials& peer);
   const std::string& path() const { return listener_.path(); }
 
  private:
   void OnReadable();
+  UniqueFd Accept() const;
   void Admit(UniqueFd socket);
-  void Refuse(UniqueFd socket, const Error& error);
-  bool HasRoom(uid_t uid) const;
-  // The process has no descriptors left: the loop would spin on the listener.
+  void Refuse(UniqueFd socket, const Error& why);
+  // Accepts one that there is no descriptor for, to tell it so.  False: it
+  // cannot even do that.
+  bool RefuseOne();
+  // The loop would spin on the listener.
   void Pause();
 
   const ListeningSocket listener_;
@@ -51,11 +53,11 @@ class Acceptor {
   ServerStats* const stats_;
   const Access access_;
   const Accepted accepted_;
-  const size_t limit_;
+  SharedLimit connections_;
+  // Gives way to a connection that is refused because there is no other.
+  UniqueFd spare_;
   uint64_t watch_ = 0;  // 0: not started, or paused.
   EventLoop::Timer resume_timer_;
-  size_t connections_ = 0;
-  std::unordered_map<uid_t, size_t> by_uid_;
 };
 
 }  // namespace vitrine::store::server

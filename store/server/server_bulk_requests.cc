@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "store/accounts/charged.h"
 #include "store/server/server_requests.h"
 #include "store/server/server_timeouts.h"
 
@@ -95,11 +96,17 @@ void RequestHandler::Wait(Connection* connection,
     wait.ids.push_back(std::move(*id));
   }
   const uint64_t peer = connection->id();
-  parts_.waits->Start(
-      peer, std::move(wait),
-      [this, peer](const std::vector<WaitTable::State>& states) {
-        Reply(peer, WaitMessage(states));
-      });
+  const Credentials& who = connection->peer();
+  // Until the wait is over, or the peer gone.
+  auto charged =
+      Charged::Make(&parts_.store->facts().accounts(), {who.uid, who.gid},
+                    Resource::kWaiters, wait.ids.size());
+  if (!charged) return void(ReplyFailure(peer, charged.error()));
+  parts_.waits->Start(peer, std::move(wait),
+                      [this, peer, charged = std::move(*charged)](
+                          const std::vector<WaitTable::State>& states) {
+                        Reply(peer, WaitMessage(states));
+                      });
 }
 
 void RequestHandler::List(Connection* connection,

@@ -36,6 +36,12 @@ bool Connection::Send(Message message, std::vector<UniqueFd> fds) {
   if (ending_) return false;
   Outgoing outgoing{std::move(message), std::move(fds)};
   if (!queue_.empty() || !SendNow(outgoing)) {
+    // Such an answer has room if the peer has read those before, as it should:
+    // peers that do not must not take the store's descriptors.
+    if (!outgoing.fds.empty()) {
+      End();
+      return false;
+    }
     queue_.push_back(std::move(outgoing));
     WantWritable(true);
   }

@@ -57,6 +57,7 @@ class Connection {
   Result<std::optional<std::span<const uint8_t>>> Receive(
       std::span<uint8_t> buffer) const;
   // Sends a message, or queues it if the peer's buffer is full (back-pressure).
+  // With descriptors it is not queued: the connection ends.
   // False: the connection is ending and the message is dropped.
   bool Send(Message message, std::vector<UniqueFd> fds = {});
   // Sends queued messages; the peer's buffer may have room again.

@@ -27,7 +27,7 @@ Error Broken(const char* how) { return Error{Code::kInvalidArgument, how}; }
 ServerCore::ServerCore(Parts parts, ListeningSocket listener)
     : parts_(std::move(parts)),
       acceptor_(std::move(listener), parts_.loop.get(), parts_.stats,
-                parts_.access,
+                parts_.access, &parts_.store->facts().accounts(),
                 [this](UniqueFd socket, Credentials peer) {
                   OnAccepted(std::move(socket), std::move(peer));
                 }),
@@ -63,13 +63,12 @@ void ServerCore::CloseAll() {
 
 void ServerCore::OnAccepted(UniqueFd socket, Credentials peer) {
   const uint64_t id = ++last_connection_;
-  const uid_t uid = peer.uid;
-  auto connection = Connection::Create(
-      id, std::move(socket), std::move(peer), parts_.loop.get(),
-      [this, id](uint32_t events) { OnEvents(id, events); });
+  auto connection =
+      Connection::Create(id, std::move(socket), peer, parts_.loop.get(),
+                         [this, id](uint32_t events) { OnEvents(id, events); });
   if (!connection) {
     spdlog::warn("socket: {}", connection.error().ToString());
-    return acceptor_.Release(uid);
+    return acceptor_.Release(peer);
   }
   (*connection)->hello_timer =
       parts_.loop->StartTimer(EventLoop::Clock::now() + kHelloTime, [this, id] {
@@ -135,7 +134,7 @@ void ServerCore::Close(uint64_t id) {
   const std::unique_ptr<Connection> connection = connections_.Take(id);
   if (connection == nullptr) return;
   parts_.loop->CancelTimer(connection->hello_timer);
-  acceptor_.Release(connection->peer().uid);
+  acceptor_.Release(connection->peer());
   if (connection->role.has_value()) EndRole(id, connection.get());
   // Last: who reads that a connection is gone finds nothing of it.
   parts_.stats->connections = connections_.size();

@@ -79,7 +79,7 @@ void RequestHandler::Handle(Connection* connection,
     case RequestBody::Put:
       return Put(connection, *request.body_as_Put());
     case RequestBody::OpenRing:
-      return OpenRing(connection);
+      return OpenRing(connection, *request.body_as_OpenRing());
     case RequestBody::Seal:
       return Seal(connection, request.body_as_Seal()->number());
     case RequestBody::Abort:
@@ -266,12 +266,15 @@ void RequestHandler::PutSmall(const std::shared_ptr<const SmallPut>& put) {
   parts_.store->small().AddRoom(put->wait, std::move(done), put.get());
 }
 
-void RequestHandler::OpenRing(Connection* connection) {
+void RequestHandler::OpenRing(Connection* connection,
+                              const protocol::OpenRing& request) {
   const ClientSession* const session =
       parts_.sessions->Find(connection->session);
   if (session == nullptr) return;  // It ends, and this connection with it.
   auto ends = parts_.submissions->Open(
       session->id, connection->peer(),
+      {.bytes = request.bytes() == 0 ? kRingBytes : request.bytes(),
+       .first_record = request.first_record()},
       [this, loop = parts_.loop, life_line = session->connection] {
         loop->Post([this, life_line] {
           if (Connection* peer = parts_.connections->Find(life_line)) {

@@ -69,7 +69,7 @@ class RequestHandler {
   // A put of an object that goes into a slab.
   struct SmallPut;
   void PutSmall(const std::shared_ptr<const SmallPut>& put);
-  void OpenRing(Connection* connection);
+  void OpenRing(Connection* connection, const protocol::OpenRing& request);
   void Seal(Connection* connection, uint64_t number);
   void FinishSeal(uint64_t connection, uint64_t session, uint64_t number,
                   const ObjectRef& object, const Status& sealed);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "schema/protocol.h"
+#include "store/accounts/accounts.h"
 
 namespace vitrine::store::server {
 namespace {
@@ -39,6 +40,9 @@ Result<SessionTable::Opened> SessionTable::Open(
   if (!token) return token.error();
   const std::string clean_name = CleanName(name);
   const Credentials& peer = connection.peer();
+  auto charge = store_->memory().ShareWithClient(
+      {peer.uid, peer.gid}, ClientRegistry::kPageBytes, ClientMemoryNeed::kNow);
+  if (!charge) return charge.error();
   auto added = store_->events().clients().Add(
       {.name = clean_name,
        .pid = peer.pid,
@@ -51,6 +55,7 @@ Result<SessionTable::Opened> SessionTable::Open(
   session->token = std::move(*token);
   session->connection = connection.id();
   session->peer = peer;
+  session->page_charge = std::move(*charge);
   tokens_.emplace(session->token, session->id);
   ClientSession* const opened = session.get();
   sessions_.emplace(session->id, std::move(session));

@@ -31,6 +31,7 @@ struct ClientSession {
   std::unordered_map<uint64_t, ObjectRef> objects;
   std::unordered_set<uint64_t> calls;  // Its kCall connections.
   UniqueFd process;                    // See OpenPeerProcess.
+  std::shared_ptr<const void> page_charge;
   uint64_t process_watch = 0;
 };
 
@@ -46,8 +47,8 @@ class SessionTable {
     ClientSession* session;
     UniqueFd page;
   };
-  // Enters the client in the store's registry.  `recall` and `recall_blanks`
-  // may be called by any thread.
+  // Enters the client in the store's registry, and charges its page.  `recall`
+  // and `recall_blanks` may be called by any thread.
   Result<Opened> Open(const Connection& connection, const std::string& name,
                       Recall recall, std::function<void()> recall_blanks);
   // kPermissionDenied: no session has the token, or another process's session.

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "schema/base/later.h"
+#include "store/accounts/accounts.h"
 #include "store/base/thread_setup.h"
 #include "store/server/attention.h"
 #include "store/server/server_timeouts.h"
@@ -28,8 +29,8 @@ constexpr size_t kRecordsPerRound = 256;
 constexpr auto kImpatience = std::chrono::microseconds(50);
 // The number of rounds in which even a full ring is read.
 constexpr int kLastRounds = kRingBytes / kRecordAlignment / kRecordsPerRound;
-// Each takes a megabyte that is not charged, metadata of the records that wait,
-// and a descriptor.
+// Each takes metadata of the records that wait, which is not charged, and a
+// descriptor.
 constexpr size_t kMostRingsOfAUser = 256;
 
 Result<UniqueFd> MakeBell() {
@@ -80,13 +81,15 @@ Submissions::~Submissions() {
   thread_.join();
 }
 
-Result<Submissions::Ends> Submissions::Open(uint64_t session,
-                                            Credentials creator,
-                                            std::function<void()> on_nonsense) {
-  if (store_->small().small_object_bytes() == 0) {
-    return Error{Code::kUnsupported, "this store takes no small objects"};
-  }
-  auto made = RingReader::Make(store_->small().small_object_bytes());
+Result<Submissions::Made> Submissions::Make(Credentials creator,
+                                            const RingReader::Shape& shape) {
+  // The first one is small; for a larger one nobody is to lose an object.
+  auto charge = store_->memory().ShareWithClient(
+      {creator.uid, creator.gid}, RingFileBytes(shape.bytes),
+      shape.bytes == kLeastRingBytes ? ClientMemoryNeed::kNow
+                                     : ClientMemoryNeed::kIfThere);
+  if (!charge) return charge.error();
+  auto made = RingReader::Make(store_->small().small_object_bytes(), shape);
   if (!made) return made.error();
   auto bell = MakeBell();
   if (!bell) return bell.error();
@@ -94,26 +97,54 @@ Result<Submissions::Ends> Submissions::Open(uint64_t session,
       std::make_shared<Ring>(std::move(made->reader), std::move(creator));
   ring->bell = UniqueFd(::fcntl(bell->get(), F_DUPFD_CLOEXEC, 0));
   if (!ring->bell.valid()) return ErrnoError("dup", errno);
-  ring->on_nonsense = std::move(on_nonsense);
+  ring->charge = std::move(*charge);
   ring->reader.SetStoreSleeps(true);
-  MutexLock lock(mutex_);
-  if (rings_.contains(session)) {
-    return Error{Code::kAlreadyExists, "the session has a ring"};
+  return Made{std::move(ring), {std::move(made->ring), std::move(*bell)}};
+}
+
+Status Submissions::Admit(uint64_t session, const Ring& ring) const {
+  const auto found = rings_.find(session);
+  if (found != rings_.end()) {
+    if (found->second->reader.bytes() < ring.reader.bytes()) return {};
+    return Error{Code::kAlreadyExists, "the session has a ring as large"};
   }
   const auto of_user =
       std::count_if(rings_.begin(), rings_.end(), [&ring](const auto& entry) {
-        return entry.second->creator.uid == ring->creator.uid;
+        return entry.second->creator.uid == ring.creator.uid;
       });
-  if (static_cast<size_t>(of_user) >= kMostRingsOfAUser) {
-    return Error{Code::kUnsupported, "the user has as many rings as may be"};
+  if (static_cast<size_t>(of_user) < kMostRingsOfAUser) return {};
+  return Error{Code::kUnsupported, "the user has as many rings as may be"};
+}
+
+Result<Submissions::Ends> Submissions::Open(uint64_t session,
+                                            Credentials creator,
+                                            const RingReader::Shape& shape,
+                                            std::function<void()> on_nonsense) {
+  if (store_->small().small_object_bytes() == 0) {
+    return Error{Code::kUnsupported, "this store takes no small objects"};
   }
-  if (Status ok = Watch(epoll_.get(), ring->bell.get(), EPOLLIN | EPOLLET);
-      !ok) {
-    return ok.error();
+  if (!IsRingSize(shape.bytes)) {
+    return Error{Code::kInvalidArgument, "a ring of no such size"};
   }
-  rings_.emplace(session, std::move(ring));
+  auto made = Make(std::move(creator), shape);
+  if (!made) return made.error();
+  made->ring->on_nonsense = std::move(on_nonsense);
+  MutexLock lock(mutex_);
+  if (Status ok = Admit(session, *made->ring); !ok) return ok.error();
+  if (Status ok = WatchBell(*made->ring); !ok) return ok.error();
+  RingRef& current = rings_[session];
+  if (current != nullptr) {
+    made->ring->blanks = current->blanks;
+    made->ring->former = current;
+    former_.push_back(current);
+  }
+  current = std::move(made->ring);
   ++changes_;
-  return Ends{std::move(made->ring), std::move(*bell)};
+  return std::move(made->ends);
+}
+
+Status Submissions::WatchBell(const Ring& ring) const {
+  return Watch(epoll_.get(), ring.bell.get(), EPOLLIN | EPOLLET);
 }
 
 void Submissions::Close(uint64_t session) {
@@ -121,7 +152,9 @@ void Submissions::Close(uint64_t session) {
     MutexLock lock(mutex_);
     const auto found = rings_.find(session);
     if (found == rings_.end()) return;
-    found->second->closed = true;
+    for (RingRef ring = found->second; ring != nullptr; ring = ring->former) {
+      ring->closed = true;
+    }
   }
   inbox_->Ring();
 }
@@ -144,7 +177,9 @@ std::shared_ptr<SessionBlanks> Submissions::BlanksOf(uint64_t session) const {
 std::vector<Submissions::RingRef> Submissions::Rings() const {
   MutexLock lock(mutex_);
   std::vector<RingRef> rings;
-  rings.reserve(rings_.size());
+  rings.reserve(former_.size() + rings_.size());
+  // First: what they have was submitted before.
+  rings.insert(rings.end(), former_.begin(), former_.end());
   for (const auto& [session, ring] : rings_) rings.push_back(ring);
   return rings;
 }
@@ -218,6 +253,8 @@ bool Submissions::Drain(const RingRef& ring) {
   bool busy = false;
   if (!ring->broken && !ring->waits() && ring->reader.HasMore()) {
     busy = true;
+    // The client uses this one when it has all answers of the former.
+    if (ring->former != nullptr) ring->former->closed = true;
     if (Status ok = ring->reader.Read(kRecordsPerRound, &ring->records); !ok) {
       ring->broken = true;
       spdlog::info("ring of process {}: {}", ring->creator.pid,
@@ -226,22 +263,32 @@ bool Submissions::Drain(const RingRef& ring) {
     }
     Put(ring);
   }
-  if (closed && !ring->seals && (!busy || ++ring->rounds_closed > kLastRounds))
+  const bool waits = ring->former != nullptr && !ring->former->forgotten;
+  if (closed && !ring->seals && !waits &&
+      (!busy || ++ring->rounds_closed > kLastRounds)) {
     Forget(ring);
-  return busy;
+  }
+  // One that waits for memory, or for a seal, is heard of in the inbox.
+  return busy || (closed && waits && !ring->former->waits());
 }
 
 void Submissions::Forget(const RingRef& ring) {
   ring->forgotten = true;
   if (ring->waits_for_room) store_->small().EndWaitsForRoom(ring.get());
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, ring->bell.get(), nullptr);
+  ring->bell = UniqueFd();
+  bool was_last = false;
+  {
+    MutexLock lock(mutex_);
+    ++changes_;
+    was_last = std::erase(former_, ring) == 0;
+    std::erase_if(rings_,
+                  [&](const auto& entry) { return entry.second == ring; });
+  }
+  if (!was_last) return;  // The session's next ring may seal the blanks.
   for (ObjectRef& blank : ring->blanks->Close()) {
     store_->blanks().DropBlank(std::move(blank));
   }
-  MutexLock lock(mutex_);
-  std::erase_if(rings_,
-                [&](const auto& entry) { return entry.second == ring; });
-  ++changes_;
 }
 
 void Submissions::Put(const RingRef& ring) {

@@ -36,9 +36,13 @@ class Submissions {
     UniqueFd ring;
     UniqueFd bell;  // An eventfd.
   };
-  // A ring for `session`, which has none.  `on_nonsense` is called on the
-  // thread, once, if the client submits bytes that are no record.
+  // A ring for `session`, which has none, or a smaller one, which is read until
+  // the client uses the new one.  `on_nonsense` is called on the thread, once,
+  // if the client submits bytes that are no record.  kOutOfMemory, kOverQuota:
+  // there is no memory for it now.  kAlreadyExists: the session has one as
+  // large.
   Result<Ends> Open(uint64_t session, Credentials creator,
+                    const RingReader::Shape& shape,
                     std::function<void()> on_nonsense) EXCLUDES(mutex_);
   // The blanks that the session's ring may seal; null: it has no ring.
   std::shared_ptr<SessionBlanks> BlanksOf(uint64_t session) const
@@ -64,8 +68,8 @@ class Submissions {
 
     RingReader reader;
     const Credentials creator;
-    const std::shared_ptr<SessionBlanks> blanks =
-        std::make_shared<SessionBlanks>();
+    // The rings of one session share them.
+    std::shared_ptr<SessionBlanks> blanks = std::make_shared<SessionBlanks>();
     UniqueFd bell;
     std::function<void()> on_nonsense;
     Records records;  // Read, not answered.
@@ -79,6 +83,10 @@ class Submissions {
     bool forgotten = false;
     int rounds_closed = 0;
     std::atomic<bool> closed = false;
+    // The smaller one that the session had.  The client keeps it mapped, so its
+    // memory stays charged.
+    std::shared_ptr<Ring> former;
+    std::shared_ptr<const void> charge;
   };
   using RingRef = std::shared_ptr<Ring>;
   // Messages of other threads to this one; outlives both.
@@ -93,6 +101,16 @@ class Submissions {
   };
 
   Submissions(Store* store, UniqueFd epoll, std::shared_ptr<Inbox> inbox);
+
+  struct Made {
+    RingRef ring;
+    Ends ends;
+  };
+  Result<Made> Make(Credentials creator, const RingReader::Shape& shape);
+  // May the session have such a ring?
+  Status Admit(uint64_t session, const Ring& ring) const REQUIRES(mutex_);
+  // Wakes the thread when the client rings.
+  Status WatchBell(const Ring& ring) const;
 
   void Run() EXCLUDES(mutex_);
   // True: there was work.
@@ -125,7 +143,8 @@ class Submissions {
 
   mutable Mutex mutex_;
   std::unordered_map<uint64_t, RingRef> rings_ GUARDED_BY(mutex_);
-  std::atomic<uint64_t> changes_ = 0;  // Of `rings_`.
+  std::vector<RingRef> former_ GUARDED_BY(mutex_);  // Read to their end.
+  std::atomic<uint64_t> changes_ = 0;               // Of `rings_`.
 
   // Of the thread alone.
   std::vector<RingRef> known_;

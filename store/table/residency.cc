@@ -162,10 +162,10 @@ DroppedSegment Residency::Take(Slab* slab) {
 
 void Residency::RemoveName(const std::optional<Audience>& audience,
                            uint64_t retired, DroppedSegment* dropped) {
-  if (recycles_ && audience && dropped->file != nullptr) {
+  if (dropped->file != nullptr && segments_->can_retire()) {
     Status done = segments_->Retire(dropped->number, retired);
     if (done) {
-      dropped->retired_from = audience;
+      if (recycles_) dropped->retired_from = audience;
       dropped->retired_number = retired;
       return;
     }

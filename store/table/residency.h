@@ -81,7 +81,8 @@ class Residency {
   Status Restore(ObjectRecord* object, const JournaledObject& journaled);
 
  private:
-  // By retiring it, as `retired`, if it may be recycled for `audience`.
+  // By retiring it, as `retired`, if there is a place for that; it may be
+  // recycled for `audience`, if any.
   void RemoveName(const std::optional<Audience>& audience, uint64_t retired,
                   DroppedSegment* dropped);
 

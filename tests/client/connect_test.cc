@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <vitrine/client.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
@@ -14,6 +15,9 @@
 #include <thread>
 
 #include "schema/base/unique_fd.h"
+#include "schema/packet_socket.h"
+#include "schema/protocol.h"
+#include "tests/client/scratch_dir.h"
 #include "tests/client/test_store.h"
 #include "tests/support/asleep.h"
 
@@ -70,6 +74,77 @@ TEST(ConnectTest, ASocketThatNobodyListensOnIsRefused) {
   auto client = Client::Connect(options);
   EXPECT_EQ(CodeOf(client), Code::kUnavailable);
   EXPECT_NE(client.error().message.find("refused"), std::string::npos);
+}
+
+// Refuses all connections, with `code`, before they say anything.
+class RefusingStore {
+ public:
+  explicit RefusingStore(Code code) : code_(code) {
+    listener_ = UniqueFd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    const auto address = *MakeSocketAddress(path());
+    EXPECT_EQ(
+        ::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address),
+               sizeof(address)),
+        0);
+    EXPECT_EQ(::listen(listener_.get(), 64), 0);
+    thread_ = std::thread([this] { Run(); });
+  }
+  ~RefusingStore() {
+    ::shutdown(listener_.get(), SHUT_RDWR);
+    thread_.join();
+  }
+  std::string path() const { return dir_ / "socket"; }
+  int refused() const { return refused_; }
+
+ private:
+  void Run() {
+    protocol::FailureT failure;
+    failure.code = static_cast<uint8_t>(code_);
+    failure.message = "three connections and no more";
+    protocol::ResponseT response;
+    response.body.Set(std::move(failure));
+    flatbuffers::FlatBufferBuilder builder;
+    builder.Finish(protocol::Response::Pack(builder, &response));
+    while (true) {
+      const UniqueFd peer(
+          ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      if (!peer.valid()) return;
+      ++refused_;
+      (void)SendPacket(peer.get(),
+                       {builder.GetBufferPointer(), builder.GetSize()}, {},
+                       PacketWait::kWait);
+    }
+  }
+
+  const Code code_;
+  ScratchDir dir_;
+  UniqueFd listener_;
+  std::atomic<int> refused_ = 0;
+  std::thread thread_;
+};
+
+TEST(ConnectTest, AQuotaIsSaidAtOnceHoweverSoonTheStoreCloses) {
+  RefusingStore store(Code::kOverQuota);
+  ConnectOptions options;
+  options.socket_path = store.path();
+  options.timeout = kNever;
+  for (int i = 1; i <= 200; ++i) {
+    auto client = Client::Connect(options);
+    ASSERT_EQ(CodeOf(client), Code::kOverQuota) << client.error().message;
+    ASSERT_EQ(client.error().message, "three connections and no more");
+    ASSERT_EQ(store.refused(), i);
+  }
+}
+
+TEST(ConnectTest, AFullStoreIsAskedAgainUntilTheTimeout) {
+  RefusingStore store(Code::kTooMany);
+  ConnectOptions options;
+  options.socket_path = store.path();
+  options.timeout = Timeout(350);
+  auto client = Client::Connect(options);
+  EXPECT_EQ(CodeOf(client), Code::kTooMany);
+  EXPECT_NE(client.error().message.find("no more"), std::string::npos);
+  EXPECT_GE(store.refused(), 2);
 }
 
 TEST(ConnectTest, TheEnvironmentSaysWhereTheStoreIs) {

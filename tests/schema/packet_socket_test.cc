@@ -12,6 +12,7 @@
 #include <string>
 
 #include "schema/protocol.h"
+#include "tests/support/scratch_dir.h"
 
 namespace vitrine {
 namespace {
@@ -177,6 +178,26 @@ TEST(ConnectPacketSocketTest, PlaceWhereNobodyListensIsUnavailable) {
   const auto timeout = std::chrono::milliseconds(10);
   EXPECT_EQ(ConnectPacketSocket("/nonexistent/x.sock", timeout).error().code,
             Code::kUnavailable);
+}
+
+TEST(ConnectPacketSocketTest, AStoreThatDoesNotAcceptHasTooMany) {
+  const ScratchDir dir;
+  const std::string path = dir.path() + "/x.sock";
+  const UniqueFd listener(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  const auto address = *MakeSocketAddress(path);
+  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address),
+                   sizeof(address)),
+            0);
+  ASSERT_EQ(::listen(listener.get(), 0), 0);
+  const auto timeout = std::chrono::milliseconds(10);
+  std::vector<UniqueFd> waiting;
+  Result<UniqueFd> connected = ConnectPacketSocket(path, timeout);
+  while (connected && waiting.size() < 100) {
+    waiting.push_back(*std::move(connected));
+    connected = ConnectPacketSocket(path, timeout);
+  }
+  ASSERT_FALSE(connected);
+  EXPECT_EQ(connected.error().code, Code::kTooMany);
 }
 
 }  // namespace

@@ -39,14 +39,14 @@ ALLOWED = {
     "store/roles": "schema schema/base store/accounts store/base store/host store/catalog"
                    " store/index store/segments store/table store/keepers"
                    " store/tiers store/metrics",
-    "store": "schema schema/base store/base store/index store/journal"
+    "store": "schema schema/base store/accounts store/base store/index store/journal"
              " store/table store/tiers store/roles",
     "store/server": "schema schema/base store store/accounts store/base store/host store/metrics"
                     " store/index store/catalog",
-    "fusefs/base": "store store/base store/metrics",
+    "fusefs/base": "store store/accounts store/base store/metrics",
     "fusefs/kernel": "fusefs/base schema schema/base schema/machine",
     "fusefs/files": "fusefs/base fusefs/kernel schema schema/base"
-                    " schema/machine store store/segments",
+                    " schema/machine store store/accounts store/segments",
     "fusefs": "fusefs/base fusefs/kernel fusefs/files schema schema/base"
               " store store/accounts store/base store/host store/server",
     "client/base": "schema schema/base",

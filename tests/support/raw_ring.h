@@ -22,11 +22,13 @@ namespace vitrine {
 // The client's end of a submission ring, without any care.
 class RawRing {
  public:
-  RawRing(UniqueFd ring, UniqueFd bell)
+  RawRing(UniqueFd ring, UniqueFd bell, uint64_t bytes = kRingBytes)
       : fd_(std::move(ring)),
         bell_(std::move(bell)),
-        mapping_(*Mapping::Map(fd_.get(), sizeof(SubmissionRing),
-                               PROT_READ | PROT_WRITE)) {}
+        bytes_(bytes),
+        mapping_(*Mapping::Map(fd_.get(), RingFileBytes(bytes),
+                               PROT_READ | PROT_WRITE)),
+        appended_(this->ring().answered) {}
 
   SubmissionRing& ring() const {
     return *reinterpret_cast<SubmissionRing*>(mapping_.data());
@@ -36,7 +38,7 @@ class RawRing {
 
   void Write(const RecordHeader& header, const std::string& id,
              const std::string& data, const std::string& metadata = {}) {
-    std::byte* place = ring().bytes.data() + end_ % kRingBytes;
+    std::byte* place = ring().bytes.data() + end_ % bytes_;
     std::memcpy(place, &header, sizeof(header));
     std::memcpy(place + sizeof(header), id.data(), id.size());
     std::memcpy(place + sizeof(header) + id.size(), data.data(), data.size());
@@ -49,7 +51,7 @@ class RawRing {
               const std::string& metadata = {}) {
     const auto bytes = static_cast<uint32_t>(
         RecordBytes(id.size(), data.size(), metadata.size()));
-    const uint64_t room = kRingBytes - end_ % kRingBytes;
+    const uint64_t room = bytes_ - end_ % bytes_;
     if (bytes > room) {
       Write({.record_bytes = static_cast<uint32_t>(room)}, "", "");
     }
@@ -93,9 +95,10 @@ class RawRing {
  private:
   UniqueFd fd_;
   UniqueFd bell_;
+  uint64_t bytes_;
   Mapping mapping_;
   uint64_t end_ = 0;
-  uint32_t appended_ = 0;
+  uint32_t appended_;
 };
 
 // The answer to a record that failed.

@@ -3,9 +3,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,6 +46,15 @@ void BecomeUser(uid_t uid) {
   if (::setgroups(0, nullptr) != 0 || ::setgid(uid) != 0 ||
       ::setuid(uid) != 0) {
     ::_exit(126);
+  }
+}
+
+// Without the capability root would raise it again.
+void LimitDescriptors(uint64_t most) {
+  const rlimit limit = {most, most};
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+      ::prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE) != 0) {
+    ::_exit(125);
   }
 }
 
@@ -122,6 +134,9 @@ Status StoreProcess::Start() {
   pid_ = ::fork();
   if (pid_ < 0) return ErrnoError("fork", errno);
   if (pid_ == 0) {
+    if (options_.most_descriptors != 0) {
+      LimitDescriptors(options_.most_descriptors);
+    }
     if (options_.uid != 0) BecomeUser(options_.uid);
     Exec(arguments, write_end.get());
   }

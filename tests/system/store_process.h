@@ -19,6 +19,8 @@ struct StoreProcessOptions {
   std::string passthrough = "auto";
   // Not zero: the store runs as this ordinary user.
   uid_t uid = 0;
+  // Not zero: its limit of open files, which it cannot raise.
+  uint64_t most_descriptors = 0;
   std::vector<std::string> more;  // Further arguments of vitrined.
 };
 

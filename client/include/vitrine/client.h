@@ -233,11 +233,15 @@ class VITRINE_EXPORT Subscription {
 //
 // Besides the errors that a method names, every method may return
 //   kDisconnected  the store went away; the client reconnects by itself,
+//   kOverQuota     the user has as much of something as a quota allows,
+//   kTooMany       the store has no more of something for now: connections,
 //   kForked        this process is a fork of the one that connected.
 class VITRINE_EXPORT Client {
  public:
   // kUnavailable: no store answered in time; the message names the paths that
   // were tried.  kVersionMismatch: the store speaks another version.
+  // kOverQuota: the user has as many connections as may be, and is told at
+  // once.  kTooMany: the store had no room for more until the timeout.
   static Result<Client> Connect(const ConnectOptions& options = {});
 
   // Reserves all of `size_bytes`, so writing never fails.  Waits for space up

@@ -36,11 +36,14 @@ class FakeRing {
   };
   using Judge = std::function<uint32_t(const Record&)>;
 
-  FakeRing() {
+  explicit FakeRing(uint64_t bytes = kRingBytes, uint32_t first_record = 0)
+      : bytes_(bytes) {
+    const uint64_t file_bytes = RingFileBytes(bytes);
     file_ = UniqueFd(::memfd_create("ring", MFD_CLOEXEC));
-    EXPECT_EQ(::ftruncate(file_.get(), sizeof(SubmissionRing)), 0);
-    mapping_ = *Mapping::Map(file_.get(), sizeof(SubmissionRing),
-                             PROT_READ | PROT_WRITE);
+    EXPECT_EQ(::ftruncate(file_.get(), static_cast<off_t>(file_bytes)), 0);
+    mapping_ =
+        *Mapping::Map(file_.get(), file_bytes, PROT_READ | PROT_WRITE);
+    ring().answered = first_record;
     bell_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   }
   FakeRing(const FakeRing&) = delete;
@@ -64,7 +67,7 @@ class FakeRing {
   // The next record, if there is one.
   std::optional<Record> Next() {
     while (position_ < ring().submitted.load(std::memory_order_acquire)) {
-      const std::byte* at = ring().bytes.data() + position_ % kRingBytes;
+      const std::byte* at = ring().bytes.data() + position_ % bytes_;
       RecordHeader header;
       std::memcpy(&header, at, sizeof(header));
       CheckHeader(header);
@@ -110,7 +113,7 @@ class FakeRing {
   void CheckHeader(const RecordHeader& header) const {
     ASSERT_GT(header.record_bytes, 0u);
     ASSERT_EQ(header.record_bytes % kRecordAlignment, 0u);
-    ASSERT_LE(position_ % kRingBytes + header.record_bytes, kRingBytes);
+    ASSERT_LE(position_ % bytes_ + header.record_bytes, bytes_);
     if (header.id_bytes == 0) return;
     ASSERT_EQ(
         header.record_bytes,
@@ -134,6 +137,7 @@ class FakeRing {
     }
   }
 
+  const uint64_t bytes_;
   UniqueFd file_;
   Mapping mapping_;
   UniqueFd bell_;

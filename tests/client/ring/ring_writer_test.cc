@@ -30,7 +30,7 @@ Deadline Soon() { return Clock::now() + std::chrono::seconds(20); }
 class RingWriterTest : public testing::Test {
  protected:
   Result<std::unique_ptr<RingWriter>> Open() {
-    return RingWriter::Open(fake_.NewFile(), fake_.NewBell(), &failures_,
+    return RingWriter::Open({fake_.NewFile(), fake_.NewBell()}, &failures_,
                             [this] { ++nonsense_; });
   }
   void SetUp() override {
@@ -93,14 +93,14 @@ TEST_F(RingWriterTest, AShortRingIsRefused) {
 }
 
 TEST_F(RingWriterTest, ARingThatIsNoFileIsRefused) {
-  EXPECT_EQ(CodeOf(RingWriter::Open(fake_.NewBell(), fake_.NewBell(),
+  EXPECT_EQ(CodeOf(RingWriter::Open({fake_.NewBell(), fake_.NewBell()},
                                     &failures_, [] {})),
             Code::kCorruption);
 }
 
 TEST_F(RingWriterTest, ABellThatCouldBlockOrKillIsRefused) {
   const auto open = [&](int fd) {
-    return CodeOf(RingWriter::Open(fake_.NewFile(), PrivateFd(UniqueFd(fd)),
+    return CodeOf(RingWriter::Open({fake_.NewFile(), PrivateFd(UniqueFd(fd))},
                                    &failures_, [] {}));
   };
   EXPECT_EQ(open(::eventfd(0, EFD_CLOEXEC)), Code::kCorruption);
@@ -181,6 +181,128 @@ TEST_F(RingWriterTest, ALargeRecordGetsItsRoomAmongManySmallOnes) {
   stop = true;
   for (std::thread& thread : threads) thread.join();
   EXPECT_TRUE(writer_->Flush(Soon()));
+}
+
+// --- growing ---
+
+class GrowingRingTest : public RingWriterTest {
+ protected:
+  const std::string data_1000 = std::string(1000, 'x');
+
+  void SetUp() override {
+    auto writer = RingWriter::Open(
+        {small_.NewFile(), small_.NewBell()}, &failures_,
+        [this] { ++nonsense_; }, {},
+        [this](uint32_t bytes, uint32_t first_record) {
+          return Grow(bytes, first_record);
+        });
+    ASSERT_TRUE(writer) << writer.error().ToString();
+    writer_ = std::move(*writer);
+  }
+
+  Result<RingWriter::Ends> Grow(uint32_t bytes, uint32_t first_record) {
+    ++requests_;
+    if (refuses_) return Error{Code::kOutOfMemory, "no memory"};
+    larger_ = std::make_unique<FakeRing>(bytes, first_record + wrong_by_);
+    bytes_ = bytes;
+    return RingWriter::Ends{larger_->NewFile(), larger_->NewBell()};
+  }
+
+  FakeRing small_{kLeastRingBytes};
+  std::unique_ptr<FakeRing> larger_;
+  std::atomic<uint32_t> bytes_ = 0;
+  std::atomic<int> requests_ = 0;
+  std::atomic<bool> refuses_ = false;
+  std::atomic<uint32_t> wrong_by_ = 0;
+};
+
+// Invariant (6) of RingWriter.
+TEST_F(GrowingRingTest, TheLargerRingIsUsedOnceTheFullOneIsAnswered) {
+  std::atomic<int> put = 0;
+  ObservedThread filler([&] {
+    while (put < 100 && PutLater("id" + std::to_string(put), data_1000)) ++put;
+  });
+  EXPECT_TRUE(Eventually([&] { return bytes_ != 0; }));
+  EXPECT_TRUE(filler.FallsAsleep());
+  const int in_small = put;
+  EXPECT_EQ(in_small, static_cast<int>(kLeastRingBytes / RecordBytes(3, 1000)));
+  EXPECT_EQ(bytes_, 4 * kLeastRingBytes);
+  EXPECT_EQ(larger_->ring().submitted, 0U);
+  for (int i = 0; i < in_small; ++i) {
+    ASSERT_EQ(small_.Next()->id, "id" + std::to_string(i));
+    small_.Answer(i == 3 ? kTaken : kRecordSealed);
+  }
+  filler.Join();
+  EXPECT_EQ(put, 100);
+  for (int i = in_small; i < put; ++i) {
+    ASSERT_EQ(larger_->Next()->id, "id" + std::to_string(i));
+    larger_->Answer(i == 99 ? kTaken : kRecordSealed);
+  }
+  EXPECT_TRUE(writer_->Flush(Soon()));
+  const auto failed = failures_.Take();
+  ASSERT_EQ(failed.size(), 2U);
+  EXPECT_EQ(failed[0].id.text(), "id3");
+  EXPECT_EQ(failed[1].id.text(), "id99");
+  EXPECT_FALSE(small_.Next().has_value());
+  EXPECT_EQ(requests_, 1);
+}
+
+TEST_F(GrowingRingTest, ARecordThatIsTooLargeMakesItGrow) {
+  small_.ServeGladly();
+  ASSERT_TRUE(Put("small"));
+  std::thread server([this] {
+    EXPECT_TRUE(Eventually([this] { return bytes_ != 0; }));
+    larger_->ServeGladly();
+  });
+  EXPECT_TRUE(Put("large", std::string(RingWriter::kMaxDataBytes, 'x')));
+  server.join();
+  EXPECT_EQ(bytes_, kRingBytes);
+  EXPECT_TRUE(Put("small"));
+  EXPECT_EQ(larger_->ring().answered, 3U);  // The number goes on.
+  larger_->Stop();
+}
+
+TEST_F(GrowingRingTest, WhatDoesNotFitGoesByMessageIfItMayNotGrow) {
+  refuses_ = true;
+  small_.ServeGladly();
+  const std::string large(kLeastRingBytes / 2, 'x');
+  EXPECT_EQ(CodeOf(Put("large", large)), RingWriter::kWouldWaitTooLong);
+  EXPECT_EQ(CodeOf(PutLater("large", large)), RingWriter::kWouldWaitTooLong);
+  EXPECT_EQ(requests_, 1);  // It does not ask again at once.
+  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(PutLater("small", data_1000));
+  EXPECT_TRUE(writer_->Flush(Soon()));
+  EXPECT_EQ(nonsense_, 0);
+}
+
+TEST_F(GrowingRingTest, ALargerRingThatIsNoNewOneEndsTheSession) {
+  wrong_by_ = 1;
+  EXPECT_EQ(CodeOf(Put("large", std::string(kLeastRingBytes / 2, 'x'))),
+            RingWriter::kWouldWaitTooLong);
+  EXPECT_EQ(nonsense_, 1);
+}
+
+TEST_F(GrowingRingTest, ThreadsThatFillItLoseNothingWhileItGrows) {
+  constexpr uint32_t kThreads = 4;
+  constexpr uint32_t kRounds = 300;
+  const std::string data(2000, 'x');
+  std::vector<std::thread> threads;
+  for (uint32_t t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (uint32_t i = 0; i < kRounds; ++i) {
+        const std::string id = std::to_string(t) + "-" + std::to_string(i);
+        EXPECT_TRUE(i % 10 == 9 ? Put(id, data) : PutLater(id, data));
+      }
+    });
+  }
+  // Nobody is answered until the ring is full.
+  EXPECT_TRUE(Eventually([this] { return bytes_ != 0; }));
+  refuses_ = true;  // `larger_` stays.
+  small_.ServeGladly();
+  larger_->ServeGladly();
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(writer_->Flush(Soon()));
+  EXPECT_EQ(larger_->ring().answered, kThreads * kRounds);
+  larger_->Stop();
 }
 
 // --- answers that come late, never, or wrong ---

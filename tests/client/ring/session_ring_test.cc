@@ -88,15 +88,36 @@ TEST_F(SessionRingTest, ARingThatWasGivenBeforeIsNotTakenForATakenId) {
 }
 
 TEST_F(SessionRingTest, AnotherFailureIsTheCallersAndTriedAgain) {
-  RefuseRings(Code::kOutOfMemory);
+  RefuseRings(Code::kInvalidArgument);
   Client client = Connect();
-  EXPECT_EQ(CodeOf(client.Put(Id("a"), {})), Code::kOutOfMemory);
-  EXPECT_EQ(CodeOf(client.PutLater(Id("a"), {})), Code::kOutOfMemory);
+  EXPECT_EQ(CodeOf(client.Put(Id("a"), {})), Code::kInvalidArgument);
+  EXPECT_EQ(CodeOf(client.PutLater(Id("a"), {})), Code::kInvalidArgument);
   RefuseRings(Code{});
   fake_.ServeGladly();
   EXPECT_TRUE(client.Put(Id("a"), {}));
   EXPECT_EQ(openings_, 3);
   EXPECT_EQ(messages_, 0);
+}
+
+TEST_F(SessionRingTest, WithoutMemoryForARingPutsGoByMessageForAWhile) {
+  for (const Code code :
+       {Code::kOutOfMemory, Code::kOverQuota, Code::kTooMany}) {
+    RefuseRings(code);
+    Client client = Connect();
+    const int before = messages_;
+    EXPECT_TRUE(client.Put(Id("a"), {}));
+    EXPECT_TRUE(client.PutLater(Id("b"), {}));
+    EXPECT_EQ(messages_, before + 2);
+  }
+  Client client = Connect();
+  EXPECT_TRUE(client.Put(Id("a"), {}));
+  RefuseRings(Code{});
+  fake_.ServeGladly();
+  EXPECT_TRUE(Eventually([&] {
+    const int before = messages_;
+    EXPECT_TRUE(client.Put(Id("a"), {}));
+    return messages_ == before;
+  }));
 }
 
 TEST_F(SessionRingTest, ARingWithoutDescriptorsEndsTheSession) {

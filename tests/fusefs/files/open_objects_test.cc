@@ -15,6 +15,10 @@
 namespace vitrine::fusefs {
 namespace {
 
+constexpr Payer kRoot;
+constexpr Payer kAlice{1000, 1000};
+constexpr Payer kBob{1001, 1001};
+
 // Knows which files are registered.
 class FakeKernel : public Kernel {
  public:
@@ -62,13 +66,18 @@ class OpenObjectsTest : public ::testing::Test {
   }
   // The backing id of one more open.
   int32_t Open(const ObjectRef& object) {
-    const auto opened = objects_.Acquire(object, store::NumberOf(*object));
+    const auto opened =
+        objects_.Acquire(object, store::NumberOf(*object), kRoot);
     EXPECT_TRUE(opened);
     EXPECT_NE(opened->segment, nullptr);
     return opened->backing_id;
   }
+  uint64_t Charged(const Payer& payer) const {
+    return store_->facts().accounts().Used(
+        {store::Party::Kind::kUser, payer.uid}, store::Resource::kDescriptors);
+  }
   void Release(const ObjectRef& object) {
-    objects_.Release(store::NumberOf(*object), false);
+    objects_.Release(store::NumberOf(*object), kRoot, false);
   }
 
   ScratchDir dir_;
@@ -80,7 +89,7 @@ class OpenObjectsTest : public ::testing::Test {
 TEST_F(OpenObjectsTest, WhatIsGoneIsNotOpened) {
   const ObjectRef object = Create("a");
   ASSERT_TRUE(store_->unsealed().Abort(object));
-  const auto opened = objects_.Acquire(object, store::NumberOf(*object));
+  const auto opened = objects_.Acquire(object, store::NumberOf(*object), kRoot);
   EXPECT_FALSE(opened);
   EXPECT_EQ(objects_.Count().objects, 0u);
 }
@@ -119,6 +128,51 @@ TEST_F(OpenObjectsTest, WhatSharesItsSegmentIsNotPassedThrough) {
   EXPECT_EQ(objects_.Count().objects, 1u);
   EXPECT_EQ(objects_.Count().passed_through, 0u);
   Release(object);
+}
+
+// Invariant (4) of OpenObjects.
+TEST_F(OpenObjectsTest, EachUserIsChargedOnceForAnObject) {
+  const ObjectRef object = Create("a");
+  const uint64_t number = store::NumberOf(*object);
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(objects_.Acquire(object, number, kAlice));
+  }
+  ASSERT_TRUE(objects_.Acquire(object, number, kBob));
+  EXPECT_EQ(Charged(kAlice), 1U);
+  EXPECT_EQ(Charged(kBob), 1U);
+  for (int i = 0; i < 2; ++i) objects_.Release(number, kAlice, false);
+  EXPECT_EQ(Charged(kAlice), 1U);
+  objects_.Release(number, kAlice, false);
+  EXPECT_EQ(Charged(kAlice), 0U);
+  EXPECT_EQ(Charged(kBob), 1U);
+  objects_.Release(number, kBob, false);
+  EXPECT_EQ(Charged(kBob), 0U);
+}
+
+TEST_F(OpenObjectsTest, WhoHasHisShareIsRefusedAndTheOthersAreNot) {
+  store_->facts().accounts().SetQuota(
+      {.id = kAlice.uid, .limits = {{store::Resource::kDescriptors, 2}}});
+  std::vector<ObjectRef> made;
+  for (const char* id : {"a", "b", "c"}) made.push_back(Create(id));
+  const auto open = [&](size_t i, const Payer& who) {
+    return objects_.Acquire(made[i], store::NumberOf(*made[i]), who);
+  };
+  EXPECT_TRUE(open(0, kAlice));
+  EXPECT_TRUE(open(1, kAlice));
+  EXPECT_EQ(open(2, kAlice).error().code, Code::kOverQuota);
+  EXPECT_TRUE(open(0, kAlice));  // He has it.
+  EXPECT_TRUE(open(2, kBob));
+  EXPECT_EQ(open(2, kAlice).error().code, Code::kOverQuota);
+  objects_.Release(store::NumberOf(*made[1]), kAlice, false);
+  EXPECT_TRUE(open(2, kAlice));
+  EXPECT_EQ(Charged(kAlice), 2U);
+}
+
+TEST_F(OpenObjectsTest, AnObjectThatIsGoneCostsNothing) {
+  const ObjectRef object = Create("a");
+  ASSERT_TRUE(store_->unsealed().Abort(object));
+  EXPECT_FALSE(objects_.Acquire(object, store::NumberOf(*object), kAlice));
+  EXPECT_EQ(Charged(kAlice), 0U);
 }
 
 // Invariant (3) of OpenObjects.
@@ -167,13 +221,13 @@ TEST_F(OpenObjectsTest, WritersAreClosingOnceEachWasClosed) {
   EXPECT_TRUE(objects_.WritersAreClosing(number));
   for (const uint32_t others : {1u, 0u}) {
     EXPECT_EQ(objects_.RemoveWriter(number), others);
-    objects_.Release(number, true);
+    objects_.Release(number, kRoot, true);
   }
   EXPECT_FALSE(objects_.WritersAreClosing(number));
 }
 
 TEST_F(OpenObjectsTest, UnknownNumbersAreIgnored) {
-  objects_.Release(99, true);
+  objects_.Release(99, kRoot, true);
   objects_.NoteWriterClosed(99);
   EXPECT_EQ(objects_.RemoveWriter(99), 0u);
   EXPECT_FALSE(objects_.WritersAreClosing(99));

@@ -100,6 +100,53 @@ TEST_F(OrphansTest, WhatNobodyHasIsGivenBackAtOnce) {
   ExpectNone();
 }
 
+size_t CountDescriptors() {
+  size_t count = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc/self/fd")) {
+    (void)entry;
+    ++count;
+  }
+  return count;
+}
+
+// A user may have more segments mapped than the store may have descriptors.
+TEST_F(OrphansTest, RetiredOnesTakeNoDescriptors) {
+  constexpr uint64_t kCount = 40;
+  std::vector<Mapping> mappings;
+  const size_t before = CountDescriptors();
+  for (uint64_t number = 1; number <= kCount; ++number) {
+    Make(number);
+    const UniqueFd fd = Open(number, O_RDWR);
+    mappings.push_back(*Mapping::Map(fd.get(), kMiB, PROT_READ));
+    DroppedSegment dropped = Retire(number);
+    if (number % 2 == 0) dropped.retired_from.reset();  // Not to be recycled.
+    orphans_->Add(std::move(dropped));
+  }
+  EXPECT_EQ(CountDescriptors(), before);
+  orphans_->Poll();
+  EXPECT_EQ(orphans_->Count().count, kCount);
+  EXPECT_EQ(orphans_->Count().bytes, kCount * kMiB);
+  EXPECT_EQ(CountDescriptors(), before);
+  mappings.clear();
+  orphans_->Poll();
+  ExpectNone();
+  // What may be recycled is in the pool, as far as it goes; nothing else stays.
+  const auto left = std::distance(
+      std::filesystem::directory_iterator(scratch_.path() + "/retired"), {});
+  EXPECT_EQ(static_cast<uint64_t>(left) * kMiB, parked_bytes());
+}
+
+TEST_F(OrphansTest, AFileThatGrowsAfterItWasRetiredIsCharged) {
+  Make(kNumber);
+  const UniqueFd fd = Open(kNumber, O_RDWR);
+  orphans_->Add(Retire(kNumber));
+  ASSERT_EQ(::ftruncate(fd.get(), 2 * kMiB), 0);
+  ASSERT_EQ(::fallocate(fd.get(), 0, 0, 2 * kMiB), 0);
+  orphans_->Poll();
+  ExpectOrphan(kNumber, 2 * kMiB);
+}
+
 TEST_F(OrphansTest, WhatCouldNotBeOpenedIsGivenBackAtOnce) {
   budget_.ForceCharge(kMiB);
   orphans_->Add({.number = kNumber, .charged_bytes = kMiB});

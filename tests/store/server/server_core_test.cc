@@ -18,6 +18,9 @@
 #include <random>
 #include <vector>
 
+#include "schema/packet_socket.h"
+#include "store/accounts/accounts.h"
+#include "store/accounts/descriptor_shares.h"
 #include "tests/store/server/server_peer_fixture.h"
 #include "tests/support/eventually.h"
 
@@ -255,11 +258,77 @@ TEST_F(ServerCoreTest, ConnectionsBeyondTheLimitAreToldWhyAndTheRestGoOn) {
   auto peers = Connect();
   std::vector<RawPeer> crowd;
   for (int i = 0; i < 400; ++i) crowd.emplace_back(path_);
-  EXPECT_TRUE(Eventually([this] { return Stat("refused") >= 102; }));
+  const uint64_t most = ShareDescriptors(600).connections.total;
+  EXPECT_TRUE(Eventually([&] { return Stat("refused") >= 402 - most; }));
+  crowd.back().ReceiveA<protocol::DoneT>();
+  EXPECT_EQ(crowd.back().failure, Code::kTooMany);
   EXPECT_TRUE(crowd.back().IsClosed());
   EXPECT_TRUE(peers->call.Ask<protocol::PutReplyT>(PutRequest("a", "b")));
   crowd.clear();
   EXPECT_TRUE(Eventually([this] { return Stat("connections") == 2; }));
+  ExpectAlive();
+}
+
+TEST_F(ServerCoreTest, AUserWithAllHisConnectionsIsToldAndCanGoOn) {
+  store_->facts().accounts().SetQuota(
+      {.id = ::geteuid(), .limits = {{Resource::kConnections, 3}}});
+  auto peers = Connect();
+  auto third = std::make_unique<RawPeer>(path_);
+  RawPeer fourth(path_);
+  fourth.ReceiveA<protocol::DoneT>();
+  EXPECT_EQ(fourth.failure, Code::kOverQuota);
+  EXPECT_TRUE(fourth.IsClosed());
+  third.reset();
+  EXPECT_TRUE(Eventually([this] { return Stat("connections") == 2; }));
+  RawPeer fifth(path_);
+  EXPECT_TRUE(JoinSession(&fifth, peers->token));
+}
+
+TEST_F(ServerCoreTest, AUserWithAllHisWaitsIsToldSo) {
+  const Party user{Party::Kind::kUser, ::geteuid()};
+  store_->facts().accounts().SetQuota(
+      {.id = ::geteuid(), .limits = {{Resource::kWaiters, 2}}});
+  auto peers = Connect();
+  EXPECT_EQ(peers->call.AskForFailure(WaitRequest({"a", "b", "c"}, -1)),
+            Code::kOverQuota);
+  EXPECT_TRUE(
+      peers->call.Ask<protocol::WaitReplyT>(WaitRequest({"a", "b"}, 0)));
+  ASSERT_TRUE(peers->call.Send(WaitRequest({"a", "b"}, -1)));
+  const auto waits = [&] {
+    return store_->facts().accounts().Used(user, Resource::kWaiters);
+  };
+  EXPECT_TRUE(Eventually([&] { return waits() == 2; }));
+  peers->call.Close();
+  EXPECT_TRUE(Eventually([&] { return waits() == 0; }));
+}
+
+// A connection that there is no descriptor for is told so all the same.
+TEST_F(ServerCoreTest, WithoutDescriptorsItRefusesInsteadOfLettingWait) {
+  auto peers = Connect();
+  UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  const auto address = *MakeSocketAddress(path_);
+  rlimit before = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit few = before;
+  few.rlim_cur = std::min<rlim_t>(before.rlim_cur, 1000);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  std::vector<UniqueFd> all;
+  do {
+    all.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  } while (all.back().valid());
+  ASSERT_EQ(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address),
+                      sizeof(address)),
+            0);
+  std::vector<uint8_t> buffer(kMaxMessageBytes);
+  const auto packet = ReceivePacket(socket.get(), buffer, PacketWait::kWait);
+  all.clear();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_TRUE(packet && packet->has_value());
+  const auto* response =
+      flatbuffers::GetRoot<protocol::Response>((*packet)->bytes.data());
+  ASSERT_NE(response->body_as_Failure(), nullptr);
+  EXPECT_EQ(response->body_as_Failure()->code(),
+            static_cast<uint8_t>(Code::kTooMany));
   ExpectAlive();
 }
 

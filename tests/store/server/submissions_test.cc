@@ -17,6 +17,7 @@
 #include "schema/base/mapping.h"
 #include "schema/protocol.h"
 #include "schema/submission_ring.h"
+#include "store/accounts/accounts.h"
 #include "store/segments/segment_file.h"
 #include "store/store.h"
 #include "tests/store/store_calls.h"
@@ -64,9 +65,13 @@ std::string SharedValues(size_t count, size_t bytes) {
 
 class SubmissionsTest : public testing::Test {
  protected:
-  SubmissionsTest() {
+  SubmissionsTest() { Start(kCapacity); }
+
+  void Start(uint64_t capacity_bytes) {
+    submissions_.reset();
+    store_.reset();
     StoreOptions options;
-    options.capacity_bytes = kCapacity;
+    options.capacity_bytes = capacity_bytes;
     options.state_dir = dir_.path() + "/state";
     options.memory_dir = dir_.path() + "/memory";
     std::filesystem::create_directory(options.memory_dir);
@@ -75,10 +80,20 @@ class SubmissionsTest : public testing::Test {
   }
 
   RawRing Open(uint64_t session) {
-    auto ends = submissions_->Open(session, {.uid = 7, .gid = 8},
+    auto ends = submissions_->Open(session, {.uid = 7, .gid = 8}, {},
                                    [this] { ++nonsense_; });
     EXPECT_TRUE(ends);
     return RawRing(std::move(ends->ring), std::move(ends->bell));
+  }
+
+  RawRing OpenSized(uint64_t session, uint64_t bytes,
+                    uint32_t first_record = 0) {
+    auto ends =
+        submissions_->Open(session, {.uid = 7, .gid = 8},
+                           {.bytes = bytes, .first_record = first_record},
+                           [this] { ++nonsense_; });
+    if (!ends) throw std::runtime_error(ends.error().ToString());
+    return RawRing(std::move(ends->ring), std::move(ends->bell), bytes);
   }
 
   std::shared_ptr<SessionBlanks> BlanksOf(uint64_t session) {
@@ -395,8 +410,56 @@ TEST_F(SubmissionsTest, TheClientCannotShrinkTheRing) {
 
 TEST_F(SubmissionsTest, ASessionHasOneRing) {
   RawRing ring = Open(1);
-  EXPECT_EQ(submissions_->Open(1, {}, {}).error().code, Code::kAlreadyExists);
+  EXPECT_EQ(submissions_->Open(1, {}, {}, {}).error().code,
+            Code::kAlreadyExists);
   EXPECT_EQ(ring.Put("a", "x"), kRecordSealed);
+}
+
+TEST_F(SubmissionsTest, ALargerRingTakesThePlaceOfASmallOne) {
+  RawRing small = OpenSized(1, kLeastRingBytes);
+  for (int i = 0; i < 200; ++i) {  // More than once around.
+    ASSERT_EQ(small.Put("s" + std::to_string(i), std::string(1000, 's')),
+              kRecordSealed);
+  }
+  const std::string data(store_->small().small_object_bytes(), 'l');
+  const uint64_t blank = MakeBlank(1, "whole");
+  RawRing large = OpenSized(1, kRingBytes, 200);
+  EXPECT_EQ(large.ring().answered, 200U);
+  EXPECT_EQ(small.Put("late", "x"), kRecordSealed);  // It is still read.
+  EXPECT_EQ(large.Put("first", data), kRecordSealed);
+  EXPECT_EQ(large.SealBlank("blank", {.number = blank, .size_bytes = 5}),
+            kRecordSealed);
+  EXPECT_EQ(Read("s199"), std::string(1000, 's'));
+  EXPECT_EQ(Read("first"), data);
+  EXPECT_EQ(Read("blank"), "whole");
+  EXPECT_EQ(submissions_->Count().rings, 1U);
+  EXPECT_EQ(nonsense_, 0);
+}
+
+TEST_F(SubmissionsTest, WhatTheFormerRingHasIsSealedThoughTheClientDies) {
+  RawRing small = OpenSized(1, kLeastRingBytes);
+  const uint64_t blank = MakeBlank(1, "whole");
+  RawRing large = OpenSized(1, kRingBytes);
+  small.Append("a", "bytes");
+  small.AppendBlank("blank", {.number = blank, .size_bytes = 5});
+  small.Submit();
+  submissions_->Close(1);
+  EXPECT_TRUE(Eventually([this] { return submissions_->Count().rings == 0; }));
+  EXPECT_EQ(Read("a"), "bytes");
+  EXPECT_EQ(Read("blank"), "whole");
+}
+
+TEST_F(SubmissionsTest, ARingOfNoSuchSizeIsRefused) {
+  for (const uint64_t bytes : {uint64_t{1}, kLeastRingBytes - 1,
+                               kLeastRingBytes + 64, kRingBytes * 2}) {
+    EXPECT_EQ(submissions_->Open(1, {}, {.bytes = bytes}, {}).error().code,
+              Code::kInvalidArgument);
+  }
+  RawRing ring = OpenSized(1, kLeastRingBytes * 2);
+  for (const uint64_t bytes : {kLeastRingBytes, kLeastRingBytes * 2}) {
+    EXPECT_EQ(submissions_->Open(1, {}, {.bytes = bytes}, {}).error().code,
+              Code::kAlreadyExists);
+  }
 }
 
 TEST_F(SubmissionsTest, WhatADeadClientSubmittedIsSealedAndItsRingGoes) {
@@ -444,7 +507,7 @@ TEST_F(SubmissionsTest, ADeadClientWaitsForNoRoom) {
   std::vector<std::string> held;
   EXPECT_EQ(FillWithHeld(&ring, 0, &held), Failed(Code::kOutOfMemory));
   const std::string data(store_->small().small_object_bytes(), 'x');
-  RawRing dying = Open(2);
+  RawRing dying = OpenSized(2, kLeastRingBytes);
   dying.Append("never", data, 0644, -1);
   dying.Submit();
   EXPECT_TRUE(Eventually([&] {
@@ -478,16 +541,46 @@ TEST_F(SubmissionsTest, AClosedRingIsForgottenHoweverMuchIsWrittenToIt) {
 }
 
 TEST_F(SubmissionsTest, AUserHasSoManyRingsAndNoMore) {
+  Start(16 * kCapacity);
   uint64_t session = 0;
   for (; session < 1000; ++session) {
-    auto ends = submissions_->Open(session, {.uid = 7}, {});
+    auto ends =
+        submissions_->Open(session, {.uid = 7}, {.bytes = kLeastRingBytes}, {});
     if (!ends) {
       EXPECT_EQ(ends.error().code, Code::kUnsupported);
       break;
     }
   }
   EXPECT_EQ(session, 256u);
-  EXPECT_TRUE(submissions_->Open(session, {.uid = 8}, {}));
+  EXPECT_TRUE(submissions_->Open(session, {.uid = 8}, {}, {}));
+}
+
+TEST_F(SubmissionsTest, RingsAreChargedUntilTheirSessionEnds) {
+  const auto charged = [this] {
+    return store_->facts().accounts().Used({Party::Kind::kUser, 7},
+                                           Resource::kMemory);
+  };
+  const uint64_t used = store_->facts().GetUsage().used_bytes;
+  const RawRing small = OpenSized(1, kLeastRingBytes);
+  EXPECT_EQ(charged(), RingFileBytes(kLeastRingBytes));
+  RawRing larger = OpenSized(1, 4 * kLeastRingBytes);
+  // The client has both mapped.
+  const uint64_t both = charged();
+  EXPECT_EQ(both, RingFileBytes(kLeastRingBytes) +
+                      RingFileBytes(4 * kLeastRingBytes));
+  EXPECT_EQ(store_->facts().GetUsage().used_bytes, used + both);
+  submissions_->Close(1);
+  EXPECT_TRUE(Eventually([&] { return charged() == 0; }));
+  EXPECT_EQ(store_->facts().GetUsage().used_bytes, used);
+}
+
+TEST_F(SubmissionsTest, OnlyTheFirstRingIsGivenInAFullStore) {
+  RawRing ring = Open(1);
+  std::vector<std::string> held;
+  EXPECT_EQ(FillWithHeld(&ring, 0, &held), Failed(Code::kOutOfMemory));
+  RawRing small = OpenSized(2, kLeastRingBytes);
+  EXPECT_EQ(submissions_->Open(2, {}, {.bytes = kRingBytes}, {}).error().code,
+            Code::kOutOfMemory);
 }
 
 TEST_F(SubmissionsTest, ManyRingsAtOnce) {
