@@ -4,6 +4,7 @@
 #define VITRINE_TESTS_FUSEFS_HELD_UP_STORE_H_
 
 #include <functional>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -57,6 +58,11 @@ class HeldUpStore : public store::StoreDouble, public store::MemoryRequests {
                    const NewObject& options, SpaceWait wait,
                    Done<ObjectRef> done) override {
     memory_->CreateSized(id, size_bytes, options, wait, std::move(done));
+  }
+  Result<std::shared_ptr<const void>> ShareWithClient(
+      const Payer& payer, uint64_t bytes,
+      store::ClientMemoryNeed need) override {
+    return memory_->ShareWithClient(payer, bytes, need);
   }
 
  private:

@@ -121,7 +121,7 @@ class StoreWithPages {
                                    created.callback());
       auto object = created.Get();
       FUZZ_OK(object);
-      FUZZ_OK(store_->unsealed().Seal(*object, *ObjectId::FromText(id)));
+      FUZZ_OK(store::SealNow(store_.get(), *object, *ObjectId::FromText(id)));
     }
   }
   void Pin(ClientPage* page, const std::string& id) const {

@@ -179,7 +179,7 @@ void ReadAll(store::RingReader* reader, RingClient* client,
 }
 
 void FuzzReader(Input input) {
-  auto made = store::RingReader::Make(16'000);
+  auto made = store::RingReader::Make(16'000, {});
   FUZZ_OK(made);
   const Knowledge nothing;
   RingClient client(made->ring.get(), &nothing);
@@ -203,7 +203,7 @@ class StoreWithRings {
   }
 
   void Fuzz(Input input) {
-    auto ends = submissions_->Open(++session_, {}, [] {});
+    auto ends = submissions_->Open(++session_, {}, {}, [] {});
     FUZZ_OK(ends);
     Knowledge known;
     AddBlanks(&known);

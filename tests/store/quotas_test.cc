@@ -32,7 +32,7 @@ class QuotasTest : public ObjectStoreTest {
   ObjectRef SealAs(uid_t uid, const std::string& id, uint64_t size_bytes) {
     const auto object = CreateAs(uid, id, size_bytes);
     EXPECT_TRUE(object) << object.error().ToString();
-    EXPECT_TRUE(store_->unsealed().Seal(*object, Id(id)));
+    EXPECT_TRUE(SealNow(store_.get(), *object, Id(id)));
     return *object;
   }
   std::vector<Status> PutAs(uid_t uid, const std::vector<std::string>& ids,
@@ -132,13 +132,13 @@ TEST_F(QuotasTest, ABlankIsMemoryOfItsUser) {
   ASSERT_TRUE(blank) << blank.error().ToString();
   EXPECT_EQ(Used(kAlice, Resource::kMemory), 256U << 10);
   EXPECT_EQ(Used(kAlice, Resource::kObjects), 0U);
-  EXPECT_EQ(CodeOf(store_->blanks().SealBlank(*blank, {Id("a"), 1000})),
+  EXPECT_EQ(CodeOf(SealBlankNow(store_.get(), *blank, {Id("a"), 1000})),
             Code::kOverQuota);
   NewBlank large = wanted;
   large.size_bytes = kMiB;
   EXPECT_EQ(CodeOf(store_->blanks().MakeBlank(large)), Code::kOverQuota);
   Limit("user:1000:objects=1");
-  EXPECT_TRUE(store_->blanks().SealBlank(*blank, {Id("a"), 1000}));
+  EXPECT_TRUE(SealBlankNow(store_.get(), *blank, {Id("a"), 1000}));
   EXPECT_EQ(Used(kAlice, Resource::kMemory), kPage);
   EXPECT_EQ(Used(kAlice, Resource::kObjects), 1U);
 }
@@ -174,16 +174,15 @@ TEST_F(QuotasTest, ASparseObjectIsNotSealedBeyondTheQuota) {
       store_->unsealed().Create(Id("a"), {.creator = User(kAlice)});
   ASSERT_TRUE(object);
   {
-    const auto fd = store_->unsealed().OpenForWriting(*object);
+    const auto fd = store_->unsealed().OpenForWriting(*object, kAlice);
     ASSERT_TRUE(fd);
     ASSERT_EQ(::ftruncate(fd->get(), kMiB), 0);
   }
   Limit("user:1000:memory=64K");
-  EXPECT_EQ(CodeOf(store_->unsealed().Seal(*object, Id("a"))),
-            Code::kOverQuota);
+  EXPECT_EQ(CodeOf(SealNow(store_.get(), *object, Id("a"))), Code::kOverQuota);
   EXPECT_EQ(store_->objects().Info(*object).state, ObjectState::kUnsealed);
   Limit("user:1000:memory=none");
-  EXPECT_TRUE(store_->unsealed().Seal(*object, Id("a")));
+  EXPECT_TRUE(SealNow(store_.get(), *object, Id("a")));
   EXPECT_EQ(Used(kAlice, Resource::kMemory), kMiB);
 }
 
@@ -192,7 +191,7 @@ TEST_F(QuotasTest, WritersWithLittleQuotaLeftAreSeenAtEachWrite) {
       store_->unsealed().Create(Id("a"), {.creator = User(kAlice)});
   ASSERT_TRUE(object);
   Limit("user:1000:memory=1M");
-  const auto mode = store_->unsealed().BeginWriting(*object);
+  const auto mode = store_->unsealed().BeginWriting(*object, kStoreItself);
   ASSERT_TRUE(mode);
   EXPECT_EQ(*mode, WriteMode::kCarried);
   store_->unsealed().EndWriting(*object, *mode);
@@ -234,7 +233,7 @@ TEST_F(QuotasTest, AFloodEvictsItsOwnObjects) {
     const auto object =
         CreateAs(kAlice, id, kMiB, WaitFor(std::chrono::seconds(60)));
     ASSERT_TRUE(object) << object.error().ToString();
-    ASSERT_TRUE(store_->unsealed().Seal(*object, Id(id)));
+    ASSERT_TRUE(SealNow(store_.get(), *object, Id(id)));
   }
   EXPECT_EQ(Used(kBob, Resource::kObjects), 8U);
 }

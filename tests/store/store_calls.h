@@ -38,6 +38,13 @@ inline Status SealNow(Store* store, const ObjectRef& object,
   return sealed.Get();
 }
 
+inline Status SealBlankNow(Store* store, const ObjectRef& blank,
+                           const BlankSeal& seal) {
+  Answer<void> sealed;
+  store->blanks().SealBlank(blank, seal, sealed.callback());
+  return sealed.Get();
+}
+
 // All bytes of the sealed object `id`, or what went wrong.
 inline std::string ReadSealed(Store* store, const std::string& id) {
   const auto object = store->sealed().FindSealed(*ObjectId::FromText(id));

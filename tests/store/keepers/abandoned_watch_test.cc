@@ -79,7 +79,8 @@ TEST_F(AbandonedWatchTest, WhatSomebodyHasMappedStaysForEver) {
 // A writer through the mount that has no descriptor of the segment.
 TEST_F(AbandonedWatchTest, WhatHasAWriterStaysForEver) {
   const ObjectRef object = Create("a");
-  ASSERT_TRUE(table_->unsealed().BeginWriting(object, WriteMode::kCarried));
+  ASSERT_TRUE(table_->unsealed().BeginWriting(object, WriteMode::kCarried,
+                                              kStoreItself));
   Pass(10 * kTime, &watch_);
   EXPECT_TRUE(IsThere(object));
   (void)table_->unsealed().EndWriting(object, WriteMode::kCarried);
