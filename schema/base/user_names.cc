@@ -43,24 +43,24 @@ auto LookUp(Get get, Take take) -> std::optional<decltype(take(Entry()))> {
 }  // namespace
 
 Result<uid_t> FindUser(const std::string& text) {
+  if (const auto number = ParseNumber(text)) return uid_t{*number};
   const auto named = LookUp<passwd>(
       [&](passwd* entry, char* buffer, size_t size, passwd** found) {
         return ::getpwnam_r(text.c_str(), entry, buffer, size, found);
       },
       [](const passwd& entry) { return entry.pw_uid; });
   if (named) return *named;
-  if (const auto number = ParseNumber(text)) return uid_t{*number};
   return Error{Code::kNotFound, "there is no user '" + text + "'"};
 }
 
 Result<gid_t> FindGroup(const std::string& text) {
+  if (const auto number = ParseNumber(text)) return gid_t{*number};
   const auto named = LookUp<group>(
       [&](group* entry, char* buffer, size_t size, group** found) {
         return ::getgrnam_r(text.c_str(), entry, buffer, size, found);
       },
       [](const group& entry) { return entry.gr_gid; });
   if (named) return *named;
-  if (const auto number = ParseNumber(text)) return gid_t{*number};
   return Error{Code::kNotFound, "there is no group '" + text + "'"};
 }
 

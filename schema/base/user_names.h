@@ -9,8 +9,8 @@
 
 namespace vitrine {
 
-// A name, or the number of one that has none.  kNotFound: there is no such user
-// or group.  May ask another host, and wait.
+// A number, or a name.  kNotFound: there is no such user or group.  A name may
+// have to be asked of another host.
 Result<uid_t> FindUser(const std::string& text);
 Result<gid_t> FindGroup(const std::string& text);
 

@@ -16,8 +16,8 @@ constexpr std::chrono::seconds kCalm(2);
 
 // Two processors fill new huge pages at about this speed.
 constexpr uint64_t kBytesPerMs = (uint64_t{4} << 30) / 1000;
-constexpr milliseconds kShortestPause(5);
-constexpr milliseconds kLongestPause(2000);
+constexpr milliseconds kShortestLook(5);
+constexpr milliseconds kLongestLook(2000);
 
 uint64_t ReserveOf(const MemoryRoom& room) {
   const uint64_t reserve = std::clamp(room.limit_bytes / kReservePart,
@@ -66,10 +66,10 @@ uint64_t PressureGauge::Measure(const std::vector<MemoryRoom>& rooms,
 }
 
 milliseconds PressureGauge::NextPause() const {
-  if (!tightest_) return kLongestPause;
+  if (!tightest_) return kLongestLook;
   const uint64_t ms = tightest_->room.room_bytes / kBytesPerMs;
-  return std::clamp(milliseconds(static_cast<int64_t>(ms)), kShortestPause,
-                    kLongestPause);
+  return std::clamp(milliseconds(static_cast<int64_t>(ms)), kShortestLook,
+                    kLongestLook);
 }
 
 }  // namespace vitrine::store

@@ -11,35 +11,47 @@ namespace {
 constexpr uint64_t kPart = 4;
 // Enough for a hundred clients of a small store.
 constexpr uint64_t kLeastBytes = uint64_t{16} << 20;
+constexpr uint64_t kFreeBytes = uint64_t{1} << 20;
+
+Error TooMuch(Code code, const std::string& whose, uint64_t has,
+              uint64_t most) {
+  return {code, "the store shares " + std::to_string(has) + " bytes with " +
+                    whose + ", and may share " + std::to_string(most)};
+}
 
 }  // namespace
 
 ClientMemory::ClientMemory(MemoryBudget* budget, Accounts* accounts)
     : budget_(budget),
       accounts_(accounts),
-      most_bytes_(std::max(budget->capacity_bytes() / kPart, kLeastBytes)) {}
+      most_bytes_(std::max(budget->capacity_bytes() / kPart, kLeastBytes)),
+      free_bytes_(kFreeBytes) {}
 
 Result<std::shared_ptr<const void>> ClientMemory::Take(const Payer& payer,
                                                        uint64_t bytes,
                                                        ClientMemoryNeed need) {
-  if (Status ok = Add(bytes); !ok) return ok.error();
+  const Result<Piece> piece = Add(payer, bytes);
+  if (!piece) return piece.error();
   if (Status ok = accounts_->Charge(payer, Resource::kMemory, bytes); !ok) {
-    Subtract(bytes);
+    Subtract(*piece);
     return ok.error();
   }
-  if (!ChargeBudget(bytes, need)) {
+  if (!ChargeBudget(piece->budgeted_bytes, need)) {
     accounts_->Release(payer, Resource::kMemory, bytes);
-    Subtract(bytes);
+    Subtract(*piece);
     return Error{Code::kOutOfMemory,
                  "the store has no " + std::to_string(bytes) +
                      " bytes to share with a client without an eviction"};
   }
   return std::shared_ptr<const void>(
-      static_cast<const void*>(this), [this, payer, bytes](const void*) {
-        budget_->Uncharge(bytes);
-        accounts_->Release(payer, Resource::kMemory, bytes);
-        Subtract(bytes);
-      });
+      static_cast<const void*>(this),
+      [this, piece = *piece](const void*) { GiveBack(piece); });
+}
+
+void ClientMemory::GiveBack(const Piece& piece) {
+  budget_->Uncharge(piece.budgeted_bytes);
+  accounts_->Release(piece.payer, Resource::kMemory, piece.bytes);
+  Subtract(piece);
 }
 
 uint64_t ClientMemory::bytes() const {
@@ -47,20 +59,43 @@ uint64_t ClientMemory::bytes() const {
   return bytes_;
 }
 
-Status ClientMemory::Add(uint64_t bytes) {
+Result<ClientMemory::Piece> ClientMemory::Add(const Payer& payer,
+                                              uint64_t bytes) {
   MutexLock lock(mutex_);
-  if (bytes_ > most_bytes_ || bytes > most_bytes_ - bytes_) {
-    return Error{Code::kTooMany, "the store shares " + std::to_string(bytes_) +
-                                     " bytes with its clients, and may share " +
-                                     std::to_string(most_bytes_)};
+  if (!accounts_->IsPrivileged(payer.uid)) {
+    if (Status ok = CheckOrdinary(payer.uid, bytes); !ok) return ok.error();
+    ordinary_bytes_ += bytes;
+    ordinary_users_[payer.uid] += bytes;
   }
   bytes_ += bytes;
+  const uint64_t free = std::min(bytes, free_bytes_);
+  free_bytes_ -= free;
+  return Piece{payer, bytes, bytes - free};
+}
+
+Status ClientMemory::CheckOrdinary(uid_t uid, uint64_t bytes) const {
+  const auto found = ordinary_users_.find(uid);
+  const uint64_t has = found == ordinary_users_.end() ? 0 : found->second;
+  const uint64_t most = most_bytes_ / 2;
+  if (has > most || bytes > most - has) {
+    return TooMuch(Code::kOverQuota,
+                   "the clients of user " + std::to_string(uid), has, most);
+  }
+  if (bytes > most_bytes_ - ordinary_bytes_) {
+    return TooMuch(Code::kTooMany, "its clients", ordinary_bytes_, most_bytes_);
+  }
   return {};
 }
 
-void ClientMemory::Subtract(uint64_t bytes) {
+void ClientMemory::Subtract(const Piece& piece) {
   MutexLock lock(mutex_);
-  bytes_ -= bytes;
+  bytes_ -= piece.bytes;
+  free_bytes_ += piece.bytes - piece.budgeted_bytes;
+  const auto found = ordinary_users_.find(piece.payer.uid);
+  if (found == ordinary_users_.end()) return;
+  ordinary_bytes_ -= piece.bytes;
+  found->second -= piece.bytes;
+  if (found->second == 0) ordinary_users_.erase(found);
 }
 
 bool ClientMemory::ChargeBudget(uint64_t bytes, ClientMemoryNeed need) {

@@ -5,6 +5,7 @@
 #include <vitrine/result.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 
 #include "schema/base/mutex.h"
@@ -15,9 +16,10 @@
 namespace vitrine::store {
 
 // Charges such memory to the budget and to its user.  Never waits: clients
-// connect on a thread that must not.  All clients together get a part of the
-// capacity.  Thread-safe.  Budget and accounts must outlive it, and it what it
-// gave.
+// connect on a thread that must not.  The clients of ordinary users together
+// get a part of the capacity, those of one of them half of that.  The first MiB
+// is not charged to the budget: a store of a few pages has clients, too.
+// Thread-safe.  Budget and accounts must outlive it, and it what it gave.
 class ClientMemory {
  public:
   ClientMemory(MemoryBudget* budget, Accounts* accounts);
@@ -31,16 +33,27 @@ class ClientMemory {
   uint64_t bytes() const EXCLUDES(mutex_);
 
  private:
-  Status Add(uint64_t bytes) EXCLUDES(mutex_);
-  void Subtract(uint64_t bytes) EXCLUDES(mutex_);
+  struct Piece {
+    Payer payer;
+    uint64_t bytes;
+    uint64_t budgeted_bytes;  // Of them, charged to the budget.
+  };
+
+  Result<Piece> Add(const Payer& payer, uint64_t bytes) EXCLUDES(mutex_);
+  Status CheckOrdinary(uid_t uid, uint64_t bytes) const REQUIRES(mutex_);
+  void Subtract(const Piece& piece) EXCLUDES(mutex_);
   bool ChargeBudget(uint64_t bytes, ClientMemoryNeed need);
+  void GiveBack(const Piece& piece) EXCLUDES(mutex_);
 
   MemoryBudget* const budget_;
   Accounts* const accounts_;
-  const uint64_t most_bytes_;
+  const uint64_t most_bytes_;  // Of ordinary users.
 
   mutable Mutex mutex_;
   uint64_t bytes_ GUARDED_BY(mutex_) = 0;
+  uint64_t free_bytes_ GUARDED_BY(mutex_);  // Of the first MiB.
+  uint64_t ordinary_bytes_ GUARDED_BY(mutex_) = 0;
+  std::map<uid_t, uint64_t> ordinary_users_ GUARDED_BY(mutex_);
 };
 
 }  // namespace vitrine::store

@@ -23,11 +23,11 @@ class ClientMemoryTest : public ::testing::Test {
 };
 
 TEST_F(ClientMemoryTest, IsChargedToTheStoreAndTheUserUntilItIsGone) {
-  auto taken = memory_.Take(kAlice, kMiB, ClientMemoryNeed::kIfThere);
+  auto taken = memory_.Take(kAlice, 3 * kMiB, ClientMemoryNeed::kIfThere);
   ASSERT_TRUE(taken);
-  EXPECT_EQ(budget_.Get().used_bytes, kMiB);
-  EXPECT_EQ(OfAlice(), kMiB);
-  EXPECT_EQ(memory_.bytes(), kMiB);
+  EXPECT_EQ(budget_.Get().used_bytes, 2 * kMiB);  // All but the first MiB.
+  EXPECT_EQ(OfAlice(), 3 * kMiB);
+  EXPECT_EQ(memory_.bytes(), 3 * kMiB);
   taken->reset();
   EXPECT_EQ(budget_.Get().used_bytes, 0U);
   EXPECT_EQ(OfAlice(), 0U);
@@ -36,27 +36,36 @@ TEST_F(ClientMemoryTest, IsChargedToTheStoreAndTheUserUntilItIsGone) {
 
 TEST_F(ClientMemoryTest, InAFullStoreOnlyWhatIsNeededIsGiven) {
   ASSERT_TRUE(budget_.TryCharge(100 * kMiB));
+  // Nothing is evicted for the first client.
+  const auto first = memory_.Take(kRoot, kMiB, ClientMemoryNeed::kIfThere);
+  ASSERT_TRUE(first);
   EXPECT_EQ(memory_.Take(kAlice, 1, ClientMemoryNeed::kIfThere).error().code,
             Code::kOutOfMemory);
   EXPECT_EQ(OfAlice(), 0U);
-  EXPECT_EQ(memory_.bytes(), 0U);
+  EXPECT_EQ(memory_.bytes(), kMiB);
   const auto taken = memory_.Take(kAlice, kMiB, ClientMemoryNeed::kNow);
   EXPECT_TRUE(taken);
   EXPECT_EQ(budget_.Shortage(), kMiB);  // The evictor makes up for it.
 }
 
-TEST_F(ClientMemoryTest, AllClientsGetAPartOfTheCapacity) {
-  std::vector<std::shared_ptr<const void>> taken;
-  for (int i = 0; i < 25; ++i) {
-    auto one = memory_.Take(kRoot, kMiB, ClientMemoryNeed::kNow);
-    ASSERT_TRUE(one) << i;
-    taken.push_back(*one);
-  }
-  const auto more = memory_.Take(kRoot, 1, ClientMemoryNeed::kNow);
-  EXPECT_EQ(more.error().code, Code::kTooMany);
-  EXPECT_NE(more.error().message.find("may share 26214400"), std::string::npos);
-  taken.pop_back();
-  EXPECT_TRUE(memory_.Take(kRoot, kMiB, ClientMemoryNeed::kNow));
+TEST_F(ClientMemoryTest, OrdinaryUsersGetAPartOfTheCapacityAndOneHalfOfIt) {
+  constexpr Payer kBob{1001, 1001};
+  constexpr Payer kCarol{1002, 1002};
+  const auto of_alice = memory_.Take(kAlice, 12 * kMiB, ClientMemoryNeed::kNow);
+  ASSERT_TRUE(of_alice);
+  const auto more = memory_.Take(kAlice, kMiB, ClientMemoryNeed::kNow);
+  EXPECT_EQ(more.error().code, Code::kOverQuota);
+  EXPECT_NE(more.error().message.find("user 1000, and may share 13107200"),
+            std::string::npos)
+      << more.error().message;
+  const auto of_bob = memory_.Take(kBob, 12 * kMiB, ClientMemoryNeed::kNow);
+  ASSERT_TRUE(of_bob);
+  const auto of_carol = memory_.Take(kCarol, 2 * kMiB, ClientMemoryNeed::kNow);
+  EXPECT_EQ(of_carol.error().code, Code::kTooMany);
+  EXPECT_NE(of_carol.error().message.find("may share 26214400"),
+            std::string::npos);
+  EXPECT_TRUE(memory_.Take(kRoot, 2 * kMiB, ClientMemoryNeed::kNow));
+  EXPECT_TRUE(memory_.Take(kCarol, kMiB, ClientMemoryNeed::kNow));
 }
 
 TEST_F(ClientMemoryTest, AQuotaOfMemoryCountsIt) {
