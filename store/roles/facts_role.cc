@@ -49,7 +49,7 @@ StatusSection FactsRole::GetStatus() {
        .uptime = std::chrono::steady_clock::now() - parts_->started,
        .state_dir = parts_->options.state_dir,
        .dedicated_threshold_bytes = parts_->options.dedicated_threshold_bytes},
-      parts_->budget->Get(), parts_->client_memory->bytes(), table);
+      parts_->budget->Get(), parts_->client_memory->budgeted_bytes(), table);
   status.AddPart("restart", RestartSection(parts_->restart));
   status.AddPart("objects", ObjectsSection(table, parts_->orphans->Count()));
   status.AddPart("abandoned", AbandonedSection(parts_->abandoned->Count()));

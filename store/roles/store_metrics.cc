@@ -26,10 +26,10 @@ struct CapacityFacts {
   uint64_t free_bytes;
 };
 
-CapacityFacts CapacityOf(const Budget& budget, uint64_t client_bytes) {
+CapacityFacts CapacityOf(const Budget& budget, uint64_t budgeted_client_bytes) {
   return {.capacity_bytes = budget.capacity_bytes,
-          .used_bytes =
-              budget.used_bytes - std::min(budget.used_bytes, client_bytes),
+          .used_bytes = budget.used_bytes -
+                        std::min(budget.used_bytes, budgeted_client_bytes),
           .free_bytes = budget.capacity_bytes -
                         std::min(budget.capacity_bytes, budget.used_bytes)};
 }
@@ -289,9 +289,9 @@ constexpr MetricOf<Retriever::Numbers> kRetrieverMetrics[] = {
 }  // namespace
 
 StatusSection StoreSection(const ProcessFacts& facts, const Budget& budget,
-                           uint64_t client_bytes, const Table& table) {
+                           uint64_t budgeted_client_bytes, const Table& table) {
   StatusSection section = MakeSection(kStoreMetrics, facts);
-  section.Add(kCapacityMetrics, CapacityOf(budget, client_bytes));
+  section.Add(kCapacityMetrics, CapacityOf(budget, budgeted_client_bytes));
   section.Add(kFileMetrics, table);
   return section;
 }

@@ -47,7 +47,7 @@ struct MemoryFacts {
 // The values that stand outside all sections.
 StatusSection StoreSection(const ProcessFacts& facts,
                            const MemoryBudget::Numbers& budget,
-                           uint64_t client_bytes,
+                           uint64_t budgeted_client_bytes,
                            const TableQueries::Numbers& table);
 StatusSection RestartSection(const RestartReport& restart);
 StatusSection ObjectsSection(const TableQueries::Numbers& table,

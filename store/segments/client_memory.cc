@@ -24,8 +24,7 @@ Error TooMuch(Code code, const std::string& whose, uint64_t has,
 ClientMemory::ClientMemory(MemoryBudget* budget, Accounts* accounts)
     : budget_(budget),
       accounts_(accounts),
-      most_bytes_(std::max(budget->capacity_bytes() / kPart, kLeastBytes)),
-      free_bytes_(kFreeBytes) {}
+      most_bytes_(std::max(budget->capacity_bytes() / kPart, kLeastBytes)) {}
 
 Result<std::shared_ptr<const void>> ClientMemory::Take(const Payer& payer,
                                                        uint64_t bytes,
@@ -59,6 +58,11 @@ uint64_t ClientMemory::bytes() const {
   return bytes_;
 }
 
+uint64_t ClientMemory::budgeted_bytes() const {
+  MutexLock lock(mutex_);
+  return budgeted_bytes_;
+}
+
 Result<ClientMemory::Piece> ClientMemory::Add(const Payer& payer,
                                               uint64_t bytes) {
   MutexLock lock(mutex_);
@@ -67,10 +71,11 @@ Result<ClientMemory::Piece> ClientMemory::Add(const Payer& payer,
     ordinary_bytes_ += bytes;
     ordinary_users_[payer.uid] += bytes;
   }
+  const uint64_t taken = bytes_ - budgeted_bytes_;  // Of what is free.
+  const uint64_t budgeted = bytes - std::min(bytes, kFreeBytes - taken);
   bytes_ += bytes;
-  const uint64_t free = std::min(bytes, free_bytes_);
-  free_bytes_ -= free;
-  return Piece{payer, bytes, bytes - free};
+  budgeted_bytes_ += budgeted;
+  return Piece{payer, bytes, budgeted};
 }
 
 Status ClientMemory::CheckOrdinary(uid_t uid, uint64_t bytes) const {
@@ -90,7 +95,7 @@ Status ClientMemory::CheckOrdinary(uid_t uid, uint64_t bytes) const {
 void ClientMemory::Subtract(const Piece& piece) {
   MutexLock lock(mutex_);
   bytes_ -= piece.bytes;
-  free_bytes_ += piece.bytes - piece.budgeted_bytes;
+  budgeted_bytes_ -= piece.budgeted_bytes;
   const auto found = ordinary_users_.find(piece.payer.uid);
   if (found == ordinary_users_.end()) return;
   ordinary_bytes_ -= piece.bytes;

@@ -31,6 +31,7 @@ class ClientMemory {
                                            ClientMemoryNeed need)
       EXCLUDES(mutex_);
   uint64_t bytes() const EXCLUDES(mutex_);
+  uint64_t budgeted_bytes() const EXCLUDES(mutex_);
 
  private:
   struct Piece {
@@ -51,7 +52,7 @@ class ClientMemory {
 
   mutable Mutex mutex_;
   uint64_t bytes_ GUARDED_BY(mutex_) = 0;
-  uint64_t free_bytes_ GUARDED_BY(mutex_);  // Of the first MiB.
+  uint64_t budgeted_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t ordinary_bytes_ GUARDED_BY(mutex_) = 0;
   std::map<uid_t, uint64_t> ordinary_users_ GUARDED_BY(mutex_);
 };

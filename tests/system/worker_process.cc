@@ -1,5 +1,6 @@
 #include "tests/system/worker_process.h"
 
+#include <grp.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -7,13 +8,22 @@
 #include <utility>
 
 namespace vitrine {
+namespace {
+
+bool Become(uid_t uid) {
+  return ::setgroups(0, nullptr) == 0 && ::setresgid(uid, uid, uid) == 0 &&
+         ::setresuid(uid, uid, uid) == 0;
+}
+
+}  // namespace
 
 std::string WorkerProgram(const std::string& program) {
   return std::string(VITRINE_WORKER_DIR) + "/" + program;
 }
 
 WorkerProcess::WorkerProcess(const std::string& program,
-                             const std::vector<std::string>& arguments) {
+                             const std::vector<std::string>& arguments,
+                             uid_t uid) {
   const std::string path = WorkerProgram(program);
   std::vector<char*> argv = {const_cast<char*>(path.c_str())};
   for (const std::string& argument : arguments) {
@@ -22,6 +32,7 @@ WorkerProcess::WorkerProcess(const std::string& program,
   argv.push_back(nullptr);
   pid_ = ::fork();
   if (pid_ == 0) {
+    if (uid != 0 && !Become(uid)) ::_exit(126);
     ::execv(path.c_str(), argv.data());
     ::_exit(127);
   }

@@ -15,9 +15,10 @@ std::string WorkerProgram(const std::string& program);
 // Runs until it ends by itself; killed at destruction.
 class WorkerProcess {
  public:
-  // `program`: name within tests/system/programs.
+  // `program`: name within tests/system/programs.  `uid` not zero: it runs as
+  // this ordinary user, and in the group of that number.
   WorkerProcess(const std::string& program,
-                const std::vector<std::string>& arguments);
+                const std::vector<std::string>& arguments, uid_t uid = 0);
   WorkerProcess(WorkerProcess&& other) noexcept;
   WorkerProcess& operator=(WorkerProcess&&) = delete;
   ~WorkerProcess();
