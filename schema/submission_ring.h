@@ -49,9 +49,9 @@
 
 namespace vitrine {
 
-inline constexpr uint64_t kRingBytes = 1024 * 1024;      // Of the largest.
-inline constexpr uint64_t kLeastRingBytes = 64 * 1024;   // Of the smallest.
-inline constexpr uint32_t kRingResults = 4096;       // A power of two.
+inline constexpr uint64_t kRingBytes = 1024 * 1024;     // Of the largest.
+inline constexpr uint64_t kLeastRingBytes = 64 * 1024;  // Of the smallest.
+inline constexpr uint32_t kRingResults = 4096;          // A power of two.
 inline constexpr uint64_t kRecordAlignment = 64;
 // An object with more metadata (RecordMetadataBytes) is no small one.
 inline constexpr uint16_t kMaxRecordMetadataBytes = 4096;

@@ -151,9 +151,9 @@ Result<std::unique_ptr<RingWriter>> RingWriter::Open(
     std::chrono::nanoseconds spin, Grow grow) {
   auto ring = MapNew(std::move(ends), 0);
   if (!ring) return ring.error();
-  return std::unique_ptr<RingWriter>(
-      new RingWriter(std::move(*ring), failures, std::move(on_nonsense), spin,
-                     std::move(grow)));
+  return std::unique_ptr<RingWriter>(new RingWriter(std::move(*ring), failures,
+                                                    std::move(on_nonsense),
+                                                    spin, std::move(grow)));
 }
 
 RingWriter::~RingWriter() {
@@ -395,7 +395,8 @@ void RingWriter::RingBell(const Appended& appended) {
 // --- collecting ---
 
 void RingWriter::Collect() {
-  const uint32_t answered = ring_->shared().answered.load(std::memory_order_acquire);
+  const uint32_t answered =
+      ring_->shared().answered.load(std::memory_order_acquire);
   const uint32_t news = answered - static_cast<uint32_t>(collected_);
   if (news > appended_ - collected_) return FinishAsNonsense();
   for (uint32_t i = 0; i < news; ++i) {
@@ -406,7 +407,8 @@ void RingWriter::Collect() {
 bool RingWriter::CollectOne() {
   const Record& record = records_[collected_ % kRingResults];
   const uint32_t answer =
-      ring_->shared().results[collected_ % kRingResults].load(std::memory_order_relaxed);
+      ring_->shared().results[collected_ % kRingResults].load(
+          std::memory_order_relaxed);
   if (!MakesSense(answer)) return false;
   if (record.waiter != nullptr) {
     record.waiter->answer = answer;
@@ -424,11 +426,10 @@ bool RingWriter::CollectOne() {
 // Empty: the record was overwritten by another process.
 std::optional<ObjectId> RingWriter::IdOf(const Record& record) const {
   std::array<char, ObjectId::kMaxBytes> text;
-  std::memcpy(
-      text.data(),
-      ring_->shared().bytes.data() + record.position % ring_->bytes +
-          sizeof(RecordHeader),
-      record.id_bytes);
+  std::memcpy(text.data(),
+              ring_->shared().bytes.data() + record.position % ring_->bytes +
+                  sizeof(RecordHeader),
+              record.id_bytes);
   auto id = ObjectId::FromText(std::string_view(text.data(), record.id_bytes));
   if (!id) return std::nullopt;
   return std::move(*id);

@@ -158,8 +158,8 @@ class RingWriter {
   Result<uint64_t> AppendInTurn(const SmallPut& put, Waiter* waiter)
       EXCLUDES(mutex_, turn_);
   // Appends it if it can be done at once; empty: there is no room.
-  Result<std::optional<Appended>> TryAppend(const SmallPut& put,
-                                            Waiter* waiter) REQUIRES(mutex_);
+  Result<std::optional<Appended>> TryAppend(const SmallPut& put, Waiter* waiter)
+      REQUIRES(mutex_);
   // Waits until the ring is larger, or has more room.
   Status AwaitRoom(uint64_t record_bytes) REQUIRES(turn_) EXCLUDES(mutex_);
   // The size of the ring to ask for; 0: it is as large as it may be.
@@ -220,7 +220,7 @@ class RingWriter {
 
   mutable Mutex mutex_;
   std::vector<std::unique_ptr<Ring>> rings_ GUARDED_BY(mutex_);
-  const Ring* ring_ GUARDED_BY(mutex_);  // The last of them.
+  const Ring* ring_ GUARDED_BY(mutex_);      // The last of them.
   bool crowded_ GUARDED_BY(mutex_) = false;  // A put waits for room.
   std::optional<Error> over_ GUARDED_BY(mutex_);
   uint64_t submitted_ GUARDED_BY(mutex_) = 0;  // Bytes, fillers and all.

@@ -11,9 +11,7 @@ namespace {
 constexpr std::chrono::seconds kRefusedTime{1};
 
 // Memory or a share of something may be had later.
-bool MayEnd(Code code) {
-  return code == Code::kOutOfMemory || IsRefusal(code);
-}
+bool MayEnd(Code code) { return code == Code::kOutOfMemory || IsRefusal(code); }
 
 // kAlreadyExists: the store gave the ring before, but it could not be mapped.
 // No caller may take that code for an answer about an object.
@@ -80,13 +78,12 @@ Result<RingWriter::Ends> SessionRing::Ask(uint32_t bytes,
 
 Result<std::unique_ptr<RingWriter>> SessionRing::OpenFirst() {
   auto ends = Ask(kLeastRingBytes, 0);
-  auto ring = ends
-                  ? RingWriter::Open(
-                        std::move(*ends), failures_, on_nonsense_, spin_,
-                        [this](uint32_t bytes, uint32_t first_record) {
-                          return Ask(bytes, first_record);
-                        })
-                  : Result<std::unique_ptr<RingWriter>>(ends.error());
+  auto ring =
+      ends ? RingWriter::Open(std::move(*ends), failures_, on_nonsense_, spin_,
+                              [this](uint32_t bytes, uint32_t first_record) {
+                                return Ask(bytes, first_record);
+                              })
+           : Result<std::unique_ptr<RingWriter>>(ends.error());
   if (!ring && ring.error().code == Code::kCorruption) on_nonsense_();
   return ring;
 }

@@ -20,8 +20,8 @@ namespace vitrine {
 
 // The submission ring of one session.  Asks the store for it at the first use,
 // and never again once the store has given or refused it.  If it was refused
-// only because something is short, it asks again a second later.  Thread-safe.  The
-// CallPool and the PutFailures must outlive it.
+// only because something is short, it asks again a second later.  Thread-safe.
+// The CallPool and the PutFailures must outlive it.
 class SessionRing {
  public:
   // `on_nonsense`, `spin`: see RingWriter::Open.
@@ -29,7 +29,8 @@ class SessionRing {
               std::function<void()> on_nonsense,
               std::chrono::nanoseconds spin = {});
 
-  // Null: this store has no ring for the session, or none now.  The ring is valid as long as this lives.
+  // Null: this store has no ring for the session, or none now.  The ring is
+  // valid as long as this lives.
   Result<RingWriter*> Get() EXCLUDES(mutex_) {
     RingWriter* const ring = ring_.load(std::memory_order_acquire);
     return ring != nullptr ? ring : Open();

@@ -41,8 +41,7 @@ class FakeRing {
     const uint64_t file_bytes = RingFileBytes(bytes);
     file_ = UniqueFd(::memfd_create("ring", MFD_CLOEXEC));
     EXPECT_EQ(::ftruncate(file_.get(), static_cast<off_t>(file_bytes)), 0);
-    mapping_ =
-        *Mapping::Map(file_.get(), file_bytes, PROT_READ | PROT_WRITE);
+    mapping_ = *Mapping::Map(file_.get(), file_bytes, PROT_READ | PROT_WRITE);
     ring().answered = first_record;
     bell_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   }
