@@ -102,7 +102,7 @@ TEST_F(LruPolicyTest, AgreesWithASimpleListUnderRandomUse) {
 }
 
 TEST_F(LruPolicyTest, EachOwnerHasAnOrderOfHisOwn) {
-  for (const uint64_t number : {1, 2, 3, 4, 5}) {
+  for (uint64_t number = 1; number <= 5; ++number) {
     At(number)->owner = number % 2 == 0 ? 7 : 8;
     policy_->Add(At(number));
   }
