@@ -235,13 +235,16 @@ void ObjectStore::SetUpKeepers() {
 
 Status ObjectStore::SetUpCopier() {
   parts_.table->sealing().SetCopying(parts_.options.seal_copy);
-  auto copier =
-      SealCopier::Start({.table = parts_.table.get(),
-                         .segments = &parts_.segments,
-                         .make_room = [this] {
-                           parts_.budget->NoteFree(parts_.segments.FreeBytes());
-                           parts_.evictor->Wake();
-                         }});
+  auto copier = SealCopier::Start(
+      {.table = parts_.table.get(),
+       .segments = &parts_.segments,
+       .make_room = [this](uint64_t bytes) {
+         parts_.budget->NoteFree(parts_.segments.FreeBytes());
+         // Not into the pool: the file system needs it.
+         parts_.evictor->Request(bytes, [this, bytes](Result<uint64_t>) {
+           parts_.pool->Shrink(bytes);
+         });
+       }});
   if (!copier) return copier.error();
   parts_.copier = *std::move(copier);
   return Status();

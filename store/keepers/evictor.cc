@@ -23,6 +23,8 @@ constexpr auto kPatientPause = std::chrono::microseconds(250);
 // While nothing can be evicted: readers that end tell nobody.
 constexpr int64_t kFirstPauseMs = 5;
 constexpr int64_t kLongestPauseMs = 200;
+// A pause is at least so many times the work in vain before it.
+constexpr int64_t kPausePart = 10;
 
 }  // namespace
 
@@ -151,7 +153,10 @@ void Evictor::NoteCarried(const Status& carried) {
 }
 
 void Evictor::EvictOnce(uint64_t bytes) {
+  const auto began = Clock::now();
   Eviction::Batch batch = EvictBatch(bytes);
+  spent_in_vain_ += std::chrono::duration_cast<std::chrono::milliseconds>(
+      Clock::now() - began);
   for (DroppedSegment& dropped : batch.dropped) {
     orphans_->Add(std::move(dropped));
   }
@@ -166,6 +171,7 @@ void Evictor::EvictOnce(uint64_t bytes) {
   if (batch.evicted == 0 && batch.dropped.empty()) return NoProgress(batch);
   examined_in_vain_ = 0;
   rounds_in_vain_ = 0;
+  spent_in_vain_ = {};
   if (batch.spared > 0) BePatientAgain();
   CreditRequests(batch.dropped_bytes);
   MutexLock lock(mutex_);
@@ -207,7 +213,11 @@ void Evictor::GiveUp() {
     MutexLock lock(mutex_);
     ++numbers_.stuck;
     pause_ms_ = std::clamp(2 * pause_ms_, kFirstPauseMs, kLongestPauseMs);
+    // What was in vain is at most a small part of a processor's time.
+    pause_ms_ = std::max(pause_ms_, kPausePart * spent_in_vain_.count());
   }
+  spent_in_vain_ = {};
+  shares_in_vain_ = false;
   budget_->FailStuck();
   FinishRequests(true);
 }

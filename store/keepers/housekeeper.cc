@@ -14,6 +14,8 @@ using Clock = std::chrono::steady_clock;
 // While there are orphans: their memory should be freed soon after their users
 // end.
 constexpr auto kOrphanPause = std::chrono::milliseconds(20);
+// A look at many orphans takes long.  A pause is so many times as long.
+constexpr int kOrphanPausePart = 10;
 constexpr auto kPause = std::chrono::milliseconds(500);
 // Segments of the pool that were unused for so long are freed.
 constexpr auto kIdleSpare = std::chrono::seconds(10);
@@ -121,16 +123,24 @@ void Housekeeper::ChargeWhatWasWritten() {
   if (next == written.end()) last_looked_at_ = 0;
 }
 
+Clock::duration Housekeeper::PollOrphans() {
+  const Clock::time_point began = Clock::now();
+  orphans_->Poll();
+  return std::clamp<Clock::duration>(kOrphanPausePart * (Clock::now() - began),
+                                     kOrphanPause, kPause);
+}
+
 void Housekeeper::Run() {
   SetUpThread("housekeeper", ThreadPriority::kNormal);
   Clock::time_point next_chores = Clock::now() + kPause;
+  Clock::duration orphan_pause = kOrphanPause;
   for (;;) {
     std::list<ObjectRef> to_collapse;
     uint64_t slab_bytes = 0;
     const bool orphans = orphans_->Count().count > 0;
     {
       MutexLock lock(mutex_);
-      const auto until = Clock::now() + (orphans ? kOrphanPause : kPause);
+      const auto until = Clock::now() + (orphans ? orphan_pause : kPause);
       while (!stopping_ && !woken_ && to_collapse_.empty() &&
              slab_to_prepare_bytes_ == 0) {
         if (!changed_.WaitUntil(mutex_, until)) break;
@@ -145,7 +155,7 @@ void Housekeeper::Run() {
                      table_->upkeep().NewNumber());
     }
     CollapseAll(to_collapse);
-    orphans_->Poll();
+    orphan_pause = PollOrphans();
     if (Clock::now() < next_chores) continue;
     next_chores = Clock::now() + kPause;
     ChargeWhatWasWritten();

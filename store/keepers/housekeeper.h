@@ -2,6 +2,7 @@
 #ifndef VITRINE_STORE_KEEPERS_HOUSEKEEPER_H_
 #define VITRINE_STORE_KEEPERS_HOUSEKEEPER_H_
 
+#include <chrono>
 #include <functional>
 #include <list>
 #include <thread>
@@ -38,6 +39,8 @@ class Housekeeper {
 
  private:
   void Run() EXCLUDES(mutex_);
+  // Returns the pause until the next time, if some are left.
+  std::chrono::steady_clock::duration PollOrphans();
   void CollapseAll(const std::list<ObjectRef>& objects);
   // Recalls deleted segments from clients that only keep them mapped.
   void RecallOrphans();

@@ -1,5 +1,6 @@
 #include "store/keepers/seal_copier.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -12,7 +13,8 @@ constexpr size_t kCopyThreads = 2;
 constexpr uint64_t kCopiedAtOnceBytes = uint64_t{1} << 20;
 // Some 3 ms.
 constexpr uint64_t kSliceBytes = uint64_t{16} << 20;
-constexpr auto kRoomPause = std::chrono::milliseconds(1);
+constexpr auto kFirstRoomPause = std::chrono::milliseconds(1);
+constexpr auto kLongestRoomPause = std::chrono::milliseconds(200);
 
 }  // namespace
 
@@ -43,7 +45,7 @@ void SealCopier::Copy(const ObjectRef& object, uint64_t size_bytes,
   if (!renewal) return End(object, renewal.error(), done);
   const auto job =
       std::make_shared<Job>(Job{object, *std::move(renewal), std::move(done)});
-  if (size_bytes <= kCopiedAtOnceBytes) return Run(job);
+  if (job->renewal.end_bytes() <= kCopiedAtOnceBytes) return Run(job);
   threads_->Run([this, job] { Run(job); });
 }
 
@@ -69,7 +71,7 @@ void SealCopier::Run(const JobRef& job) {
   }
   // In the queue it is behind the others, so that they have their turn.
   threads_->Run([this, job, waits] {
-    if (waits) AwaitRoom();
+    if (waits) AwaitRoom(job.get());
     Run(job);
   });
 }
@@ -83,10 +85,11 @@ Status SealCopier::Renew(PageRenewal* renewal) {
   return Status();
 }
 
-void SealCopier::AwaitRoom() {
+void SealCopier::AwaitRoom(Job* job) {
   ++waits_;
-  parts_.make_room();
-  if (!stopping_) std::this_thread::sleep_for(kRoomPause);
+  parts_.make_room(parts_.segments->largest_page_bytes());
+  job->pause = std::clamp(2 * job->pause, kFirstRoomPause, kLongestRoomPause);
+  if (!stopping_) std::this_thread::sleep_for(job->pause);
 }
 
 void SealCopier::Finish(const JobRef& job, Status status) {

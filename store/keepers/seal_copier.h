@@ -22,8 +22,9 @@ class SealCopier {
   struct Parts {
     ObjectTable* table;  // These must outlive it.
     SegmentDir* segments;
-    // The memory's file system is full: evicts something.
-    std::function<void()> make_room;
+    // The memory's file system is full: evicts so many bytes, as far as there
+    // is something to evict.
+    std::function<void(uint64_t bytes)> make_room;
   };
   static Result<std::unique_ptr<SealCopier>> Start(Parts parts);
   ~SealCopier() { Stop(); }
@@ -49,6 +50,7 @@ class SealCopier {
     ObjectRef object;
     PageRenewal renewal;
     Done<void> done;
+    std::chrono::milliseconds pause{0};  // Of the last wait for memory.
   };
   using JobRef = std::shared_ptr<Job>;
 
@@ -59,7 +61,7 @@ class SealCopier {
   void Run(const JobRef& job);
   // Up to a slice.
   Status Renew(PageRenewal* renewal);
-  void AwaitRoom();
+  void AwaitRoom(Job* job);
   void Finish(const JobRef& job, Status status);
   void End(const ObjectRef& object, Status status, const Done<void>& done);
 

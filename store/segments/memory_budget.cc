@@ -161,7 +161,7 @@ MemoryBudget::Excesses MemoryBudget::OverShareLocked(
   std::set<uid_t> waiting;
   for (const auto& [uid, count] : waiting_users_) waiting.insert(uid);
   if (asks.uid) waiting.insert(*asks.uid);
-  return accounts_->OverShare(capacity_bytes_, waiting);
+  return accounts_->OverShare(limit_bytes_, waiting);
 }
 
 bool MemoryBudget::IsNextLocked(const SpaceWait& wait) const {
@@ -262,6 +262,8 @@ void MemoryBudget::SetCeiling(uint64_t ceiling_bytes, uint64_t free_bytes) {
   }
   NoteFree(free_bytes);
   ReclaimWanted();
+  // It may be in a pause after a shortage that is smaller.
+  if (Shortage() > 0 && on_shortage_) on_shortage_();
 }
 
 void MemoryBudget::NoteFree(uint64_t free_bytes) {

@@ -19,13 +19,6 @@ Result<PageRenewal> PageRenewal::Begin(SegmentDir* segments, uint64_t number,
   renewal.modified_ns_ = extent->modified_ns;
   renewal.end_bytes_ =
       std::min(RoundUpTo(size_bytes, piece_bytes), extent->size_bytes);
-  try {
-    renewal.buffer_.resize(std::min(renewal.end_bytes_, piece_bytes));
-  } catch (const std::bad_alloc&) {
-    return Error{
-        Code::kOutOfMemory,
-        "no memory for a copy of " + std::to_string(piece_bytes) + " bytes"};
-  }
   return renewal;
 }
 
@@ -37,7 +30,21 @@ Status PageRenewal::Step() {
   return std::exchange(taken_out_, Status());
 }
 
+// Not before its turn: many may wait for theirs.
+Status PageRenewal::MakeBuffer() {
+  const uint64_t piece_bytes = segments_->largest_page_bytes();
+  try {
+    buffer_.resize(std::min(end_bytes_, piece_bytes));
+    return Status();
+  } catch (const std::bad_alloc&) {
+    return Error{
+        Code::kOutOfMemory,
+        "no memory for a copy of " + std::to_string(piece_bytes) + " bytes"};
+  }
+}
+
 Status PageRenewal::Keep() {
+  if (Status ok = MakeBuffer(); !ok) return ok;
   const uint64_t piece_bytes = segments_->largest_page_bytes();
   const std::span piece(buffer_.data(),
                         std::min(piece_bytes, end_bytes_ - next_bytes_));

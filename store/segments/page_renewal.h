@@ -39,6 +39,7 @@ class PageRenewal {
   bool whole() const { return kept_.empty(); }
   bool done() const { return whole() && next_bytes_ >= end_bytes_; }
   uint64_t renewed_bytes() const { return next_bytes_; }
+  uint64_t end_bytes() const { return end_bytes_; }
   // Makes good what it changed besides.
   Status Finish();
 
@@ -47,6 +48,7 @@ class PageRenewal {
               std::shared_ptr<SegmentFile> file)
       : segments_(segments), number_(number), file_(std::move(file)) {}
 
+  Status MakeBuffer();
   Status Keep();
   Status PutBack();
 

@@ -105,6 +105,11 @@ Result<Submissions::Made> Submissions::Make(Credentials creator,
 Status Submissions::Admit(uint64_t session, const Ring& ring) const {
   const auto found = rings_.find(session);
   if (found != rings_.end()) {
+    const RingRef& former = found->second->former;
+    if (former != nullptr && !former->forgotten) {
+      return Error{Code::kTooMany,
+                   "the session does not use its last ring yet"};
+    }
     if (found->second->reader.bytes() < ring.reader.bytes()) return {};
     return Error{Code::kAlreadyExists, "the session has a ring as large"};
   }

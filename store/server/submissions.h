@@ -80,7 +80,7 @@ class Submissions {
     // The time since when its records wait for room without success.
     std::optional<std::chrono::steady_clock::time_point> waiting_since;
     bool broken = false;
-    bool forgotten = false;
+    std::atomic<bool> forgotten = false;
     int rounds_closed = 0;
     std::atomic<bool> closed = false;
     // The smaller one that the session had.  The client keeps it mapped, so its

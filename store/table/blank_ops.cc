@@ -51,6 +51,7 @@ Result<UniqueFd> BlankOps::OpenForWriting(const ObjectRef& blank) {
   MutexLock lock(table_->mutex);
   if (Status ok = CheckIsBlank(*blank); !ok) return ok.error();
   if (Status ok = CheckIsNotRenewing(*blank); !ok) return ok.error();
+  blank->own->holders.Add(blank->uid);
   return table_->segments->OpenFresh(blank->number, O_RDWR);
 }
 

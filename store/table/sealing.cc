@@ -126,7 +126,9 @@ Result<Sealing::Step> Sealing::SealBlank(const ObjectRef& blank,
     return Error{Code::kInvalidArgument, "the blank's file was changed"};
   }
   if (Status ok = CheckQuota(*blank, seal); !ok) return ok.error();
-  if (BeginRenewal(blank.get())) return Step{0, seal.size_bytes};
+  // All of it, whatever its size becomes: pages beyond it were the client's,
+  // too.
+  if (BeginRenewal(blank.get())) return Step{0, blank->size_bytes};
   const Reckoning reckoning(table_->accounts, *blank);
   const uint64_t given_bytes = blank->size_bytes;
   SealAttempt attempt(blank.get());

@@ -122,7 +122,8 @@ TEST_F(SealCopyTest, NeverIsNever) {
 }
 
 TEST_F(SealCopyTest, ABlankOfAUserIsCopiedAndCut) {
-  for (const uint64_t size : {100 * 1000UL, 3 * kMiB + 5}) {
+  uint64_t copied_bytes = 0;
+  for (const uint64_t size : {0UL, 100 * 1000UL, 3 * kMiB + 5}) {
     auto blank = store_->blanks().MakeBlank(
         {.creator = {.uid = kUser}, .size_bytes = 4 * kMiB});
     ASSERT_TRUE(blank) << blank.error().ToString();
@@ -139,10 +140,13 @@ TEST_F(SealCopyTest, ABlankOfAUserIsCopiedAndCut) {
     ASSERT_TRUE(status) << status.error().ToString();
     EXPECT_TRUE(ReadSealed(store_.get(), "b") == content.substr(0, size));
     EXPECT_EQ(store_->facts().StatusJson()["objects"]["blank_bytes"], 0u);
+    // Pages beyond the object's were the client's, too.
+    copied_bytes += 4 * kMiB;
+    EXPECT_EQ(Copies("bytes"), copied_bytes);
     ASSERT_TRUE(store_->sealed().Delete(*blank, {}));
     ExpectUsedSoon(0);
   }
-  EXPECT_EQ(Copies("objects"), 2u);
+  EXPECT_EQ(Copies("objects"), 3u);
 }
 
 // Without copies, what a user may keep pages of goes to no other user.

@@ -196,8 +196,8 @@ class CrowdOfClientsTest : public CrowdTest {
           ++told.count;
           continue;
         }
-        told.named =
-            put.error().message.find("connections") != std::string::npos;
+        told.named = put.error().message.find("the clients of user") !=
+                     std::string::npos;
         told.error = static_cast<int>(put.error().code);
         if (!told.named)
           std::fprintf(stderr, "%s\n", put.error().message.c_str());

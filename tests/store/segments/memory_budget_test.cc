@@ -495,8 +495,13 @@ TEST_F(MemoryBudgetTest, BelowTheCeilingNothingIsGranted) {
 TEST_F(MemoryBudgetTest, ACeilingBelowTheChargeIsAShortage) {
   ASSERT_TRUE(budget_->TryCharge(80));
   budget_->SetCeiling(50, kMaxBytes);
-  EXPECT_EQ(shortages_, 1);
+  EXPECT_GE(shortages_, 1);
   EXPECT_EQ(budget_->Shortage(), 30u);
+  // Each fall is told: the evictor may pause after a smaller shortage.
+  const int told = shortages_;
+  budget_->SetCeiling(45, kMaxBytes);
+  EXPECT_GT(shortages_, told);
+  budget_->SetCeiling(50, kMaxBytes);
   // The file system's own memory does not raise it.
   budget_->NoteFree(kMaxBytes);
   EXPECT_EQ(budget_->Shortage(), 30u);

@@ -79,12 +79,7 @@ class SubmissionsTest : public testing::Test {
     submissions_ = *Submissions::Start(store_.get());
   }
 
-  RawRing Open(uint64_t session) {
-    auto ends = submissions_->Open(session, {.uid = 7, .gid = 8}, {},
-                                   [this] { ++nonsense_; });
-    EXPECT_TRUE(ends);
-    return RawRing(std::move(ends->ring), std::move(ends->bell));
-  }
+  RawRing Open(uint64_t session) { return OpenSized(session, kRingBytes); }
 
   RawRing OpenSized(uint64_t session, uint64_t bytes,
                     uint32_t first_record = 0) {
@@ -362,9 +357,9 @@ TEST_F(SubmissionsTest, ImpossibleRecordsEndTheRingAndNothingElse) {
       {64, 1 << 30, 0644, 1, 0, 0},    {65, 0, 0644, 1, 0, 0},
       {UINT32_MAX, 0, 0644, 1, 0, 0},  {128, 0, 0644, 1, 0, 0},
       {64, UINT32_MAX, 0644, 1, 0, 0}, {64, 0, 0644, 1, UINT16_MAX, 0}};
-  RawRing good = Open(1000);
+  RawRing good = OpenSized(1000, kLeastRingBytes);
   for (size_t i = 0; i < impossible.size(); ++i) {
-    RawRing ring = Open(i);
+    RawRing ring = OpenSized(i, kLeastRingBytes);
     ring.Write(impossible[i], "", "");
     ring.SubmitAs(64);
     EXPECT_TRUE(Eventually([&] {
@@ -560,6 +555,9 @@ TEST_F(SubmissionsTest, RingsAreChargedUntilTheirSessionEnds) {
     return store_->facts().accounts().Used({Party::Kind::kUser, 7},
                                            Resource::kMemory);
   };
+  // Of which the first MiB is free of the budget.
+  const auto others = store_->memory().ShareWithClient(
+      {.uid = 6, .gid = 6}, 1 << 20, ClientMemoryNeed::kNow);
   const uint64_t used = store_->facts().GetUsage().used_bytes;
   const RawRing small = OpenSized(1, kLeastRingBytes);
   EXPECT_EQ(charged(), RingFileBytes(kLeastRingBytes));
@@ -588,7 +586,7 @@ TEST_F(SubmissionsTest, ManyRingsAtOnce) {
   std::atomic<int> wrong = 0;
   for (uint64_t session = 0; session < 8; ++session) {
     clients.emplace_back([this, session, &wrong] {
-      RawRing ring = Open(session);
+      RawRing ring = OpenSized(session, 4 * kLeastRingBytes);
       for (int i = 0; i < 500; ++i) {
         const std::string id =
             std::to_string(session) + "-" + std::to_string(i);
