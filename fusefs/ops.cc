@@ -201,7 +201,8 @@ void RenameOp(fuse_req_t req, fuse_ino_t dir, const char* name,
   FileSystem& files = Files(req, Kind::kRename);
   const auto reply = Defer(req);
   files.Rename(
-      dir, name, new_dir, new_name, flags, [reply](Answer<void> answer) {
+      dir, name, new_dir, new_name, flags, CallerOf(req),
+      [reply](Answer<void> answer) {
         reply->Answer([answer](fuse_req_t r) { ReplyStatus(r, answer); });
       });
   // Not interruptible: a seal must not happen after EINTR was returned.  The

@@ -71,7 +71,7 @@ class FileSystem : public Observer,
   // Renames or seals.  A seal waits a moment for a writer that is just closing.
   void Rename(uint64_t dir, std::string_view name, uint64_t new_dir,
               std::string_view new_name, unsigned int flags,
-              OnAnswer<void> done);
+              const Credentials& who, OnAnswer<void> done);
   Answer<std::string> ReadLink(uint64_t node);
 
   // --- attributes ---
@@ -154,6 +154,7 @@ class FileSystem : public Observer,
   // Attempt `attempt` of a seal; others follow while the object has writers.
   void Seal(const ObjectRef& object, const ObjectId& id, int attempt,
             OnAnswer<void> done);
+  void NoteInVain(const ObjectRef& object);
   void SealAgain(const ObjectRef& object, const ObjectId& id, int attempt,
                  OnAnswer<void> done);
 

@@ -1,6 +1,7 @@
 // FileSystem: look-up, unlink, rename, links.
 #include <linux/fs.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -16,7 +17,8 @@ namespace {
 // every writer has closed and only RELEASE is to come, which takes long on a
 // busy machine: `cp` and then `mv` must not fail.  Otherwise it is tried only
 // as long as a call under way may have the segment open, because a rename locks
-// both directories.
+// both directories.  So it is, too, after it was tried in vain: somebody has
+// the object mapped.
 constexpr int kPatientSealAttempts = 11;
 constexpr int kSealAttempts = 6;
 
@@ -35,6 +37,12 @@ fuse_entry_param EntryOf(uint64_t node, const Attributes& attributes,
   entry.attr_timeout = std::max(attributes.valid_seconds, kThisCallSeconds);
   entry.entry_timeout = name_valid_seconds;
   return entry;
+}
+
+// The kernel has asked the same of the object that had the name when it looked.
+// By now another one may have it.
+bool MayTakeName(const ObjectInfo& info, const Credentials& who) {
+  return store::IsOwner(info, who) || who.uid == ::geteuid();
 }
 
 }  // namespace
@@ -135,8 +143,9 @@ Answer<void> FileSystem::Unlink(uint64_t dir, std::string_view name,
   if (dir != kUnsealedDir && dir != kSealedDir) return Errno{EPERM};
   const auto object = Find(dir, name);
   if (!object) return Errno{object.error()};
-  if (dir == kUnsealedDir) return store_->unsealed().Abort(*object);
-  return Delete(*object, who);
+  if (dir == kSealedDir) return Delete(*object, who);
+  if (!MayTakeName(store_->objects().Info(*object), who)) return Errno{EPERM};
+  return store_->unsealed().Abort(*object);
 }
 
 Answer<void> FileSystem::Delete(const ObjectRef& object,
@@ -154,7 +163,7 @@ Answer<void> FileSystem::Delete(const ObjectRef& object,
 
 void FileSystem::Rename(uint64_t dir, std::string_view name, uint64_t new_dir,
                         std::string_view new_name, unsigned int flags,
-                        OnAnswer<void> done) {
+                        const Credentials& who, OnAnswer<void> done) {
   if ((flags & ~static_cast<unsigned int>(RENAME_NOREPLACE)) != 0) {
     return done(Errno{EINVAL});
   }
@@ -164,10 +173,17 @@ void FileSystem::Rename(uint64_t dir, std::string_view name, uint64_t new_dir,
   }
   const auto object = Find(dir, name);
   if (!object) return done(Errno{object.error()});
+  if (!MayTakeName(store_->objects().Info(*object), who)) {
+    return done(Errno{EPERM});
+  }
   const auto id = ParseName(new_name);
   if (!id) return done(Errno{id.error()});
   if (seals) return Seal(*object, *id, 0, std::move(done));
   const bool no_replace = (flags & RENAME_NOREPLACE) != 0;
+  const auto replaced = store_->unsealed().FindUnsealed(*id);
+  if (replaced && !MayTakeName(store_->objects().Info(*replaced), who)) {
+    return done(Errno{EPERM});
+  }
   done(store_->unsealed().Rename(*object, *id, no_replace));
 }
 
@@ -183,12 +199,19 @@ void FileSystem::Seal(const ObjectRef& object, const ObjectId& id, int attempt,
                            attempts, done = std::move(done)](Status sealed) {
                             const bool in_use =
                                 !sealed && sealed.error().code == Code::kInUse;
-                            if (!in_use || attempt + 1 >= attempts)
-                              return done(sealed);
+                            if (!in_use) return done(sealed);
                             const auto self = weak.lock();
                             if (!self) return done(Errno{ENOTCONN});
+                            if (attempt + 1 >= attempts) {
+                              self->NoteInVain(object);
+                              return done(sealed);
+                            }
                             self->SealAgain(object, id, attempt, done);
                           });
+}
+
+void FileSystem::NoteInVain(const ObjectRef& object) {
+  objects_->NotePatienceInVain(store::NumberOf(*object));
 }
 
 void FileSystem::SealAgain(const ObjectRef& object, const ObjectId& id,

@@ -104,8 +104,15 @@ bool OpenObjects::WritersAreClosing(uint64_t number) const {
   MutexLock lock(mutex_);
   const auto it = entries_.find(number);
   if (it == entries_.end() || it->second.closed_writers == 0) return false;
+  if (it->second.patience_in_vain) return false;
   // A file that is being released does not count as a writer any more.
   return it->second.writers <= it->second.closed_writers;
+}
+
+void OpenObjects::NotePatienceInVain(uint64_t number) {
+  MutexLock lock(mutex_);
+  const auto it = entries_.find(number);
+  if (it != entries_.end()) it->second.patience_in_vain = true;
 }
 
 void OpenObjects::Release(uint64_t number, const Payer& payer, bool closed) {

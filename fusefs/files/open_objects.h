@@ -51,6 +51,8 @@ class OpenObjects {
   // True: every open that writes has been closed, and the kernel is yet to
   // release one of them.
   bool WritersAreClosing(uint64_t number) const EXCLUDES(mutex_);
+  // It is not the closing that keeps a seal from succeeding: false from now on.
+  void NotePatienceInVain(uint64_t number) EXCLUDES(mutex_);
   // `payer` as in Acquire.  `closed`: it was counted by NoteWriterClosed.
   void Release(uint64_t number, const Payer& payer, bool closed)
       EXCLUDES(mutex_);
@@ -78,6 +80,7 @@ class OpenObjects {
     uint32_t opens = 0;
     uint32_t writers = 0;  // Of the opens.
     uint32_t closed_writers = 0;
+    bool patience_in_vain = false;
   };
 
   // `payer` has been charged for `opened`.

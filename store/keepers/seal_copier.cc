@@ -14,6 +14,8 @@ constexpr uint64_t kCopiedAtOnceBytes = uint64_t{1} << 20;
 // Some 3 ms.
 constexpr uint64_t kSliceBytes = uint64_t{16} << 20;
 constexpr auto kFirstRoomPause = std::chrono::milliseconds(1);
+// With so much waiting, whoever seals is told that there is no memory.
+constexpr auto kCopyPatience = std::chrono::milliseconds(1000);
 constexpr auto kLongestRoomPause = std::chrono::milliseconds(200);
 
 }  // namespace
@@ -90,6 +92,20 @@ void SealCopier::AwaitRoom(Job* job) {
   parts_.make_room(parts_.segments->largest_page_bytes());
   job->pause = std::clamp(2 * job->pause, kFirstRoomPause, kLongestRoomPause);
   if (!stopping_) std::this_thread::sleep_for(job->pause);
+  job->waited += job->pause;
+  if (job->waited >= kCopyPatience) AnswerEarly(job);
+}
+
+// A rename that is not answered locks two directories.  The object gets its
+// bytes back all the same, and may be sealed then.  A blank has no name.
+void SealCopier::AnswerEarly(Job* job) {
+  if (!job->done) return;
+  const ObjectInfo info = parts_.table->queries().Info(job->object);
+  if (info.state == ObjectState::kBlank) return;
+  std::exchange(job->done, nullptr)(
+      Error{Code::kOutOfMemory,
+            "others took the memory of the object while it was copied; it can "
+            "be sealed once there is some"});
 }
 
 void SealCopier::Finish(const JobRef& job, Status status) {
@@ -105,7 +121,7 @@ void SealCopier::End(const ObjectRef& object, Status status,
                      const Done<void>& done) {
   --under_way_;
   parts_.table->sealing().EndRenewal(object, status.has_value());
-  done(std::move(status));
+  if (done) done(std::move(status));
 }
 
 }  // namespace vitrine::store

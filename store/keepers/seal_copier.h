@@ -51,6 +51,7 @@ class SealCopier {
     PageRenewal renewal;
     Done<void> done;
     std::chrono::milliseconds pause{0};  // Of the last wait for memory.
+    std::chrono::milliseconds waited{0};
   };
   using JobRef = std::shared_ptr<Job>;
 
@@ -62,6 +63,7 @@ class SealCopier {
   // Up to a slice.
   Status Renew(PageRenewal* renewal);
   void AwaitRoom(Job* job);
+  void AnswerEarly(Job* job);
   void Finish(const JobRef& job, Status status);
   void End(const ObjectRef& object, Status status, const Done<void>& done);
 

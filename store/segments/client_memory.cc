@@ -13,12 +13,6 @@ constexpr uint64_t kPart = 4;
 constexpr uint64_t kLeastBytes = uint64_t{16} << 20;
 constexpr uint64_t kFreeBytes = uint64_t{1} << 20;
 
-Error TooMuch(Code code, const std::string& whose, uint64_t has,
-              uint64_t most) {
-  return {code, "the store shares " + std::to_string(has) + " bytes with " +
-                    whose + ", and may share " + std::to_string(most)};
-}
-
 }  // namespace
 
 ClientMemory::ClientMemory(MemoryBudget* budget, Accounts* accounts)
@@ -81,13 +75,13 @@ Result<ClientMemory::Piece> ClientMemory::Add(const Payer& payer,
 Status ClientMemory::CheckOrdinary(uid_t uid, uint64_t bytes) const {
   const auto found = ordinary_users_.find(uid);
   const uint64_t has = found == ordinary_users_.end() ? 0 : found->second;
-  const uint64_t most = most_bytes_ / 2;
+  // However many take it, the next one finds some.
+  const uint64_t most = (most_bytes_ - (ordinary_bytes_ - has)) / 2;
   if (has > most || bytes > most - has) {
-    return TooMuch(Code::kOverQuota,
-                   "the clients of user " + std::to_string(uid), has, most);
-  }
-  if (bytes > most_bytes_ - ordinary_bytes_) {
-    return TooMuch(Code::kTooMany, "its clients", ordinary_bytes_, most_bytes_);
+    return Error{Code::kOverQuota,
+                 "the store shares " + std::to_string(has) +
+                     " bytes with the clients of user " + std::to_string(uid) +
+                     ", and may share " + std::to_string(most)};
   }
   return {};
 }

@@ -17,7 +17,8 @@ namespace vitrine::store {
 
 // Charges such memory to the budget and to its user.  Never waits: clients
 // connect on a thread that must not.  The clients of ordinary users together
-// get a part of the capacity, those of one of them half of that.  The first MiB
+// get a part of the capacity, those of one of them half of what
+// the others leave.  The first MiB
 // is not charged to the budget: a store of a few pages has clients, too.
 // Thread-safe.  Budget and accounts must outlive it, and it what it gave.
 class ClientMemory {
