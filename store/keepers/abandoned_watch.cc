@@ -8,7 +8,6 @@ namespace vitrine::store {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 // An object is aborted at most an eighth of the time late, as each look asks
 // the kernel about every unsealed object.
@@ -26,7 +25,7 @@ bool Changed(const ObjectInfo& before, const ObjectInfo& now) {
 
 uint64_t SecondsOf(AbandonedWatch::Clock::duration time) {
   return static_cast<uint64_t>(
-      std::chrono::duration_cast<seconds>(time).count());
+      std::chrono::duration_cast<std::chrono::seconds>(time).count());
 }
 
 }  // namespace
