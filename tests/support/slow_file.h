@@ -6,6 +6,7 @@
 #define VITRINE_TESTS_SUPPORT_SLOW_FILE_H_
 
 #include <fuse3/fuse_lowlevel.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,8 +47,10 @@ class SlowFile {
     if (session_ == nullptr) return;
     Answer('-');
     ::fuse_session_exit(session_);
-    ::fuse_session_unmount(session_);
+    // Ends the server's read; its descriptor is closed after that.
+    ::umount2(dir_.path().c_str(), MNT_FORCE | MNT_DETACH);
     server_.join();
+    ::fuse_session_unmount(session_);
     ::fuse_session_destroy(session_);
   }
 

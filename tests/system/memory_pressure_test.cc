@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "schema/base/sanitizers.h"
 #include "tests/support/eventually.h"
 #include "tests/system/child_process.h"
 #include "tests/system/memory_cgroup.h"
@@ -128,7 +129,7 @@ ChildProcess::Body TakeMemory(const MemoryCgroup& cgroup, uint64_t bytes) {
     if (memory == MAP_FAILED) return false;
     for (uint64_t at = 0; at < bytes; at += kMiB) {
       std::memset(static_cast<char*>(memory) + at, 'x', kMiB);
-      ::usleep(4000);  // A busy program, not one that wants to be killed.
+      ::usleep(12'000);  // A busy program, not one that wants to be killed.
     }
     parent.Say();
     parent.Await();
@@ -137,6 +138,7 @@ ChildProcess::Body TakeMemory(const MemoryCgroup& cgroup, uint64_t bytes) {
 }
 
 TEST_F(MemoryPressureTest, WhatOthersTakeIsMadeRoomFor) {
+  if (kThreadSanitizer) GTEST_SKIP() << "the sanitizer makes the store slow";
   {
     ChildProcess hog(TakeMemory(*cgroup_, 450 * kMiB));
     ASSERT_TRUE(hog.AwaitWord()) << "the kernel killed it: " << Pressure();
