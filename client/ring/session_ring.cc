@@ -68,7 +68,7 @@ Result<RingWriter::Ends> SessionRing::Ask(uint32_t bytes,
   protocol::OpenRingT request;
   request.bytes = bytes;
   request.first_record = first_record;
-  auto answer = calls_->Ask<protocol::OpenRingReply>(std::move(request));
+  auto answer = calls_->Ask<protocol::OpenRingReply>(request);
   if (!answer) return answer.error();
   if (answer->fds.size() != 2) {
     return Error{Code::kCorruption, "the store sent no submission ring"};

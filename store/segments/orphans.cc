@@ -41,8 +41,9 @@ Orphans::Numbers Orphans::Sum(const std::list<DroppedSegment>& segments) {
 bool Orphans::Reopen(DroppedSegment* dropped) const {
   if (dropped->file != nullptr || dropped->retired_number == 0) return true;
   auto file = pool_->segments()->OpenRetired(dropped->retired_number);
-  if (file) dropped->file = *std::move(file);
-  return file || file.error().code == Code::kNotFound;
+  if (!file) return file.error().code == Code::kNotFound;
+  dropped->file = *std::move(file);
+  return true;
 }
 
 bool Orphans::TryRelease(DroppedSegment* dropped) {
