@@ -203,7 +203,10 @@ Result<JournalRecord> DecodeRemoval(std::string_view bytes) {
   if (bytes.size() % sizeof(uint64_t) != 0) return Nonsense("half a number");
   JournaledRemoval removal;
   removal.numbers.resize(bytes.size() / sizeof(uint64_t));
-  std::memcpy(removal.numbers.data(), bytes.data(), bytes.size());
+  // memcpy takes no null pointer, even for nothing.
+  if (!bytes.empty()) {
+    std::memcpy(removal.numbers.data(), bytes.data(), bytes.size());
+  }
   return JournalRecord(std::move(removal));
 }
 
