@@ -1,5 +1,6 @@
-// The parts of which the floors of benchmarks/driver/floors.py consist: what
-// the machine takes for each thing that a row cannot do without.
+// The parts of which the floors of benchmarks/driver/floors.py consist, and
+// some beside them: what the machine takes for each thing that a row cannot do
+// without.
 //
 //   floors --workload floors --address DIR --write-dir DIR [--repetitions N]
 //

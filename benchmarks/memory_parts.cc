@@ -11,13 +11,13 @@
 #include <csignal>
 #include <cstring>
 #include <functional>
-#include <thread>
 #include <utility>
 
 #include "benchmarks/benchmark_store.h"
 #include "benchmarks/die.h"
 #include "benchmarks/measure.h"
 #include "benchmarks/processes.h"
+#include "benchmarks/wake_parts.h"
 #include "benchmarks/workload_crowd.h"
 
 namespace vitrine {
@@ -211,7 +211,7 @@ double TimeLookUp(const std::string& directory) {
 }
 
 double TimeCrowdBytes() {
-  const unsigned cpus = std::max(1U, std::thread::hardware_concurrency());
+  const auto cpus = static_cast<unsigned>(CountCpus());
   auto* page = AllocateSharedArray<CrowdBytesPage>(1);
   Processes processes;
   for (unsigned i = 0; i < cpus; ++i) {

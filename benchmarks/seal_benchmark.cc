@@ -3,7 +3,6 @@
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <optional>
@@ -28,7 +27,7 @@ class AsUser {
 
  private:
   static void Become(uid_t uid) {
-    if (::seteuid(uid) != 0) Die(ErrnoError("seteuid", errno).ToString());
+    if (::seteuid(uid) != 0) DieOfErrno("seteuid");
   }
 };
 

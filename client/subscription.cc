@@ -9,11 +9,7 @@ namespace vitrine {
 Result<std::unique_ptr<SubscriptionImpl>> SubscriptionImpl::Open(
     const std::string& path, const std::string& name, EventsFrom from) {
   auto connection = Connection::Open(path);
-  if (!connection) {
-    const bool refused = IsRefusal(connection.error().code);
-    return Error{refused ? connection.error().code : Code::kDisconnected,
-                 connection.error().message};
-  }
+  if (!connection) return CannotCall(connection.error());
   protocol::HelloT hello;
   hello.version = kProtocolVersion;
   hello.role = protocol::Role::kEvents;

@@ -14,7 +14,7 @@ namespace {
 
 // A store of root's serves all users and checks the rights of each.  Memory
 // that others fill counts for the user who runs the store, so a store of an
-// ordinary user serves only that user.
+// ordinary user serves only that user, unless the options admit others.
 mode_t SocketMode(const store::Access& access) {
   const bool for_all = ::geteuid() == 0 || access.has_list();
   return access.socket_mode.value_or(for_all ? 0666 : 0600);

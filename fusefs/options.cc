@@ -111,7 +111,9 @@ po::options_description QuotaGroup() {
       "a comma between them, memory=SIZE, objects=N, unsealed=N, waiters=N, "
       "connections=N, descriptors=N and holds=N; none instead of N: no limit. "
       "Root and the store's user have only limits that name them. May be "
-      "repeated; a later one wins (default: no limits)");
+      "repeated; a later one wins (default: each user may have half of the "
+      "connections and of the descriptors, and 100,000 waits; all else has no "
+      "limit)");
   return group;
 }
 
@@ -127,7 +129,8 @@ po::options_description FrontEndGroup() {
       "socket-mode", po::value<std::string>()->value_name("MODE"),
       "permission bits of the socket, for owner, group and others: 0600, 0660, "
       "0666; the mount and the memory are closed to those, too, who may not "
-      "write to the socket (default: 0666 for root, 0600 for users)")(
+      "write to the socket (default: 0666 for root and with --allow-users, "
+      "else 0600)")(
       "socket-group", po::value<std::string>()->value_name("GROUP"),
       "group of the socket, the mount and the memory; a name or a number "
       "(default: the store's; with this option the mode's default is 0660)")(
@@ -273,33 +276,35 @@ Status SetSize(const po::variables_map& values, const std::string& name,
   return {};
 }
 
+// One of the words of `choices`; the first is the default.
+template <typename T>
+Status SetChoice(const po::variables_map& values, const std::string& name,
+                 const std::array<std::pair<const char*, T>, 3>& choices,
+                 T* target) {
+  const std::string text = Given(values, name).value_or(choices[0].first);
+  for (const auto& [word, choice] : choices) {
+    if (text != word) continue;
+    *target = choice;
+    return {};
+  }
+  return Invalid("--" + name + ": '" + text + "' is not " + choices[0].first +
+                 ", " + choices[1].first + " or " + choices[2].first);
+}
+
 Status SetSwitch(const po::variables_map& values, const std::string& name,
                  Switch* target) {
-  const std::string text = Given(values, name).value_or("auto");
-  if (text == "auto") {
-    *target = Switch::kAuto;
-  } else if (text == "on") {
-    *target = Switch::kOn;
-  } else if (text == "off") {
-    *target = Switch::kOff;
-  } else {
-    return Invalid("--" + name + ": '" + text + "' is not auto, on or off");
-  }
-  return {};
+  return SetChoice<Switch>(
+      values, name,
+      {{{"auto", Switch::kAuto}, {"on", Switch::kOn}, {"off", Switch::kOff}}},
+      target);
 }
 
 Status SetSealCopy(const po::variables_map& values, SealCopy* target) {
-  const std::string text = Given(values, "seal-copy").value_or("auto");
-  if (text == "auto") {
-    *target = SealCopy::kAuto;
-  } else if (text == "always") {
-    *target = SealCopy::kAlways;
-  } else if (text == "never") {
-    *target = SealCopy::kNever;
-  } else {
-    return Invalid("--seal-copy: '" + text + "' is not auto, always or never");
-  }
-  return {};
+  return SetChoice<SealCopy>(values, "seal-copy",
+                             {{{"auto", SealCopy::kAuto},
+                               {"always", SealCopy::kAlways},
+                               {"never", SealCopy::kNever}}},
+                             target);
 }
 
 // "local", "interleave", or "node:" and a number.

@@ -121,9 +121,9 @@ constexpr uint8_t FingerprintOf(const IndexKey& key) {
   return static_cast<uint8_t>(key.high >> 56);
 }
 
-// Two of 32 bits, or one.  A bucket with two or three objects beyond it, which
-// is what there is when there are any, lets one in 40 other keys pass.  The
-// bits of the key are neither those of the bucket's number nor of the
+// Two of 32 bits, or one.  If any objects lie beyond a bucket, there are two or
+// three as a rule; one in 40 other keys passes the filter then.  The key's bits
+// that are used are neither those of the bucket's number nor of the
 // fingerprint.
 constexpr uint32_t FilterBitsOf(const IndexKey& key) {
   const auto bits = static_cast<uint32_t>(key.low >> 32);

@@ -21,11 +21,6 @@ Result<std::unique_ptr<Connection>> OpenPatiently(const std::string& path) {
   }
 }
 
-// The session is not the worse for a connection that it is refused.
-Error CannotCall(const Error& error) {
-  return IsRefusal(error.code) ? error : Disconnected(error.message);
-}
-
 }  // namespace
 
 Result<CallPool::Borrowed> CallPool::Borrow(int cancel_fd) {

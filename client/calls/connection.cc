@@ -49,6 +49,11 @@ bool IsRefusal(Code code) {
   return code == Code::kOverQuota || code == Code::kTooMany;
 }
 
+Error CannotCall(const Error& error) {
+  return IsRefusal(error.code) ? error
+                               : Error{Code::kDisconnected, error.message};
+}
+
 Result<std::unique_ptr<Connection>> Connection::Open(const std::string& path) {
   const ForkDelay delay;
   auto fd = ConnectPacketSocket(path, kConnectTimeout);

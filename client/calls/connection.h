@@ -70,8 +70,11 @@ Error ToError(const protocol::Failure& failure);
 // The code with this number, or kCorruption.
 Code ToCode(uint8_t number);
 
-// The store refused for want of something: for now.
+// True: the store, or the user, has no more of something for now.
 bool IsRefusal(Code code);
+// What a caller is told of a connection that could not be made: the session is
+// not the worse for a refusal.
+Error CannotCall(const Error& error);
 
 // Wraps `body` (one of the ...T structures) as a request.
 template <typename Body>

@@ -19,9 +19,9 @@
 namespace vitrine {
 
 // The submission ring of one session.  Asks the store for it at the first use,
-// and never again once the store has given or refused it.  If it was refused
-// only because something is short, it asks again a second later.  Thread-safe.
-// The CallPool and the PutFailures must outlive it.
+// and keeps what it gets.  A refusal is for good, unless something was only
+// short: then a use after a second asks again.  Thread-safe.  The CallPool and
+// the PutFailures must outlive it.
 class SessionRing {
  public:
   // `on_nonsense`, `spin`: see RingWriter::Open.

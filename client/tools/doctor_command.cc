@@ -77,7 +77,11 @@ std::vector<Finding> DiagnoseStore(const CommandLine& line) {
   if (!text) {
     return {{"store", Verdict::kFail, Explain(text.error()), "restart it"}};
   }
-  const Json status = Json::parse(*text, nullptr, false);
+  const auto parsed = ParseObject(*text);
+  if (!parsed) {
+    return {{"store", Verdict::kFail, Explain(parsed.error()), "restart it"}};
+  }
+  const Json& status = *parsed;
   const std::string kind = JsonText(JsonObject(status, "memory"), "kind");
   std::vector<Finding> findings = {
       {"store", Verdict::kOk,

@@ -154,7 +154,6 @@ class FileSystem : public Observer,
   // Attempt `attempt` of a seal; others follow while the object has writers.
   void Seal(const ObjectRef& object, const ObjectId& id, int attempt,
             OnAnswer<void> done);
-  void NoteInVain(const ObjectRef& object);
   void SealAgain(const ObjectRef& object, const ObjectId& id, int attempt,
                  OnAnswer<void> done);
 

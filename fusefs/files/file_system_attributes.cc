@@ -6,7 +6,6 @@
 
 #include "fusefs/files/file_system.h"
 #include "fusefs/files/space_wait.h"
-#include "schema/base/later.h"
 
 namespace vitrine::fusefs {
 namespace {

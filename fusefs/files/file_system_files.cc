@@ -121,10 +121,10 @@ Answer<FileSystem::Created> FileSystem::Create(uint64_t dir,
   const auto object = store_->unsealed().Create(*id, options);
   if (!object) return object.error();
   auto entry = MakeEntry(dir, *object);
-  auto opened = entry ? OpenObject(*object, {.flags = flags,
-                                             .creates = true,
-                                             .who = {who.uid, who.gid}})
-                      : Answer<Opened>(Errno{entry.error()});
+  auto opened =
+      entry ? OpenObject(*object,
+                         {.flags = flags, .creates = true, .who = PayerOf(who)})
+            : Answer<Opened>(Errno{entry.error()});
   if (opened) return Created{*entry, *opened};
   if (entry) nodes_.Forget(entry->ino, 1);
   // A failure means that the object is gone already.

@@ -1,7 +1,6 @@
 // FileSystem: look-up, unlink, rename, links.
 #include <linux/fs.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -42,7 +41,7 @@ fuse_entry_param EntryOf(uint64_t node, const Attributes& attributes,
 // The kernel has asked the same of the object that had the name when it looked.
 // By now another one may have it.
 bool MayTakeName(const ObjectInfo& info, const Credentials& who) {
-  return store::IsOwner(info, who) || who.uid == ::geteuid();
+  return store::IsOwner(info, who) || store::IsTrusted(who.uid);
 }
 
 }  // namespace
@@ -194,24 +193,20 @@ void FileSystem::Seal(const ObjectRef& object, const ObjectId& id, int attempt,
   const bool closing =
       objects_->WritersAreClosing(store_->objects().Info(object).number);
   const int attempts = closing ? kPatientSealAttempts : kSealAttempts;
-  store_->unsealed().Seal(object, id,
-                          [weak = weak_from_this(), object, id, attempt,
-                           attempts, done = std::move(done)](Status sealed) {
-                            const bool in_use =
-                                !sealed && sealed.error().code == Code::kInUse;
-                            if (!in_use) return done(sealed);
-                            const auto self = weak.lock();
-                            if (!self) return done(Errno{ENOTCONN});
-                            if (attempt + 1 >= attempts) {
-                              self->NoteInVain(object);
-                              return done(sealed);
-                            }
-                            self->SealAgain(object, id, attempt, done);
-                          });
-}
-
-void FileSystem::NoteInVain(const ObjectRef& object) {
-  objects_->NotePatienceInVain(store::NumberOf(*object));
+  store_->unsealed().Seal(
+      object, id,
+      [weak = weak_from_this(), object, id, attempt, attempts,
+       done = std::move(done)](Status sealed) {
+        const bool in_use = !sealed && sealed.error().code == Code::kInUse;
+        if (!in_use) return done(sealed);
+        const auto self = weak.lock();
+        if (!self) return done(Errno{ENOTCONN});
+        if (attempt + 1 >= attempts) {
+          self->objects_->NotePatienceInVain(store::NumberOf(*object));
+          return done(sealed);
+        }
+        self->SealAgain(object, id, attempt, done);
+      });
 }
 
 void FileSystem::SealAgain(const ObjectRef& object, const ObjectId& id,

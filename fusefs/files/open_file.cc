@@ -95,8 +95,10 @@ OpenFile::~OpenFile() {
   {
     // The store must not find a writer when it looks at what was written.
     MutexLock lock(mutex_);
-    if (writable_.valid()) objects_->descriptors().Release(opener_);
-    writable_ = UniqueFd();
+    // Closed before it is given back.
+    if (std::exchange(writable_, UniqueFd()).valid()) {
+      objects_->descriptors().Release(opener_);
+    }
     closed = closed_;
   }
   if (write_mode_) store_->unsealed().EndWriting(object_, *write_mode_);

@@ -79,4 +79,8 @@ Result<Mapping> Mapping::Map(int fd, size_t size_bytes, int protection) {
   return Mapping(static_cast<std::byte*>(data), size_bytes);
 }
 
+void Mapping::FreePages() const {
+  if (data_ != nullptr) ::madvise(data_, size_bytes_, MADV_REMOVE);
+}
+
 }  // namespace vitrine

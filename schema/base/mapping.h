@@ -33,6 +33,11 @@ class Mapping {
   std::byte* data() const { return data_; }
   size_t size_bytes() const { return size_bytes_; }
 
+  // Frees the pages of a writable mapping of a file in memory, for all who map
+  // it: the bytes are zero then.  Who writes there again gets pages of his own
+  // account.
+  void FreePages() const;
+
   // Gives the mapping up without unmapping it.
   std::byte* release() {
     size_bytes_ = 0;

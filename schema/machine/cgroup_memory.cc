@@ -65,9 +65,7 @@ std::vector<MemoryCgroup> ListMemoryCgroups(const std::string& root) {
 std::optional<uint64_t> ReadCgroupMemoryLimit(const std::string& root) {
   std::optional<uint64_t> least;
   for (const MemoryCgroup& cgroup : ListMemoryCgroups(root)) {
-    const std::optional<uint64_t> limit = ReadNumber(
-        cgroup.directory +
-        (cgroup.first_version ? "/memory.limit_in_bytes" : "/memory.max"));
+    const std::optional<uint64_t> limit = ReadNumber(cgroup.limit_file());
     if (limit) least = std::min(limit.value(), least.value_or(*limit));
   }
   return least;

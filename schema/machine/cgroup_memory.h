@@ -12,6 +12,11 @@ namespace vitrine::machine {
 struct MemoryCgroup {
   std::string directory;
   bool first_version;  // Of cgroups: its files have other names.
+
+  std::string limit_file() const {
+    return directory +
+           (first_version ? "/memory.limit_in_bytes" : "/memory.max");
+  }
 };
 
 // Our memory cgroup and those above it, of version 1 and 2, ours first.  Some

@@ -49,12 +49,16 @@ std::optional<uint64_t> FindNumber(std::string_view text, std::string_view key,
   return number;
 }
 
-std::optional<uint64_t> ReadMeminfoBytes(std::string_view key,
-                                         const std::string& root) {
-  const std::string text = ReadText(root + "/proc/meminfo").value_or("");
-  const std::optional<uint64_t> kib = FindNumber(text, key, 10);
+std::optional<uint64_t> FindMeminfoBytes(std::string_view meminfo,
+                                         std::string_view key) {
+  const std::optional<uint64_t> kib = FindNumber(meminfo, key, 10);
   if (!kib || *kib > UINT64_MAX / 1024) return std::nullopt;
   return *kib * 1024;
+}
+
+std::optional<uint64_t> ReadMeminfoBytes(std::string_view key,
+                                         const std::string& root) {
+  return FindMeminfoBytes(ReadText(root + "/proc/meminfo").value_or(""), key);
 }
 
 std::string SelectedWord(std::string_view line) {

@@ -14,8 +14,11 @@ namespace vitrine::machine {
 Result<std::string> ReadText(const std::string& path);
 // The number that the file starts with; none if it is missing or says "max".
 std::optional<uint64_t> ReadNumber(const std::string& path);
-// The bytes after `key` ("MemTotal:") in /proc/meminfo, which counts in KiB.
-// None: there is no such line.  `root` is the directory of proc.
+// The bytes after `key` ("MemTotal:") in the text of /proc/meminfo, which
+// counts in KiB.  None: there is no such line.
+std::optional<uint64_t> FindMeminfoBytes(std::string_view meminfo,
+                                         std::string_view key);
+// The same in the file.  `root` is the directory of proc.
 std::optional<uint64_t> ReadMeminfoBytes(std::string_view key,
                                          const std::string& root);
 

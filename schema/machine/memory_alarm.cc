@@ -1,6 +1,7 @@
 #include "schema/machine/memory_alarm.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <unistd.h>

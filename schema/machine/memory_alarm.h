@@ -2,7 +2,6 @@
 #ifndef VITRINE_SCHEMA_MACHINE_MEMORY_ALARM_H_
 #define VITRINE_SCHEMA_MACHINE_MEMORY_ALARM_H_
 
-#include <poll.h>
 #include <vitrine/result.h>
 
 #include <chrono>

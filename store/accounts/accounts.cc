@@ -36,8 +36,8 @@ void Accounts::SetQuota(const Quota& quota) {
   MutexLock lock(mutex_);
   Limits& limits =
       quota.id ? own_limits_[{quota.kind, *quota.id}] : DefaultsOf(quota.kind);
-  limited_ = true;
   for (const auto& [resource, limit] : quota.limits) {
+    limited_[IndexOf(resource)] = true;
     limits[IndexOf(resource)] = limit;
   }
 }
@@ -86,9 +86,9 @@ Amounts Accounts::RoomOf(const Payer& payer) const {
   const bool privileged = IsPrivileged(payer.uid);
   Amounts room;
   room.fill(kUnlimited);
-  if (!limited_) return room;
   for (const Party& party : {UserOf(payer), GroupOf(payer)}) {
     for (size_t i = 0; i < kResources; ++i) {
+      if (!limited_[i]) continue;
       const auto resource = static_cast<Resource>(i);
       const uint64_t limit = LimitLocked(party, resource, privileged);
       if (limit == kUnlimited) continue;
@@ -131,9 +131,9 @@ std::vector<Accounts::Account> Accounts::List() const {
   return accounts;
 }
 
-std::vector<Accounts::Excess> Accounts::OverShare(
-    uint64_t capacity_bytes, const std::set<uid_t>& waiting) const {
-  std::vector<Excess> over;
+Accounts::Excesses Accounts::OverShare(uint64_t capacity_bytes,
+                                       const std::set<uid_t>& waiting) const {
+  Excesses over;
   MutexLock lock(mutex_);
   std::set<uid_t> users = waiting;
   for (const auto& [party, used] : used_) {
@@ -181,7 +181,6 @@ uint64_t Accounts::UsedLocked(const Party& party, Resource resource) const {
 }
 
 Status Accounts::CheckLocked(const Payer& payer, const Amounts& amounts) const {
-  if (!limited_) return {};
   const bool privileged = IsPrivileged(payer.uid);
   if (Status ok = CheckParty(UserOf(payer), amounts, privileged); !ok) {
     return ok;
@@ -192,7 +191,7 @@ Status Accounts::CheckLocked(const Payer& payer, const Amounts& amounts) const {
 Status Accounts::CheckParty(const Party& party, const Amounts& amounts,
                             bool privileged) const {
   for (size_t i = 0; i < kResources; ++i) {
-    if (amounts[i] == 0) continue;
+    if (amounts[i] == 0 || !limited_[i]) continue;
     const auto resource = static_cast<Resource>(i);
     const uint64_t limit = LimitLocked(party, resource, privileged);
     if (limit == kUnlimited) continue;

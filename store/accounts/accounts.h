@@ -12,17 +12,10 @@
 #include <vector>
 
 #include "schema/base/mutex.h"
+#include "store/accounts/payer.h"
 #include "store/accounts/quota.h"
 
 namespace vitrine::store {
-
-// Whom something is charged to: a user, and the group that goes with it.
-struct Payer {
-  uid_t uid = 0;
-  gid_t gid = 0;
-
-  bool operator==(const Payer&) const = default;
-};
 
 // Thread-safe; its lock is a leaf: nothing is called while it is held.
 //
@@ -87,12 +80,12 @@ class Accounts {
     uid_t uid;
     uint64_t bytes;
   };
+  using Excesses = std::vector<Excess>;
   // The greatest first.  With N users who have memory or are among `waiting`,
   // the fair share is the N-th part of `capacity_bytes`, or a user's quota if
   // that is less.  A single user has no share but all.
-  std::vector<Excess> OverShare(uint64_t capacity_bytes,
-                                const std::set<uid_t>& waiting) const
-      EXCLUDES(mutex_);
+  Excesses OverShare(uint64_t capacity_bytes,
+                     const std::set<uid_t>& waiting) const EXCLUDES(mutex_);
 
   struct Account {
     Party party;
@@ -124,8 +117,8 @@ class Accounts {
 
   const uid_t store_uid_;
   mutable Mutex mutex_;
-  // False: there never was a limit, so none need be looked for.
-  bool limited_ GUARDED_BY(mutex_) = false;
+  // By resource.  False: nobody ever had a limit, so none need be looked for.
+  std::array<bool, kResources> limited_ GUARDED_BY(mutex_) = {};
   std::map<Party, Amounts> used_ GUARDED_BY(mutex_);
   std::map<Party, Limits> own_limits_ GUARDED_BY(mutex_);
   Limits user_defaults_ GUARDED_BY(mutex_);

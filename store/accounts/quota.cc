@@ -1,7 +1,6 @@
 #include "store/accounts/quota.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <system_error>
 
@@ -73,6 +72,15 @@ std::string PartyText(const Party& party) {
   return kind + std::to_string(party.id);
 }
 
+Status ParseLimits(std::string_view text, Quota* quota) {
+  for (;;) {
+    const size_t comma = text.find(',');
+    if (Status ok = AddLimit(text.substr(0, comma), quota); !ok) return ok;
+    if (comma == std::string_view::npos) return {};
+    text.remove_prefix(comma + 1);
+  }
+}
+
 Result<Quota> ParseQuota(std::string_view text) {
   const size_t first = text.find(':');
   // A name may have no colon.
@@ -88,15 +96,10 @@ Result<Quota> ParseQuota(std::string_view text) {
     error.code = ok.error().code;
     return error;
   }
-  std::string_view limits = text.substr(second + 1);
-  for (;;) {
-    const size_t comma = limits.find(',');
-    if (Status ok = AddLimit(limits.substr(0, comma), &quota); !ok) {
-      return BadQuota(text, ok.error().message);
-    }
-    if (comma == std::string_view::npos) return quota;
-    limits.remove_prefix(comma + 1);
+  if (Status ok = ParseLimits(text.substr(second + 1), &quota); !ok) {
+    return BadQuota(text, ok.error().message);
   }
+  return quota;
 }
 
 }  // namespace vitrine::store

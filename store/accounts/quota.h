@@ -19,10 +19,10 @@ namespace vitrine::store {
 
 // What is counted.
 enum class Resource : uint8_t {
-  kMemory,       // Bytes that objects and blanks are charged.
+  kMemory,       // Bytes of objects, blanks, and clients' pages and rings.
   kObjects,      // Sealed and unsealed.
   kUnsealed,     // Unsealed objects.
-  kWaiters,      // Waits for objects and for memory.
+  kWaiters,      // Ids of Wait messages, and opens in wait/.
   kConnections,  // To the socket.
   kDescriptors,  // Of the store, for files that are open through the mount.
   kHolds,        // Objects that are held.
@@ -75,6 +75,9 @@ struct Quota {
 // for the others, or `none`.  kInvalidArgument: it is not of this form;
 // kNotFound: there is no such user or group.
 Result<Quota> ParseQuota(std::string_view text);
+// Adds limits such as "memory=1G,objects=1000".  kInvalidArgument: they are not
+// of this form.
+Status ParseLimits(std::string_view text, Quota* quota);
 
 }  // namespace vitrine::store
 

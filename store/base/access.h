@@ -3,11 +3,12 @@
 #define VITRINE_STORE_BASE_ACCESS_H_
 
 #include <sys/types.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <optional>
 #include <vector>
+
+#include "store/base/object.h"
 
 namespace vitrine::store {
 
@@ -21,7 +22,7 @@ struct Access {
 
   bool has_list() const { return !users.empty(); }
   bool Admits(uid_t uid) const {
-    return !has_list() || uid == 0 || uid == ::geteuid() ||
+    return !has_list() || IsTrusted(uid) ||
            std::find(users.begin(), users.end(), uid) != users.end();
   }
   // Of a directory that those may enter who may connect.  With a list, its

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "store/accounts/payer.h"
+
 namespace vitrine::store {
 
 // One object, opaque: all operations on it are methods of Store.  A handle
@@ -28,6 +30,8 @@ struct Credentials {
   pid_t pid = 0;
   std::vector<gid_t> groups;  // Supplementary.
 };
+
+inline Payer PayerOf(const Credentials& who) { return {who.uid, who.gid}; }
 
 inline constexpr uint64_t kLeftSlab = UINT64_MAX;
 
@@ -63,6 +67,9 @@ struct ObjectInfo {
   bool in_slab() const { return slab != 0; }
   uint64_t segment() const { return in_slab() ? slab : number; }
 };
+
+// Who pays for it: its owner.
+inline Payer PayerOf(const ObjectInfo& info) { return {info.uid, info.gid}; }
 
 // An object in a listing.
 struct ListedObject {

@@ -54,8 +54,8 @@ class MemoryRequests {
 
   // Charges memory that the store shares with a client, until the last owner of
   // the answer is gone; never waits.  The store must outlive it.
-  // kOutOfMemory: it is not there, and not needed enough.  kTooMany: the
-  // clients have all they may have.  kOverQuota: `payer` has.
+  // kOutOfMemory: it is not there, and not needed enough.  kOverQuota: `payer`
+  // has all it may have.
   virtual Result<std::shared_ptr<const void>> ShareWithClient(
       const Payer& payer, uint64_t bytes, ClientMemoryNeed need) = 0;
 };

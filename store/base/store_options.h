@@ -49,8 +49,8 @@ struct StoreOptions {
   SealCopy seal_copy = SealCopy::kAuto;
   // Start even if all objects of a killed store are lost by that.
   bool recover = false;
-  // Unsealed objects that nobody has had open or changed for so long are
-  // aborted.
+  // Unsealed objects of the mount are aborted if nobody has had them open or
+  // changed them for so long.  None: never.
   std::optional<std::chrono::seconds> abandon_after;
   // What users and groups may have; a later one wins.
   std::vector<Quota> quotas;

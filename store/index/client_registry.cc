@@ -87,7 +87,10 @@ void ClientRegistry::Remove(uint64_t client) {
   decltype(clients_)::node_type gone;  // Destroyed with no lock held.
   MutexLock lock(mutex_);
   gone = clients_.extract(client);
-  if (!gone.empty()) NoteDeparture(gone.mapped().client.uid);
+  if (gone.empty()) return;
+  NoteDeparture(gone.mapped().client.uid);
+  // The client may keep it mapped for ever, and nobody is charged for it now.
+  gone.mapped().page.FreePages();
 }
 
 void ClientRegistry::NoteDeparture(uid_t uid) {
@@ -107,14 +110,14 @@ uint64_t ClientRegistry::Departures() const {
 
 bool ClientRegistry::HadOthers(uid_t owner, uint64_t departures) const {
   MutexLock lock(mutex_);
-  const auto other = [owner](uid_t uid) { return uid != owner; };
-  // More than one user: at least one of them is another one.
-  if (untrusted_.size() > 1) return true;
-  if (!untrusted_.empty() && other(untrusted_.begin()->first)) return true;
-  return std::any_of(last_departures_.begin(), last_departures_.end(),
+  const bool connected =
+      std::any_of(untrusted_.begin(), untrusted_.end(),
+                  [owner](const auto& user) { return user.first != owner; });
+  return connected ||
+         std::any_of(last_departures_.begin(), last_departures_.end(),
                      [&](const Departure& departure) {
                        return departure.count > departures &&
-                              other(departure.uid);
+                              departure.uid != owner;
                      });
 }
 

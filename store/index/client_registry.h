@@ -65,8 +65,8 @@ class ClientRegistry {
 
   // How many clients have left, as a mark in time.
   uint64_t Departures() const EXCLUDES(mutex_);
-  // True: a client of another user than `owner` and those who are trusted is
-  // connected, or left after the mark.
+  // True: a client of a user who is neither `owner` nor trusted is connected,
+  // or left after the mark.
   bool HadOthers(uid_t owner, uint64_t departures) const EXCLUDES(mutex_);
 
   // True: a client keeps a mapping that it could be asked to unmap.
@@ -103,8 +103,8 @@ class ClientRegistry {
     uint64_t count = 0;
   };
   uint64_t departures_ GUARDED_BY(mutex_) = 0;
-  // Of them, the last ones of two users: of one who is not the owner, whoever
-  // that is.
+  // Of the last two users who left, the last departure of each: whoever the
+  // owner is, one of the two is somebody else.
   std::array<Departure, 2> last_departures_ GUARDED_BY(mutex_);
 };
 

@@ -27,7 +27,8 @@ constexpr uint64_t kFileBytes =
 
 // The table grows beyond so many objects for each bucket.  An object takes some
 // 100 bytes then, and one in ten lies in an overflow bucket, which costs its
-// reader a second miss.  What is absent costs one, but for one lookup in 100.
+// reader a second miss.  A look-up of what is absent waits for one miss; one in
+// 100 waits for a second.
 constexpr uint64_t kCrowd = 3;
 
 // A write through a mapping raises SIGBUS if there is no memory, so all of it

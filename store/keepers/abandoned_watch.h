@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <vector>
+#include <utility>
 
 #include "schema/base/mutex.h"
 #include "store/table/object_table.h"

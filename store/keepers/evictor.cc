@@ -155,8 +155,7 @@ void Evictor::NoteCarried(const Status& carried) {
 void Evictor::EvictOnce(uint64_t bytes) {
   const auto began = Clock::now();
   Eviction::Batch batch = EvictBatch(bytes);
-  spent_in_vain_ += std::chrono::duration_cast<std::chrono::milliseconds>(
-      Clock::now() - began);
+  spent_in_vain_ += Clock::now() - began;
   for (DroppedSegment& dropped : batch.dropped) {
     orphans_->Add(std::move(dropped));
   }
@@ -214,7 +213,9 @@ void Evictor::GiveUp() {
     ++numbers_.stuck;
     pause_ms_ = std::clamp(2 * pause_ms_, kFirstPauseMs, kLongestPauseMs);
     // What was in vain is at most a small part of a processor's time.
-    pause_ms_ = std::max(pause_ms_, kPausePart * spent_in_vain_.count());
+    const auto spent =
+        std::chrono::duration_cast<std::chrono::milliseconds>(spent_in_vain_);
+    pause_ms_ = std::max(pause_ms_, kPausePart * spent.count());
   }
   spent_in_vain_ = {};
   shares_in_vain_ = false;

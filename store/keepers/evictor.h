@@ -82,7 +82,8 @@ class Evictor {
   // All that users have beyond their shares is in use: that of others goes,
   // until the shortage is over.
   bool shares_in_vain_ = false;
-  std::chrono::milliseconds spent_in_vain_{0};  // Since something was evicted.
+  std::chrono::steady_clock::duration spent_in_vain_{
+      0};  // Since something was evicted.
 
   mutable Mutex mutex_;
   CondVar changed_;

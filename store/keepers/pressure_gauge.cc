@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "schema/base/saturating.h"
+
 namespace vitrine::store {
 namespace {
 
@@ -25,16 +27,12 @@ uint64_t ReserveOf(const MemoryRoom& room) {
   return std::min(reserve, room.limit_bytes / 2);
 }
 
-uint64_t Sum(uint64_t one, uint64_t other) {
-  return one > UINT64_MAX - other ? UINT64_MAX : one + other;
-}
-
 // The charge that leaves the reserve.  An eviction frees no more than the
 // shared memory there is; it could do nothing about the rest.
 uint64_t ChargeFor(const MemoryRoom& room, uint64_t charged_bytes) {
   const uint64_t reserve = ReserveOf(room);
   if (room.room_bytes >= reserve) {
-    return Sum(charged_bytes, room.room_bytes - reserve);
+    return SaturatingAdd(charged_bytes, room.room_bytes - reserve);
   }
   const uint64_t lacking = reserve - room.room_bytes;
   return charged_bytes - std::min({lacking, room.shared_bytes, charged_bytes});
@@ -59,7 +57,7 @@ uint64_t PressureGauge::Measure(const std::vector<MemoryRoom>& rooms,
   }
   const uint64_t margin = tightest_ ? tightest_->reserve_bytes / 2 : 0;
   if (is_short() && now >= fell_ + kCalm &&
-      allowed > Sum(limit_bytes_, margin)) {
+      allowed > SaturatingAdd(limit_bytes_, margin)) {
     limit_bytes_ = std::min(allowed - margin, capacity_bytes_);
   }
   return limit_bytes_;

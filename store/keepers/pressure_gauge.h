@@ -5,15 +5,15 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "schema/machine/memory_room.h"
 
 namespace vitrine::store {
 
-// Keeps a reserve free under each limit of memory: an eighth of it, 32 to 512
-// MiB, for what others take before the store can make room.
+// Keeps a reserve free under each limit of memory, for what others take before
+// the store can make room.  It is an eighth of the limit, 32 to 512 MiB, but at
+// most half of the limit.
 //
 // Invariants:
 //  (1) The limit falls at once.  It rises only when it has not fallen for two

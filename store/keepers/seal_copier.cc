@@ -14,7 +14,7 @@ constexpr uint64_t kCopiedAtOnceBytes = uint64_t{1} << 20;
 // Some 3 ms.
 constexpr uint64_t kSliceBytes = uint64_t{16} << 20;
 constexpr auto kFirstRoomPause = std::chrono::milliseconds(1);
-// With so much waiting, whoever seals is told that there is no memory.
+// Whoever seals is told after so long that there is no memory.
 constexpr auto kCopyPatience = std::chrono::milliseconds(1000);
 constexpr auto kLongestRoomPause = std::chrono::milliseconds(200);
 

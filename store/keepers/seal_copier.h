@@ -3,6 +3,7 @@
 #define VITRINE_STORE_KEEPERS_SEAL_COPIER_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -15,8 +16,8 @@
 
 namespace vitrine::store {
 
-// Owns two threads, which take turns among the objects after some megabytes: a
-// small one does not wait for a large one.  Thread-safe.
+// Owns two threads.  After some megabytes of an object a thread turns to the
+// next one, so a small object does not wait for a large one.  Thread-safe.
 class SealCopier {
  public:
   struct Parts {

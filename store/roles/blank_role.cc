@@ -16,7 +16,7 @@ Result<ObjectRef> BlankRole::MakeBlank(const NewBlank& blank) {
   }
   // Before a segment is made in vain.
   Status may = parts_->accounts.Check(
-      {blank.creator.uid, blank.creator.gid},
+      PayerOf(blank.creator),
       OnlyOf(Resource::kMemory, parts_->RoundUp(blank.size_bytes)));
   if (!may) return may.error();
   if (Status ok = Begin(blank.size_bytes); !ok) return ok.error();

@@ -20,7 +20,7 @@ void MemoryRole::CreateSized(const ObjectId& id, uint64_t size_bytes,
                              Done<ObjectRef> done) {
   // Else it would be seen to come and go.
   Status may = parts_->table->unsealed().CheckInsert(
-      {options.creator.uid, options.creator.gid}, parts_->RoundUp(size_bytes));
+      PayerOf(options.creator), parts_->RoundUp(size_bytes));
   if (!may) return done(may.error());
   auto created = CreateRecycled(id, size_bytes, options);
   if (!created) return done(created.error());

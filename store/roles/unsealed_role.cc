@@ -56,8 +56,8 @@ bool UnsealedRole::EvictorKeepsAhead() const {
 }
 
 bool UnsealedRole::HasQuotaLeft(const ObjectRef& object) const {
-  const ObjectInfo info = parts_->table->queries().Info(object);
-  const Amounts room = parts_->accounts.RoomOf({info.uid, info.gid});
+  const Amounts room =
+      parts_->accounts.RoomOf(PayerOf(parts_->table->queries().Info(object)));
   return AmountOf(room, Resource::kMemory) >= kRunwayBytes;
 }
 

@@ -17,10 +17,10 @@ namespace vitrine::store {
 
 // Charges such memory to the budget and to its user.  Never waits: clients
 // connect on a thread that must not.  The clients of ordinary users together
-// get a part of the capacity, those of one of them half of what
-// the others leave.  The first MiB
-// is not charged to the budget: a store of a few pages has clients, too.
-// Thread-safe.  Budget and accounts must outlive it, and it what it gave.
+// get a part of the capacity; those of one user get half of what the others
+// leave.  The first MiB is not charged to the budget: a store of a few pages
+// has clients, too.  Thread-safe.  Budget and accounts must outlive it, and it
+// what it gave.
 class ClientMemory {
  public:
   ClientMemory(MemoryBudget* budget, Accounts* accounts);
@@ -32,6 +32,7 @@ class ClientMemory {
                                            ClientMemoryNeed need)
       EXCLUDES(mutex_);
   uint64_t bytes() const EXCLUDES(mutex_);
+  // Of them, charged to the budget.
   uint64_t budgeted_bytes() const EXCLUDES(mutex_);
 
  private:

@@ -1,11 +1,12 @@
 #include "store/segments/memory_budget.h"
 
 #include <cassert>
-#include <limits>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "schema/base/saturating.h"
 
 namespace vitrine::store {
 namespace {
@@ -14,20 +15,15 @@ namespace {
 constexpr uint64_t kMostLowWaterPart = 16;
 constexpr uint64_t kMostLowWaterBytes = uint64_t{1} << 30;
 
-uint64_t SaturatingAdd(uint64_t a, uint64_t b) {
-  const uint64_t max = std::numeric_limits<uint64_t>::max();
-  return a > max - b ? max : a + b;
-}
-
-uint64_t SaturatingSubtract(uint64_t a, uint64_t b) {
-  return a > b ? a - b : 0;
-}
-
-bool IsOver(const SpaceWait& wait, const std::vector<Accounts::Excess>& over) {
+bool IsOver(const SpaceWait& wait, const Accounts::Excesses& over) {
   return std::any_of(over.begin(), over.end(),
                      [&wait](const Accounts::Excess& excess) {
                        return wait.uid == excess.uid;
                      });
+}
+
+std::string WantedText(uint64_t bytes) {
+  return "wanted " + std::to_string(bytes) + " bytes; ";
 }
 
 Error ShuttingDown() {
@@ -39,7 +35,7 @@ Error ShuttingDown() {
 MemoryBudget::~MemoryBudget() { Close(); }
 
 void MemoryBudget::Close() {
-  std::list<Waiter> waiters;
+  Waiters waiters;
   {
     MutexLock lock(mutex_);
     closed_ = true;
@@ -110,7 +106,7 @@ void MemoryBudget::Charge(uint64_t bytes, SpaceWait wait, Done<void> done,
       outcome = ShuttingDown();
     } else if (wait.deadline <= std::chrono::steady_clock::now() ||
                (wait.fail_when_stuck && bytes > limit_bytes_)) {
-      outcome = OutOfMemoryLocked(bytes);
+      outcome = Error{Code::kOutOfMemory, WantedText(bytes) + UseText()};
     } else {
       NoteScarceLocked();
       Enqueue(waiters_.end(),
@@ -150,7 +146,7 @@ void MemoryBudget::MoveOut(Waiters::const_iterator waiter, Waiters* to) {
   to->splice(to->end(), waiters_, waiter);
 }
 
-std::vector<Accounts::Excess> MemoryBudget::OverShare() const {
+Accounts::Excesses MemoryBudget::OverShare() const {
   MutexLock lock(mutex_);
   return OverShareLocked();
 }
@@ -172,13 +168,23 @@ bool MemoryBudget::IsNextLocked(const SpaceWait& wait) const {
 
 MemoryBudget::Waiters::const_iterator MemoryBudget::FirstInTurn(
     const Excesses& over) const {
+  const bool all_are_over = AllAreOver(over);
   auto first = waiters_.end();
   for (auto next = waiters_.begin(); next != waiters_.end(); ++next) {
     if (IsHopeless(*next)) continue;
-    if (!IsOver(next->wait, over)) return next;
+    if (all_are_over || !IsOver(next->wait, over)) return next;
     if (first == waiters_.end()) first = next;
   }
   return first;
+}
+
+bool MemoryBudget::AllAreOver(const Excesses& over) const {
+  size_t over_count = 0;
+  for (const Accounts::Excess& excess : over) {
+    const auto user = waiting_users_.find(excess.uid);
+    if (user != waiting_users_.end()) over_count += user->second;
+  }
+  return over_count == waiters_.size();
 }
 
 bool MemoryBudget::AnyInTurn() const {
@@ -218,8 +224,8 @@ bool MemoryBudget::Suits(const Waiter& waiter, const Audience& audience,
 
 bool MemoryBudget::HandOver(const Audience& audience,
                             const RetiredSegment& segment) {
-  std::list<Waiter> served;
-  std::list<Waiter> granted;
+  Waiters served;
+  Waiters granted;
   {
     MutexLock lock(mutex_);
     const auto first = FirstInTurn(OverShareLocked());
@@ -238,7 +244,7 @@ bool MemoryBudget::HandOver(const Audience& audience,
 
 void MemoryBudget::ChargeFirst(uint64_t bytes, SpaceWait wait, Done<void> done,
                                const void* whose) {
-  std::list<Waiter> granted;
+  Waiters granted;
   bool closed = false;
   {
     MutexLock lock(mutex_);
@@ -262,19 +268,20 @@ void MemoryBudget::SetCeiling(uint64_t ceiling_bytes, uint64_t free_bytes) {
   }
   NoteFree(free_bytes);
   ReclaimWanted();
-  // It may be in a pause after a shortage that is smaller.
-  if (Shortage() > 0 && on_shortage_) on_shortage_();
 }
 
 void MemoryBudget::NoteFree(uint64_t free_bytes) {
-  std::list<Waiter> granted;
+  Waiters granted;
   bool short_now = false;
   {
     MutexLock lock(mutex_);
+    const uint64_t limit_before = limit_bytes_;
     const bool short_before = ShortageLocked() > 0;
     limit_bytes_ = LimitWith(free_bytes);
     GrantLocked(&granted);
-    short_now = !short_before && ShortageLocked() > 0;
+    // The evictor may pause after a shortage that was smaller.
+    const bool worse = !short_before || limit_bytes_ < limit_before;
+    short_now = worse && ShortageLocked() > 0;
   }
   for (Waiter& waiter : granted) waiter.done(Status());
   FailHopeless();
@@ -346,7 +353,7 @@ void MemoryBudget::Unpark(uint64_t bytes) {
 }
 
 void MemoryBudget::UnchargeParked(uint64_t bytes) {
-  std::list<Waiter> granted;
+  Waiters granted;
   {
     MutexLock lock(mutex_);
     assert(parked_bytes_ >= bytes);
@@ -357,7 +364,7 @@ void MemoryBudget::UnchargeParked(uint64_t bytes) {
 }
 
 void MemoryBudget::Uncharge(uint64_t bytes) {
-  std::list<Waiter> granted;
+  Waiters granted;
   {
     MutexLock lock(mutex_);
     // The bytes were uncharged before their charge, which is on its way.
@@ -467,56 +474,68 @@ std::string MemoryBudget::LackText() const {
   return text;
 }
 
-Error MemoryBudget::OutOfMemoryLocked(uint64_t bytes) const {
-  return Error{Code::kOutOfMemory,
-               "wanted " + std::to_string(bytes) + " bytes; " +
-                   std::to_string(used_bytes_) + " of " +
-                   std::to_string(capacity_bytes_) + " bytes are used and " +
-                   std::to_string(waiters_.size()) + " others wait for " +
-                   std::to_string(WaitingBytesLocked()) + " bytes" +
-                   LackText()};
+std::string MemoryBudget::UseText() const {
+  return std::to_string(used_bytes_) + " of " +
+         std::to_string(capacity_bytes_) + " bytes are used and " +
+         std::to_string(waiters_.size()) + " requests wait for " +
+         std::to_string(WaitingBytesLocked()) + " bytes" + LackText();
 }
 
-void MemoryBudget::GrantLocked(std::list<Waiter>* granted) {
-  if (waiters_.empty()) return;
-  const Excesses over = OverShareLocked();
+void MemoryBudget::GrantLocked(Waiters* granted) {
+  if (!waiters_.empty()) GrantLocked(OverShareLocked(), granted);
+}
+
+void MemoryBudget::GrantLocked(const Excesses& over, Waiters* granted) {
   for (auto next = FirstInTurn(over);
        next != waiters_.end() && FitsLocked(next->bytes);
        next = FirstInTurn(over)) {
     used_bytes_ += next->bytes;
     assert(FitsLocked(0));  // Invariant (1).
     MoveOut(next, granted);
+    granted->back().granted = true;
   }
 }
 
 void MemoryBudget::EndWaits(Code code,
                             const std::function<bool(const Waiter&)>& ends) {
-  std::list<Waiter> granted;
-  std::list<Waiter> ended;
-  std::vector<Error> errors;
+  Waiters granted;
+  Waiters ended;
+  std::string use;
   {
     MutexLock lock(mutex_);
-    const Excesses over = OverShareLocked();
-    for (auto it = waiters_.begin(); it != waiters_.end();) {
-      const auto next = std::next(it);
-      if (!ends(*it)) {
-        it = next;
-        continue;
-      }
-      const bool was_first = it == FirstInTurn(over);
-      MoveOut(it, &ended);
-      errors.push_back(OutOfMemoryLocked(ended.back().bytes));
-      errors.back().code = code;
-      it = next;
-      if (!was_first) continue;
-      // Waiters behind may fit now: they are granted rather than ended.
-      GrantLocked(&granted);
-      it = waiters_.begin();
-    }
+    use = UseText();
+    EndLocked(Matching(ends), &ended, &granted);
   }
   for (Waiter& waiter : granted) waiter.done(Status());
-  size_t index = 0;
-  for (Waiter& waiter : ended) waiter.done(std::move(errors[index++]));
+  for (Waiter& waiter : ended) {
+    waiter.done(Error{code, WantedText(waiter.bytes) + use});
+  }
+}
+
+std::vector<MemoryBudget::Waiters::iterator> MemoryBudget::Matching(
+    const std::function<bool(const Waiter&)>& ends) {
+  std::vector<Waiters::iterator> matching;
+  for (auto waiter = waiters_.begin(); waiter != waiters_.end(); ++waiter) {
+    if (ends(*waiter)) matching.push_back(waiter);
+  }
+  return matching;
+}
+
+// Thousands may end at once, so that no step may look at all waiters.
+void MemoryBudget::EndLocked(const std::vector<Waiters::iterator>& ending,
+                             Waiters* ended, Waiters* granted) {
+  if (ending.empty()) return;
+  const Excesses over = OverShareLocked();
+  Waiters::const_iterator first = FirstInTurn(over);
+  for (const auto waiter : ending) {
+    if (waiter->granted) continue;
+    const bool was_first = waiter == first;
+    MoveOut(waiter, ended);
+    if (!was_first) continue;
+    // Waiters behind may fit now: they are granted rather than ended.
+    GrantLocked(over, granted);
+    first = FirstInTurn(over);
+  }
 }
 
 }  // namespace vitrine::store

@@ -20,9 +20,9 @@ namespace vitrine::store {
 
 // Counts charged bytes against the capacity, and serves waiting requests first
 // come first served, those of users within their fair share before the others.
-// Charged bytes are used or parked.  Used bytes belong to an object, a slab or
-// an orphan.  Parked bytes are kept for later, and given up as soon as a
-// request needs them.  Thread-safe.
+// Charged bytes are used or parked.  Used bytes belong to an object, a slab, an
+// orphan, or a client's page or ring.  Parked bytes are kept for later, and
+// given up as soon as a request needs them.  Thread-safe.
 //
 // Invariants:
 //  (1) A grant never brings the charge above the limit: the capacity, or less
@@ -130,7 +130,7 @@ class MemoryBudget {
 
   uint64_t capacity_bytes() const { return capacity_bytes_; }
   // Users who have more than their fair share, the greatest excess first.
-  std::vector<Accounts::Excess> OverShare() const EXCLUDES(mutex_);
+  Accounts::Excesses OverShare() const EXCLUDES(mutex_);
 
   struct Numbers {
     uint64_t capacity_bytes;
@@ -148,7 +148,8 @@ class MemoryBudget {
   // them nobody has.  Set before first use.
   void SetAccounts(const Accounts* accounts) { accounts_ = accounts; }
   // Sets a function that is called (with none of the budget's locks held) when
-  // a shortage begins, and for each new waiter.  Set before first use.
+  // a shortage begins, when the limit falls in one, and for each new waiter.
+  // Set before first use.
   void SetOnShortage(std::function<void()> on_shortage);
   // Sets a function that is called (with none of the budget's locks held) when
   // parked bytes are needed: it frees that many, or all.  Set before first use.
@@ -161,10 +162,11 @@ class MemoryBudget {
     Done<void> done;
     const void* whose;
     Wish wish = {};
-    bool again = false;  // It was granted before.
+    bool again = false;    // It was granted before.
+    bool granted = false;  // Its callback is about to run.
   };
 
-  using Excesses = std::vector<Accounts::Excess>;
+  using Excesses = Accounts::Excesses;
   // As if a request that waits as `asks` says were there, too.
   Excesses OverShareLocked(const SpaceWait& asks = {}) const REQUIRES(mutex_);
   // True if it would be the turn of a request that comes now.
@@ -188,6 +190,8 @@ class MemoryBudget {
   // any.
   Waiters::const_iterator FirstInTurn(const Excesses& over) const
       REQUIRES(mutex_);
+  // Of the waiters that there are.
+  bool AllAreOver(const Excesses& over) const REQUIRES(mutex_);
   bool AnyInTurn() const REQUIRES(mutex_);
   static bool Suits(const Waiter& waiter, const Audience& audience,
                     const RetiredSegment& segment);
@@ -202,13 +206,19 @@ class MemoryBudget {
   uint64_t ShortageLocked() const REQUIRES(mutex_);
   // Why the limit is below the capacity; empty: it is not.
   std::string LackText() const REQUIRES(mutex_);
-  Error OutOfMemoryLocked(uint64_t bytes) const REQUIRES(mutex_);
+  // How full it is, for messages.
+  std::string UseText() const REQUIRES(mutex_);
   // Moves waiters that can be granted now to `granted`.
-  void GrantLocked(std::list<Waiter>* granted) REQUIRES(mutex_);
+  void GrantLocked(Waiters* granted) REQUIRES(mutex_);
+  void GrantLocked(const Excesses& over, Waiters* granted) REQUIRES(mutex_);
   // Ends the waits that `ends` selects, with `code`, and grants waiters behind
   // them that fit now.
   void EndWaits(Code code, const std::function<bool(const Waiter&)>& ends)
       EXCLUDES(mutex_);
+  std::vector<Waiters::iterator> Matching(
+      const std::function<bool(const Waiter&)>& ends) REQUIRES(mutex_);
+  void EndLocked(const std::vector<Waiters::iterator>& ending, Waiters* ended,
+                 Waiters* granted) REQUIRES(mutex_);
 
   const uint64_t capacity_bytes_;
   const uint64_t least_low_water_bytes_;

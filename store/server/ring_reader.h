@@ -54,6 +54,8 @@ class RingReader {
 
   bool HasMore() const;
   uint64_t bytes() const { return bytes_; }
+  // For the end: the client may keep the ring mapped for ever.
+  void FreePages() const { mapping_.FreePages(); }
   // Tells the client whether to ring the bell.  Sequentially consistent.
   void SetStoreSleeps(bool sleeps);
 

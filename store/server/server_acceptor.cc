@@ -24,8 +24,6 @@ UniqueFd OpenSpare() {
   return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
-Payer PayerOf(const Credentials& peer) { return {peer.uid, peer.gid}; }
-
 bool LacksDescriptors(int errno_value) {
   return errno_value == EMFILE || errno_value == ENFILE;
 }
@@ -58,9 +56,7 @@ void Acceptor::Stop() {
   watch_ = 0;
 }
 
-void Acceptor::Release(const Credentials& peer) {
-  connections_.Release(PayerOf(peer));
-}
+void Acceptor::Release(const Payer& payer) { connections_.Release(payer); }
 
 UniqueFd Acceptor::Accept() const {
   return UniqueFd(::accept4(listener_.fd(), nullptr, nullptr,

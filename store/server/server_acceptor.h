@@ -17,10 +17,10 @@
 
 namespace vitrine::store::server {
 
-// Accepts new connections, up to a share of the process's descriptors, and of
-// each user up to what is his;
-// none of one whom `access` does not admit.  Others get a Failure that says
-// which limit it is, and are closed.  On the loop's thread only.
+// Accepts new connections: in all up to a share of the process's descriptors,
+// of each user up to the user's limit, and none of a user whom `access` does
+// not admit.  A connection that is refused gets a Failure, which says why, and
+// is closed.  On the loop's thread only.
 class Acceptor {
  public:
   using Accepted = std::function<void(UniqueFd socket, Credentials peer)>;
@@ -34,7 +34,7 @@ class Acceptor {
   Status Start();
   void Stop();
   // A connection that was handed to `accepted` is over.
-  void Release(const Credentials& peer);
+  void Release(const Payer& payer);
   const std::string& path() const { return listener_.path(); }
 
  private:
@@ -45,7 +45,7 @@ class Acceptor {
   // Accepts one that there is no descriptor for, to tell it so.  False: it
   // cannot even do that.
   bool RefuseOne();
-  // The loop would spin on the listener.
+  // Stops for a while: else the loop would spin on the listener.
   void Pause();
 
   const ListeningSocket listener_;

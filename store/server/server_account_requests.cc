@@ -1,6 +1,4 @@
 // The requests about accounts and quotas.
-#include <unistd.h>
-
 #include <algorithm>
 #include <string>
 
@@ -39,24 +37,31 @@ void RequestHandler::GetAccounts(Connection* connection,
   }
   page.accounts = std::move(accounts);
   if (request.from() == 0) {
-    page.of_each_user = book.Defaults(Party::Kind::kUser);
-    page.of_each_group = book.Defaults(Party::Kind::kGroup);
+    for (const auto kind : {Party::Kind::kUser, Party::Kind::kGroup}) {
+      page.of_each.push_back({{kind, 0}, {}, book.Defaults(kind)});
+    }
   }
   Reply(connection->id(), AccountsMessage(page));
 }
 
 void RequestHandler::SetQuota(Connection* connection,
                               const protocol::SetQuota& request) {
-  const uid_t uid = connection->peer().uid;
-  if (uid != 0 && uid != ::geteuid()) {
+  if (!IsTrusted(connection->peer().uid)) {
     return void(ReplyFailure(connection->id(), MayNotSetQuotas()));
   }
-  // A number: a name might have to be asked of another host.
-  const std::string who = request.each() ? "*" : std::to_string(request.id());
-  const auto quota = ParseQuota((request.group() ? "group:" : "user:") + who +
-                                ":" + request.limits()->str());
-  if (!quota) return void(ReplyFailure(connection->id(), quota.error()));
-  parts_.store->facts().accounts().SetQuota(*quota);
+  // The greatest number stands for nobody (chown(2)).
+  if (!request.each() && request.id() == UINT32_MAX) {
+    return void(ReplyFailure(
+        connection->id(),
+        Error{Code::kNotFound, "no user or group has that number"}));
+  }
+  Quota quota{.kind =
+                  request.group() ? Party::Kind::kGroup : Party::Kind::kUser};
+  if (!request.each()) quota.id = request.id();
+  if (Status ok = ParseLimits(request.limits()->string_view(), &quota); !ok) {
+    return void(ReplyFailure(connection->id(), ok.error()));
+  }
+  parts_.store->facts().accounts().SetQuota(quota);
   ReplyStatus(connection->id(), Status());
 }
 

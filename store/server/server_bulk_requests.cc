@@ -98,9 +98,8 @@ void RequestHandler::Wait(Connection* connection,
   const uint64_t peer = connection->id();
   const Credentials& who = connection->peer();
   // Until the wait is over, or the peer gone.
-  auto charged =
-      Charged::Make(&parts_.store->facts().accounts(), {who.uid, who.gid},
-                    Resource::kWaiters, wait.ids.size());
+  auto charged = Charged::Make(&parts_.store->facts().accounts(), PayerOf(who),
+                               Resource::kWaiters, wait.ids.size());
   if (!charged) return void(ReplyFailure(peer, charged.error()));
   parts_.waits->Start(peer, std::move(wait),
                       [this, peer, charged = std::move(*charged)](

@@ -63,12 +63,13 @@ void ServerCore::CloseAll() {
 
 void ServerCore::OnAccepted(UniqueFd socket, Credentials peer) {
   const uint64_t id = ++last_connection_;
-  auto connection =
-      Connection::Create(id, std::move(socket), peer, parts_.loop.get(),
-                         [this, id](uint32_t events) { OnEvents(id, events); });
+  const Payer payer = PayerOf(peer);
+  auto connection = Connection::Create(
+      id, std::move(socket), std::move(peer), parts_.loop.get(),
+      [this, id](uint32_t events) { OnEvents(id, events); });
   if (!connection) {
     spdlog::warn("socket: {}", connection.error().ToString());
-    return acceptor_.Release(peer);
+    return acceptor_.Release(payer);
   }
   (*connection)->hello_timer =
       parts_.loop->StartTimer(EventLoop::Clock::now() + kHelloTime, [this, id] {
@@ -134,7 +135,7 @@ void ServerCore::Close(uint64_t id) {
   const std::unique_ptr<Connection> connection = connections_.Take(id);
   if (connection == nullptr) return;
   parts_.loop->CancelTimer(connection->hello_timer);
-  acceptor_.Release(connection->peer());
+  acceptor_.Release(PayerOf(connection->peer()));
   if (connection->role.has_value()) EndRole(id, connection.get());
   // Last: who reads that a connection is gone finds nothing of it.
   parts_.stats->connections = connections_.size();

@@ -18,10 +18,9 @@ namespace vitrine::store::server {
 // another socket that was put at the path meanwhile.
 class ListeningSocket {
  public:
-  // Makes the directory of `path` if it is missing (0755 for root and for a
-  // socket that others may use, else 0700), and replaces a socket that a killed
-  // store left.  kUnavailable: a
-  // store listens there, or `path` is no socket.
+  // Makes the directory of `path` if it is missing: 0755 for root and for a
+  // socket that others may use, else 0700.  Replaces a socket that a killed
+  // store left.  kUnavailable: a store listens there, or `path` is no socket.
   // kInvalidArgument: `path` is too long for a socket.
   // kNotPermitted: the socket cannot be given to `group`.
   static Result<ListeningSocket> Bind(const std::string& path, mode_t mode,

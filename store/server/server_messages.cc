@@ -188,12 +188,8 @@ Message AccountsMessage(const AccountsPage& page) {
     resources.push_back(builder.CreateString(name));
   }
   std::vector<Offset<protocol::Account>> accounts;
-  for (const Party::Kind kind : {Party::Kind::kUser, Party::Kind::kGroup}) {
-    const bool user = kind == Party::Kind::kUser;
-    const auto& limits = user ? page.of_each_user : page.of_each_group;
-    if (!limits) continue;
-    accounts.push_back(
-        AddAccount(&builder, {{kind, 0}, {}, *limits}, /*each=*/true));
+  for (const Accounts::Account& account : page.of_each) {
+    accounts.push_back(AddAccount(&builder, account, /*each=*/true));
   }
   for (const Accounts::Account& account : page.accounts) {
     accounts.push_back(AddAccount(&builder, account, /*each=*/false));

@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -51,9 +50,9 @@ std::vector<Message> StatusMessages(std::string_view json, bool in_parts);
 // Some of the accounts.
 struct AccountsPage {
   std::vector<Accounts::Account> accounts = {};
-  // On the first page.
-  std::optional<Amounts> of_each_user = {};
-  std::optional<Amounts> of_each_group = {};
+  // The limits of each user and each group that has none of its own; on the
+  // first page.
+  std::vector<Accounts::Account> of_each = {};
   uint64_t next = 0;
 };
 Message AccountsMessage(const AccountsPage& page);

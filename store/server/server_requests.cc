@@ -228,7 +228,8 @@ void RequestHandler::FinishPut(uint64_t connection, const std::string& data,
   const Status written = WriteTo(parts_.store, *created, data);
   if (!written) return AnswerPut(connection, *created, written);
   // Its pages are the store's own: the seal does not last.
-  SealSized(*created, parts_.store->objects().Info(*created).id,
+  const ObjectInfo info = parts_.store->objects().Info(*created);
+  SealSized(*created, info.id, info.size_bytes,
             [this, connection, object = *created](const Status& sealed) {
               AnswerPut(connection, object, sealed);
             });
@@ -338,7 +339,7 @@ void RequestHandler::Seal(Connection* connection, uint64_t number) {
   auto object = FindCreated(*connection, number);
   if (!object) return void(ReplyFailure(connection->id(), object.error()));
   const ObjectInfo info = parts_.store->objects().Info(*object);
-  SealSized(*object, info.id,
+  SealSized(*object, info.id, info.size_bytes,
             [this, peer = connection->id(), session = connection->session,
              number, object = *object](const Status& sealed) {
               FinishSeal(peer, session, number, object, sealed);
@@ -382,9 +383,10 @@ void RequestHandler::Abort(Connection* connection, uint64_t number) {
 void RequestHandler::SealByName(Connection* connection, const ObjectId& id) {
   auto object = FindOwned(id, connection->peer());
   if (!object) return void(ReplyFailure(connection->id(), object.error()));
-  SealSized(*object, id, [this, peer = connection->id()](const Status& sealed) {
-    ReplyStatus(peer, sealed);
-  });
+  SealSized(*object, id, parts_.store->objects().Info(*object).size_bytes,
+            [this, peer = connection->id()](const Status& sealed) {
+              ReplyStatus(peer, sealed);
+            });
 }
 
 void RequestHandler::AbortByName(Connection* connection, const ObjectId& id) {
@@ -515,6 +517,7 @@ void RequestHandler::RunSized(uint64_t size_bytes, std::function<Status()> work,
 }
 
 void RequestHandler::SealSized(const ObjectRef& object, const ObjectId& id,
+                               uint64_t size_bytes,
                                std::function<void(const Status&)> then) {
   auto done = [loop = parts_.loop, then = std::move(then)](Status sealed) {
     loop->RunOrPost([then, sealed] { then(sealed); });
@@ -522,9 +525,7 @@ void RequestHandler::SealSized(const ObjectRef& object, const ObjectId& id,
   auto seal = [store = parts_.store, object, id, done = std::move(done)] {
     store->unsealed().Seal(object, id, done);
   };
-  if (parts_.store->objects().Info(object).size_bytes <= kQuickBytes) {
-    return seal();
-  }
+  if (size_bytes <= kQuickBytes) return seal();
   parts_.workers->Run(std::move(seal));
 }
 

@@ -116,9 +116,10 @@ class RequestHandler {
   // on a worker.  Then runs `then` with its result on the loop's thread.
   void RunSized(uint64_t size_bytes, std::function<Status()> work,
                 std::function<void(const Status&)> then);
-  // Seals it, as RunSized does its work.
+  // Seals an object of `size_bytes`: begins here if it is small, else on a
+  // worker.  Then runs `then` with the result on the loop's thread.
   void SealSized(const ObjectRef& object, const ObjectId& id,
-                 std::function<void(const Status&)> then);
+                 uint64_t size_bytes, std::function<void(const Status&)> then);
   // An unsealed object that `who` may seal or abort by its name.
   Result<ObjectRef> FindOwned(const ObjectId& id, const Credentials& who);
   // kNotFound: `number` is not among the session's unsealed objects.

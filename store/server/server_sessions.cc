@@ -41,7 +41,7 @@ Result<SessionTable::Opened> SessionTable::Open(
   const std::string clean_name = CleanName(name);
   const Credentials& peer = connection.peer();
   auto charge = store_->memory().ShareWithClient(
-      {peer.uid, peer.gid}, ClientRegistry::kPageBytes, ClientMemoryNeed::kNow);
+      PayerOf(peer), ClientRegistry::kPageBytes, ClientMemoryNeed::kNow);
   if (!charge) return charge.error();
   auto added = store_->events().clients().Add(
       {.name = clean_name,

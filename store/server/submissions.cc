@@ -85,7 +85,7 @@ Result<Submissions::Made> Submissions::Make(Credentials creator,
                                             const RingReader::Shape& shape) {
   // The first one is small; for a larger one nobody is to lose an object.
   auto charge = store_->memory().ShareWithClient(
-      {creator.uid, creator.gid}, RingFileBytes(shape.bytes),
+      PayerOf(creator), RingFileBytes(shape.bytes),
       shape.bytes == kLeastRingBytes ? ClientMemoryNeed::kNow
                                      : ClientMemoryNeed::kIfThere);
   if (!charge) return charge.error();
@@ -216,39 +216,28 @@ bool Submissions::Round() {
     known_ = Rings();
     known_changes_ = changes;
   }
-  bool busy = TakeRooms();
-  busy |= TakeSeals();
+  bool busy = TakeAnswers();
   for (const RingRef& ring : known_) busy |= Drain(ring);
   return busy;
 }
 
-bool Submissions::TakeRooms() {
-  std::vector<std::pair<RingRef, Status>> rooms;
+bool Submissions::TakeAnswers() {
+  std::vector<std::pair<RingRef, Status>> answers;
   {
     MutexLock lock(inbox_->mutex);
-    rooms.swap(inbox_->rooms);
+    answers.swap(inbox_->answers);
   }
-  for (const auto& [ring, status] : rooms) {
-    ring->waits_for_room = false;
+  for (const auto& [ring, status] : answers) {
     if (ring->forgotten) continue;
-    if (!status) Refuse(ring.get(), status);
+    if (std::exchange(ring->seals, false)) {
+      AnswerSeal(ring.get(), status);
+    } else {
+      ring->waits_for_room = false;
+      if (!status) Refuse(ring.get(), status);
+    }
     Put(ring);
   }
-  return !rooms.empty();
-}
-
-bool Submissions::TakeSeals() {
-  std::vector<std::pair<RingRef, Status>> seals;
-  {
-    MutexLock lock(inbox_->mutex);
-    seals.swap(inbox_->seals);
-  }
-  for (const auto& [ring, sealed] : seals) {
-    ring->seals = false;
-    AnswerSeal(ring.get(), sealed);
-    Put(ring);
-  }
-  return !seals.empty();
+  return !answers.empty();
 }
 
 bool Submissions::Drain(const RingRef& ring) {
@@ -291,6 +280,9 @@ void Submissions::Forget(const RingRef& ring) {
                   [&](const auto& entry) { return entry.second == ring; });
   }
   if (!was_last) return;  // The session's next ring may seal the blanks.
+  for (const Ring* one = ring.get(); one != nullptr; one = one->former.get()) {
+    one->reader.FreePages();
+  }
   for (ObjectRef& blank : ring->blanks->Close()) {
     store_->blanks().DropBlank(std::move(blank));
   }
@@ -332,13 +324,18 @@ void Submissions::SealBlank(const RingRef& ring) {
   }
   // A large one is copied.  Other rings go on meanwhile.
   ring->seals = true;
-  sealed->Then([inbox = inbox_, ring](Status status) {
+  sealed->Then(AnswerLater(ring));
+}
+
+std::function<void(Status)> Submissions::AnswerLater(
+    const RingRef& ring) const {
+  return [inbox = inbox_, ring](Status status) {
     {
       MutexLock lock(inbox->mutex);
-      inbox->seals.emplace_back(ring, std::move(status));
+      inbox->answers.emplace_back(ring, std::move(status));
     }
     inbox->Ring();
-  });
+  };
 }
 
 void Submissions::AnswerSeal(Ring* ring, const Status& sealed) {
@@ -370,14 +367,7 @@ void Submissions::WaitForRoom(const RingRef& ring) {
   const SpaceWait wait{.deadline = server::DeadlineAfter(
                            ring->records[0].timeout_ms, *ring->waiting_since),
                        .uid = ring->creator.uid};
-  auto done = [inbox = inbox_, ring](Status status) {
-    {
-      MutexLock lock(inbox->mutex);
-      inbox->rooms.emplace_back(ring, std::move(status));
-    }
-    inbox->Ring();
-  };
-  store_->small().AddRoom(wait, std::move(done), ring.get());
+  store_->small().AddRoom(wait, AnswerLater(ring), ring.get());
 }
 
 // A ring that is opened later wakes the thread by its bell.

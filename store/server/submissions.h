@@ -96,8 +96,8 @@ class Submissions {
 
     const UniqueFd bell;
     Mutex mutex;
-    std::vector<std::pair<RingRef, Status>> rooms GUARDED_BY(mutex);
-    std::vector<std::pair<RingRef, Status>> seals GUARDED_BY(mutex);
+    // To what the rings wait for: room, or the seal of a blank.
+    std::vector<std::pair<RingRef, Status>> answers GUARDED_BY(mutex);
   };
 
   Submissions(Store* store, UniqueFd epoll, std::shared_ptr<Inbox> inbox);
@@ -115,8 +115,9 @@ class Submissions {
   void Run() EXCLUDES(mutex_);
   // True: there was work.
   bool Round() EXCLUDES(mutex_);
-  bool TakeRooms();
-  bool TakeSeals();
+  bool TakeAnswers();
+  // Hands what the ring waits for over to this thread.
+  std::function<void(Status)> AnswerLater(const RingRef& ring) const;
   bool Drain(const RingRef& ring);
   // Answers as many of `ring->records` as there is room for.
   void Put(const RingRef& ring);

@@ -21,7 +21,7 @@ ObjectId StandIn(uint64_t number) {
 Result<ObjectRef> BlankOps::Make(const Credentials& creator, mode_t mode,
                                  const RetiredSegment& segment) {
   MutexLock lock(table_->mutex);
-  const Payer payer{creator.uid, creator.gid};
+  const Payer payer = PayerOf(creator);
   Status may = table_->accounts->Check(
       payer, OnlyOf(Resource::kMemory, segment.allocated_bytes));
   if (!may) return may.error();

@@ -74,7 +74,7 @@ class Eviction {
     std::vector<Victim> victims = {};
     Batch so_far = {};
   };
-  using Excesses = std::vector<Accounts::Excess>;
+  using Excesses = Accounts::Excesses;
   // Chooses victims of at least `bytes` together, or a few dozen.  The open
   // slab, the youngest of all, is closed when nothing else is left.
   // With `spares_young` those that came last are no victims: older ones may be

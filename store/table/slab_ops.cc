@@ -135,7 +135,7 @@ uint64_t SlabOps::PutSmall(const Credentials& creator,
                            std::span<const SmallObject> objects,
                            std::vector<Status>* results) {
   const int64_t now_ns = NowNs();
-  const Payer payer{creator.uid, creator.gid};
+  const Payer payer = PayerOf(creator);
   std::vector<ObjectRef> placed;
   std::vector<size_t> places;  // Of `placed`, in `results`.
   std::unordered_set<std::string_view> ids;

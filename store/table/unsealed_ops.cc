@@ -30,7 +30,7 @@ Result<ObjectRef> UnsealedOps::Insert(
     const std::optional<RetiredSegment>& recycled) {
   MutexLock lock(table_->mutex);
   if (table_->directory.IsTaken(id.text())) return Taken(id);
-  const Payer payer{options.creator.uid, options.creator.gid};
+  const Payer payer = PayerOf(options.creator);
   const uint64_t bytes = MetadataCharge(options.metadata) +
                          (recycled ? recycled->allocated_bytes : 0);
   if (Status ok = CheckInsert(payer, bytes); !ok) return ok.error();

@@ -1,5 +1,4 @@
 // Quotas, as users of the mount see them.
-#include <grp.h>
 #include <sys/xattr.h>
 
 #include "store/accounts/accounts.h"
@@ -8,24 +7,8 @@
 namespace vitrine::fusefs {
 namespace {
 
-constexpr uid_t kUser = 12345;
-constexpr uid_t kOther = 12346;
-
-class QuotaTest : public BothModes {
+class QuotaTest : public OtherUsers {
  protected:
-  void SetUp() override {
-    if (::getuid() != 0) GTEST_SKIP() << "needs root to become others";
-    BothModes::SetUp();
-    ::chmod(mount_dir_.path().c_str(), 0755);
-  }
-  static bool As(uid_t uid, const std::function<void()>& body) {
-    return InChild([&] {
-      CHILD_EXPECT(::setgroups(0, nullptr) == 0);
-      CHILD_EXPECT(::setresgid(uid, uid, uid) == 0);
-      CHILD_EXPECT(::setresuid(uid, uid, uid) == 0);
-      body();
-    });
-  }
   void Limit(const std::string& quota) {
     store_->facts().accounts().SetQuota(*store::ParseQuota(quota));
   }

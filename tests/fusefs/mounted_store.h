@@ -31,6 +31,7 @@
 #include "store/tiers/tier.h"
 #include "tests/support/asleep.h"
 #include "tests/support/eventually.h"
+#include "tests/support/other_user.h"
 #include "tests/support/scratch_dir.h"
 
 // In a child: ends it with status 1 and says where, if `condition` is false.
@@ -255,6 +256,26 @@ class BothModes : public MountedStore,
   void SetUp() override {
     if (!StartMounted(GetParam()) && !skip_.empty()) GTEST_SKIP() << skip_;
     ASSERT_TRUE(mount_);
+  }
+};
+
+// Both modes, with users who are not root.
+class OtherUsers : public BothModes {
+ protected:
+  static constexpr uid_t kUser = 12345;
+  static constexpr uid_t kOther = 12346;
+
+  void SetUp() override {
+    if (::getuid() != 0) GTEST_SKIP() << "needs root to become others";
+    BothModes::SetUp();
+    ::chmod(mount_dir_.path().c_str(), 0755);
+  }
+  // Runs `body` as another user; true if it came to its end.
+  static bool As(uid_t uid, const std::function<void()>& body) {
+    return InChild([&] {
+      CHILD_EXPECT(Become(uid));
+      body();
+    });
   }
 };
 

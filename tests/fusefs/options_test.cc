@@ -131,12 +131,20 @@ TEST_F(OptionsTest, EveryKeyMayStandInTheFile) {
            "huge-pages=off\npool=0\nnuma=node:3\ndedicated-threshold="
            "4K\nstrict="
            "true\nsocket=/k\n"
-           "mount=/o\npassthrough=on\nseal-copy=never\nlog-level=debug\n")});
+           "mount=/o\npassthrough=on\nseal-copy=never\nlog-level=debug\n"
+           "recover=true\ncatalog-mode=0644\nsocket-mode=0660\n"
+           "socket-group=7\nabandon-after=10m\nquota=user:*:holds=5\n")});
   EXPECT_EQ(options.store.state_dir, "/s");
   EXPECT_EQ(options.store.memory_dir, "/m");
   EXPECT_EQ(options.store.huge_pages, Switch::kOff);
   EXPECT_TRUE(options.store.strict);
   EXPECT_EQ(options.store.seal_copy, SealCopy::kNever);
+  EXPECT_TRUE(options.store.recover);
+  EXPECT_EQ(options.store.catalog_mode, 0644U);
+  EXPECT_EQ(options.store.access.socket_mode, 0660U);
+  EXPECT_EQ(options.store.access.group, 7U);
+  EXPECT_EQ(options.store.abandon_after, std::chrono::minutes(10));
+  ASSERT_EQ(options.store.quotas.size(), 1U);
   EXPECT_EQ(options.store.dedicated_threshold_bytes, 4096U);
   EXPECT_EQ(options.store.pool_bytes, 0U);
   EXPECT_EQ(options.store.numa.mode, NumaOptions::Mode::kNode);
@@ -224,6 +232,8 @@ TEST_F(OptionsTest, HelpNamesEveryOptionInLinesOf80Columns) {
                              "--dedicated-threshold",
                              "--strict",
                              "--seal-copy",
+                             "--quota",
+                             "--recover",
                              "--external-store",
                              "--socket",
                              "--mount",

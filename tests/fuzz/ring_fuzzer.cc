@@ -2,8 +2,8 @@
 // with any values, any bytes at any place, and any end; while the store reads.
 //
 // Properties: the reader gives out nothing that lies outside the ring or breaks
-// a limit; a record that the store accepts is an object; the store works
-// afterwards and has its memory.
+// a limit, and tells how many records it answered; the store works afterwards
+// and has its memory.
 #include <sys/eventfd.h>
 
 #include <cstring>
@@ -160,7 +160,7 @@ void CheckRecord(const store::RingReader::Record& record) {
   ReadEachByte(small->data);
 }
 
-// `answered`: how many records were, which is the store's own count.
+// Adds to `answered` how many records were; the ring must tell the same.
 void ReadAll(store::RingReader* reader, RingClient* client,
              uint32_t* answered) {
   while (reader->HasMore()) {

@@ -18,6 +18,7 @@ namespace {
 using model::Explorer;
 using model::State;
 using model::Thread;
+using model::Verdict;
 
 constexpr uint8_t kReaders = 2;
 constexpr uint8_t kMoves = 3;
@@ -148,11 +149,6 @@ std::string WrongAbsence(const State& state) {
   return "";
 }
 
-struct Verdict {
-  std::string wrong;
-  size_t states;
-};
-
 Verdict Explore(Explorer::Stores stores, Flaw flaw) {
   const auto look_up = [flaw](Thread* self) { LookUpStep(self, flaw); };
   const auto move = [flaw](Thread* self) { MoveStep(self, flaw); };
@@ -179,14 +175,8 @@ TEST_P(FilterProtocolTest, EveryFlawIsFound) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, FilterProtocolTest,
-                         testing::Values(Explorer::Stores::kInOrder,
-                                         Explorer::Stores::kOvertake),
-                         [](const auto& stores) {
-                           return stores.param == Explorer::Stores::kInOrder
-                                      ? "InOrder"
-                                      : "Overtake";
-                         });
+INSTANTIATE_TEST_SUITE_P(Stores, FilterProtocolTest, model::BothStores(),
+                         model::NameOfStores);
 
 }  // namespace
 }  // namespace vitrine

@@ -8,6 +8,8 @@
 #ifndef VITRINE_TESTS_SCHEMA_MEMORY_MODEL_H_
 #define VITRINE_TESTS_SCHEMA_MEMORY_MODEL_H_
 
+#include <gtest/gtest.h>
+
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -160,6 +162,21 @@ class Explorer {
   std::vector<State> ahead_;
   std::string wrong_;
 };
+
+struct Verdict {
+  std::string wrong;
+  size_t states;
+};
+
+// For the instantiation of tests that have Stores as their parameter.
+inline auto BothStores() {
+  return testing::Values(Explorer::Stores::kInOrder,
+                         Explorer::Stores::kOvertake);
+}
+inline std::string NameOfStores(
+    const testing::TestParamInfo<Explorer::Stores>& stores) {
+  return stores.param == Explorer::Stores::kInOrder ? "InOrder" : "Overtake";
+}
 
 }  // namespace vitrine::model
 

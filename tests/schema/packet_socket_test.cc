@@ -8,7 +8,6 @@
 
 #include <array>
 #include <cstring>
-#include <filesystem>
 #include <string>
 
 #include "schema/protocol.h"
@@ -16,15 +15,6 @@
 
 namespace vitrine {
 namespace {
-
-size_t CountDescriptors() {
-  size_t count = 0;
-  for ([[maybe_unused]] const auto& entry :
-       std::filesystem::directory_iterator("/proc/self/fd")) {
-    ++count;
-  }
-  return count;
-}
 
 class PacketSocketTest : public testing::Test {
  protected:

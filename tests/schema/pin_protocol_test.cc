@@ -20,6 +20,7 @@ namespace {
 using model::Explorer;
 using model::State;
 using model::Thread;
+using model::Verdict;
 
 constexpr uint8_t kReaders = 2;
 // What the two readers get: one of them more than once, one not at all, ...
@@ -368,11 +369,6 @@ State Start(Gets gets) {
   return start;
 }
 
-struct Verdict {
-  std::string wrong;
-  size_t states;
-};
-
 Verdict Explore(Explorer::Stores stores, Gets gets, Way way, Flaw flaw) {
   std::vector<model::Program> programs;
   for (uint8_t reader = 0; reader < kReaders; ++reader) {
@@ -416,14 +412,8 @@ TEST_P(PinProtocolTest, EveryFlawIsFound) {
             "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, PinProtocolTest,
-                         testing::Values(Explorer::Stores::kInOrder,
-                                         Explorer::Stores::kOvertake),
-                         [](const auto& stores) {
-                           return stores.param == Explorer::Stores::kInOrder
-                                      ? "InOrder"
-                                      : "Overtake";
-                         });
+INSTANTIATE_TEST_SUITE_P(Stores, PinProtocolTest, model::BothStores(),
+                         model::NameOfStores);
 
 }  // namespace
 }  // namespace vitrine

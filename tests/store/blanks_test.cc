@@ -35,11 +35,9 @@ class BlanksTest : public ObjectStoreTest {
   }
   Status Seal(const ObjectRef& blank, const std::string& id,
               uint64_t size_bytes, Metadata metadata = {}) {
-    Answer<void> sealed;
-    store_->blanks().SealBlank(
-        blank, {Id(id), size_bytes, ShareMetadata(std::move(metadata))},
-        sealed.callback());
-    return sealed.Get();
+    return SealBlankNow(
+        store_.get(), blank,
+        {Id(id), size_bytes, ShareMetadata(std::move(metadata))});
   }
   ObjectInfo InfoOf(const std::string& id) {
     return store_->objects().Info(*store_->sealed().FindSealed(Id(id)));

@@ -134,9 +134,7 @@ TEST_F(SealCopyTest, ABlankOfAUserIsCopiedAndCut) {
       ASSERT_EQ(::pwrite(fd->get(), content.data(), content.size(), 0),
                 static_cast<ssize_t>(content.size()));
     }
-    Answer<void> sealed;
-    store_->blanks().SealBlank(*blank, {Id("b"), size}, sealed.callback());
-    const Status status = sealed.Get();
+    const Status status = SealBlankNow(store_.get(), *blank, {Id("b"), size});
     ASSERT_TRUE(status) << status.error().ToString();
     EXPECT_TRUE(ReadSealed(store_.get(), "b") == content.substr(0, size));
     EXPECT_EQ(store_->facts().StatusJson()["objects"]["blank_bytes"], 0u);

@@ -10,7 +10,6 @@
 
 #include "store/segments/segment_file.h"
 #include "store/store.h"
-#include "tests/store/store_calls.h"
 
 namespace vitrine::store {
 

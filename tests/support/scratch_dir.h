@@ -2,11 +2,14 @@
 #ifndef VITRINE_TESTS_SUPPORT_SCRATCH_DIR_H_
 #define VITRINE_TESTS_SUPPORT_SCRATCH_DIR_H_
 
+#include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -59,6 +62,13 @@ class ScratchMount {
   ScratchDir dir_{"/tmp"};
   int errno_ = 0;
 };
+
+// What a file takes of its file system or of the memory.
+inline uint64_t AllocatedBytes(int fd) {
+  struct stat info = {};
+  EXPECT_EQ(::fstat(fd, &info), 0);
+  return static_cast<uint64_t>(info.st_blocks) * 512;
+}
 
 // How many descriptors this process has.
 inline size_t CountDescriptors() {

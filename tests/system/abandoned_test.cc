@@ -33,15 +33,17 @@ class AbandonedTest : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(AbandonedTest, WhatAKilledProgramLeftGoes) {
-  ChildProcess child([&](const ChildProcess::Parent& parent) {
-    if (WriteContent(store_.unsealed("left"), "left", 100'000) != 0) {
-      return false;
-    }
-    parent.Say();
-    parent.Await();  // It is killed here, before its rename.
-    return true;
-  });
-  ASSERT_TRUE(child.AwaitWord());
+  {
+    ChildProcess child([&](const ChildProcess::Parent& parent) {
+      if (WriteContent(store_.unsealed("left"), "left", 100'000) != 0) {
+        return false;
+      }
+      parent.Say();
+      parent.Await();  // It is killed here, before its rename.
+      return true;
+    });
+    ASSERT_TRUE(child.AwaitWord());
+  }
   // Others are at work meanwhile: one has its file open, one has it mapped.
   const UniqueFd open(::open(store_.unsealed("open").c_str(),
                              O_RDWR | O_CREAT | O_CLOEXEC, 0644));

@@ -1,7 +1,6 @@
 // Who may use a store (--socket-mode, --socket-group, --allow-users), by each
 // way into it: the socket, the mount, and the memory itself.
 #include <fcntl.h>
-#include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -40,10 +39,8 @@ bool Check(bool condition, const std::string& what) {
 
 // Runs `body` as a user with one further group.
 bool As(uid_t uid, gid_t group, const std::function<bool()>& body) {
-  ChildProcess child([&](const auto&) {
-    return ::setgroups(1, &group) == 0 && ::setresgid(uid, uid, uid) == 0 &&
-           ::setresuid(uid, uid, uid) == 0 && body();
-  });
+  ChildProcess child(
+      [&](const auto&) { return Become(uid, {group}) && body(); });
   return child.Succeeded();
 }
 
@@ -212,10 +209,7 @@ TEST_F(AccessTest, ARestartClosesAndOpensWhatWasThere) {
 TEST_F(AccessTest, AClientOfBeforeHearsThatItMayNotAnyMore) {
   ASSERT_NO_FATAL_FAILURE(Start({}));
   ChildProcess child([&](const ChildProcess::Parent& parent) {
-    if (::setresgid(kStranger, kStranger, kStranger) != 0 ||
-        ::setresuid(kStranger, kStranger, kStranger) != 0) {
-      return false;
-    }
+    if (!Become(kStranger)) return false;
     auto client = Client::Connect({.socket_path = store_.socket()});
     if (!Check(client && client->Get(Id("a")), "before")) return false;
     parent.Say();

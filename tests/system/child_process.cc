@@ -72,4 +72,12 @@ bool ChildProcess::Succeeded() {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+bool As(uid_t uid, const std::function<bool()>& body) {
+  ChildProcess child([&](const auto&) {
+    CHILD_EXPECT(Become(uid));
+    return body();
+  });
+  return child.Succeeded();
+}
+
 }  // namespace vitrine

@@ -4,9 +4,22 @@
 
 #include <sys/types.h>
 
+#include <cerrno>
+#include <cstdio>
 #include <functional>
 
 #include "schema/base/unique_fd.h"
+#include "tests/support/other_user.h"
+
+// In a child: says where, and makes it fail.
+#define CHILD_EXPECT(condition)                                          \
+  do {                                                                   \
+    if (!(condition)) {                                                  \
+      std::fprintf(stderr, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, \
+                   #condition, errno);                                   \
+      return false;                                                      \
+    }                                                                    \
+  } while (false)
 
 namespace vitrine {
 
@@ -47,6 +60,9 @@ class ChildProcess {
   UniqueFd from_child_;
   UniqueFd to_child_;
 };
+
+// Runs `body` as another user; true if it was content.
+bool As(uid_t uid, const std::function<bool()>& body);
 
 }  // namespace vitrine
 

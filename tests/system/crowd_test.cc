@@ -1,7 +1,6 @@
 // One user takes all that he can get: open files, connections, waits.  The
 // others go on, he is told which limit it is, and all of it comes back.
 #include <fcntl.h>
-#include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -33,15 +32,6 @@ constexpr int kProcesses = 3;
 constexpr uint64_t kBytes = 300'000;
 
 ObjectId Id(const std::string& id) { return *ObjectId::FromText(id); }
-
-std::string WhyNotRoot() {
-  return ::geteuid() == 0 ? "" : "only root can become others";
-}
-
-bool Become(uid_t uid) {
-  return ::setgroups(0, nullptr) == 0 && ::setresgid(uid, uid, uid) == 0 &&
-         ::setresuid(uid, uid, uid) == 0;
-}
 
 // What a child tells.
 struct Told {

@@ -1,6 +1,5 @@
 // One user floods a store; another one is not held up.
 #include <fcntl.h>
-#include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,21 +23,6 @@ constexpr uid_t kOther = 54322;
 constexpr size_t kMiB = 1 << 20;
 
 ObjectId Id(const std::string& id) { return *ObjectId::FromText(id); }
-
-std::string WhyNotRoot() {
-  return ::geteuid() == 0 ? "" : "only root can become others";
-}
-
-bool Become(uid_t uid) {
-  return ::setgroups(0, nullptr) == 0 && ::setresgid(uid, uid, uid) == 0 &&
-         ::setresuid(uid, uid, uid) == 0;
-}
-
-// Runs `body` as another user; true if it was content.
-bool As(uid_t uid, const std::function<bool()>& body) {
-  ChildProcess child([&](const auto&) { return Become(uid) && body(); });
-  return child.Succeeded();
-}
 
 class QuotaSystemTest : public testing::Test {
  protected:

@@ -1,7 +1,6 @@
 // Sealed bytes stay, although their writer has kept pages of them for a read
 // that ends when he wants.  No lease shows such pages.
 #include <fcntl.h>
-#include <grp.h>
 #include <gtest/gtest.h>
 #include <linux/aio_abi.h>
 #include <sys/mman.h>
@@ -22,16 +21,6 @@
 #include "tests/system/files.h"
 #include "tests/system/store_process.h"
 
-// In a child: says where, and makes it fail.
-#define CHILD_EXPECT(condition)                                          \
-  do {                                                                   \
-    if (!(condition)) {                                                  \
-      std::fprintf(stderr, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, \
-                   #condition, errno);                                   \
-      return false;                                                      \
-    }                                                                    \
-  } while (false)
-
 namespace vitrine {
 namespace {
 
@@ -41,12 +30,6 @@ constexpr uint64_t kPinnedAt = 3 << 20;
 constexpr size_t kPinnedBytes = 8192;
 
 ObjectId Id(const std::string& id) { return *ObjectId::FromText(id); }
-
-bool BecomeUser() {
-  return ::setgroups(0, nullptr) == 0 &&
-         ::setresgid(kUser, kUser, kUser) == 0 &&
-         ::setresuid(kUser, kUser, kUser) == 0;
-}
 
 // A read that has begun and is not waited for (io_submit).
 class ReadUnderWay {
@@ -93,7 +76,7 @@ struct Case {
 class PinnedPagesTest : public testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
-    VITRINE_REQUIRE(::geteuid() == 0 ? "" : "only root can become others");
+    VITRINE_REQUIRE(WhyNotRoot());
     VITRINE_REQUIRE(std::string_view(GetParam().passthrough) == "on"
                         ? WhyNoPassthrough()
                         : WhyNoMount());
@@ -112,7 +95,7 @@ class PinnedPagesTest : public testing::TestWithParam<Case> {
   // The writer: seals `a` with pages pinned, says so, and lets the read end.
   bool Attack(const ChildProcess::Parent& parent) const {
     slow_->CloseInChild();
-    CHILD_EXPECT(BecomeUser());
+    CHILD_EXPECT(Become(kUser));
     return GetParam().way == Way::kFile ? AttackByFile(parent)
                                         : AttackNatively(parent);
   }
@@ -283,7 +266,7 @@ TEST(KilledWhileCopyingTest, NothingIsLeftHalf) {
 class KeptPagesTest : public testing::TestWithParam<uid_t> {
  protected:
   void SetUp() override {
-    VITRINE_REQUIRE(::geteuid() == 0 ? "" : "only root can become others");
+    VITRINE_REQUIRE(WhyNotRoot());
     Status started = store_.Start();
     ASSERT_TRUE(started) << started.error().ToString();
   }
@@ -291,7 +274,7 @@ class KeptPagesTest : public testing::TestWithParam<uid_t> {
   // Tells by `parent` when the pages are kept, and succeeds if they have the
   // bytes of `a` when the test goes on.
   bool Keep(const ChildProcess::Parent& parent) const {
-    if (GetParam() != 0) CHILD_EXPECT(BecomeUser());
+    if (GetParam() != 0) CHILD_EXPECT(Become(GetParam()));
     int ends[2];
     CHILD_EXPECT(::pipe2(ends, O_CLOEXEC) == 0);
     std::string before(kPinnedBytes, '-');

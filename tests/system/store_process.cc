@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
@@ -20,6 +19,7 @@
 #include <filesystem>
 
 #include "tests/support/eventually.h"
+#include "tests/system/child_process.h"
 
 namespace vitrine {
 namespace {
@@ -40,13 +40,6 @@ constexpr auto kStopTime = std::chrono::seconds(60);
   argv.push_back(nullptr);
   ::execv(argv[0], argv.data());
   ::_exit(127);
-}
-
-void BecomeUser(uid_t uid) {
-  if (::setgroups(0, nullptr) != 0 || ::setgid(uid) != 0 ||
-      ::setuid(uid) != 0) {
-    ::_exit(126);
-  }
 }
 
 // Without the capability root would raise it again.
@@ -137,7 +130,7 @@ Status StoreProcess::Start() {
     if (options_.most_descriptors != 0) {
       LimitDescriptors(options_.most_descriptors);
     }
-    if (options_.uid != 0) BecomeUser(options_.uid);
+    if (options_.uid != 0 && !Become(options_.uid)) ::_exit(126);
     Exec(arguments, write_end.get());
   }
   write_end = UniqueFd();  // So that its end is seen.
@@ -237,6 +230,19 @@ int Shell(const std::string& command, std::string* output) {
   }
   const int status = ::pclose(pipe);
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+std::string WhyNotRoot() {
+  return ::geteuid() == 0 ? "" : "only root can become others";
+}
+
+// A build directory may be closed to ordinary users.
+std::string WhyNoUser(uid_t uid) {
+  if (std::string why = WhyNotRoot(); !why.empty()) return why;
+  const std::string program = ProgramDir() + "/vitrined";
+  const bool reaches =
+      As(uid, [&] { return ::access(program.c_str(), X_OK) == 0; });
+  return reaches ? "" : program + " is out of the reach of ordinary users";
 }
 
 std::string WhyNoMount() {

@@ -80,6 +80,11 @@ std::string ProgramDir();
 // null, what it wrote to stdout and stderr.
 int Shell(const std::string& command, std::string* output = nullptr);
 
+// Why this process cannot become others, or `uid` cannot run our programs;
+// empty: that can be.
+std::string WhyNotRoot();
+std::string WhyNoUser(uid_t uid);
+
 // Why a mount (with passthrough) cannot be had here; empty: it can.
 std::string WhyNoMount();
 std::string WhyNoPassthrough();

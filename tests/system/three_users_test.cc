@@ -1,7 +1,6 @@
 // A store of root's that three users share, one of whom takes all that he can
 // get, in every way at once.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -25,7 +24,7 @@ std::string PhaseSeconds() {
 }
 
 std::string WhyNoUsers() {
-  if (::geteuid() != 0) return "only root can become others";
+  if (const std::string why = WhyNotRoot(); !why.empty()) return why;
   WorkerProcess worker("neighbour_worker", {}, kHostile);
   return worker.Wait() == 1
              ? ""

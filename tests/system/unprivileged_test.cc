@@ -1,7 +1,6 @@
 // Without privileges: a store that an ordinary user runs, with a mount and
 // without; and ordinary users of a store that root runs.
 #include <fcntl.h>
-#include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -22,16 +21,6 @@
 #include "tests/system/page_frames.h"
 #include "tests/system/store_process.h"
 
-// In a child: says where, and makes it fail.
-#define CHILD_EXPECT(condition)                                          \
-  do {                                                                   \
-    if (!(condition)) {                                                  \
-      std::fprintf(stderr, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, \
-                   #condition, errno);                                   \
-      return false;                                                      \
-    }                                                                    \
-  } while (false)
-
 namespace vitrine {
 namespace {
 
@@ -41,33 +30,8 @@ constexpr uint64_t kBytes = 3 << 20;
 
 ObjectId Id(const std::string& id) { return *ObjectId::FromText(id); }
 
-std::string WhyNotRoot() {
-  return ::geteuid() == 0 ? "" : "only root can become others";
-}
-
-// Runs `body` as another user; true if it was content.
-bool As(uid_t uid, const std::function<bool()>& body) {
-  ChildProcess child([&](const auto&) {
-    CHILD_EXPECT(::setgroups(0, nullptr) == 0);
-    CHILD_EXPECT(::setresgid(uid, uid, uid) == 0);
-    CHILD_EXPECT(::setresuid(uid, uid, uid) == 0);
-    return body();
-  });
-  return child.Succeeded();
-}
-
-// The users' own programs are not always theirs to run: a build directory may
-// be closed to them.
-std::string WhyNoUser() {
-  if (const std::string why = WhyNotRoot(); !why.empty()) return why;
-  const std::string program = ProgramDir() + "/vitrined";
-  const bool reaches =
-      As(kUser, [&] { return ::access(program.c_str(), X_OK) == 0; });
-  return reaches ? "" : program + " is out of the reach of ordinary users";
-}
-
 std::string WhyNoUserMount() {
-  if (const std::string why = WhyNoUser(); !why.empty()) return why;
+  if (const std::string why = WhyNoUser(kUser); !why.empty()) return why;
   if (Shell("command -v fusermount3") != 0) return "there is no fusermount3";
   // As udev makes it where there is udev.
   struct stat info;
@@ -261,7 +225,7 @@ TEST_F(UserStoreTest, NothingIsLeftBehind) {
 class NoMountTest : public testing::TestWithParam<uid_t> {
  protected:
   void SetUp() override {
-    if (GetParam() != 0) VITRINE_REQUIRE(WhyNoUser());
+    if (GetParam() != 0) VITRINE_REQUIRE(WhyNoUser(kUser));
     Status started = store_.Start();
     ASSERT_TRUE(started) << started.error().ToString();
   }

@@ -1,22 +1,14 @@
 #include "tests/system/worker_process.h"
 
-#include <grp.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <utility>
 
+#include "tests/support/other_user.h"
+
 namespace vitrine {
-namespace {
-
-bool Become(uid_t uid) {
-  return ::setgroups(0, nullptr) == 0 && ::setresgid(uid, uid, uid) == 0 &&
-         ::setresuid(uid, uid, uid) == 0;
-}
-
-}  // namespace
-
 std::string WorkerProgram(const std::string& program) {
   return std::string(VITRINE_WORKER_DIR) + "/" + program;
 }

@@ -146,6 +146,14 @@ TEST_F(ClientRegistryTest, PinsOfADeadClientAreGone) {
   EXPECT_EQ(registry_.CollectPins().size(), 1u);
 }
 
+TEST_F(ClientRegistryTest, APageThatADeadClientKeepsTakesNoMemory) {
+  const FakeClient dead = Add();
+  Pin(dead, 0, 0, MakePin(1, 1));
+  EXPECT_GT(AllocatedBytes(dead.fd.get()), 0u);
+  registry_.Remove(dead.number);
+  EXPECT_EQ(AllocatedBytes(dead.fd.get()), 0u);
+}
+
 TEST_F(ClientRegistryTest, OnlyWantedPinsAreFound) {
   const FakeClient liar = Add();
   std::memset(liar.mapping.data(), 0xff, liar.mapping.size_bytes());

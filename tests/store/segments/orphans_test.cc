@@ -100,16 +100,6 @@ TEST_F(OrphansTest, WhatNobodyHasIsGivenBackAtOnce) {
   ExpectNone();
 }
 
-size_t CountDescriptors() {
-  size_t count = 0;
-  for (const auto& entry :
-       std::filesystem::directory_iterator("/proc/self/fd")) {
-    (void)entry;
-    ++count;
-  }
-  return count;
-}
-
 // A user may have more segments mapped than the store may have descriptors.
 TEST_F(OrphansTest, RetiredOnesTakeNoDescriptors) {
   constexpr uint64_t kCount = 40;

@@ -469,6 +469,19 @@ TEST_F(SubmissionsTest, WhatADeadClientSubmittedIsSealedAndItsRingGoes) {
   EXPECT_EQ(again.Put("b", "x"), kRecordSealed);
 }
 
+TEST_F(SubmissionsTest, RingsThatADeadClientKeepsTakeNoMemory) {
+  RawRing small = OpenSized(1, kLeastRingBytes);
+  EXPECT_EQ(small.Put("a", "x"), kRecordSealed);
+  RawRing large = OpenSized(1, kRingBytes, 1);
+  EXPECT_EQ(large.Put("b", "x"), kRecordSealed);
+  EXPECT_GT(AllocatedBytes(small.fd()), 0u);
+  EXPECT_GT(AllocatedBytes(large.fd()), 0u);
+  submissions_->Close(1);
+  EXPECT_TRUE(Eventually([&] {
+    return AllocatedBytes(small.fd()) + AllocatedBytes(large.fd()) == 0;
+  }));
+}
+
 TEST_F(SubmissionsTest, WithoutSpaceTheRecordFailsInTimeAndOthersGoOn) {
   RawRing ring = Open(1);
   std::vector<std::string> held;
