@@ -68,6 +68,13 @@ struct ObjectInfo {
   uint64_t segment() const { return in_slab() ? slab : number; }
 };
 
+// Notes that the bytes of a sealed object are only in the tier.
+inline void MarkElsewhere(ObjectInfo* info) {
+  info->elsewhere = info->copied = true;
+  if (info->in_slab()) info->slab = kLeftSlab;
+  info->offset_bytes = 0;
+}
+
 // Who pays for it: its owner.
 inline Payer PayerOf(const ObjectInfo& info) { return {info.uid, info.gid}; }
 

@@ -19,7 +19,10 @@ void AddObjectsOf(const IndexBucket& bucket,
                   std::vector<CountedObject>* objects) {
   for (size_t i = 0; i < kEntriesPerBucket; ++i) {
     const SlotState state = SlotStateOf(bucket.words[i]);
-    if (state != SlotState::kSealed && state != SlotState::kEvicting) continue;
+    if (state != SlotState::kSealed && state != SlotState::kEvicting &&
+        state != SlotState::kElsewhere) {
+      continue;
+    }
     const IndexEntry& entry = bucket.entries[i];
     objects->push_back({entry.number, entry.size_bytes});
   }

@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "schema/base/mapping.h"
+#include "schema/base/saturating.h"
 
 namespace vitrine::store {
 namespace {
@@ -18,6 +19,7 @@ constexpr size_t kBatchBytes = 1024 * 1024;
 
 // A replay has this many objects of a record in memory at once.
 constexpr size_t kMostInRecord = 256;
+constexpr size_t kMostDepartures = 64 * 1024;
 // About: metadata makes records long, and a reader has a limit.
 constexpr uint64_t kMostRecordBytes = 1 << 20;
 
@@ -104,9 +106,10 @@ Status Journal::Replay(JournalContents* contents) {
   }
   key_ = *key;
   ReplayRecords(bytes, contents);
-  live_ = contents->objects.size();
   for (const JournaledObject& object : contents->objects) {
     live_bytes_ += RecordBytesOf(object);
+    ++counts_.live;
+    if (!object.info.elsewhere) ++counts_.in_memory;
   }
   return size_bytes_ == bytes.size() ? Status() : CutTail();
 }
@@ -136,9 +139,8 @@ void Journal::ReplayRecords(std::string_view bytes, JournalContents* contents) {
 Status Journal::RecordSealed(const ObjectInfo& info, const Metadata& metadata) {
   std::string record;
   Status status = AddSealed(info, metadata, key_, &record);
-  if (status) status = Append(record, live_ + 1);
+  if (status) status = Append(record, More(1));
   if (!status) return status;
-  ++live_;
   live_bytes_ += RecordBytesOf(info, metadata);
   return Status();
 }
@@ -147,9 +149,8 @@ Status Journal::RecordSealedInSlabs(std::span<const JournaledObject> objects) {
   std::string records;
   Status status = AddSealedInSlabs(objects, key_, &records);
   if (!status) return status;
-  status = Append(records, live_ + objects.size());
+  status = Append(records, More(objects.size()));
   if (!status) return status;
-  live_ += objects.size();
   for (const JournaledObject& object : objects) {
     live_bytes_ += RecordBytesOf(object);
   }
@@ -160,21 +161,36 @@ Status Journal::RecordSealedInSlabs(std::span<const JournaledObject> objects) {
 Status Journal::RecordMoved(std::span<const JournaledObject> objects) {
   std::string records;
   Status status = AddSealedInSlabs(objects, key_, &records);
-  return status ? Append(records, live_) : status;
+  return status ? Append(records, counts_) : status;
 }
 
-Status Journal::RecordRemoved(std::span<const uint64_t> numbers,
-                              uint64_t bytes) {
-  const uint64_t live = live_ - std::min<uint64_t>(live_, numbers.size());
-  Status status = AppendRecord(EncodeRemoval(numbers), live);
+Status Journal::RecordDeparted(std::span<const uint64_t> numbers) {
+  Counts after = counts_;
+  after.in_memory = SaturatingSubtract(after.in_memory, numbers.size());
+  return AppendRecord(EncodeDeparture(numbers), after);
+}
+
+Status Journal::RecordReturned(const JournaledObject& object) {
+  std::string record;
+  Status status =
+      object.info.in_slab()
+          ? AddSealedInSlabs({&object, 1}, key_, &record)
+          : AddSealed(object.info, MetadataOf(object.metadata), key_, &record);
   if (!status) return status;
-  live_ = live;
-  live_bytes_ -= std::min(live_bytes_, bytes);
-  return Status();
+  return Append(record, {counts_.live, counts_.in_memory + 1});
+}
+
+Status Journal::RecordRemoved(const Removed& removed) {
+  const Counts after = {
+      SaturatingSubtract(counts_.live, removed.numbers.size()),
+      SaturatingSubtract(counts_.in_memory, removed.in_memory)};
+  Status status = AppendRecord(EncodeRemoval(removed.numbers), after);
+  if (status) live_bytes_ = SaturatingSubtract(live_bytes_, removed.bytes);
+  return status;
 }
 
 Status Journal::RecordHold(uint64_t number, bool hold) {
-  return AppendRecord(EncodeHold(JournaledHold{number, hold}), live_);
+  return AppendRecord(EncodeHold(JournaledHold{number, hold}), counts_);
 }
 
 bool Journal::WantsRewrite() const {
@@ -190,6 +206,7 @@ Status Journal::Rewrite(const std::function<void(const Visitor&)>& for_each) {
   Result<UniqueFd> fd = OpenFile(new_path, O_TRUNC);
   if (!fd) return fd.error();
   Journal fresh(path_, std::move(*fd));
+  fresh.departures_ = departures_;
   Status status = fresh.AppendObjects(for_each);
   if (status && ::rename(new_path.c_str(), path_.c_str()) != 0) {
     status = ErrnoError("rename " + new_path, errno);
@@ -204,15 +221,20 @@ Status Journal::Rewrite(const std::function<void(const Visitor&)>& for_each) {
   return Status();
 }
 
+// Of the objects that are elsewhere, the records of where they were come first.
 Status Journal::AppendObjects(
     const std::function<void(const Visitor&)>& for_each) {
   Status status;
   std::string batch;
   std::vector<JournaledObject> small;
+  std::vector<uint64_t> elsewhere;
+  Counts counts;
   for_each([&](const JournaledObject& object) {
     if (!status) return;
-    ++live_;
+    ++counts.live;
+    ++counts.in_memory;
     live_bytes_ += RecordBytesOf(object);
+    if (object.info.elsewhere) elsewhere.push_back(object.info.number);
     if (!object.info.in_slab()) {
       status =
           AddSealed(object.info, MetadataOf(object.metadata), key_, &batch);
@@ -221,27 +243,42 @@ Status Journal::AppendObjects(
       small.clear();
     }
     if (!status || batch.size() < kBatchBytes) return;
-    status = Append(batch, live_);
+    status = Append(batch, counts);
     batch.clear();
   });
   if (status) status = AddSealedInSlabs(small, key_, &batch);
-  if (!status) return status;
-  return Append(batch, live_);
+  if (status) status = Append(batch, counts);
+  if (!status || elsewhere.empty()) return status;
+  return AppendDepartures(elsewhere);
 }
 
-Status Journal::AppendRecord(std::string_view payload, uint64_t live) {
+Status Journal::AppendDepartures(std::span<const uint64_t> numbers) {
+  Status status;
+  while (status && !numbers.empty()) {
+    const auto some = numbers.first(std::min(numbers.size(), kMostDepartures));
+    numbers = numbers.subspan(some.size());
+    status = RecordDeparted(some);
+  }
+  return status;
+}
+
+Status Journal::AppendRecord(std::string_view payload, const Counts& after) {
   std::string record;
   AppendFramed(payload, key_, &record);
-  return Append(record, live);
+  return Append(record, after);
 }
 
-Status Journal::Append(std::string_view records, uint64_t live) {
+Status Journal::Append(std::string_view records, const Counts& after) {
   Status status = size_bytes_ == 0 ? Begin() : Status();
   if (status && tail_is_torn_) status = CutTail();
   if (!status) return status;
-  // Reserves memory for removals, because an eviction must not need memory.
-  status = Reserve(size_bytes_ + records.size() + live * RemovalRecordBytes(1));
-  return status ? Write(records) : status;
+  // Reserves memory for removals and departures, because an eviction must not
+  // need memory.
+  const uint64_t owed = after.live + (departures_ ? after.in_memory : 0);
+  status = Reserve(size_bytes_ + records.size() + owed * RemovalRecordBytes(1));
+  if (status) status = Write(records);
+  if (status) counts_ = after;
+  return status;
 }
 
 Status Journal::Write(std::string_view bytes) {

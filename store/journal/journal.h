@@ -12,7 +12,8 @@
 //  (1) The file is empty, or a head and whole records, and after a crash at
 //  most
 //      one part of a record behind them.
-//  (2) Memory for the removal records of all live objects is reserved.
+//  (2) Memory for the removal records of all live objects is reserved; with a
+//      tier also for the departure records of those that are in memory.
 #ifndef VITRINE_STORE_JOURNAL_JOURNAL_H_
 #define VITRINE_STORE_JOURNAL_JOURNAL_H_
 
@@ -42,16 +43,28 @@ class Journal {
   static Result<Journal> Open(const std::string& path,
                               JournalContents* contents);
 
+  // From now on objects may leave for a tier.
+  void ExpectDepartures() { departures_ = true; }
+
   // A record is valid once the method returned OK; on failure nothing was
   // recorded.  kOutOfMemory: the file system is full.  RecordRemoved of a live
-  // object never returns that.
+  // object never returns that, nor does RecordDeparted of one in memory.
   Status RecordSealed(const ObjectInfo& info, const Metadata& metadata);
   // Objects in slabs; all of them, or none.
   Status RecordSealedInSlabs(std::span<const JournaledObject> objects);
   // New places of sealed objects; all of them, or none.
   Status RecordMoved(std::span<const JournaledObject> objects);
-  // `bytes` is the sum of their SealedRecordBytes.
-  Status RecordRemoved(std::span<const uint64_t> numbers, uint64_t bytes);
+  // The bytes of objects that were in memory are only in the tier.
+  Status RecordDeparted(std::span<const uint64_t> numbers);
+  // They are in memory again, where `object` says.
+  Status RecordReturned(const JournaledObject& object);
+  // `bytes` is the sum of their SealedRecordBytes; `in_memory` of them were.
+  struct Removed {
+    std::span<const uint64_t> numbers;
+    uint64_t bytes;
+    uint64_t in_memory;
+  };
+  Status RecordRemoved(const Removed& removed);
   Status RecordHold(uint64_t number, bool hold);
 
   // True if a rewrite would at least halve it, or mend it.  Rewrite calls
@@ -71,16 +84,24 @@ class Journal {
   // Replays the file; cuts a torn tail off.
   Status Replay(JournalContents* contents);
   void ReplayRecords(std::string_view bytes, JournalContents* contents);
-  Status AppendRecord(std::string_view payload, uint64_t live);
-  // Appends whole records, after which there are `live` objects.  On failure
-  // the file is as it was.
-  Status Append(std::string_view records, uint64_t live);
+  struct Counts {
+    uint64_t live = 0;       // Objects.
+    uint64_t in_memory = 0;  // Of them.
+  };
+  Status AppendRecord(std::string_view payload, const Counts& after);
+  // Appends whole records, and counts the objects as they are after them.  On
+  // failure all is as it was.
+  Status Append(std::string_view records, const Counts& after);
+  Counts More(uint64_t objects) const {
+    return {counts_.live + objects, counts_.in_memory + objects};
+  }
   Status Write(std::string_view bytes);
   // Allocates memory up to `end_bytes`.
   Status Reserve(uint64_t end_bytes);
   // Cuts the file behind the last whole record.
   Status CutTail();
   Status AppendObjects(const std::function<void(const Visitor&)>& for_each);
+  Status AppendDepartures(std::span<const uint64_t> numbers);
 
   std::string path_;
   UniqueFd fd_;
@@ -91,7 +112,8 @@ class Journal {
   bool tail_is_torn_ = false;    // A failed append could not be taken back.
   // Rewriting is not tried again before the file has this size.
   uint64_t rewrite_from_bytes_ = 0;
-  uint64_t live_ = 0;        // Objects.
+  bool departures_ = false;
+  Counts counts_;
   uint64_t live_bytes_ = 0;  // The sum of their SealedRecordBytes.
 };
 

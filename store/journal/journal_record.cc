@@ -19,7 +19,8 @@ enum class Kind : uint8_t {
   kInSlab = 2,
   kRemoved = 3,
   kHold = 4,
-  kInSlabLabelled = 5
+  kInSlabLabelled = 5,
+  kDeparture = 6
 };
 constexpr uint64_t kHeldFlag = 1;
 constexpr uint64_t kUsedFlag = 2;
@@ -187,6 +188,8 @@ Result<JournalRecord> DecodeInSlab(std::string_view bytes, bool labelled) {
   shared.sealed_ns = static_cast<int64_t>(packed.Number());
   shared.created_ns = shared.modified_ns = shared.used_ns = shared.sealed_ns;
   shared.slab = packed.Number();
+  // Written while they were elsewhere.
+  if (shared.slab == kLeftSlab) MarkElsewhere(&shared);
   const uint64_t count = packed.Number();
   if (shared.slab == 0) return Nonsense("small objects in no slab");
   std::vector<JournaledObject> objects;
@@ -199,15 +202,23 @@ Result<JournalRecord> DecodeInSlab(std::string_view bytes, bool labelled) {
   return JournalRecord(std::move(objects));
 }
 
-Result<JournalRecord> DecodeRemoval(std::string_view bytes) {
+// `Record` has only numbers.
+template <typename Record>
+Result<JournalRecord> DecodeNumbers(std::string_view bytes) {
   if (bytes.size() % sizeof(uint64_t) != 0) return Nonsense("half a number");
-  JournaledRemoval removal;
-  removal.numbers.resize(bytes.size() / sizeof(uint64_t));
+  Record record;
+  record.numbers.resize(bytes.size() / sizeof(uint64_t));
   // memcpy takes no null pointer, even for nothing.
   if (!bytes.empty()) {
-    std::memcpy(removal.numbers.data(), bytes.data(), bytes.size());
+    std::memcpy(record.numbers.data(), bytes.data(), bytes.size());
   }
-  return JournalRecord(std::move(removal));
+  return JournalRecord(std::move(record));
+}
+
+std::string EncodeNumbers(Kind kind, std::span<const uint64_t> numbers) {
+  std::string record = BeginRecord(kind);
+  for (const uint64_t number : numbers) AppendFixed(number, &record);
+  return record;
 }
 
 Result<JournalRecord> DecodeHold(std::string_view bytes) {
@@ -276,9 +287,11 @@ Result<std::string> EncodeSealedInSlab(
 }
 
 std::string EncodeRemoval(std::span<const uint64_t> numbers) {
-  std::string record = BeginRecord(Kind::kRemoved);
-  for (const uint64_t number : numbers) AppendFixed(number, &record);
-  return record;
+  return EncodeNumbers(Kind::kRemoved, numbers);
+}
+
+std::string EncodeDeparture(std::span<const uint64_t> numbers) {
+  return EncodeNumbers(Kind::kDeparture, numbers);
 }
 
 std::string EncodeHold(const JournaledHold& hold) {
@@ -299,7 +312,9 @@ Result<JournalRecord> DecodeRecord(std::string_view payload) {
     case Kind::kInSlabLabelled:
       return DecodeInSlab(body, kind == Kind::kInSlabLabelled);
     case Kind::kRemoved:
-      return DecodeRemoval(body);
+      return DecodeNumbers<JournaledRemoval>(body);
+    case Kind::kDeparture:
+      return DecodeNumbers<JournaledDeparture>(body);
     case Kind::kHold:
       return DecodeHold(body);
   }

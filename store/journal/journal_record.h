@@ -33,10 +33,16 @@ struct JournaledHold {
   bool hold;
 };
 
-using JournalRecord =
-    std::variant<std::vector<JournaledObject>, JournaledRemoval, JournaledHold>;
+// Objects whose bytes are only in the tier from now on.
+struct JournaledDeparture {
+  std::vector<uint64_t> numbers;
+};
 
-// The size of a removal record of `count` objects, with its frame.
+using JournalRecord =
+    std::variant<std::vector<JournaledObject>, JournaledRemoval,
+                 JournaledDeparture, JournaledHold>;
+
+// The size of a removal or departure record of `count` objects, with its frame.
 constexpr size_t RemovalRecordBytes(size_t count) {
   return kFrameBytes + 1 + 8 * count;
 }
@@ -56,6 +62,7 @@ Result<std::string> EncodeSealed(const ObjectInfo& info,
 Result<std::string> EncodeSealedInSlab(
     std::span<const JournaledObject> objects);
 std::string EncodeRemoval(std::span<const uint64_t> numbers);
+std::string EncodeDeparture(std::span<const uint64_t> numbers);
 std::string EncodeHold(const JournaledHold& hold);
 
 // kCorruption: the payload makes no sense.

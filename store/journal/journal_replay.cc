@@ -8,7 +8,14 @@
 
 namespace vitrine::store {
 
-// Removals and holds of unknown objects are ignored: they may have been
+void JournalReplay::AddMarks(const std::vector<uint64_t>& numbers,
+                             Mark::What what) {
+  for (const uint64_t number : numbers) {
+    marks_.push_back({number, objects_.size(), what});
+  }
+}
+
+// Removals, departures and holds of unknown objects are ignored: they may have been
 // recorded twice.
 void JournalReplay::Apply(JournalRecord record) {
   if (auto* sealed = std::get_if<std::vector<JournaledObject>>(&record)) {
@@ -16,9 +23,9 @@ void JournalReplay::Apply(JournalRecord record) {
       objects_.push_back(std::move(object));
     }
   } else if (const auto* removal = std::get_if<JournaledRemoval>(&record)) {
-    for (const uint64_t number : removal->numbers) {
-      marks_.push_back({number, objects_.size(), Mark::kRemoved});
-    }
+    AddMarks(removal->numbers, Mark::kRemoved);
+  } else if (const auto* gone = std::get_if<JournaledDeparture>(&record)) {
+    AddMarks(gone->numbers, Mark::kDeparted);
   } else if (const auto* hold = std::get_if<JournaledHold>(&record)) {
     marks_.push_back({hold->number, objects_.size(),
                       hold->hold ? Mark::kHeld : Mark::kUnheld});
@@ -28,7 +35,11 @@ void JournalReplay::Apply(JournalRecord record) {
 void JournalReplay::NoteNumbers(JournalContents* contents) const {
   uint64_t& highest = contents->highest_number;
   for (const JournaledObject& object : objects_) {
-    highest = std::max({highest, object.info.number, object.info.segment()});
+    highest = std::max(highest, object.info.number);
+    // One that was rewritten while it was elsewhere has no slab.
+    if (object.info.slab != kLeftSlab) {
+      highest = std::max(highest, object.info.slab);
+    }
   }
   for (const Mark& mark : marks_) {
     highest = std::max(highest, mark.number);
@@ -89,8 +100,16 @@ void JournalReplay::ApplyMarks(std::vector<bool>* gone) {
     for (; mark != marks_.end() && mark->number == number; ++mark) {
       if (mark->position <= i) continue;
       if (mark->what == Mark::kRemoved) (*gone)[i] = true;
-      objects_[i].info.hold = mark->what == Mark::kHeld;
+      Change(&objects_[i].info, mark->what);
     }
+  }
+}
+
+void JournalReplay::Change(ObjectInfo* info, Mark::What what) {
+  if (what == Mark::kHeld || what == Mark::kUnheld) {
+    info->hold = what == Mark::kHeld;
+  } else if (what == Mark::kDeparted) {
+    MarkElsewhere(info);
   }
 }
 

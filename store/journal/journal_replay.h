@@ -35,12 +35,17 @@ class JournalReplay {
   void Finish(JournalContents* contents) &&;
 
  private:
-  // A change (removal or hold) of an object that an earlier record has sealed.
+  // A change (removal, departure or hold) of an object that an earlier record
+  // has sealed.
   struct Mark {
     uint64_t number;
     size_t position;  // Of objects_, when it was made.
-    enum { kRemoved, kHeld, kUnheld } what;
+    enum What { kRemoved, kDeparted, kHeld, kUnheld } what;
   };
+
+  void AddMarks(const std::vector<uint64_t>& numbers, Mark::What what);
+  // Of a live object, but its removal.
+  static void Change(ObjectInfo* info, Mark::What what);
 
   void NoteNumbers(JournalContents* contents) const;
   std::vector<size_t> OrderByNumber() const;

@@ -11,23 +11,34 @@ void WarnIfFailed(const Status& recorded) {
 
 }  // namespace
 
+Status ChangeLog::RecordDeparted(std::span<const ObjectRef> objects) {
+  std::vector<uint64_t> numbers;
+  numbers.reserve(objects.size());
+  for (const ObjectRef& object : objects) numbers.push_back(object->number);
+  return journal_.RecordDeparted(numbers);
+}
+
 void ChangeLog::RecordRemoved(std::span<const ObjectRef> objects) {
   std::vector<uint64_t> numbers;
   numbers.reserve(objects.size());
-  uint64_t bytes = 0;
+  Journal::Removed removed{};
   for (const ObjectRef& object : objects) {
     numbers.push_back(object->number);
-    bytes += SealedRecordBytes(object->id.text(), object->metadata(),
-                               object->in_slab());
+    removed.bytes += SealedRecordBytes(object->id.text(), object->metadata(),
+                                       object->in_slab());
+    if (!object->elsewhere) ++removed.in_memory;
   }
-  WarnIfFailed(journal_.RecordRemoved(numbers, bytes));
+  removed.numbers = numbers;
+  WarnIfFailed(journal_.RecordRemoved(removed));
 }
 
 void ChangeLog::RecordLost(const JournaledObject& object) {
+  const ObjectInfo& info = object.info;
   WarnIfFailed(journal_.RecordRemoved(
-      {&object.info.number, 1},
-      SealedRecordBytes(object.info.id.text(), MetadataOf(object.metadata),
-                        object.info.in_slab())));
+      {.numbers = {&info.number, 1},
+       .bytes = SealedRecordBytes(info.id.text(), MetadataOf(object.metadata),
+                                  info.in_slab()),
+       .in_memory = info.elsewhere ? 0U : 1U}));
 }
 
 void ChangeLog::RewriteIfWanted(

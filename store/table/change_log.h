@@ -41,6 +41,11 @@ class ChangeLog {
   Status RecordHold(uint64_t number, bool hold) {
     return journal_.RecordHold(number, hold);
   }
+  void ExpectDepartures() { journal_.ExpectDepartures(); }
+  Status RecordDeparted(std::span<const ObjectRef> objects);
+  Status RecordReturned(const JournaledObject& object) {
+    return journal_.RecordReturned(object);
+  }
   // A failure is logged: a record that outlives its segment is ignored by the
   // next restart.
   void RecordRemoved(std::span<const ObjectRef> objects);

@@ -236,6 +236,19 @@ std::shared_ptr<SegmentFile> Eviction::Lease(const Victim& victim,
   return nullptr;
 }
 
+// A departure that no restart would know of does not happen.
+bool Eviction::RecordEnd(const Victim& victim, Fate fate) {
+  if (fate == Fate::kGone) {
+    table_->log.RecordRemoved(victim.objects);
+    return true;
+  }
+  const Status recorded = table_->log.RecordDeparted(victim.objects);
+  if (!recorded) {
+    spdlog::error("eviction: journal: {}", recorded.error().ToString());
+  }
+  return recorded.has_value();
+}
+
 DroppedSegment Eviction::Remove(const ObjectRef& object, Fate fate) {
   if (fate == Fate::kElsewhere) return table_->SendElsewhere(object);
   return table_->DropRecorded(object, ObjectEventKind::kEvicted);
@@ -249,7 +262,7 @@ bool Eviction::Evict(const Victim& victim,
   if (slab != nullptr && !SlabMayGo(slab)) return false;
   const auto file = Lease(victim, batch);
   if (file == nullptr) return false;
-  if (fate == Fate::kGone) table_->log.RecordRemoved(victim.objects);
+  if (!RecordEnd(victim, fate)) return false;
   for (const ObjectRef& object : victim.objects) {
     ++batch->evicted;
     ++table_->evicted_objects;

@@ -125,6 +125,7 @@ class Eviction {
   // False: it is in use.
   bool Evict(const Victim& victim, const std::unordered_set<uint64_t>& pins,
              Fate fate, Batch* batch) REQUIRES(table_->mutex);
+  bool RecordEnd(const Victim& victim, Fate fate) REQUIRES(table_->mutex);
   DroppedSegment Remove(const ObjectRef& object, Fate fate)
       REQUIRES(table_->mutex);
   void NoteCopies(const Victim& victim, Batch* batch) REQUIRES(table_->mutex);

@@ -46,6 +46,11 @@ ObjectRecord::ObjectRecord(const ObjectInfo& initial)
   own->eviction.object = this;
 }
 
+void OwnSegment::SetMetadata(MetadataRef its_metadata) {
+  metadata = its_metadata != nullptr ? std::move(its_metadata) : NoMetadata();
+  overhead_bytes = MetadataCharge(*metadata);
+}
+
 EvictionEntry* ObjectRecord::eviction() const {
   if (slab != nullptr) return &slab->eviction;
   return own != nullptr ? &own->eviction : nullptr;

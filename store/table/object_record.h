@@ -43,6 +43,9 @@ struct OwnSegment {
     return passthrough_writers + carried_writers + pending_changes > 0;
   }
 
+  // Null: none.
+  void SetMetadata(MetadataRef its_metadata);
+
   MetadataRef metadata;  // Not null.
   // The store's one description of the segment, while somebody needs it.
   std::weak_ptr<SegmentFile> shared;

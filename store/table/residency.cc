@@ -194,8 +194,6 @@ Status Residency::PutBack(ObjectRecord* object, const RetiredSegment& segment) {
 
 Status Residency::Restore(ObjectRecord* object,
                           const JournaledObject& journaled) {
-  if (journaled.metadata != nullptr) object->own->metadata = journaled.metadata;
-  object->own->overhead_bytes = MetadataCharge(*object->own->metadata);
   object->own->recyclable = false;  // Who knows what the store before gave.
   auto file = Share(object);
   if (!file) return file.error();

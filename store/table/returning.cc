@@ -11,12 +11,18 @@ Status Returning::CheckElsewhere(const ObjectRecord& object) {
                Quoted(object.id.text()) + " is in memory"};
 }
 
+// The record comes first: a restart that finds no segment looks in the tier.
 Status Returning::Return(const ObjectRef& object,
                          const RetiredSegment& segment) {
   PendingWakes wakes;
   MutexLock lock(table_->mutex);
   if (Status ok = CheckElsewhere(*object); !ok) return ok;
+  JournaledObject record = object->Journaled();
+  record.info.elsewhere = false;
+  record.info.charged_bytes = segment.allocated_bytes;
+  if (Status ok = table_->log.RecordReturned(record); !ok) return ok;
   if (Status ok = table_->residency.PutBack(object.get(), segment); !ok) {
+    (void)table_->log.RecordDeparted({&object, 1});
     return ok;
   }
   table_->Return(object, nullptr, 0, &wakes);
@@ -36,7 +42,7 @@ Result<bool> Returning::ReturnSmall(const ObjectRef& object,
   info.elsewhere = false;
   info.slab = slab->segment();
   info.offset_bytes = slab->Place(bytes, object->metadata_charge());
-  if (Status ok = table_->log.RecordMoved({&record, 1}); !ok) {
+  if (Status ok = table_->log.RecordReturned(record); !ok) {
     slab->Rewind(end_bytes);  // Nobody has been told of the place.
     return ok.error();
   }

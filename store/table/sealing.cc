@@ -44,9 +44,7 @@ class SealAttempt {
 
 // What an object has that is created and sealed by one request.
 void NameBlank(ObjectRecord* blank, const BlankSeal& seal) {
-  blank->own->metadata =
-      seal.metadata != nullptr ? seal.metadata : NoMetadata();
-  blank->own->overhead_bytes = MetadataCharge(*blank->own->metadata);
+  blank->own->SetMetadata(seal.metadata);
   blank->own->created_ns = blank->own->modified_ns = NowNs();
 }
 

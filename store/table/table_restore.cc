@@ -7,6 +7,13 @@
 #include <utility>
 
 namespace vitrine::store {
+namespace {
+
+bool IsLoss(const Error& error) {
+  return error.code == Code::kNotFound || error.code == Code::kCorruption;
+}
+
+}  // namespace
 
 Result<Slab*> TableRestore::RestoreSlab(uint64_t segment, uid_t owner) {
   if (Slab* const known = table_->slabs.Find(segment)) return known;
@@ -33,18 +40,54 @@ Status TableRestore::RestoreInSlab(ObjectRecord* object,
   return Status();
 }
 
-Result<ObjectRef> TableRestore::RestoreOne(const JournaledObject& journaled) {
-  auto object = journaled.info.in_slab()
-                    ? MakeSmallRecord(journaled.info, journaled.metadata)
-                    : std::make_shared<ObjectRecord>(journaled.info);
-  object->state = ObjectState::kSealed;
+ObjectRef TableRestore::MakeRecord(const JournaledObject& journaled) {
+  if (journaled.info.in_slab()) {
+    return MakeSmallRecord(journaled.info, journaled.metadata);
+  }
+  auto object = std::make_shared<ObjectRecord>(journaled.info);
+  object->own->SetMetadata(journaled.metadata);
+  return object;
+}
+
+Status TableRestore::RestoreInMemory(const ObjectRef& object,
+                                     const ObjectInfo& journaled) {
   Status restored = object->in_slab()
-                        ? RestoreInSlab(object.get(), journaled.info)
+                        ? RestoreInSlab(object.get(), journaled)
                         : table_->residency.Restore(object.get(), journaled);
-  if (restored) restored = table_->Publish(object);
+  return restored ? table_->Publish(object) : restored;
+}
+
+Status TableRestore::RestoreElsewhere(const ObjectRef& object) {
+  if (object->copied) return table_->PublishElsewhere(object);
+  return Error{Code::kNotFound, "the external store has no copy"};
+}
+
+Result<ObjectRef> TableRestore::RestoreOne(const JournaledObject& journaled) {
+  ObjectRef object = MakeRecord(journaled);
+  Status restored = object->elsewhere
+                        ? RestoreElsewhere(object)
+                        : RestoreInMemory(object, journaled.info);
   if (!restored) return restored.error();
   table_->accounts->ForceCharge(PayerOf(*object), ChargeOf(*object));
   return object;
+}
+
+Result<ObjectRef> TableRestore::RestoreAnywhere(
+    const JournaledObject& journaled) {
+  auto live = RestoreOne(journaled);
+  if (live || !IsLoss(live.error()) || !journaled.info.copied ||
+      journaled.info.elsewhere) {
+    return live;
+  }
+  JournaledObject copy = journaled;
+  MarkElsewhere(&copy.info);
+  live = RestoreOne(copy);
+  if (!live) return live;
+  // Without this record, the next restart looks for it here again.
+  if (Status ok = table_->log.RecordDeparted({&*live, 1}); !ok) {
+    spdlog::warn("journal: {}", ok.error().ToString());
+  }
+  return live;
 }
 
 Status TableRestore::RemoveUnnamed(const UnnamedSegments& unnamed) {
@@ -61,23 +104,21 @@ void TableRestore::Forget(const JournaledObject& journaled, const Error& why) {
   spdlog::warn("not restored: `{}`: {}", journaled.info.id.text(),
                why.ToString());
   table_->log.RecordLost(journaled);
-  if (journaled.info.in_slab()) return;
+  if (journaled.info.in_slab() || journaled.info.elsewhere) return;
   // Of another size, or gone, which is all the same.
   (void)table_->segments->Unlink(journaled.info.number);
 }
 
 Status TableRestore::RestoreInto(Restored* restored,
                                  const JournaledObject& journaled) {
-  const auto live = RestoreOne(journaled);
+  const auto live = RestoreAnywhere(journaled);
   if (live) {
     restored->cost_bytes += (*live)->overhead_bytes();
     if (!(*live)->in_slab()) restored->cost_bytes += (*live)->charged_bytes();
     return Status();
   }
-  const Code code = live.error().code;
-  if (code != Code::kNotFound && code != Code::kCorruption) {
-    return live.error();  // No memory, no descriptor: it may be had later.
-  }
+  // No memory, no descriptor: it may be had later.
+  if (!IsLoss(live.error())) return live.error();
   Forget(journaled, live.error());
   restored->missing.push_back(journaled.info.number);
   return Status();

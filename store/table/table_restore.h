@@ -18,7 +18,7 @@ class TableRestore {
 
   struct Restored {
     uint64_t cost_bytes = 0;  // What it takes besides the slabs.
-    // Objects whose segments are gone or make no sense.
+    // Objects whose bytes are gone or make no sense.
     std::vector<uint64_t> missing = {};
   };
   // Takes over what a killed store had sealed; removes `unnamed`.
@@ -37,7 +37,15 @@ class TableRestore {
       REQUIRES(table_->mutex);
   Status RestoreInSlab(ObjectRecord* object, const ObjectInfo& journaled)
       REQUIRES(table_->mutex);
+  static ObjectRef MakeRecord(const JournaledObject& journaled);
+  Status RestoreInMemory(const ObjectRef& object, const ObjectInfo& journaled)
+      REQUIRES(table_->mutex);
+  Status RestoreElsewhere(const ObjectRef& object) REQUIRES(table_->mutex);
+  // Where the journal says.
   Result<ObjectRef> RestoreOne(const JournaledObject& journaled)
+      REQUIRES(table_->mutex);
+  // There, or elsewhere if the tier has a copy and the memory has not.
+  Result<ObjectRef> RestoreAnywhere(const JournaledObject& journaled)
       REQUIRES(table_->mutex);
 
   TableState* const table_;

@@ -63,6 +63,15 @@ Status TableState::Publish(const ObjectRef& object) {
   return Status();
 }
 
+Status TableState::PublishElsewhere(const ObjectRef& object) {
+  object->elsewhere = false;  // Until its slot says so.
+  if (Status ok = directory.Publish(object); !ok) return ok;
+  directory.index().MarkEvicting(object->slot);
+  directory.SendElsewhere(object.get());
+  if (object->hold) CountHold(*object, true);
+  return Status();
+}
+
 void TableState::Unpublish(ObjectRecord* object) {
   if (object->hold) CountHold(*object, false);
   if (!object->elsewhere) LeaveMemory(object);

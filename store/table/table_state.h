@@ -52,6 +52,8 @@ struct TableState {
 
   // Makes a sealed object visible.
   Status Publish(const ObjectRef& object) REQUIRES(mutex);
+  // The same, of an object whose bytes are elsewhere.
+  Status PublishElsewhere(const ObjectRef& object) REQUIRES(mutex);
   // Notes the waiters of the objects that were just published, once for all.
   void NoteWaiters(std::span<const ObjectRef> published, PendingWakes* wakes)
       REQUIRES(mutex);

@@ -10,13 +10,16 @@ Result<UnnamedSegments> FindUnnamed(const SegmentDir& segments,
   const auto all = segments.ListAll();
   if (!all) return all.error();
   std::unordered_set<uint64_t> named;
+  std::unordered_set<uint64_t> departed;
   for (const JournaledObject& object : journal.objects) {
-    named.insert(object.info.segment());
+    // A departure was under way if it still has a segment.
+    (object.info.elsewhere ? departed : named).insert(object.info.segment());
   }
   UnnamedSegments unnamed;
   for (const uint64_t number : *all) {
     if (named.contains(number)) continue;
     unnamed.numbers.push_back(number);
+    if (departed.contains(number)) continue;
     // Its removal was under way.
     if (std::binary_search(journal.removed.begin(), journal.removed.end(),
                            number)) {

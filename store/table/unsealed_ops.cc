@@ -49,8 +49,7 @@ Result<ObjectRef> UnsealedOps::Insert(
                  .creator_pid = options.creator.pid,
                  .created_ns = now_ns,
                  .modified_ns = now_ns});
-  object->own->metadata = std::make_shared<const Metadata>(options.metadata);
-  object->own->overhead_bytes = MetadataCharge(options.metadata);
+  object->own->SetMetadata(std::make_shared<const Metadata>(options.metadata));
   object->own->through_mount = options.through_mount;
   if (recycled) {
     object->size_bytes = recycled->size_bytes;
