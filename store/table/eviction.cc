@@ -142,7 +142,7 @@ void Eviction::LeaveOutUsed(Departure* departure) {
 
 bool Eviction::PrepareCarrying(Victim* victim) {
   for (const ObjectRef& object : victim->objects) {
-    victim->infos.push_back(object->Info());
+    victim->contents.push_back(object->Journaled());
   }
   auto file = Share(*victim);
   if (file) {

@@ -47,7 +47,7 @@ class Eviction {
     uint64_t bytes = 0;
     std::vector<ObjectRef> objects;
     // For the carrier, with Fate::kElsewhere: what to carry, and where it is.
-    std::vector<ObjectInfo> infos = {};
+    std::vector<JournaledObject> contents = {};
     std::shared_ptr<SegmentFile> file = {};
     // Set by the carrier: the tier has all of them.  False: the victim is taken
     // back.

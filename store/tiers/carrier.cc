@@ -2,6 +2,8 @@
 
 #include <sys/mman.h>
 
+#include <vector>
+
 #include "schema/base/mapping.h"
 
 namespace vitrine::store {
@@ -14,17 +16,18 @@ Status CarryObjects(Tier* tier, const Eviction::Victim& victim) {
   if (!extent) return extent.error();
   auto memory = Mapping::Map(victim.file->fd(), extent->size_bytes, PROT_READ);
   if (!memory) return memory.error();
-  for (const ObjectInfo& info : victim.infos) {
+  std::vector<Tier::Load> loads;
+  for (const auto& [info, metadata] : victim.contents) {
     if (info.copied) continue;
     if (info.offset_bytes > extent->size_bytes ||
         info.size_bytes > extent->size_bytes - info.offset_bytes) {
       return Error{Code::kCorruption, "an object beyond the end of its slab"};
     }
-    const Status put =
-        tier->Put(info, {memory->data() + info.offset_bytes, info.size_bytes});
-    if (!put) return put;
+    loads.push_back({info,
+                     metadata,
+                     {memory->data() + info.offset_bytes, info.size_bytes}});
   }
-  return Status();
+  return loads.empty() ? Status() : tier->Put(loads);
 }
 
 }  // namespace
@@ -33,11 +36,7 @@ Status CarryTo(Tier* tier, Eviction::Departure* departure) {
   for (Eviction::Victim& victim : departure->victims) {
     const Status carried = CarryObjects(tier, victim);
     victim.carried = carried.has_value();
-    if (victim.carried) continue;
-    for (const ObjectInfo& info : victim.infos) {
-      if (!info.copied) tier->Forget(info.number);
-    }
-    return carried;
+    if (!victim.carried) return carried;
   }
   return Status();
 }

@@ -8,31 +8,50 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
+#include "store/base/metadata.h"
 #include "store/base/object.h"
+#include "store/metrics/status_section.h"
 
 namespace vitrine::store {
 
 // Thread-safe: several objects may come and go at once.  Objects are known by
 // ObjectInfo::number, which is never used twice.
-//
-// A tier is made for one store and ends with it: the journal does not say yet
-// what is elsewhere, so that a store that is killed loses it.  A tier that
-// outlives its store needs those records first.
 class Tier {
  public:
   virtual ~Tier() = default;
 
-  // Keeps `bytes`, all of the object's, of which the store has no other copy
-  // once it returns.  After an error it may have some of them.  Putting an
-  // object again is no error.
-  virtual Status Put(const ObjectInfo& object,
-                     std::span<const std::byte> bytes) = 0;
+  // An object with its bytes.
+  struct Load {
+    ObjectInfo info;
+    MetadataRef metadata;
+    std::span<const std::byte> bytes;
+  };
+  // Keeps all of the loads, or none of them.  When it returns OK they outlive
+  // the store and, as far as the tier promises, the host.  Putting an object
+  // again is no error.
+  virtual Status Put(std::span<const Load> loads) = 0;
   // Fills `bytes` with all of the object's.  kNotFound: the tier has none.
+  // kCorruption: what it has is not what was put.
   virtual Status Get(const ObjectInfo& object, std::span<std::byte> bytes) = 0;
-  // The object's bytes are not needed any more.  One that is unknown is
-  // ignored.
+  // The bytes are not needed any more.  Unknown ones are ignored.  Returns
+  // before the tier has done it.
   virtual void Forget(uint64_t number) = 0;
+
+  // An object that an earlier store has put, as it was then.
+  struct Found {
+    ObjectInfo info;
+    MetadataRef metadata;
+  };
+  // What an earlier store left, each number once; those that are not wanted are
+  // to be forgotten.  Called once, before anything else.
+  virtual Result<std::vector<Found>> TakeFound() {
+    return std::vector<Found>();
+  }
+
+  // For `status`; empty if there is nothing to tell.
+  virtual StatusSection Section() const { return {}; }
 };
 
 }  // namespace vitrine::store

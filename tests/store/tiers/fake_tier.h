@@ -21,13 +21,16 @@ class FakeTier : public Tier {
   void OnPut(Hook hook) { Set(&on_put_, std::move(hook)); }
   void OnGet(Hook hook) { Set(&on_get_, std::move(hook)); }
 
-  Status Put(const ObjectInfo& object,
-             std::span<const std::byte> bytes) override {
-    if (Status ok = Call(on_put_, object); !ok) return ok;
+  Status Put(std::span<const Load> loads) override {
+    for (const Load& load : loads) {
+      if (Status ok = Call(on_put_, load.info); !ok) return ok;
+    }
     MutexLock lock(mutex_);
-    ++puts_;
-    kept_[object.number] =
-        std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    for (const Load& load : loads) {
+      ++puts_;
+      kept_[load.info.number] = std::string(
+          reinterpret_cast<const char*>(load.bytes.data()), load.bytes.size());
+    }
     return Status();
   }
 
