@@ -10,6 +10,7 @@
 #include "store/base/heap.h"
 #include "store/index/index_writer.h"
 #include "store/table/table_walk.h"
+#include "store/tiers/carrier.h"
 
 namespace vitrine::store {
 namespace {
@@ -117,6 +118,7 @@ Result<Journal> ObjectStore::OpenJournal(Leftovers* left) {
   left->indexed = *std::move(indexed);
   auto journal = Journal::Open(path, &left->journal);
   if (!journal) return journal;
+  if (Status ok = LookIntoTier(left); !ok) return ok.error();
   auto unnamed = FindUnnamed(parts_.segments, left->journal);
   if (!unnamed) return unnamed.error();
   left->unnamed = *std::move(unnamed);
@@ -125,12 +127,42 @@ Result<Journal> ObjectStore::OpenJournal(Leftovers* left) {
   return journal;
 }
 
+Status ObjectStore::LookIntoTier(Leftovers* left) {
+  if (Tier* const tier = parts_.options.tier.get()) {
+    auto found = tier->TakeFound();
+    if (!found) return found.error();
+    left->tier = tier->identity();
+    for (Tier::Found& one : *found) {
+      left->found.push_back({std::move(one.info), std::move(one.metadata)});
+    }
+  }
+  CombineWithTier(left);
+  return Status();
+}
+
+// Nothing is forgotten before the journal says what is known.
+Status ObjectStore::SettleTier(const Leftovers& left,
+                               const std::vector<uint64_t>& missing) {
+  if (left.adopted > 0 || left.journal.tier != left.tier) {
+    Status known = parts_.table->upkeep().RewriteJournalFor(left.tier);
+    if (!known) return known;
+  }
+  if (parts_.options.tier == nullptr) return Status();
+  for (const auto* numbers : {&left.unwanted, &missing}) {
+    for (const uint64_t number : *numbers) {
+      parts_.options.tier->Forget(number);
+    }
+  }
+  return Status();
+}
+
 Status ObjectStore::Restore(const Leftovers& left) {
   auto restored = parts_.table->restore().Restore(left.journal, left.unnamed);
   if (!restored) return restored.error();
   parts_.budget->ForceCharge(restored->cost_bytes +
                              parts_.table->queries().Count().slab_bytes);
   parts_.restart = ReportOf(left, restored->missing);
+  if (Status ok = SettleTier(left, restored->missing); !ok) return ok;
   // Its damage is told once, and cannot grow.
   parts_.table->upkeep().RewriteJournalIfWanted();
   // Behind the start: the objects do not depend on it.
@@ -152,6 +184,7 @@ Status ObjectStore::FitCapacity() {
                      FormatSize(kept_bytes)};
   }
   EvictSurplus();
+  if (parts_.options.tier != nullptr) return Status();  // They are still there.
   const TableQueries::Numbers table = parts_.table->queries().Count();
   parts_.restart.evicted_objects = table.evicted_objects;
   parts_.restart.evicted_bytes = table.evicted_bytes;
@@ -159,11 +192,23 @@ Status ObjectStore::FitCapacity() {
   return Status();
 }
 
-void ObjectStore::EvictSurplus() {
+Eviction::Batch ObjectStore::EvictAtStart(uint64_t bytes) {
   Eviction& eviction = parts_.table->eviction();
+  Tier* const tier = parts_.options.tier.get();
+  if (tier == nullptr) {
+    return eviction.Finish(eviction.Begin(bytes, Fate::kGone));
+  }
+  Eviction::Departure departure = eviction.Begin(bytes, Fate::kElsewhere);
+  if (Status ok = CarryTo(tier, &departure); !ok) {
+    spdlog::error("eviction: {}", ok.error().ToString());
+  }
+  return eviction.Finish(std::move(departure));
+}
+
+void ObjectStore::EvictSurplus() {
   size_t in_vain = 0;
   while (const uint64_t bytes = parts_.budget->Shortage()) {
-    Eviction::Batch batch = eviction.Finish(eviction.Begin(bytes, Fate::kGone));
+    Eviction::Batch batch = EvictAtStart(bytes);
     for (DroppedSegment& dropped : batch.dropped) {
       parts_.orphans->Add(std::move(dropped));
     }
@@ -200,12 +245,55 @@ ObjectStore::~ObjectStore() {
   parts_.evictor.reset();
   parts_.table->upkeep().RemoveObserver(parts_.catalog.get());
   if (abandoned_) return;
+  if (!EndObjects()) {
+    parts_.place->Keep();
+    return;
+  }
   if (Status ok = parts_.catalog->Reconcile({}); !ok) {
     spdlog::error("catalog: {}", ok.error().ToString());
   }
   parts_.table.reset();
   if (Status ok = parts_.place->Release(); !ok) {
     spdlog::error("giving memory back: {}", ok.error().ToString());
+  }
+}
+
+bool ObjectStore::EndObjects() {
+  const Tier* const tier = parts_.options.tier.get();
+  const bool lasts = tier != nullptr && tier->identity() != 0;
+  const OnExit on_exit =
+      parts_.options.on_exit.value_or(lasts ? OnExit::kSpill : OnExit::kDrop);
+  if (on_exit == OnExit::kKeep) return false;
+  if (on_exit == OnExit::kDrop) {
+    if (tier != nullptr) ForgetCopies();
+    return true;
+  }
+  const Status spilled = SpillAll();
+  if (!spilled) {
+    spdlog::error("the memory stays for the next start: {}",
+                  spilled.error().ToString());
+  }
+  return spilled.has_value();
+}
+
+Status ObjectStore::SpillAll() {
+  if (parts_.options.tier == nullptr) {
+    return Error{Code::kInvalidArgument, "there is no external store"};
+  }
+  for (uint32_t slot = 0; slot != kNoSlot;) {
+    Eviction::Departure page = parts_.table->eviction().Uncopied(&slot);
+    if (!page.unreadable) return page.unreadable;
+    Status carried = CarryTo(parts_.options.tier.get(), &page);
+    if (!carried) return carried;
+  }
+  return Status();
+}
+
+void ObjectStore::ForgetCopies() {
+  for (const ObjectRef& object :
+       parts_.table->queries().List(ObjectState::kSealed)) {
+    if (!parts_.table->queries().Info(object).copied) continue;
+    parts_.options.tier->Forget(NumberOf(*object));
   }
 }
 

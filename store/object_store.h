@@ -52,11 +52,19 @@ class ObjectStore : public Store {
   Status TakeOver();
   // Nothing of what is left is changed before this says OK.
   Result<Journal> OpenJournal(Leftovers* left);
+  Status LookIntoTier(Leftovers* left);
+  Status SettleTier(const Leftovers& left,
+                    const std::vector<uint64_t>& missing);
   Status Restore(const Leftovers& left);
   // Evicts what does not fit the capacity.  kTooLarge: held objects do not.
   Status FitCapacity();
   void EvictSurplus();
+  Eviction::Batch EvictAtStart(uint64_t bytes);
   void TellOfRestart() const;
+  // What on_exit says.  False: the memory stays as it is.
+  bool EndObjects();
+  Status SpillAll();
+  void ForgetCopies();
   void SetUpPool();
   void SetUpKeepers();
   Status SetUpCopier();

@@ -24,6 +24,11 @@ enum class Switch : uint8_t { kAuto, kOn, kOff };
 // whose pages any client had.
 enum class SealCopy : uint8_t { kAuto, kAlways, kNever };
 
+// What becomes of sealed objects when the store ends in good order.  kDrop:
+// they are gone, also from the tier.  kSpill: those that are only in memory go
+// to the tier, too.  kKeep: the memory stays for the next start.
+enum class OnExit : uint8_t { kDrop, kSpill, kKeep };
+
 struct NumaOptions {
   enum class Mode : uint8_t { kLocal, kInterleave, kNode };
 
@@ -56,6 +61,8 @@ struct StoreOptions {
   std::vector<Quota> quotas;
   // Where evicted objects go.  Null: nowhere, they are gone.
   std::shared_ptr<Tier> tier;
+  // Default: kSpill with a tier that lasts, kDrop without one.
+  std::optional<OnExit> on_exit;
 };
 
 }  // namespace vitrine::store

@@ -46,6 +46,8 @@ class MemoryPlace {
 
   // Gives all memory back.  Readers keep what they have open or mapped.
   Status Release();
+  // The memory stays as it is, for the next start.
+  void Keep() { ours_ = false; }
 
   const std::string& memory_dir() const { return memory_dir_; }
   const std::string& segments_dir() const { return segments_dir_; }

@@ -106,6 +106,7 @@ Status Journal::Replay(JournalContents* contents) {
   }
   key_ = *key;
   ReplayRecords(bytes, contents);
+  tier_ = contents->tier;
   for (const JournaledObject& object : contents->objects) {
     live_bytes_ += RecordBytesOf(object);
     ++counts_.live;
@@ -206,8 +207,10 @@ Status Journal::Rewrite(const std::function<void(const Visitor&)>& for_each) {
   Result<UniqueFd> fd = OpenFile(new_path, O_TRUNC);
   if (!fd) return fd.error();
   Journal fresh(path_, std::move(*fd));
-  fresh.departures_ = departures_;
-  Status status = fresh.AppendObjects(for_each);
+  fresh.tier_ = tier_;
+  Status status;
+  if (tier_ != 0) status = fresh.AppendRecord(EncodeTier({tier_}), {});
+  if (status) status = fresh.AppendObjects(for_each);
   if (status && ::rename(new_path.c_str(), path_.c_str()) != 0) {
     status = ErrnoError("rename " + new_path, errno);
   }
@@ -274,7 +277,7 @@ Status Journal::Append(std::string_view records, const Counts& after) {
   if (!status) return status;
   // Reserves memory for removals and departures, because an eviction must not
   // need memory.
-  const uint64_t owed = after.live + (departures_ ? after.in_memory : 0);
+  const uint64_t owed = after.live + (tier_ != 0 ? after.in_memory : 0);
   status = Reserve(size_bytes_ + records.size() + owed * RemovalRecordBytes(1));
   if (status) status = Write(records);
   if (status) counts_ = after;

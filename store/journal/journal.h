@@ -43,9 +43,6 @@ class Journal {
   static Result<Journal> Open(const std::string& path,
                               JournalContents* contents);
 
-  // From now on objects may leave for a tier.
-  void ExpectDepartures() { departures_ = true; }
-
   // A record is valid once the method returned OK; on failure nothing was
   // recorded.  kOutOfMemory: the file system is full.  RecordRemoved of a live
   // object never returns that, nor does RecordDeparted of one in memory.
@@ -72,6 +69,10 @@ class Journal {
   bool WantsRewrite() const;
   using Visitor = std::function<void(const JournaledObject& object)>;
   Status Rewrite(const std::function<void(const Visitor&)>& for_each);
+  // The tier that objects may leave for (Tier::identity; 0: none) is another
+  // one from the rewrite on that is to follow at once: only a whole journal may
+  // say that it knows of all that is in a tier.
+  void SetTier(uint64_t identity) { tier_ = identity; }
 
   uint64_t size_bytes() const { return size_bytes_; }
 
@@ -112,7 +113,7 @@ class Journal {
   bool tail_is_torn_ = false;    // A failed append could not be taken back.
   // Rewriting is not tried again before the file has this size.
   uint64_t rewrite_from_bytes_ = 0;
-  bool departures_ = false;
+  uint64_t tier_ = 0;  // Its identity; 0: none.
   Counts counts_;
   uint64_t live_bytes_ = 0;  // The sum of their SealedRecordBytes.
 };

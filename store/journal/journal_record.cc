@@ -20,7 +20,8 @@ enum class Kind : uint8_t {
   kRemoved = 3,
   kHold = 4,
   kInSlabLabelled = 5,
-  kDeparture = 6
+  kDeparture = 6,
+  kTier = 7
 };
 constexpr uint64_t kHeldFlag = 1;
 constexpr uint64_t kUsedFlag = 2;
@@ -229,6 +230,13 @@ Result<JournalRecord> DecodeHold(std::string_view bytes) {
   return JournalRecord(hold);
 }
 
+Result<JournalRecord> DecodeTier(std::string_view bytes) {
+  JournaledTier tier{};
+  if (bytes.size() != sizeof(tier.identity)) return Nonsense("an odd tier");
+  std::memcpy(&tier.identity, bytes.data(), sizeof(tier.identity));
+  return JournalRecord(tier);
+}
+
 }  // namespace
 
 size_t SealedRecordBytes(std::string_view id, const Metadata& metadata,
@@ -301,6 +309,12 @@ std::string EncodeHold(const JournaledHold& hold) {
   return record;
 }
 
+std::string EncodeTier(const JournaledTier& tier) {
+  std::string record = BeginRecord(Kind::kTier);
+  AppendFixed(tier.identity, &record);
+  return record;
+}
+
 Result<JournalRecord> DecodeRecord(std::string_view payload) {
   if (payload.empty()) return Nonsense("an empty record");
   const std::string_view body = payload.substr(1);
@@ -317,6 +331,8 @@ Result<JournalRecord> DecodeRecord(std::string_view payload) {
       return DecodeNumbers<JournaledDeparture>(body);
     case Kind::kHold:
       return DecodeHold(body);
+    case Kind::kTier:
+      return DecodeTier(body);
   }
   return Nonsense("a record of unknown kind");
 }

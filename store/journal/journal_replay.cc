@@ -15,8 +15,8 @@ void JournalReplay::AddMarks(const std::vector<uint64_t>& numbers,
   }
 }
 
-// Removals, departures and holds of unknown objects are ignored: they may have been
-// recorded twice.
+// Removals, departures and holds of unknown objects are ignored: they may have
+// been recorded twice.
 void JournalReplay::Apply(JournalRecord record) {
   if (auto* sealed = std::get_if<std::vector<JournaledObject>>(&record)) {
     for (JournaledObject& object : *sealed) {
@@ -29,6 +29,8 @@ void JournalReplay::Apply(JournalRecord record) {
   } else if (const auto* hold = std::get_if<JournaledHold>(&record)) {
     marks_.push_back({hold->number, objects_.size(),
                       hold->hold ? Mark::kHeld : Mark::kUnheld});
+  } else if (const auto* tier = std::get_if<JournaledTier>(&record)) {
+    tier_ = tier->identity;
   }
 }
 
@@ -49,6 +51,7 @@ void JournalReplay::NoteNumbers(JournalContents* contents) const {
 }
 
 void JournalReplay::Finish(JournalContents* contents) && {
+  contents->tier = tier_;
   NoteNumbers(contents);
   std::vector<bool> gone(objects_.size());
   ApplyMarks(&gone);

@@ -22,6 +22,7 @@ struct JournalContents {
   std::vector<JournaledObject> objects;
   std::vector<uint64_t> removed;  // Numbers, in order.
   uint64_t highest_number = 0;    // Of all objects and slabs, dead or alive.
+  uint64_t tier = 0;              // The identity of the last one.
   JournalDamage damage;
   bool unreadable = false;  // It is empty, or not even its head can be read.
 };
@@ -54,6 +55,7 @@ class JournalReplay {
 
   std::vector<JournaledObject> objects_;  // As they were sealed.
   std::vector<Mark> marks_;
+  uint64_t tier_ = 0;
 };
 
 }  // namespace vitrine::store

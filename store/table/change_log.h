@@ -41,7 +41,6 @@ class ChangeLog {
   Status RecordHold(uint64_t number, bool hold) {
     return journal_.RecordHold(number, hold);
   }
-  void ExpectDepartures() { journal_.ExpectDepartures(); }
   Status RecordDeparted(std::span<const ObjectRef> objects);
   Status RecordReturned(const JournaledObject& object) {
     return journal_.RecordReturned(object);
@@ -52,8 +51,14 @@ class ChangeLog {
   // The same, of what a restart found in the journal and cannot restore.
   void RecordLost(const JournaledObject& object);
 
-  // Rewrites the journal if most of it is dead.  `for_each` as for
-  // Journal::Rewrite.
+  // `for_each` as for Journal::Rewrite, `tier` as for SetTier.
+  Status RewriteFor(
+      uint64_t tier,
+      const std::function<void(const Journal::Visitor&)>& for_each) {
+    journal_.SetTier(tier);
+    return journal_.Rewrite(for_each);
+  }
+  // The same, if most of the journal is dead.
   void RewriteIfWanted(
       const std::function<void(const Journal::Visitor&)>& for_each);
   uint64_t journal_bytes() const { return journal_.size_bytes(); }

@@ -8,6 +8,9 @@
 namespace vitrine::store {
 namespace {
 
+// Under one hold of the lock, with a descriptor for each segment.
+constexpr uint32_t kSlotsAtOnce = 64;
+
 // Victims looked at under one hold of the mutex.
 constexpr size_t kVictimsPerBatch = 32;
 constexpr size_t kSlabVictimsPerBatch = 256;
@@ -119,9 +122,8 @@ Eviction::Departure Eviction::Begin(uint64_t bytes, Fate fate,
   if (fate == Fate::kElsewhere) {
     LeaveOutUsed(&departure);
     std::erase_if(departure.victims,
-                  [this](Victim& victim) REQUIRES(table_->mutex) {
-                    return !PrepareCarrying(&victim);
-                  });
+                  [this](Victim& victim)
+                      REQUIRES(table_->mutex) { return !IsReadable(&victim); });
   }
   return departure;
 }
@@ -140,18 +142,49 @@ void Eviction::LeaveOutUsed(Departure* departure) {
                 });
 }
 
-bool Eviction::PrepareCarrying(Victim* victim) {
+bool Eviction::IsReadable(Victim* victim) {
+  const Status prepared = PrepareCarrying(victim);
+  if (prepared) return true;
+  spdlog::error("eviction: {}", prepared.error().ToString());
+  table_->evictable.Touch(EntryOf(*victim));  // Others are tried first.
+  return false;
+}
+
+Status Eviction::PrepareCarrying(Victim* victim) {
   for (const ObjectRef& object : victim->objects) {
     victim->contents.push_back(object->Journaled());
   }
   auto file = Share(*victim);
-  if (file) {
-    victim->file = *std::move(file);
-    return true;
+  if (!file) return file.error();
+  victim->file = *std::move(file);
+  return Status();
+}
+
+Eviction::Departure Eviction::Uncopied(uint32_t* slot) {
+  MutexLock lock(table_->mutex);
+  Departure departure{.fate = Fate::kElsewhere};
+  const auto& slots = table_->directory.slots();
+  const size_t end = std::min<size_t>(slots.size(), *slot + kSlotsAtOnce);
+  for (; *slot < end; ++*slot) {
+    AddUncopied(slots[*slot], &departure.victims);
   }
-  spdlog::error("eviction: {}", file.error().ToString());
-  table_->evictable.Touch(EntryOf(*victim));  // Others are tried first.
-  return false;
+  if (*slot == slots.size()) *slot = kNoSlot;
+  for (Victim& victim : departure.victims) {
+    const Status readable = PrepareCarrying(&victim);
+    if (!readable) departure.unreadable = readable;
+  }
+  return departure;
+}
+
+// Objects of one slab are mostly neighbours.
+void Eviction::AddUncopied(const ObjectRef& object,
+                           std::vector<Victim>* victims) {
+  if (object == nullptr || object->elsewhere || object->copied) return;
+  const uint64_t segment = object->segment();
+  if (victims->empty() || victims->back().segment != segment) {
+    victims->push_back({.segment = segment, .slab = object->slab != nullptr});
+  }
+  victims->back().objects.push_back(object);
 }
 
 // --- finish ---

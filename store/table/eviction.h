@@ -73,6 +73,7 @@ class Eviction {
     uint64_t bytes = 0;  // As many are to be freed.
     std::vector<Victim> victims = {};
     Batch so_far = {};
+    Status unreadable = {};  // Of the last victim that cannot be carried.
   };
   using Excesses = Accounts::Excesses;
   // Chooses victims of at least `bytes` together, or a few dozen.  The open
@@ -84,6 +85,11 @@ class Eviction {
   Departure Begin(uint64_t bytes, Fate fate, bool spares_young = false,
                   const Excesses& over = {}) EXCLUDES(table_->mutex);
   Batch Finish(Departure departure) EXCLUDES(table_->mutex);
+
+  // Sealed objects that are only in memory, also those in use, for the carrier.
+  // They are not leaving.  Looks at some slots from `*slot` on, and moves that
+  // on; kNoSlot: that was the end.
+  Departure Uncopied(uint32_t* slot) EXCLUDES(table_->mutex);
 
  private:
   // The victims of a batch, while they are chosen.
@@ -105,8 +111,12 @@ class Eviction {
   bool IsOpened(const Victim& victim) REQUIRES(table_->mutex);
   // Leaves out those that are in use: carrying them would be in vain.
   void LeaveOutUsed(Departure* departure) REQUIRES(table_->mutex);
-  // False: the segment cannot be read.
-  bool PrepareCarrying(Victim* victim) REQUIRES(table_->mutex);
+  Status PrepareCarrying(Victim* victim) REQUIRES(table_->mutex);
+  // False: it cannot be carried.
+  bool IsReadable(Victim* victim) REQUIRES(table_->mutex);
+  // Adds what is only in memory to its segment's victim.
+  void AddUncopied(const ObjectRef& object, std::vector<Victim>* victims)
+      REQUIRES(table_->mutex);
 
   // Leaves in it the objects that are still leaving: none, if it was used, held
   // or removed since Begin.

@@ -192,8 +192,7 @@ Status Residency::PutBack(ObjectRecord* object, const RetiredSegment& segment) {
   return Status();
 }
 
-Status Residency::Restore(ObjectRecord* object,
-                          const JournaledObject& journaled) {
+Status Residency::Restore(ObjectRecord* object, const ObjectInfo& journaled) {
   object->own->recyclable = false;  // Who knows what the store before gave.
   auto file = Share(object);
   if (!file) return file.error();
@@ -201,8 +200,8 @@ Status Residency::Restore(ObjectRecord* object,
   if (!extent) return extent.error();
   if (extent->size_bytes !=
       (segments_->is_hugetlbfs()
-           ? RoundUpTo(journaled.info.size_bytes, segments_->page_bytes())
-           : journaled.info.size_bytes)) {
+           ? RoundUpTo(journaled.size_bytes, segments_->page_bytes())
+           : journaled.size_bytes)) {
     return Error{Code::kCorruption, "segment of another size"};
   }
   object->own->charged_bytes = extent->allocated_bytes;

@@ -78,7 +78,7 @@ class Residency {
   Status PutBack(ObjectRecord* object, const RetiredSegment& segment);
   // Finds the segment that a killed store left of `journaled`, and makes it
   // read-only.  kNotFound, kCorruption: it is not there, or another one.
-  Status Restore(ObjectRecord* object, const JournaledObject& journaled);
+  Status Restore(ObjectRecord* object, const ObjectInfo& journaled);
 
  private:
   // By retiring it, as `retired`, if there is a place for that; it may be

@@ -42,12 +42,21 @@ std::vector<ObjectInfo> Upkeep::TakeUses() {
 
 void Upkeep::RewriteJournalIfWanted() {
   MutexLock lock(table_->mutex);
-  table_->log.RewriteIfWanted(
-      [this](const Journal::Visitor& visit) REQUIRES(table_->mutex) {
-        for (const ObjectRef& object : table_->directory.slots()) {
-          if (object != nullptr) visit(object->Journaled());
-        }
-      });
+  table_->log.RewriteIfWanted([this](const Journal::Visitor& visit) REQUIRES(
+                                  table_->mutex) { VisitSealed(visit); });
+}
+
+Status Upkeep::RewriteJournalFor(uint64_t tier) {
+  MutexLock lock(table_->mutex);
+  return table_->log.RewriteFor(
+      tier, [this](const Journal::Visitor& visit)
+                REQUIRES(table_->mutex) { VisitSealed(visit); });
+}
+
+void Upkeep::VisitSealed(const Journal::Visitor& visit) const {
+  for (const ObjectRef& object : table_->directory.slots()) {
+    if (object != nullptr) visit(object->Journaled());
+  }
 }
 
 void Upkeep::Recycle() {

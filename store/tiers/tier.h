@@ -39,6 +39,9 @@ class Tier {
   // before the tier has done it.
   virtual void Forget(uint64_t number) = 0;
 
+  // A random number that was drawn when the tier was begun, so that a journal
+  // can say which tier it belongs to.  0: nothing in it outlives the store.
+  virtual uint64_t identity() const { return 0; }
   // An object that an earlier store has put, as it was then.
   struct Found {
     ObjectInfo info;

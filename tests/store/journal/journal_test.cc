@@ -51,7 +51,9 @@ Result<Journal> TryOpen(const std::string& path, Objects* objects) {
 }
 
 Status Remove(Journal& journal, uint64_t number) {
-  return journal.RecordRemoved({&number, 1}, SealedRecordBytes("a", {}, false));
+  return journal.RecordRemoved({.numbers = {&number, 1},
+                                .bytes = SealedRecordBytes("a", {}, false),
+                                .in_memory = 1});
 }
 
 // In a slab, sealed a second after the one before.
@@ -404,7 +406,7 @@ TEST_F(JournalTest, SmallObjectsComeBackWhateverTheyShare) {
     Journal journal = Open(&objects);
     ASSERT_TRUE(journal.RecordSealedInSlabs(sealed));
     const uint64_t gone[] = {6, 7, 599};
-    ASSERT_TRUE(journal.RecordRemoved(gone, 0));
+    ASSERT_TRUE(journal.RecordRemoved({gone, 0, 3}));
   }
   const Objects replayed = Replayed();
   EXPECT_EQ(replayed.size(), sealed.size() - 3);
@@ -552,6 +554,87 @@ TEST_F(JournalTest, ARewriteKeepsWhatLives) {
   ASSERT_EQ(replayed.size(), 2u);
   ExpectSame(replayed.at(1).info, live);
   EXPECT_EQ(MetadataOf(replayed.at(1).metadata), (Metadata{{"k", "v"}}));
+}
+
+TEST_F(JournalTest, ItSaysWhatIsElsewhere) {
+  const std::vector<JournaledObject> small = {{SmallOf(6, "small 6")},
+                                              {SmallOf(7, "small 7")}};
+  Objects objects;
+  {
+    Journal journal = Open(&objects);
+    for (uint64_t number = 1; number < 5; ++number) {
+      const std::string id = std::to_string(number);
+      ASSERT_TRUE(journal.RecordSealed(InfoOf(number, id), {}));
+    }
+    ASSERT_TRUE(journal.RecordSealedInSlabs(small));
+    const uint64_t gone[] = {1, 2, 3, 6, 7};
+    ASSERT_TRUE(journal.RecordDeparted(gone));
+    ASSERT_TRUE(journal.RecordReturned({InfoOf(2, "2")}));
+    ASSERT_TRUE(journal.RecordReturned(small[1]));
+    ASSERT_TRUE(Remove(journal, 3));
+    ASSERT_TRUE(journal.RecordHold(1, true));
+  }
+  const auto expect = [](const Objects& replayed) {
+    ASSERT_EQ(replayed.size(), 5u);
+    for (const auto& [number, object] : replayed) {
+      const bool elsewhere = number == 1 || number == 6;
+      EXPECT_EQ(object.info.elsewhere, elsewhere) << number;
+      EXPECT_EQ(object.info.copied, elsewhere) << number;
+    }
+    EXPECT_TRUE(replayed.at(1).info.hold);
+    EXPECT_EQ(replayed.at(6).info.slab, kLeftSlab);
+    EXPECT_EQ(replayed.at(7).info.slab, 5u);
+  };
+  {
+    Journal journal = Open(&objects);
+    expect(objects);
+    ASSERT_TRUE(journal.Rewrite([&](const Journal::Visitor& visit) {
+      for (const auto& [number, object] : objects) visit(object);
+    }));
+  }
+  const Objects rewritten = Replayed();
+  expect(rewritten);
+  ExpectSame(rewritten.at(1).info, objects.at(1).info);
+  EXPECT_EQ(rewritten.at(6).info.size_bytes, small[0].info.size_bytes);
+}
+
+// The highest number is of an object, also if one that was in a slab has none.
+TEST_F(JournalTest, WhatLeftItsSlabHasNoNumberOfIt) {
+  Objects objects;
+  {
+    Journal journal = Open(&objects);
+    ObjectInfo left = SmallOf(9, "left");
+    left.slab = kLeftSlab;
+    ASSERT_TRUE(journal.RecordSealedInSlabs({{{left}}}));
+  }
+  JournalContents contents;
+  ASSERT_TRUE(Journal::Open(path(), &contents));
+  EXPECT_EQ(contents.highest_number, 9u);
+  ASSERT_EQ(contents.objects.size(), 1u);
+  EXPECT_TRUE(contents.objects[0].info.elsewhere);
+}
+
+TEST_F(JournalTest, ItBelongsToTheLastTier) {
+  Objects objects;
+  const auto rewrite_for = [&](uint64_t tier) {
+    Journal journal = Open(&objects);
+    journal.SetTier(tier);
+    ASSERT_TRUE(journal.Rewrite(
+        [&](const Journal::Visitor& visit) { visit({InfoOf(1, "1")}); }));
+  };
+  for (const uint64_t tier : {uint64_t{7}, UINT64_MAX, uint64_t{0}}) {
+    rewrite_for(tier);
+    JournalContents contents;
+    {
+      auto journal = Journal::Open(path(), &contents);
+      ASSERT_TRUE(journal);
+      EXPECT_EQ(contents.tier, tier);
+      // Any other rewrite keeps it.
+      ASSERT_TRUE(journal->Rewrite([&](const Journal::Visitor&) {}));
+    }
+    ASSERT_TRUE(Journal::Open(path(), &contents));
+    EXPECT_EQ(contents.tier, tier);
+  }
 }
 
 TEST_F(JournalTest, AnImpossibleRewriteChangesNothing) {

@@ -135,12 +135,12 @@ TEST_F(ResidencyTest, WhatOthersMayStillReachIsNotRecycled) {
 TEST_F(ResidencyTest, ASegmentOfAnotherSizeIsNotRestored) {
   const ObjectRef object = MakeUnsealed(1, 2 * kPage);
   object->state = ObjectState::kSealed;
-  JournaledObject journaled{.info = object->Info(), .metadata = {}};
-  journaled.info.size_bytes = kPage;
+  ObjectInfo journaled = object->Info();
+  journaled.size_bytes = kPage;
   const Status refused = residency_.Restore(object.get(), journaled);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kCorruption);
-  journaled.info.size_bytes = 2 * kPage;
+  journaled.size_bytes = 2 * kPage;
   EXPECT_TRUE(residency_.Restore(object.get(), journaled));
   EXPECT_EQ(object->own->charged_bytes, 2 * kPage);
 }

@@ -3,11 +3,12 @@
 #ifndef VITRINE_TESTS_STORE_TIERS_FAKE_TIER_H_
 #define VITRINE_TESTS_STORE_TIERS_FAKE_TIER_H_
 
-#include <algorithm>
+#include <cstring>
 #include <functional>
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "schema/base/mutex.h"
 #include "store/tiers/tier.h"
@@ -16,6 +17,8 @@ namespace vitrine::store {
 
 class FakeTier : public Tier {
  public:
+  // With an identity it outlives its store: give it to the next one.
+  explicit FakeTier(uint64_t identity = 0) : identity_(identity) {}
   // Called with the object before its bytes are stored, or given.
   using Hook = std::function<Status(const ObjectInfo& object)>;
   void OnPut(Hook hook) { Set(&on_put_, std::move(hook)); }
@@ -28,8 +31,10 @@ class FakeTier : public Tier {
     MutexLock lock(mutex_);
     for (const Load& load : loads) {
       ++puts_;
-      kept_[load.info.number] = std::string(
-          reinterpret_cast<const char*>(load.bytes.data()), load.bytes.size());
+      const auto* bytes = reinterpret_cast<const char*>(load.bytes.data());
+      kept_.insert_or_assign(load.info.number,
+                             Kept{{load.info, load.metadata},
+                                  std::string(bytes, load.bytes.size())});
     }
     return Status();
   }
@@ -39,17 +44,25 @@ class FakeTier : public Tier {
     MutexLock lock(mutex_);
     ++gets_;
     const auto kept = kept_.find(object.number);
-    if (kept == kept_.end() || kept->second.size() != bytes.size()) {
+    if (kept == kept_.end() || kept->second.bytes.size() != bytes.size()) {
       return Error{Code::kNotFound, "not in the tier"};
     }
-    std::copy_n(reinterpret_cast<const std::byte*>(kept->second.data()),
-                bytes.size(), bytes.begin());
+    std::memcpy(bytes.data(), kept->second.bytes.data(), bytes.size());
     return Status();
   }
 
   void Forget(uint64_t number) override {
     MutexLock lock(mutex_);
     kept_.erase(number);
+  }
+
+  uint64_t identity() const override { return identity_; }
+  Result<std::vector<Found>> TakeFound() override {
+    std::vector<Found> found;
+    if (identity_ == 0) return found;
+    MutexLock lock(mutex_);
+    for (const auto& [number, kept] : kept_) found.push_back(kept.found);
+    return found;
   }
 
   size_t kept() const {
@@ -66,6 +79,11 @@ class FakeTier : public Tier {
   }
 
  private:
+  struct Kept {
+    Found found;
+    std::string bytes;
+  };
+
   void Set(Hook* hook, Hook value) {
     MutexLock lock(mutex_);
     *hook = std::move(value);
@@ -79,10 +97,11 @@ class FakeTier : public Tier {
     return copy ? copy(object) : Status();
   }
 
+  const uint64_t identity_;
   mutable Mutex mutex_;
   Hook on_put_;  // Guarded by the mutex, as the next.
   Hook on_get_;
-  std::map<uint64_t, std::string> kept_ GUARDED_BY(mutex_);
+  std::map<uint64_t, Kept> kept_ GUARDED_BY(mutex_);
   int puts_ GUARDED_BY(mutex_) = 0;
   int gets_ GUARDED_BY(mutex_) = 0;
 };
