@@ -25,6 +25,7 @@ struct JournalContents {
   uint64_t tier = 0;              // The identity of the last one.
   JournalDamage damage;
   bool unreadable = false;  // It is empty, or not even its head can be read.
+  bool missing() const { return unreadable && damage.bytes == 0; }
 };
 
 // Only collects the records, and evaluates them at the end: hash tables of a
