@@ -283,6 +283,9 @@ uint64_t SpillEntryBytes(const Tier::Load& load) {
 
 Result<SpillValue> SpillValue::Make(uint64_t sequence,
                                     std::span<const Tier::Load> loads) {
+  if (loads.empty()) {
+    return Error{Code::kInvalidArgument, "a value of no objects"};
+  }
   SpillValue value;
   value.loads_ = loads;
   value.head_.sequence = sequence;

@@ -78,7 +78,7 @@ uint64_t SpillEntryBytes(const Tier::Load& load);
 // A value that is to be written.  The loads and their bytes must outlive it.
 class SpillValue {
  public:
-  // kInvalidArgument: the head would be too large.
+  // kInvalidArgument: there are none, or the head would be too large.
   static Result<SpillValue> Make(uint64_t sequence,
                                  std::span<const Tier::Load> loads);
 
