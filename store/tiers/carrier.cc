@@ -1,11 +1,9 @@
 #include "store/tiers/carrier.h"
 
-#include <spdlog/spdlog.h>
 #include <sys/mman.h>
 
-#include <algorithm>
+#include <atomic>
 #include <cstdint>
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -54,7 +52,7 @@ struct Cargo {
 
 // The objects are somewhere in the segment, which is mapped as a whole: what is
 // not read takes no memory.
-Status Load(const Victim& victim, Cargo* cargo) {
+Status LoadVictim(const Victim& victim, Cargo* cargo) {
   auto extent = victim.file->Stat();
   if (!extent) return extent.error();
   auto memory = Mapping::Map(victim.file->fd(), extent->size_bytes, PROT_READ);
@@ -75,116 +73,91 @@ Status Load(const Victim& victim, Cargo* cargo) {
   return Status();
 }
 
-// What became of a group.
-struct Outcome {
-  bool tier_failed = false;
-  Status status = {};
+// Lets at most so many bytes in at once; a group that has more, alone.
+class ByteGate {
+ public:
+  void Enter(uint64_t bytes) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    while (inside_bytes_ > 0 && inside_bytes_ + bytes > kMostBytesInFlight) {
+      left_.Wait(mutex_);
+    }
+    inside_bytes_ += bytes;
+  }
+  void Leave(uint64_t bytes) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    inside_bytes_ -= bytes;
+    left_.NotifyAll();
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar left_;
+  uint64_t inside_bytes_ GUARDED_BY(mutex_) = 0;
 };
 
-// One that cannot be read stays; it keeps no other one.
-Outcome CarryGroup(Tier* tier, const Group& group) {
-  Cargo cargo;
-  Outcome outcome;
-  std::vector<Victim*> loaded;
-  for (Victim* const victim : group.victims) {
-    Status ok = Load(*victim, &cargo);
-    if (ok) {
-      loaded.push_back(victim);
-    } else {
-      outcome.status = std::move(ok);
-    }
-  }
-  const Status put = cargo.loads.empty() ? Status() : tier->Put(cargo.loads);
-  if (!put) return {true, put};
-  for (Victim* const victim : loaded) victim->carried = true;
-  return outcome;
-}
-
-// All groups of one departure.  Thread-safe.
+// The groups of one departure.  Thread-safe.
 class Trip {
  public:
   Trip(Tier* tier, std::vector<Group> groups)
       : tier_(tier), groups_(std::move(groups)) {}
 
-  // Carries groups until none is left.
-  void Work() EXCLUDES(mutex_) {
-    while (const Group* const group = Begin()) {
-      End(*group, CarryGroup(tier_, *group));
-    }
+  size_t groups() const { return groups_.size(); }
+
+  // Only a failure of the tier is one.
+  Status CarryGroup(size_t number) {
+    const Group& group = groups_[number];
+    gate_.Enter(group.bytes);
+    // Others may have failed while it waited.
+    const Status put = failed_ ? Status() : Put(group);
+    if (!put) failed_ = true;
+    gate_.Leave(group.bytes);
+    return put;
   }
 
-  // Waits until all that has begun has ended; the first failure.
-  Status Wait() EXCLUDES(mutex_) {
+  // Why some victim could not be read.
+  Status unreadable() const EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
-    while (under_way_ > 0) changed_.Wait(mutex_);
-    return status_;
+    return unreadable_;
   }
 
  private:
-  bool MayBegin(const Group& group) const REQUIRES(mutex_) {
-    return under_way_ == 0 ||
-           bytes_in_flight_ + group.bytes <= kMostBytesInFlight;
+  // One that cannot be read stays; it keeps no other one.
+  Status Put(const Group& group) EXCLUDES(mutex_) {
+    Cargo cargo;
+    std::vector<Victim*> loaded;
+    for (Victim* const victim : group.victims) {
+      const Status ok = LoadVictim(*victim, &cargo);
+      if (ok) loaded.push_back(victim);
+      if (!ok) NoteUnreadable(ok);
+    }
+    Status put = cargo.loads.empty() ? Status() : tier_->Put(cargo.loads);
+    for (Victim* const victim : loaded) victim->carried = put.has_value();
+    return put;
   }
-
-  // Null: there is nothing more to do.
-  const Group* Begin() EXCLUDES(mutex_) {
+  void NoteUnreadable(const Status& status) EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
-    while (!HasEnded() && !MayBegin(groups_[next_])) changed_.Wait(mutex_);
-    if (HasEnded()) return nullptr;
-    const Group& group = groups_[next_++];
-    ++under_way_;
-    bytes_in_flight_ += group.bytes;
-    return &group;
-  }
-
-  bool HasEnded() const REQUIRES(mutex_) {
-    return tier_failed_ || next_ == groups_.size();
-  }
-
-  void End(const Group& group, const Outcome& outcome) EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    --under_way_;
-    bytes_in_flight_ -= group.bytes;
-    tier_failed_ = tier_failed_ || outcome.tier_failed;
-    if (status_) status_ = outcome.status;
-    changed_.NotifyAll();
+    unreadable_ = status;
   }
 
   Tier* const tier_;
   const std::vector<Group> groups_;
+  ByteGate gate_;
+  std::atomic<bool> failed_{false};
 
-  Mutex mutex_;
-  CondVar changed_;
-  size_t next_ GUARDED_BY(mutex_) = 0;
-  size_t under_way_ GUARDED_BY(mutex_) = 0;
-  uint64_t bytes_in_flight_ GUARDED_BY(mutex_) = 0;
-  bool tier_failed_ GUARDED_BY(mutex_) = false;
-  Status status_ GUARDED_BY(mutex_);
+  mutable Mutex mutex_;
+  Status unreadable_ GUARDED_BY(mutex_);
 };
-
-std::unique_ptr<WorkerPool> StartHelpers() {
-  auto helpers = WorkerPool::Start(kHelpers);
-  if (helpers) return *std::move(helpers);
-  spdlog::warn("eviction: {}", helpers.error().ToString());
-  return nullptr;
-}
 
 }  // namespace
 
-Carrier::Carrier(Tier* tier) : tier_(tier), helpers_(StartHelpers()) {}
+Carrier::Carrier(Tier* tier) : tier_(tier), crew_(kHelpers) {}
 
 Status Carrier::Carry(Eviction::Departure* departure) {
-  std::vector<Group> groups = MakeGroups(&departure->victims);
-  const size_t helpers = helpers_ == nullptr || groups.empty()
-                             ? 0
-                             : std::min(kHelpers, groups.size() - 1);
-  // A helper that comes late finds the trip ended, and touches no victim.
-  const auto trip = std::make_shared<Trip>(tier_, std::move(groups));
-  for (size_t i = 0; i < helpers; ++i) {
-    helpers_->Run([trip] { trip->Work(); });
-  }
-  trip->Work();
-  return trip->Wait();
+  Trip trip(tier_, MakeGroups(&departure->victims));
+  const Status put = crew_.ForEach(trip.groups(), [&trip](size_t number) {
+    return trip.CarryGroup(number);
+  });
+  return put ? trip.unreadable() : put;
 }
 
 }  // namespace vitrine::store

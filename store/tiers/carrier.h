@@ -2,10 +2,8 @@
 #ifndef VITRINE_STORE_TIERS_CARRIER_H_
 #define VITRINE_STORE_TIERS_CARRIER_H_
 
-#include <memory>
-
-#include "store/base/worker_pool.h"
 #include "store/table/eviction.h"
+#include "store/tiers/crew.h"
 #include "store/tiers/tier.h"
 
 namespace vitrine::store {
@@ -23,7 +21,7 @@ class Carrier {
 
  private:
   Tier* const tier_;
-  const std::unique_ptr<WorkerPool> helpers_;  // Null: it works alone.
+  Crew crew_;
 };
 
 }  // namespace vitrine::store

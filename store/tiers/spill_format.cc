@@ -13,9 +13,6 @@
 #include "store/journal/journal_record.h"
 #include "store/journal/packing.h"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 namespace vitrine::store {
 namespace {
 
@@ -55,10 +52,6 @@ Error BadHead(const std::string& what) {
   return {Code::kCorruption, "spilled value: " + what};
 }
 
-PayloadHash FromXxh(const XXH128_hash_t& hash) {
-  return {hash.low64, hash.high64};
-}
-
 uint64_t RoundUp(uint64_t bytes, uint64_t unit) {
   return (bytes + unit - 1) / unit * unit;
 }
@@ -69,10 +62,10 @@ uint64_t PlaceOf(uint64_t end_bytes, uint64_t size_bytes) {
                  size_bytes >= kPageBytes ? kPageBytes : kSmallAlignBytes);
 }
 
-uint64_t CountBlocks(uint64_t size_bytes) {
-  if (size_bytes <= kSpillBlockBytes) return 0;
-  return size_bytes / kSpillBlockBytes +
-         (size_bytes % kSpillBlockBytes == 0 ? 0 : 1);
+// How many hashes of blocks an entry has.
+uint64_t CountBlockHashes(uint64_t size_bytes) {
+  const uint64_t blocks = CountHashBlocks(size_bytes);
+  return blocks > 1 ? blocks : 0;
 }
 
 template <typename T>
@@ -91,27 +84,12 @@ T UnpackRaw(Unpacker* packed) {
 
 // --- encode ---
 
-// One pass over the memory: each block is still in the cache when it is hashed
-// for the second time.
-void HashLoad(std::span<const std::byte> bytes, SpilledObject* spilled) {
-  XXH3_state_t state;
-  XXH3_128bits_reset(&state);
-  for (size_t at = 0; at < bytes.size(); at += kSpillBlockBytes) {
-    const auto block = bytes.subspan(
-        at, std::min<size_t>(kSpillBlockBytes, bytes.size() - at));
-    spilled->block_hashes.push_back(XXH3_64bits(block.data(), block.size()));
-    XXH3_128bits_update(&state, block.data(), block.size());
-  }
-  spilled->hash = FromXxh(XXH3_128bits_digest(&state));
-}
-
-SpilledObject DescribeLoad(const Tier::Load& load) {
+SpilledObject DescribeLoad(const Tier::Load& load,
+                           const SpillValue::Hasher& hasher) {
   SpilledObject spilled{.object = {load.info, load.metadata}};
-  if (CountBlocks(load.bytes.size()) > 0) {
-    HashLoad(load.bytes, &spilled);
-  } else {
-    spilled.hash = HashPayload(load.bytes);
-  }
+  spilled.block_hashes = hasher(load.bytes);
+  spilled.hash = CombineHashes(spilled.block_hashes);
+  if (spilled.block_hashes.size() == 1) spilled.block_hashes.clear();
   return spilled;
 }
 
@@ -128,7 +106,7 @@ Status AppendEntry(const SpilledObject& spilled, std::string* head) {
                  .attribute_bytes = static_cast<uint32_t>(attributes->size())},
       head);
   *head += *attributes;
-  for (const uint64_t hash : spilled.block_hashes) AppendRaw(hash, head);
+  for (const PayloadHash& hash : spilled.block_hashes) AppendRaw(hash, head);
   return Status();
 }
 
@@ -218,9 +196,13 @@ Result<SpilledObject> DecodeEntry(uint64_t end_bytes, uint64_t value_bytes,
   SpilledObject spilled{.object = *std::move(found),
                         .offset_bytes = entry.offset_bytes,
                         .hash = entry.hash};
-  for (uint64_t rest = CountBlocks(entry.size_bytes); rest > 0; --rest) {
-    spilled.block_hashes.push_back(UnpackRaw<uint64_t>(packed));
+  for (uint64_t i = CountBlockHashes(entry.size_bytes); i > 0; --i) {
+    spilled.block_hashes.push_back(UnpackRaw<PayloadHash>(packed));
     if (!packed->ok()) return BadHead("too few hashes of blocks");
+  }
+  if (!spilled.block_hashes.empty() &&
+      CombineHashes(spilled.block_hashes) != spilled.hash) {
+    return BadHead("hashes that do not fit");
   }
   return spilled;
 }
@@ -269,20 +251,17 @@ Status DecodeObjects(const HeadStart& start, Unpacker* packed,
 
 }  // namespace
 
-PayloadHash HashPayload(std::span<const std::byte> bytes) {
-  return FromXxh(XXH3_128bits(bytes.data(), bytes.size()));
-}
-
 uint64_t SpillEntryBytes(const Tier::Load& load) {
   constexpr uint64_t kSomeBytes = 64;  // More than FlatBuffers adds.
   return kEntryFixedBytes + kSomeBytes +
          2 * SealedRecordBytes(load.info.id.text(), MetadataOf(load.metadata),
                                false) +
-         CountBlocks(load.bytes.size()) * sizeof(uint64_t);
+         CountBlockHashes(load.bytes.size()) * sizeof(PayloadHash);
 }
 
 Result<SpillValue> SpillValue::Make(uint64_t sequence,
-                                    std::span<const Tier::Load> loads) {
+                                    std::span<const Tier::Load> loads,
+                                    const Hasher& hasher) {
   if (loads.empty()) {
     return Error{Code::kInvalidArgument, "a value of no objects"};
   }
@@ -290,7 +269,7 @@ Result<SpillValue> SpillValue::Make(uint64_t sequence,
   value.loads_ = loads;
   value.head_.sequence = sequence;
   for (const Tier::Load& load : loads) {
-    value.head_.objects.push_back(DescribeLoad(load));
+    value.head_.objects.push_back(DescribeLoad(load, hasher));
   }
   // The sizes of entries do not depend on the places, which depend on them.
   if (Status ok = EncodeEntries(value.head_, &value.head_bytes_); !ok) {

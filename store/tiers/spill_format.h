@@ -15,13 +15,12 @@
 //       64       for each object, in the order of their payloads:
 //                  8 offset of its payload
 //                  8 its size
-//                 16 XXH3-128 of the payload
+//                 16 its hash (payload_hash.h)
 //                  4 flags: 1: it was in a slab
 //                  4 size of its attributes
 //                    its attributes: a record of the journal
 //                    (schema/journal.fbs, kind 1), with its metadata
-//                  8 XXH3-64 of each MiB of the payload, and of the rest, if it
-//                    has more than one MiB
+//                 16 the hash of each of its blocks, if it has several
 //   head's size  zeros up to a multiple of 4096
 //                the payloads, with zeros between them.  One of 4096 bytes and
 //                more begins at a multiple of 4096, a smaller one at one of 64.
@@ -35,6 +34,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -42,28 +42,22 @@
 #include <vector>
 
 #include "store/tiers/external_store.h"
+#include "store/tiers/payload_hash.h"
 #include "store/tiers/tier.h"
 
 namespace vitrine::store {
 
 inline constexpr size_t kSpillHeadStartBytes = 64;
-inline constexpr uint64_t kSpillBlockBytes = uint64_t{1} << 20;
-// A head is no larger: about 100,000 objects, or one of 8 TiB.
+// A head is no larger: about 100,000 objects, or one of 4 TiB.
 inline constexpr uint64_t kMaxSpillHeadBytes = uint64_t{64} << 20;
-
-struct PayloadHash {
-  uint64_t low = 0;
-  uint64_t high = 0;
-  friend bool operator==(const PayloadHash&, const PayloadHash&) = default;
-};
-PayloadHash HashPayload(std::span<const std::byte> bytes);
 
 // An object of a value.
 struct SpilledObject {
   Tier::Found object;
   uint64_t offset_bytes = 0;
   PayloadHash hash = {};
-  std::vector<uint64_t> block_hashes = {};
+  // One for each block, or none if there is but one.
+  std::vector<PayloadHash> block_hashes = {};
 };
 
 struct SpillHead {
@@ -78,9 +72,13 @@ uint64_t SpillEntryBytes(const Tier::Load& load);
 // A value that is to be written.  The loads and their bytes must outlive it.
 class SpillValue {
  public:
+  // `hasher` does what HashBlocks does.
+  using Hasher =
+      std::function<std::vector<PayloadHash>(std::span<const std::byte>)>;
   // kInvalidArgument: there are none, or the head would be too large.
   static Result<SpillValue> Make(uint64_t sequence,
-                                 std::span<const Tier::Load> loads);
+                                 std::span<const Tier::Load> loads,
+                                 const Hasher& hasher = HashBlocks);
 
   const SpillHead& head() const { return head_; }
   // What the value is made of, for ExternalStoreHandle::Put.

@@ -5,12 +5,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/tiers/piecewise.h"
 #include "store/tiers/spill_metrics.h"
-#include "store/tiers/spill_reader.h"
 
 namespace vitrine::store {
 namespace {
 
+constexpr size_t kCrewHelpers = 2;
 constexpr uint64_t kAloneBytes = uint64_t{8} << 20;
 constexpr uint64_t kMostFusedBytes = uint64_t{64} << 20;
 constexpr uint64_t kMostFusedHeadBytes = uint64_t{16} << 20;
@@ -45,7 +46,8 @@ uint64_t SumBytes(std::span<const Tier::Load> loads) {
 SpillTier::SpillTier(Options options)
     : options_(std::move(options)),
       book_(options_.spill_limit_bytes),
-      io_(options_.url, options_.most_handles, options_.retries) {}
+      io_(options_.url, options_.most_handles, options_.retries),
+      crew_(kCrewHelpers) {}
 
 Result<std::unique_ptr<SpillTier>> SpillTier::Open(Options options) {
   std::unique_ptr<SpillTier> tier(new SpillTier(std::move(options)));
@@ -106,7 +108,10 @@ Result<SpillHead> SpillTier::WriteValue(std::span<const Load> loads) {
   // Before all is hashed in vain.
   const uint64_t least_bytes = SumBytes(loads);
   if (Status room = book_.Reserve(least_bytes); !room) return room.error();
-  const auto value = SpillValue::Make(book_.NewSequence(), loads);
+  const auto value = SpillValue::Make(book_.NewSequence(), loads,
+                                      [this](std::span<const std::byte> bytes) {
+                                        return HashInPieces(bytes, &crew_);
+                                      });
   Status done = value ? Status() : value.error();
   if (done) done = book_.Reserve(value->head().value_bytes - least_bytes);
   if (!done) {
@@ -168,7 +173,7 @@ Status SpillTier::ReadVerified(const SpillBook::Place& place,
     return Error{Code::kCorruption, "it has another size than was put"};
   }
   const auto hash =
-      ReadAndHash(&io_, place.sequence, place.offset_bytes, bytes);
+      ReadInPieces(place.sequence, place.offset_bytes, bytes, &io_, &crew_);
   if (!hash) return hash.error();
   if (*hash == place.hash) return Status();
   return Error{Code::kCorruption, "its bytes are not what was put"};

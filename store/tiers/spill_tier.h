@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "store/tiers/crew.h"
 #include "store/tiers/spill_book.h"
 #include "store/tiers/spill_cleaner.h"
 #include "store/tiers/spill_io.h"
@@ -59,6 +60,7 @@ class SpillTier : public Tier {
   const Options options_;
   SpillBook book_;
   SpillIo io_;
+  Crew crew_;
   // By number, until they are taken.
   std::unordered_map<uint64_t, Found> found_;
   std::unique_ptr<SpillCleaner> cleaner_;  // Last: it uses book and io.
