@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "store/base/thread_setup.h"
-#include "store/tiers/carrier.h"
 
 namespace vitrine::store {
 namespace {
@@ -35,6 +34,7 @@ Evictor::Evictor(ObjectTable* table, MemoryBudget* budget, Orphans* orphans,
       orphans_(orphans),
       clients_(clients),
       tier_(tier),
+      carrier_(tier == nullptr ? nullptr : std::make_unique<Carrier>(tier)),
       thread_([this] { Run(); }) {}
 
 Evictor::~Evictor() {
@@ -126,7 +126,7 @@ Eviction::Batch Evictor::EvictBatch(uint64_t bytes) {
   }
   Eviction::Departure departure =
       eviction.Begin(bytes, Fate::kElsewhere, IsPatient(), over);
-  const Status carried = CarryTo(tier_, &departure);
+  const Status carried = carrier_->Carry(&departure);
   NoteCarried(carried);
   table_->upkeep().DrainTouches();
   Eviction::Batch batch = eviction.Finish(std::move(departure));

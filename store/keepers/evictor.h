@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <optional>
 #include <thread>
 
@@ -13,6 +14,7 @@
 #include "store/segments/memory_budget.h"
 #include "store/segments/orphans.h"
 #include "store/table/object_table.h"
+#include "store/tiers/carrier.h"
 #include "store/tiers/tier.h"
 
 namespace vitrine::store {
@@ -71,7 +73,8 @@ class Evictor {
   MemoryBudget* const budget_;
   Orphans* const orphans_;
   ClientRegistry* const clients_;
-  Tier* const tier_;  // Null: none.
+  Tier* const tier_;                        // Null: none.
+  const std::unique_ptr<Carrier> carrier_;  // Of the thread alone; or null.
 
   // Of the thread alone.
   size_t examined_in_vain_ = 0;

@@ -3,14 +3,26 @@
 #define VITRINE_STORE_TIERS_CARRIER_H_
 
 #include "store/table/eviction.h"
+#include "store/tiers/crew.h"
 #include "store/tiers/tier.h"
 
 namespace vitrine::store {
 
-// Puts every object of the victims into `tier` and notes which victims were
-// carried.  Ends with the first failure, which it returns; of that victim the
-// tier keeps nothing.
-Status CarryTo(Tier* tier, Eviction::Departure* departure);
+// Owns a few threads.  One Carry at a time.  The tier must outlive it.
+class Carrier {
+ public:
+  explicit Carrier(Tier* tier);
+
+  // Puts the objects of all victims into the tier, on several threads, of which
+  // the caller's is one: large victims singly, small ones together, 256 MiB at
+  // once.  Notes which victims were carried.  When the tier has failed, no more
+  // are tried.  Returns the first failure.
+  Status Carry(Eviction::Departure* departure);
+
+ private:
+  Tier* const tier_;
+  Crew crew_;
+};
 
 }  // namespace vitrine::store
 

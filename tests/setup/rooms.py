@@ -33,7 +33,7 @@ ALLOWED = {
                      " store/metrics",
     "store/table": "schema schema/base store/accounts store/base store/segments store/index"
                    " store/journal",
-    "store/tiers": "schema schema/base store/base store/metrics store/segments store/table",
+    "store/tiers": "schema schema/base store/base store/metrics store/segments store/journal store/table",
     "store/keepers": "schema schema/base schema/machine store/accounts store/base store/catalog store/index"
                      " store/segments store/table store/tiers",
     "store/roles": "schema schema/base store/accounts store/base store/host store/catalog"

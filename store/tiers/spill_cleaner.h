@@ -1,0 +1,73 @@
+#ifndef VITRINE_STORE_TIERS_SPILL_CLEANER_H_
+#define VITRINE_STORE_TIERS_SPILL_CLEANER_H_
+
+#include <chrono>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include "schema/base/mutex.h"
+#include "store/tiers/spill_book.h"
+#include "store/tiers/spill_io.h"
+
+namespace vitrine::store {
+
+// Gives space in an external store back, on a thread of its own: deletes values
+// that are dead, and copies what is live in those that are mostly dead.  A copy
+// may take space beyond the limit until the old values are deleted.
+// Thread-safe.  What it is given must outlive it.
+class SpillCleaner {
+ public:
+  SpillCleaner(SpillBook* book, SpillIo* io);
+  // Tries once more to delete what is dead.
+  ~SpillCleaner();
+
+  // Something is dead.
+  void Wake() EXCLUDES(mutex_);
+
+  struct Numbers {
+    uint64_t deleted_values = 0;
+    uint64_t copied_bytes = 0;
+  };
+  Numbers Count() const EXCLUDES(mutex_);
+
+ private:
+  void Run() EXCLUDES(mutex_);
+  // False: the end.
+  bool WaitForWork() EXCLUDES(mutex_);
+  // After a failure: later each time.
+  void NoteDone(const Status& done) EXCLUDES(mutex_);
+  Status DeleteDead() EXCLUDES(mutex_);
+  // Copies what is live in some values into one.
+  Status CopyLive() EXCLUDES(mutex_);
+  struct Living {
+    uint64_t sequence;  // Of the value that has it.
+    SpilledObject spilled;
+  };
+  // Adds what is live of a value, by its head.
+  Status FindLive(const SpillBook::Value& value, std::vector<Living>* live);
+  Status Copy(const std::vector<Living>& live) EXCLUDES(mutex_);
+  // Leaves out what is damaged.
+  Status ReadLive(const std::vector<Living>& live,
+                  std::vector<std::byte>* bytes,
+                  std::vector<Tier::Load>* loads);
+  Status WriteCopy(std::span<const Tier::Load> loads) EXCLUDES(mutex_);
+  // True if `status` is of a value that is damaged; it is not tried again.
+  bool KeepIfDamaged(uint64_t sequence, const Status& status);
+
+  SpillBook* const book_;
+  SpillIo* const io_;
+  std::chrono::milliseconds pause_{0};  // Of the thread alone.
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  bool woken_ GUARDED_BY(mutex_) = false;
+  Numbers numbers_ GUARDED_BY(mutex_);
+
+  std::thread thread_;  // Last: it uses all of the above.
+};
+
+}  // namespace vitrine::store
+
+#endif  // VITRINE_STORE_TIERS_SPILL_CLEANER_H_

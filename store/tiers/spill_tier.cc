@@ -1,0 +1,207 @@
+#include "store/tiers/spill_tier.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "store/tiers/piecewise.h"
+#include "store/tiers/spill_metrics.h"
+
+namespace vitrine::store {
+namespace {
+
+constexpr size_t kCrewHelpers = 2;
+constexpr uint64_t kAloneBytes = uint64_t{8} << 20;
+constexpr uint64_t kMostFusedBytes = uint64_t{64} << 20;
+constexpr uint64_t kMostFusedHeadBytes = uint64_t{16} << 20;
+
+// How many of the loads, from the first one on, go into one value.
+size_t CountFused(std::span<const Tier::Load> loads) {
+  uint64_t bytes = 0;
+  uint64_t head_bytes = 0;
+  size_t count = 0;
+  for (const Tier::Load& load : loads) {
+    bytes += load.bytes.size();
+    head_bytes += SpillEntryBytes(load);
+    if (count > 0 &&
+        (load.bytes.size() >= kAloneBytes || bytes > kMostFusedBytes ||
+         head_bytes > kMostFusedHeadBytes)) {
+      break;
+    }
+    ++count;
+    if (load.bytes.size() >= kAloneBytes) break;
+  }
+  return count;
+}
+
+uint64_t SumBytes(std::span<const Tier::Load> loads) {
+  uint64_t sum = 0;
+  for (const Tier::Load& load : loads) sum += load.bytes.size();
+  return sum;
+}
+
+}  // namespace
+
+SpillTier::SpillTier(Options options)
+    : options_(std::move(options)),
+      book_(options_.spill_limit_bytes),
+      io_(options_.url, options_.most_handles, options_.retries),
+      crew_(kCrewHelpers) {}
+
+Result<std::unique_ptr<SpillTier>> SpillTier::Open(Options options) {
+  std::unique_ptr<SpillTier> tier(new SpillTier(std::move(options)));
+  if (Status scanned = tier->Scan(); !scanned) return scanned.error();
+  tier->cleaner_ = std::make_unique<SpillCleaner>(&tier->book_, &tier->io_);
+  return tier;
+}
+
+// --- what an earlier store left ---
+
+// In the order in which they were written: the newer one of two takes over.
+Status SpillTier::Scan() {
+  auto listed = io_.List();
+  if (!listed) return listed.error();
+  std::sort(listed->begin(), listed->end(),
+            [](const SpillIo::Listed& left, const SpillIo::Listed& right) {
+              return left.sequence < right.sequence;
+            });
+  for (const SpillIo::Listed& value : *listed) {
+    if (Status scanned = ScanValue(value); !scanned) return scanned;
+  }
+  return Status();
+}
+
+Status SpillTier::ScanValue(const SpillIo::Listed& value) {
+  book_.SkipSequence(value.sequence);
+  book_.ForceReserve(value.size_bytes);
+  auto head = io_.ReadHead(value);
+  if (!head) {
+    const Code code = head.error().code;
+    if (code != Code::kCorruption && code != Code::kIoError) {
+      return head.error();
+    }
+    spdlog::warn("spill: {} cannot be read, and is kept as it is: {}",
+                 SpillName(value.sequence), head.error().ToString());
+    book_.AddDamaged(value.sequence, value.size_bytes);
+    return Status();
+  }
+  book_.Add(*head);
+  for (SpilledObject& spilled : head->objects) {
+    const uint64_t number = spilled.object.info.number;
+    found_.insert_or_assign(number, std::move(spilled.object));
+  }
+  return Status();
+}
+
+Result<std::vector<Tier::Found>> SpillTier::TakeFound() {
+  std::vector<Found> found;
+  found.reserve(found_.size());
+  for (auto& [number, object] : found_) found.push_back(std::move(object));
+  found_ = {};
+  return found;
+}
+
+// --- put ---
+
+Result<SpillHead> SpillTier::WriteValue(std::span<const Load> loads) {
+  // Before all is hashed in vain.
+  const uint64_t least_bytes = SumBytes(loads);
+  if (Status room = book_.Reserve(least_bytes); !room) return room.error();
+  const auto value = SpillValue::Make(book_.NewSequence(), loads,
+                                      [this](std::span<const std::byte> bytes) {
+                                        return HashInPieces(bytes, &crew_);
+                                      });
+  Status done = value ? Status() : value.error();
+  if (done) done = book_.Reserve(value->head().value_bytes - least_bytes);
+  if (!done) {
+    book_.Unreserve(least_bytes);
+    return done.error();
+  }
+  const SpillHead& head = value->head();
+  done = io_.Put(*value);
+  if (done) return head;
+  book_.Unreserve(head.value_bytes);
+  book_.AddDead(head.sequence, 0);  // It may be there all the same.
+  cleaner_->Wake();
+  return done.error();
+}
+
+Status SpillTier::WriteAll(std::span<const Load> loads,
+                           std::vector<SpillHead>* written) {
+  while (!loads.empty()) {
+    const size_t count = CountFused(loads);
+    auto head = WriteValue(loads.first(count));
+    if (!head) return head.error();
+    written->push_back(*std::move(head));
+    loads = loads.subspan(count);
+  }
+  return Status();
+}
+
+Status SpillTier::Put(std::span<const Load> loads) {
+  std::vector<SpillHead> written;
+  Status put = WriteAll(book_.LeaveOutKept(loads), &written);
+  for (const SpillHead& head : written) {
+    if (put) {
+      book_.Add(head);
+    } else {
+      book_.AddDead(head.sequence, head.value_bytes);
+    }
+  }
+  if (!put) cleaner_->Wake();
+  return put;
+}
+
+// --- get ---
+
+Status SpillTier::Get(const ObjectInfo& object, std::span<std::byte> bytes) {
+  auto place = book_.Find(object.number);
+  while (place) {
+    const Status read = ReadVerified(*place, bytes);
+    const auto now = book_.Find(object.number);
+    if (read || now == place) return NoteRead(object, *place, read);
+    place = now;  // It was copied meanwhile, or forgotten.
+  }
+  return Error{Code::kNotFound,
+               "the spill tier has no object " + std::to_string(object.number)};
+}
+
+Status SpillTier::ReadVerified(const SpillBook::Place& place,
+                               std::span<std::byte> bytes) {
+  if (place.size_bytes != bytes.size()) {
+    return Error{Code::kCorruption, "it has another size than was put"};
+  }
+  const auto hash =
+      ReadInPieces(place.sequence, place.offset_bytes, bytes, &io_, &crew_);
+  if (!hash) return hash.error();
+  if (*hash == place.hash) return Status();
+  return Error{Code::kCorruption, "its bytes are not what was put"};
+}
+
+Status SpillTier::NoteRead(const ObjectInfo& object,
+                           const SpillBook::Place& place, const Status& read) {
+  if (read) return read;
+  Error error = read.error();
+  // The tier should have it.
+  if (error.code == Code::kNotFound) error.code = Code::kCorruption;
+  error.message = "object " + std::to_string(object.number) + " in " +
+                  SpillName(place.sequence) + ": " + error.message;
+  if (error.code == Code::kCorruption &&
+      book_.NoteDamage(object.number, place)) {
+    spdlog::error("spill: {}; the value is kept", error.message);
+  }
+  return error;
+}
+
+void SpillTier::Forget(uint64_t number) {
+  book_.Forget(number);
+  if (book_.HasWork()) cleaner_->Wake();
+}
+
+StatusSection SpillTier::Section() const {
+  return SpillSection(
+      {options_.url, book_.Count(), io_.Count(), cleaner_->Count()});
+}
+
+}  // namespace vitrine::store
