@@ -134,9 +134,10 @@ Status ObjectStore::LookIntoTier(Leftovers* left) {
   if (Tier* const tier = parts_.options.tier.get()) {
     auto found = tier->TakeFound();
     if (!found) return found.error();
-    left->tier = tier->identity();
+    left->tiers = tier->identities();
     for (Tier::Found& one : *found) {
-      left->found.push_back({std::move(one.info), std::move(one.metadata)});
+      left->found.push_back(
+          {{std::move(one.info), std::move(one.metadata)}, one.identity});
     }
   }
   CombineWithTier(left);
@@ -146,8 +147,8 @@ Status ObjectStore::LookIntoTier(Leftovers* left) {
 // Nothing is forgotten before the journal says what is known.
 Status ObjectStore::SettleTier(const Leftovers& left,
                                const std::vector<uint64_t>& missing) {
-  if (left.adopted > 0 || left.journal.tier != left.tier) {
-    Status known = parts_.table->upkeep().RewriteJournalFor(left.tier);
+  if (left.adopted > 0 || left.journal.tiers != left.tiers) {
+    Status known = parts_.table->upkeep().RewriteJournalFor(left.tiers);
     if (!known) return known;
   }
   if (parts_.options.tier == nullptr) return Status();
@@ -202,7 +203,7 @@ Eviction::Batch ObjectStore::EvictAtStart(uint64_t bytes) {
     return eviction.Finish(eviction.Begin(bytes, Fate::kGone));
   }
   Eviction::Departure departure = eviction.Begin(bytes, Fate::kElsewhere);
-  if (Status ok = CarryTo(tier, &departure); !ok) {
+  if (Status ok = Carrier(tier).Carry(&departure); !ok) {
     spdlog::error("eviction: {}", ok.error().ToString());
   }
   return eviction.Finish(std::move(departure));
@@ -263,7 +264,7 @@ ObjectStore::~ObjectStore() {
 
 bool ObjectStore::EndObjects() {
   const Tier* const tier = parts_.options.tier.get();
-  const bool lasts = tier != nullptr && tier->identity() != 0;
+  const bool lasts = tier != nullptr && !tier->identities().empty();
   const OnExit on_exit =
       parts_.options.on_exit.value_or(lasts ? OnExit::kSpill : OnExit::kDrop);
   if (on_exit == OnExit::kKeep) return false;
@@ -283,10 +284,11 @@ Status ObjectStore::SpillAll() {
   if (parts_.options.tier == nullptr) {
     return Error{Code::kInvalidArgument, "there is no external store"};
   }
+  Carrier carrier(parts_.options.tier.get());
   for (uint32_t slot = 0; slot != kNoSlot;) {
     Eviction::Departure page = parts_.table->eviction().Uncopied(&slot);
     if (!page.unreadable) return page.unreadable;
-    Status carried = CarryTo(parts_.options.tier.get(), &page);
+    Status carried = carrier.Carry(&page);
     if (!carried) return carried;
   }
   return Status();

@@ -31,14 +31,14 @@ Numbers AccountedFor(const JournalContents& journal, Numbers missing) {
   return known;
 }
 
-using FoundObjects = std::map<uint64_t, const JournaledObject*>;
+using FoundCopies = std::map<uint64_t, const FoundCopy*>;
 
-FoundObjects ByNumber(const std::vector<JournaledObject>& objects) {
-  FoundObjects found;
-  for (const JournaledObject& object : objects) {
-    found.emplace(object.info.number, &object);
+FoundCopies ByNumber(const std::vector<FoundCopy>& found) {
+  FoundCopies copies;
+  for (const FoundCopy& copy : found) {
+    copies.emplace(copy.object.info.number, &copy);
   }
-  return found;
+  return copies;
 }
 
 // Stores of different machines may have given out the same number.
@@ -49,27 +49,34 @@ bool AreSame(const JournaledObject& left, const JournaledObject& right) {
          left.info.uid == right.info.uid;
 }
 
-// Takes what becomes an object again out of `found`.  Of two with one id, the
-// newer one does.
-std::vector<const JournaledObject*> Adopted(const Leftovers& left,
-                                            FoundObjects* found) {
-  std::vector<const JournaledObject*> adopted;
-  if (left.knows_tier() && left.journal.damage.places == 0) return adopted;
+// True if the journal knows of all that is in an external store.
+bool Knows(const Leftovers& left, uint64_t tier) {
+  const std::vector<uint64_t>& known = left.journal.tiers;
+  return std::find(known.begin(), known.end(), tier) != known.end();
+}
+
+// Says what an object that the journal does not have was.
+bool WasDeleted(const Leftovers& left, const FoundCopy& copy) {
+  if (!Knows(left, copy.tier)) return false;
+  const Numbers& removed = left.journal.removed;
+  return left.journal.damage.places == 0 ||
+         std::binary_search(removed.begin(), removed.end(),
+                            copy.object.info.number);
+}
+
+// Of two with one id, the newer one becomes an object again.
+std::vector<const FoundCopy*> Adopted(const Leftovers& left,
+                                      const FoundCopies& copies) {
   std::unordered_set<std::string> ids;
   for (const JournaledObject& object : left.journal.objects) {
     ids.insert(object.info.id.text());
   }
-  const Numbers& removed = left.journal.removed;
-  for (auto newest = found->rbegin(); newest != found->rend(); ++newest) {
-    const auto& [number, object] = *newest;
-    const bool was_removed =
-        left.knows_tier() &&
-        std::binary_search(removed.begin(), removed.end(), number);
-    if (was_removed || !ids.insert(object->info.id.text()).second) continue;
-    adopted.push_back(object);
-  }
-  for (const JournaledObject* object : adopted) {
-    found->erase(object->info.number);
+  std::vector<const FoundCopy*> adopted;
+  for (auto newest = copies.rbegin(); newest != copies.rend(); ++newest) {
+    const FoundCopy& copy = *newest->second;
+    if (WasDeleted(left, copy)) continue;
+    if (!ids.insert(copy.object.info.id.text()).second) continue;
+    adopted.push_back(&copy);
   }
   return adopted;
 }
@@ -82,17 +89,23 @@ size_t CountUncopied(const Leftovers& left) {
                     }));
 }
 
-Status CheckTier(const Leftovers& left, const std::string& journal_path,
-                 bool recover) {
+bool LacksTier(const Leftovers& left) {
+  const auto is_there = [&left](uint64_t tier) {
+    return std::find(left.tiers.begin(), left.tiers.end(), tier) !=
+           left.tiers.end();
+  };
+  return !std::all_of(left.journal.tiers.begin(), left.journal.tiers.end(),
+                      is_there);
+}
+
+Status CheckTiers(const Leftovers& left, const std::string& journal_path,
+                  bool recover) {
   const size_t uncopied = CountUncopied(left);
-  if (uncopied > 0 && !left.knows_tier() && !recover) {
-    return Error{Code::kCorruption,
-                 std::to_string(uncopied) + " of the objects in " +
-                     journal_path +
-                     " are in another external store: start with that one, or "
-                     "lose them with --recover"};
-  }
-  return Status();
+  if (uncopied == 0 || recover || !LacksTier(left)) return Status();
+  return Error{Code::kCorruption,
+               std::to_string(uncopied) + " of the objects in " + journal_path +
+                   " are in an external store that was not given: start with "
+                   "it, or lose them with --recover"};
 }
 
 }  // namespace
@@ -116,27 +129,30 @@ RestartReport ReportOf(const Leftovers& left, const Numbers& missing) {
 }
 
 void CombineWithTier(Leftovers* left) {
-  FoundObjects found = ByNumber(left->found);
-  for (JournaledObject& object : left->journal.objects) {
-    const auto copy = found.find(object.info.number);
-    object.info.copied = copy != found.end() && AreSame(*copy->second, object);
-    if (copy != found.end()) found.erase(copy);
+  std::vector<JournaledObject>& objects = left->journal.objects;
+  FoundCopies copies = ByNumber(left->found);
+  for (JournaledObject& object : objects) {
+    const auto copy = copies.find(object.info.number);
+    object.info.copied =
+        copy != copies.end() && AreSame(copy->second->object, object);
+    if (copy != copies.end()) copies.erase(copy);
   }
-  for (const JournaledObject* object : Adopted(*left, &found)) {
-    left->journal.objects.push_back(*object);
-    MarkElsewhere(&left->journal.objects.back().info);
+  for (const FoundCopy* copy : Adopted(*left, copies)) {
+    objects.push_back(copy->object);
+    MarkElsewhere(&objects.back().info);
+    copies.erase(copy->object.info.number);
     ++left->adopted;
   }
-  for (const auto& [number, object] : found) left->unwanted.push_back(number);
-  for (const JournaledObject& object : left->found) {
-    left->journal.highest_number =
-        std::max(left->journal.highest_number, object.info.number);
+  for (const auto& [number, copy] : copies) left->unwanted.push_back(number);
+  uint64_t& highest = left->journal.highest_number;
+  for (const FoundCopy& copy : left->found) {
+    highest = std::max(highest, copy.object.info.number);
   }
 }
 
 Status CheckWorthTaking(const Leftovers& left, const std::string& journal_path,
                         bool recover) {
-  if (Status ok = CheckTier(left, journal_path, recover); !ok) return ok;
+  if (Status ok = CheckTiers(left, journal_path, recover); !ok) return ok;
   if (!left.journal.objects.empty()) return Status();
   const RestartReport report = ReportOf(left, {});
   if (report.lost_objects == 0 && report.freed_segments == 0) return Status();

@@ -15,29 +15,32 @@
 
 namespace vitrine::store {
 
+struct FoundCopy {
+  JournaledObject object;
+  uint64_t tier = 0;  // The identity of the external store that has it.
+};
+
 struct Leftovers {
   std::vector<CountedObject> indexed;  // By number.
   JournalContents journal;
   UnnamedSegments unnamed;
-  uint64_t tier = 0;                   // Its identity; 0: there is none.
-  std::vector<JournaledObject> found;  // What it has, as it was put.
+  std::vector<uint64_t> tiers;   // Tier::identities.
+  std::vector<FoundCopy> found;  // What the tier has, as it was put.
   // By CombineWithTier: how many of the journal's objects were only found, and
   // the numbers of what the tier is to forget.
   size_t adopted = 0;
   std::vector<uint64_t> unwanted;
-
-  // The journal knows of all that is in the tier.
-  bool knows_tier() const { return tier != 0 && tier == journal.tier; }
 };
 
 // Combines the journal with what the tier has.  Objects that the tier has a
 // copy of are marked as such.  What only the tier has joins the journal's
-// objects if the journal does not know the tier (the host has restarted, or the
-// store had ended in good order) or has lost records; else it was deleted.
+// objects if the journal does not know the external store that it is in (the
+// host has restarted, or the store had ended in good order) or has lost
+// records; else it was deleted.
 void CombineWithTier(Leftovers* left);
 
 // kCorruption: there were objects, and a start would lose them all, or those
-// that are in another tier.  `recover`: it may.
+// that are in another external store.  `recover`: it may.
 Status CheckWorthTaking(const Leftovers& left, const std::string& journal_path,
                         bool recover);
 

@@ -106,7 +106,7 @@ Status Journal::Replay(JournalContents* contents) {
   }
   key_ = *key;
   ReplayRecords(bytes, contents);
-  tier_ = contents->tier;
+  tiers_ = contents->tiers;
   for (const JournaledObject& object : contents->objects) {
     live_bytes_ += RecordBytesOf(object);
     ++counts_.live;
@@ -207,9 +207,9 @@ Status Journal::Rewrite(const std::function<void(const Visitor&)>& for_each) {
   Result<UniqueFd> fd = OpenFile(new_path, O_TRUNC);
   if (!fd) return fd.error();
   Journal fresh(path_, std::move(*fd));
-  fresh.tier_ = tier_;
+  fresh.tiers_ = tiers_;
   Status status;
-  if (tier_ != 0) status = fresh.AppendRecord(EncodeTier({tier_}), {});
+  if (!tiers_.empty()) status = fresh.AppendRecord(EncodeTiers(tiers_), {});
   if (status) status = fresh.AppendObjects(for_each);
   if (status && ::rename(new_path.c_str(), path_.c_str()) != 0) {
     status = ErrnoError("rename " + new_path, errno);
@@ -277,7 +277,7 @@ Status Journal::Append(std::string_view records, const Counts& after) {
   if (!status) return status;
   // Reserves memory for removals and departures, because an eviction must not
   // need memory.
-  const uint64_t owed = after.live + (tier_ != 0 ? after.in_memory : 0);
+  const uint64_t owed = after.live + (tiers_.empty() ? 0 : after.in_memory);
   status = Reserve(size_bytes_ + records.size() + owed * RemovalRecordBytes(1));
   if (status) status = Write(records);
   if (status) counts_ = after;

@@ -72,10 +72,10 @@ class Journal {
   bool WantsRewrite() const;
   using Visitor = std::function<void(const JournaledObject& object)>;
   Status Rewrite(const std::function<void(const Visitor&)>& for_each);
-  // The tier that objects may leave for (Tier::identity; 0: none) is another
-  // one from the rewrite on that is to follow at once: only a whole journal may
-  // say that it knows of all that is in a tier.
-  void SetTier(uint64_t identity) { tier_ = identity; }
+  // The external stores that objects may leave for (Tier::identities) are
+  // others from the rewrite on that is to follow at once: only a whole journal
+  // may say that it knows of all that is in one.
+  void SetTiers(std::vector<uint64_t> tiers) { tiers_ = std::move(tiers); }
 
   uint64_t size_bytes() const { return size_bytes_; }
 
@@ -114,7 +114,7 @@ class Journal {
   bool tail_is_torn_ = false;    // A failed append could not be taken back.
   // Rewriting is not tried again before the file has this size.
   uint64_t rewrite_from_bytes_ = 0;
-  uint64_t tier_ = 0;  // Its identity; 0: none.
+  std::vector<uint64_t> tiers_;
   Counts counts_;
   uint64_t live_bytes_ = 0;  // The sum of their SealedRecordBytes.
 };

@@ -21,7 +21,7 @@ enum class Kind : uint8_t {
   kHold = 4,
   kInSlabLabelled = 5,
   kDeparture = 6,
-  kTier = 7
+  kTiers = 7
 };
 constexpr uint64_t kHeldFlag = 1;
 constexpr uint64_t kUsedFlag = 2;
@@ -230,13 +230,6 @@ Result<JournalRecord> DecodeHold(std::string_view bytes) {
   return JournalRecord(hold);
 }
 
-Result<JournalRecord> DecodeTier(std::string_view bytes) {
-  JournaledTier tier{};
-  if (bytes.size() != sizeof(tier.identity)) return Nonsense("an odd tier");
-  std::memcpy(&tier.identity, bytes.data(), sizeof(tier.identity));
-  return JournalRecord(tier);
-}
-
 }  // namespace
 
 size_t SealedRecordBytes(std::string_view id, const Metadata& metadata,
@@ -309,10 +302,8 @@ std::string EncodeHold(const JournaledHold& hold) {
   return record;
 }
 
-std::string EncodeTier(const JournaledTier& tier) {
-  std::string record = BeginRecord(Kind::kTier);
-  AppendFixed(tier.identity, &record);
-  return record;
+std::string EncodeTiers(std::span<const uint64_t> identities) {
+  return EncodeNumbers(Kind::kTiers, identities);
 }
 
 Result<JournalRecord> DecodeRecord(std::string_view payload) {
@@ -331,8 +322,8 @@ Result<JournalRecord> DecodeRecord(std::string_view payload) {
       return DecodeNumbers<JournaledDeparture>(body);
     case Kind::kHold:
       return DecodeHold(body);
-    case Kind::kTier:
-      return DecodeTier(body);
+    case Kind::kTiers:
+      return DecodeNumbers<JournaledTiers>(body);
   }
   return Nonsense("a record of unknown kind");
 }

@@ -38,14 +38,15 @@ struct JournaledDeparture {
   std::vector<uint64_t> numbers;
 };
 
-// From here on the journal knows of all that is in the tier.
-struct JournaledTier {
-  uint64_t identity;  // Tier::identity; 0: there is none.
+// From here on the journal knows of all that is in these external stores
+// (Tier::identities).
+struct JournaledTiers {
+  std::vector<uint64_t> numbers;
 };
 
 using JournalRecord =
     std::variant<std::vector<JournaledObject>, JournaledRemoval,
-                 JournaledDeparture, JournaledHold, JournaledTier>;
+                 JournaledDeparture, JournaledHold, JournaledTiers>;
 
 // The size of a removal or departure record of `count` objects, with its frame.
 constexpr size_t RemovalRecordBytes(size_t count) {
@@ -69,7 +70,7 @@ Result<std::string> EncodeSealedInSlab(
 std::string EncodeRemoval(std::span<const uint64_t> numbers);
 std::string EncodeDeparture(std::span<const uint64_t> numbers);
 std::string EncodeHold(const JournaledHold& hold);
-std::string EncodeTier(const JournaledTier& tier);
+std::string EncodeTiers(std::span<const uint64_t> identities);
 
 // kCorruption: the payload makes no sense.
 Result<JournalRecord> DecodeRecord(std::string_view payload);

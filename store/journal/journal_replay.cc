@@ -29,8 +29,8 @@ void JournalReplay::Apply(JournalRecord record) {
   } else if (const auto* hold = std::get_if<JournaledHold>(&record)) {
     marks_.push_back({hold->number, objects_.size(),
                       hold->hold ? Mark::kHeld : Mark::kUnheld});
-  } else if (const auto* tier = std::get_if<JournaledTier>(&record)) {
-    tier_ = tier->identity;
+  } else if (auto* tiers = std::get_if<JournaledTiers>(&record)) {
+    tiers_ = std::move(tiers->numbers);
   }
 }
 
@@ -51,7 +51,7 @@ void JournalReplay::NoteNumbers(JournalContents* contents) const {
 }
 
 void JournalReplay::Finish(JournalContents* contents) && {
-  contents->tier = tier_;
+  contents->tiers = std::move(tiers_);
   NoteNumbers(contents);
   std::vector<bool> gone(objects_.size());
   ApplyMarks(&gone);

@@ -22,7 +22,7 @@ struct JournalContents {
   std::vector<JournaledObject> objects;
   std::vector<uint64_t> removed;  // Numbers, in order.
   uint64_t highest_number = 0;    // Of all objects and slabs, dead or alive.
-  uint64_t tier = 0;              // The identity of the last one.
+  std::vector<uint64_t> tiers;    // As in the last record of them.
   JournalDamage damage;
   bool unreadable = false;  // It is empty, or not even its head can be read.
   bool missing() const { return unreadable && damage.bytes == 0; }
@@ -56,7 +56,7 @@ class JournalReplay {
 
   std::vector<JournaledObject> objects_;  // As they were sealed.
   std::vector<Mark> marks_;
-  uint64_t tier_ = 0;
+  std::vector<uint64_t> tiers_;
 };
 
 }  // namespace vitrine::store

@@ -51,11 +51,11 @@ class ChangeLog {
   // The same, of what a restart found in the journal and cannot restore.
   void RecordLost(const JournaledObject& object);
 
-  // `for_each` as for Journal::Rewrite, `tier` as for SetTier.
+  // `for_each` as for Journal::Rewrite, `tiers` as for SetTiers.
   Status RewriteFor(
-      uint64_t tier,
+      std::vector<uint64_t> tiers,
       const std::function<void(const Journal::Visitor&)>& for_each) {
-    journal_.SetTier(tier);
+    journal_.SetTiers(std::move(tiers));
     return journal_.Rewrite(for_each);
   }
   // The same, if most of the journal is dead.

@@ -64,9 +64,8 @@ Status TableRestore::RestoreElsewhere(const ObjectRef& object) {
 
 Result<ObjectRef> TableRestore::RestoreOne(const JournaledObject& journaled) {
   ObjectRef object = MakeRecord(journaled);
-  Status restored = object->elsewhere
-                        ? RestoreElsewhere(object)
-                        : RestoreInMemory(object, journaled.info);
+  Status restored = object->elsewhere ? RestoreElsewhere(object)
+                                      : RestoreInMemory(object, journaled.info);
   if (!restored) return restored.error();
   table_->accounts->ForceCharge(PayerOf(*object), ChargeOf(*object));
   return object;

@@ -46,11 +46,11 @@ void Upkeep::RewriteJournalIfWanted() {
                                   table_->mutex) { VisitSealed(visit); });
 }
 
-Status Upkeep::RewriteJournalFor(uint64_t tier) {
+Status Upkeep::RewriteJournalFor(std::vector<uint64_t> tiers) {
   MutexLock lock(table_->mutex);
   return table_->log.RewriteFor(
-      tier, [this](const Journal::Visitor& visit)
-                REQUIRES(table_->mutex) { VisitSealed(visit); });
+      std::move(tiers), [this](const Journal::Visitor& visit)
+                            REQUIRES(table_->mutex) { VisitSealed(visit); });
 }
 
 void Upkeep::VisitSealed(const Journal::Visitor& visit) const {

@@ -28,8 +28,9 @@ class Upkeep {
   // Objects whose recency or use count changed since the last call.
   std::vector<ObjectInfo> TakeUses() EXCLUDES(table_->mutex);
   void RewriteJournalIfWanted() EXCLUDES(table_->mutex);
-  // Rewrites it: all that is in `tier` (Tier::identity) is known from now on.
-  Status RewriteJournalFor(uint64_t tier) EXCLUDES(table_->mutex);
+  // Rewrites it: all that is in `tiers` (Tier::identities) is known from now
+  // on.
+  Status RewriteJournalFor(std::vector<uint64_t> tiers) EXCLUDES(table_->mutex);
 
  private:
   void VisitSealed(const Journal::Visitor& visit) const REQUIRES(table_->mutex);

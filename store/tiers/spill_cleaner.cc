@@ -129,7 +129,7 @@ Status SpillCleaner::ReadLive(const std::vector<Living>& live,
                               std::vector<Tier::Load>* loads) {
   std::span<std::byte> room(*bytes);
   for (const auto& [sequence, spilled] : live) {
-    const auto& [info, metadata] = spilled.object;
+    const ObjectInfo& info = spilled.object.info;
     const std::span<std::byte> place = room.first(info.size_bytes);
     Status got = io_->Get(sequence, spilled.offset_bytes, place);
     if (got && HashPayload(place) != spilled.hash) {
@@ -138,7 +138,7 @@ Status SpillCleaner::ReadLive(const std::vector<Living>& live,
     }
     if (!got && !KeepIfDamaged(sequence, got)) return got;
     if (!got) continue;
-    loads->push_back({info, metadata, place});
+    loads->push_back({info, spilled.object.metadata, place});
     room = room.subspan(place.size());
   }
   return Status();

@@ -39,13 +39,15 @@ class Tier {
   // before the tier has done it.
   virtual void Forget(uint64_t number) = 0;
 
-  // A random number that was drawn when the tier was begun, so that a journal
-  // can say which tier it belongs to.  0: nothing in it outlives the store.
-  virtual uint64_t identity() const { return 0; }
+  // Of each external store that it consists of: a random number that was drawn
+  // when that was begun, so that a journal can say which stores it knows. None:
+  // nothing in it outlives this process.
+  virtual std::vector<uint64_t> identities() const { return {}; }
   // An object that an earlier store has put, as it was then.
   struct Found {
     ObjectInfo info;
     MetadataRef metadata;
+    uint64_t identity = 0;  // Of the external store that has it.
   };
   // What an earlier store left, each number once; those that are not wanted are
   // to be forgotten.  Called once, before anything else.

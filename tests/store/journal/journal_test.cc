@@ -614,26 +614,24 @@ TEST_F(JournalTest, WhatLeftItsSlabHasNoNumberOfIt) {
   EXPECT_TRUE(contents.objects[0].info.elsewhere);
 }
 
-TEST_F(JournalTest, ItBelongsToTheLastTier) {
-  Objects objects;
-  const auto rewrite_for = [&](uint64_t tier) {
-    Journal journal = Open(&objects);
-    journal.SetTier(tier);
-    ASSERT_TRUE(journal.Rewrite(
-        [&](const Journal::Visitor& visit) { visit({InfoOf(1, "1")}); }));
-  };
-  for (const uint64_t tier : {uint64_t{7}, UINT64_MAX, uint64_t{0}}) {
-    rewrite_for(tier);
-    JournalContents contents;
+TEST_F(JournalTest, ItKnowsTheLastTiers) {
+  using Tiers = std::vector<uint64_t>;
+  for (const Tiers& tiers : {Tiers{7}, Tiers{8, UINT64_MAX}, Tiers{}}) {
+    Objects objects;
     {
-      auto journal = Journal::Open(path(), &contents);
-      ASSERT_TRUE(journal);
-      EXPECT_EQ(contents.tier, tier);
-      // Any other rewrite keeps it.
-      ASSERT_TRUE(journal->Rewrite([&](const Journal::Visitor&) {}));
+      Journal journal = Open(&objects);
+      journal.SetTiers(tiers);
+      ASSERT_TRUE(journal.Rewrite(
+          [&](const Journal::Visitor& visit) { visit({InfoOf(1, "1")}); }));
     }
+    JournalContents contents;
+    auto journal = Journal::Open(path(), &contents);
+    ASSERT_TRUE(journal);
+    EXPECT_EQ(contents.tiers, tiers);
+    // Any other rewrite keeps them.
+    ASSERT_TRUE(journal->Rewrite([&](const Journal::Visitor&) {}));
     ASSERT_TRUE(Journal::Open(path(), &contents));
-    EXPECT_EQ(contents.tier, tier);
+    EXPECT_EQ(contents.tiers, tiers);
   }
 }
 

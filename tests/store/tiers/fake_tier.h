@@ -33,7 +33,7 @@ class FakeTier : public Tier {
       ++puts_;
       const auto* bytes = reinterpret_cast<const char*>(load.bytes.data());
       kept_.insert_or_assign(load.info.number,
-                             Kept{{load.info, load.metadata},
+                             Kept{{load.info, load.metadata, identity_},
                                   std::string(bytes, load.bytes.size())});
     }
     return Status();
@@ -56,7 +56,10 @@ class FakeTier : public Tier {
     kept_.erase(number);
   }
 
-  uint64_t identity() const override { return identity_; }
+  std::vector<uint64_t> identities() const override {
+    return identity_ == 0 ? std::vector<uint64_t>()
+                          : std::vector<uint64_t>{identity_};
+  }
   Result<std::vector<Found>> TakeFound() override {
     std::vector<Found> found;
     if (identity_ == 0) return found;
