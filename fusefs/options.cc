@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "fusefs/access_options.h"
+#include "fusefs/spill_options.h"
 #include "schema/base/size.h"
 #include "store/accounts/quota.h"
 
@@ -97,8 +98,27 @@ po::options_description StoreGroup() {
       "recover", po::bool_switch(),
       "start even if that loses all objects of a killed store, because its "
       "journal cannot be read; says what is lost")(
-      "external-store,e", po::value<std::string>()->value_name("URL"),
-      "not available in this version");
+      "on-exit", po::value<std::string>()->value_name("drop|spill|keep"),
+      "what becomes of the objects when the store ends in good order: they are "
+      "gone, they go where evicted ones go, or their memory stays for the next "
+      "start (default: spill with --spill or --external-store, else drop)");
+  return group;
+}
+
+po::options_description SpillGroup() {
+  po::options_description group("Evicted objects", kHelpColumns);
+  group.add_options()(
+      "spill", po::value<std::string>()->value_name("DIR"),
+      "write evicted objects to files in DIR, and read them back when they are "
+      "wanted; made if it is missing, for this store alone (default: evicted "
+      "objects are gone)")(
+      "spill-limit", po::value<std::string>()->value_name("SIZE"),
+      "the most that the files may take (default: no limit)")(
+      "external-store,e",
+      po::value<std::vector<std::string>>()->composing()->value_name("URL"),
+      "another place for evicted objects: file:///DIR, or what was compiled "
+      "in; may be repeated: each takes what --spill and those before it do "
+      "not");
   return group;
 }
 
@@ -168,6 +188,7 @@ po::options_description GeneralGroup() {
 po::options_description FileOptions() {
   po::options_description options;
   options.add(StoreGroup())
+      .add(SpillGroup())
       .add(QuotaGroup())
       .add(FrontEndGroup())
       .add(LogGroup());
@@ -178,6 +199,7 @@ std::string HelpText() {
   std::ostringstream text;
   text << kUsage << "\n"
        << StoreGroup() << "\n"
+       << SpillGroup() << "\n"
        << QuotaGroup() << "\n"
        << FrontEndGroup() << "\n"
        << LogGroup() << "\n"
@@ -420,10 +442,17 @@ Status SetAccess(const po::variables_map& values, store::Access* target) {
   return {};
 }
 
-Status SetStoreOptions(const po::variables_map& values, StoreOptions* store) {
+Status SetSpillOf(const po::variables_map& values, StoreOptions* store) {
+  SpillTexts texts{.on_exit = Given(values, "on-exit")};
   if (values.count("external-store") != 0) {
-    return Invalid("external stores are not available in this version");
+    texts.external_stores =
+        values["external-store"].as<std::vector<std::string>>();
   }
+  if (Status ok = SetPath(values, "spill", &texts.spill_dir); !ok) return ok;
+  return SetSpill(texts, store);
+}
+
+Status SetStoreOptions(const po::variables_map& values, StoreOptions* store) {
   std::optional<uint64_t> threshold;
   for (const Status& status :
        {SetSize(values, "capacity", &store->capacity_bytes),
@@ -437,7 +466,9 @@ Status SetStoreOptions(const po::variables_map& values, StoreOptions* store) {
         SetAccess(values, &store->access),
         SetAbandonAfter(values, &store->abandon_after),
         SetPath(values, "state-dir", &store->state_dir),
-        SetPath(values, "memory-dir", &store->memory_dir)}) {
+        SetPath(values, "memory-dir", &store->memory_dir),
+        SetSize(values, "spill-limit", &store->spill_limit_bytes),
+        SetSpillOf(values, store)}) {
     if (!status) return status;
   }
   if (store->capacity_bytes == 0U) return Invalid("--capacity: is zero");

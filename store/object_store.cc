@@ -11,6 +11,7 @@
 #include "store/index/index_writer.h"
 #include "store/table/table_walk.h"
 #include "store/tiers/carrier.h"
+#include "store/tiers/tier_chain.h"
 
 namespace vitrine::store {
 namespace {
@@ -21,6 +22,12 @@ constexpr uint64_t kDefaultPoolPart = 2;
 // Free space that the evictor keeps: enough for a burst, too little to miss.
 uint64_t LowWater(uint64_t capacity_bytes) {
   return std::min<uint64_t>(capacity_bytes / 64, 128 << 20);
+}
+
+Result<std::shared_ptr<Tier>> OpenTierOf(const StoreOptions& options) {
+  if (options.tier != nullptr) return options.tier;
+  return OpenTier({.urls = options.external_stores,
+                   .limit_bytes = options.spill_limit_bytes.value_or(0)});
 }
 
 }  // namespace
@@ -48,8 +55,12 @@ Result<std::unique_ptr<ObjectStore>> ObjectStore::Open(
   } else if (options.huge_pages != Switch::kOff) {
     segments->TryCollapse();
   }
+  auto tier = OpenTierOf(options);
+  if (!tier) return tier.error();
+  StoreOptions with_tier = options;
+  with_tier.tier = *std::move(tier);
   std::unique_ptr<ObjectStore> store(new ObjectStore(
-      options, *std::move(lock), *std::move(place), *std::move(segments)));
+      with_tier, *std::move(lock), *std::move(place), *std::move(segments)));
   if (Status ok = store->Start(); !ok) return ok.error();
   return store;
 }

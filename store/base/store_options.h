@@ -59,8 +59,11 @@ struct StoreOptions {
   std::optional<std::chrono::seconds> abandon_after;
   // What users and groups may have; a later one wins.
   std::vector<Quota> quotas;
-  // Where evicted objects go.  Null: nowhere, they are gone.
-  std::shared_ptr<Tier> tier;
+  // Where evicted objects go, the first one that takes them: URLs, see
+  // store/tiers/external_store.h.  None: nowhere, they are gone.
+  std::vector<std::string> external_stores;
+  std::optional<uint64_t> spill_limit_bytes;  // Of each that is local.
+  std::shared_ptr<Tier> tier;                 // In place of `external_stores`.
   // Default: kSpill with a tier that lasts, kDrop without one.
   std::optional<OnExit> on_exit;
 };

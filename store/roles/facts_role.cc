@@ -64,6 +64,9 @@ StatusSection FactsRole::GetStatus() {
   if (parts_->retriever != nullptr) {
     status.AddPart("retriever", RetrieverSection(parts_->retriever->Count()));
   }
+  if (parts_->options.tier != nullptr) {
+    status.AddList("external_stores", parts_->options.tier->Sections());
+  }
   status.AddList("clients", parts_->clients.GetStatus());
   status.AddList("accounts", AccountSections(parts_->accounts));
   status.AddPart("catalog", parts_->catalog->GetStatus());

@@ -199,9 +199,9 @@ void SpillTier::Forget(uint64_t number) {
   if (book_.HasWork()) cleaner_->Wake();
 }
 
-StatusSection SpillTier::Section() const {
-  return SpillSection(
-      {options_.url, book_.Count(), io_.Count(), cleaner_->Count()});
+std::vector<StatusSection> SpillTier::Sections() const {
+  return {SpillSection(
+      {options_.url, book_.Count(), io_.Count(), cleaner_->Count()})};
 }
 
 }  // namespace vitrine::store

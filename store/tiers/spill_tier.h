@@ -41,7 +41,7 @@ class SpillTier : public Tier {
   void Forget(uint64_t number) override;
   // If nobody calls it, all that was found is kept.
   Result<std::vector<Found>> TakeFound() override;
-  StatusSection Section() const override;
+  std::vector<StatusSection> Sections() const override;
 
  private:
   explicit SpillTier(Options options);

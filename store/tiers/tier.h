@@ -55,8 +55,8 @@ class Tier {
     return std::vector<Found>();
   }
 
-  // For `status`; empty if there is nothing to tell.
-  virtual StatusSection Section() const { return {}; }
+  // For `status`: one for each external store.
+  virtual std::vector<StatusSection> Sections() const { return {}; }
 };
 
 }  // namespace vitrine::store

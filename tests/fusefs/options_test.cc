@@ -93,11 +93,33 @@ TEST_F(OptionsTest, WordsThatAreNoChoiceAreNamed) {
   EXPECT_TRUE(Contains(Refusal({"--seal-copy", "on"}), "'on'"));
 }
 
-TEST_F(OptionsTest, ExternalStoresAreRefused) {
-  EXPECT_EQ(Refusal({"-e", "s3://x"}),
-            "external stores are not available in this version");
-  EXPECT_EQ(Refusal({"--config", WriteConfig("external-store = s3://x\n")}),
-            "external stores are not available in this version");
+TEST_F(OptionsTest, EvictedObjectsGoToEachPlaceInTurn) {
+  using Urls = std::vector<std::string>;
+  EXPECT_EQ(Parsed({}).store.external_stores, Urls());
+  EXPECT_EQ(Parsed({"--spill", "/fast/spill/"}).store.external_stores,
+            Urls({"file:///fast/spill"}));
+  const StoreOptions store =
+      Parsed({"-e", "file:///slow", "--spill", "/fast", "--external-store",
+              "s3://bucket/prefix", "--spill-limit", "1G", "--on-exit", "keep"})
+          .store;
+  EXPECT_EQ(store.external_stores,
+            Urls({"file:///fast", "file:///slow", "s3://bucket/prefix"}));
+  EXPECT_EQ(store.spill_limit_bytes, uint64_t{1} << 30);
+  EXPECT_EQ(store.on_exit, store::OnExit::kKeep);
+  EXPECT_EQ(Parsed({"--config", WriteConfig("external-store = file:///a\n"
+                                            "external-store = file:///b\n")})
+                .store.external_stores,
+            Urls({"file:///a", "file:///b"}));
+}
+
+TEST_F(OptionsTest, SpillingWithoutSenseIsRefused) {
+  EXPECT_EQ(Refusal({"-e", "/dir"}),
+            "--external-store: '/dir' is no URL such as file:///directory");
+  EXPECT_TRUE(Contains(Refusal({"--spill", ""}), "--spill needs a path"));
+  EXPECT_TRUE(Contains(Refusal({"--spill-limit", "1G"}), "needs --spill"));
+  EXPECT_TRUE(Contains(Refusal({"--on-exit", "spill"}), "needs --spill"));
+  EXPECT_TRUE(Contains(Refusal({"--on-exit", "burn", "--spill", "/a"}),
+                       "'burn' is not drop, spill or keep"));
 }
 
 TEST_F(OptionsTest, AConfigFileWithoutSenseIsNamed) {
@@ -235,6 +257,9 @@ TEST_F(OptionsTest, HelpNamesEveryOptionInLinesOf80Columns) {
                              "--quota",
                              "--recover",
                              "--external-store",
+                             "--spill",
+                             "--spill-limit",
+                             "--on-exit",
                              "--socket",
                              "--mount",
                              "--passthrough",

@@ -77,7 +77,7 @@ class SpillTierTest : public ::testing::Test {
     EXPECT_EQ(found.size(), taken->size());
     return found;
   }
-  nlohmann::json status() const { return ToJson(tier_->Section()); }
+  nlohmann::json status() const { return ToJson(tier_->Sections().front()); }
   uint64_t number_of(const char* name) const {
     return status()[name].get<uint64_t>();
   }
