@@ -158,6 +158,39 @@ TEST_F(SpillTierTest, TheSpaceOfDeadObjectsComesBack) {
   EXPECT_EQ(MetadataOf(found.at(3).metadata), (Metadata{{"number", "n"}}));
 }
 
+TEST_F(SpillTierTest, WhatIsForgottenWhileItIsCopiedStaysSo) {
+  Open();
+  ASSERT_TRUE(Put({1, 2, 3, 4, 5}));
+  faults_.OnCall([this](Call call, std::string_view) -> Status {
+    if (call == Call::kPut) tier_->Forget(4);
+    return {};
+  });
+  for (const uint64_t number : {1U, 2U, 3U}) tier_->Forget(number);
+  EXPECT_TRUE(Eventually([&] { return number_of("copied_bytes") > 0; }));
+  EXPECT_EQ(CheckCode(4), Code::kNotFound);
+  EXPECT_EQ(number_of("objects"), 1U);
+  EXPECT_EQ(number_of("live_bytes"), 1000U);
+  EXPECT_EQ(Check(5), "");
+}
+
+TEST_F(SpillTierTest, WhatIsCopiedWhileItIsReadIsReadAgain) {
+  Open();
+  ASSERT_TRUE(Put({1, 2, 3, 4, 5}));
+  faults_.OnCall([this, reader = std::this_thread::get_id()](
+                     Call call, std::string_view name) -> Status {
+    if (call != Call::kGet || name != SpillName(1) ||
+        std::this_thread::get_id() != reader) {
+      return {};
+    }
+    for (const uint64_t number : {1U, 2U, 3U}) tier_->Forget(number);
+    EXPECT_TRUE(
+        Eventually([&] { return !faults_.values().contains(SpillName(1)); }));
+    return {};
+  });
+  EXPECT_EQ(Check(4), "");
+  EXPECT_EQ(number_of("damaged_objects"), 0U);
+}
+
 TEST_F(SpillTierTest, ALimitIsKept) {
   Open(20'000);
   ASSERT_TRUE(Put({1}));
