@@ -117,11 +117,22 @@ Status ValueDirectory::Sync() const {
   return ::fsync(fd()) == 0 ? Status() : ErrnoError("fsync " + path_, errno);
 }
 
+// A directory that is not durable keeps nothing.
+Status MakeDirectory(const std::string& path) {
+  if (::mkdir(path.c_str(), kDirectoryMode) != 0) {
+    return errno == EEXIST
+               ? Status()
+               : ErrnoError("make the spill directory " + path, errno);
+  }
+  const std::string parent = path.substr(0, path.rfind('/') + 1);
+  const UniqueFd fd(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.valid() && ::fsync(fd.get()) == 0) return Status();
+  return ErrnoError("fsync " + parent, errno);
+}
+
 Result<std::shared_ptr<ValueDirectory>> ValueDirectory::OpenAnew(
     const std::string& path) {
-  if (::mkdir(path.c_str(), kDirectoryMode) != 0 && errno != EEXIST) {
-    return ErrnoError("make the spill directory " + path, errno);
-  }
+  if (Status made = MakeDirectory(path); !made) return made.error();
   UniqueFd fd(
       ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.valid()) return ErrnoError("open the spill directory " + path, errno);

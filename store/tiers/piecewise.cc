@@ -6,7 +6,7 @@
 namespace vitrine::store {
 namespace {
 
-constexpr size_t kBlocksInPiece = 8;
+constexpr size_t kBlocksInPiece = 4;
 constexpr size_t kPieceBytes = kBlocksInPiece * kHashBlockBytes;
 
 // Calls `work` with each piece: its first block, and how many it has.

@@ -7,6 +7,13 @@
 #include "schema/base/size.h"
 
 namespace vitrine::store {
+namespace {
+
+// Far fewer than a head can have; each value costs a read.
+constexpr uint64_t kMostCopiedObjects = 10'000;
+constexpr size_t kMostCopiedValues = 256;
+
+}  // namespace
 
 std::vector<Tier::Load> SpillBook::LeaveOutKept(
     std::span<const Tier::Load> loads) const {
@@ -177,11 +184,15 @@ void SpillBook::Removed(std::span<const uint64_t> sequences) {
 std::vector<SpillBook::Value> SpillBook::MostlyDead(uint64_t live_bytes) const {
   MutexLock lock(mutex_);
   std::vector<Value> chosen;
-  uint64_t sum = 0;
+  uint64_t bytes = 0;
+  uint64_t objects = 0;
   for (const uint64_t sequence : mostly_dead_) {
     const ValueState& value = values_.at(sequence);
-    sum += value.live_bytes;
-    if (!chosen.empty() && sum > live_bytes) break;
+    bytes += value.live_bytes;
+    objects += value.live_objects;
+    const bool enough = bytes > live_bytes || objects > kMostCopiedObjects ||
+                        chosen.size() == kMostCopiedValues;
+    if (enough && !chosen.empty()) break;
     chosen.push_back({sequence, value.size_bytes, value.live_bytes});
   }
   return chosen;

@@ -73,8 +73,8 @@ class SpillBook {
     uint64_t size_bytes = 0;
     uint64_t live_bytes = 0;
   };
-  // Values less than half of whose objects' bytes are live: as many as have
-  // together up to `live_bytes`, or one.
+  // Values less than half of whose objects' bytes are live: as many as a copy
+  // of `live_bytes` can hold, or one.
   std::vector<Value> MostlyDead(uint64_t live_bytes) const EXCLUDES(mutex_);
   // It is not tried again.
   void KeepForInspection(uint64_t sequence) EXCLUDES(mutex_);

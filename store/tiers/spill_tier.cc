@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "store/tiers/piecewise.h"
@@ -33,6 +34,17 @@ size_t CountFused(std::span<const Tier::Load> loads) {
     if (load.bytes.size() >= kAloneBytes) break;
   }
   return count;
+}
+
+std::vector<std::span<const Tier::Load>> SplitIntoValues(
+    std::span<const Tier::Load> loads) {
+  std::vector<std::span<const Tier::Load>> values;
+  while (!loads.empty()) {
+    const size_t count = CountFused(loads);
+    values.push_back(loads.first(count));
+    loads = loads.subspan(count);
+  }
+  return values;
 }
 
 uint64_t SumBytes(std::span<const Tier::Load> loads) {
@@ -129,19 +141,24 @@ Result<SpillHead> SpillTier::WriteValue(std::span<const Load> loads) {
 
 Status SpillTier::WriteAll(std::span<const Load> loads,
                            std::vector<SpillHead>* written) {
-  while (!loads.empty()) {
-    const size_t count = CountFused(loads);
-    auto head = WriteValue(loads.first(count));
+  const auto values = SplitIntoValues(loads);
+  std::vector<std::optional<SpillHead>> heads(values.size());
+  Status done = crew_.ForEach(values.size(), [&](size_t value) -> Status {
+    auto head = WriteValue(values[value]);
     if (!head) return head.error();
-    written->push_back(*std::move(head));
-    loads = loads.subspan(count);
+    heads[value] = *std::move(head);
+    return {};
+  });
+  for (auto& head : heads) {
+    if (head) written->push_back(*std::move(head));
   }
-  return Status();
+  return done;
 }
 
 Status SpillTier::Put(std::span<const Load> loads) {
   std::vector<SpillHead> written;
-  Status put = WriteAll(book_.LeaveOutKept(loads), &written);
+  const std::vector<Load> wanted = book_.LeaveOutKept(loads);
+  Status put = WriteAll(wanted, &written);
   for (const SpillHead& head : written) {
     if (put) {
       book_.Add(head);

@@ -51,6 +51,7 @@ class SpillTier : public Tier {
   Status ScanValue(const SpillIo::Listed& value);
   // Writes a value; on failure nothing of it stays.
   Result<SpillHead> WriteValue(std::span<const Load> loads);
+  // Those that were written, after a failure as well.
   Status WriteAll(std::span<const Load> loads, std::vector<SpillHead>* written);
   Status ReadVerified(const SpillBook::Place& place,
                       std::span<std::byte> bytes);

@@ -76,7 +76,7 @@ TEST_F(CarrierTest, NothingIsEasy) {
 }
 
 TEST_F(CarrierTest, SmallOnesGoTogetherAndLargeOnesAlone) {
-  for (const uint64_t number : {1, 2, 3}) Add(number, kMiB);
+  for (const uint64_t number : {1U, 2U, 3U}) Add(number, kMiB);
   Add(4, 8 * kMiB);
   Add(5, 70 * kMiB);
   Add(6, 100);
@@ -118,7 +118,7 @@ TEST_F(CarrierTest, AfterAFailureNoMoreIsTried) {
 }
 
 TEST_F(CarrierTest, NoneOfAGroupThatFailsIsCarried) {
-  for (const uint64_t number : {1, 2, 3}) Add(number, 1000);
+  for (const uint64_t number : {1U, 2U, 3U}) Add(number, 1000);
   tier_.OnPut([](const ObjectInfo& info) -> Status {
     if (info.number != 2) return {};
     return Error{Code::kIoError, "told to fail"};

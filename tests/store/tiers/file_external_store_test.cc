@@ -105,7 +105,8 @@ TEST_F(FileExternalStoreTest, PartsOfAnySizeBecomeOneValue) {
   const std::string source = RandomBytes(6 << 20, 1);
   alignas(4096) static std::array<std::byte, 3 << 20> aligned;
   std::copy_n(AsBytes(source).data(), aligned.size(), aligned.data());
-  for (const size_t first : {0, 1, 4096, 5000, (1 << 20) - 4096, 1 << 20}) {
+  for (const size_t first :
+       {0U, 1U, 4096U, 5000U, (1U << 20U) - 4096U, 1U << 20U}) {
     const std::array<ExternalStoreHandle::Part, 4> parts = {
         AsBytes(source).first(first), std::span<const std::byte>(aligned),
         AsBytes(source).subspan(3), AsBytes("end")};

@@ -89,7 +89,7 @@ class SpillTierTest : public ::testing::Test {
 TEST_F(SpillTierTest, SmallObjectsShareAValueAndLargeOnesDoNot) {
   Open();
   Loads loads;
-  for (const uint64_t number : {1, 2, 3}) {
+  for (const uint64_t number : {1U, 2U, 3U}) {
     loads.Add(number, BytesOf(number, 1000));
   }
   loads.Add(4, BytesOf(4, 9 * kMiB));
@@ -97,7 +97,7 @@ TEST_F(SpillTierTest, SmallObjectsShareAValueAndLargeOnesDoNot) {
   loads.Add(6, "");
   ASSERT_TRUE(tier_->Put(loads.loads()));
   EXPECT_EQ(faults_.count(), 3u);
-  for (const uint64_t number : {1, 2, 3, 5}) EXPECT_EQ(Check(number), "");
+  for (const uint64_t number : {1U, 2U, 3U, 5U}) EXPECT_EQ(Check(number), "");
   EXPECT_EQ(Check(4, 9 * kMiB), "");
   EXPECT_TRUE(tier_->Get(InfoOf(6, 0), {}));
   EXPECT_EQ(CheckCode(7), Code::kNotFound);
@@ -111,7 +111,7 @@ TEST_F(SpillTierTest, MoreThanOneValueHoldsIsSeveral) {
   }
   ASSERT_TRUE(tier_->Put(loads.loads()));
   EXPECT_EQ(faults_.count(), 3u);  // 9, 9 and 2: 64 MiB at most.
-  for (const uint64_t number : {1, 9, 10, 20}) {
+  for (const uint64_t number : {1U, 9U, 10U, 20U}) {
     EXPECT_EQ(Check(number, 7 * kMiB), "");
   }
 }
@@ -141,7 +141,7 @@ TEST_F(SpillTierTest, WhatIsForgottenIsDeleted) {
 TEST_F(SpillTierTest, TheSpaceOfDeadObjectsComesBack) {
   Open();
   ASSERT_TRUE(Put({1, 2, 3, 4, 5}));
-  for (const uint64_t number : {1, 2, 4}) tier_->Forget(number);
+  for (const uint64_t number : {1U, 2U, 4U}) tier_->Forget(number);
   EXPECT_TRUE(Eventually([&] {
     const auto values = faults_.values();
     return values.size() == 1 && !values.contains(SpillName(1));
@@ -156,6 +156,39 @@ TEST_F(SpillTierTest, TheSpaceOfDeadObjectsComesBack) {
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(Describe(found.at(3).info), Describe(InfoOf(3, 1000)));
   EXPECT_EQ(MetadataOf(found.at(3).metadata), (Metadata{{"number", "n"}}));
+}
+
+TEST_F(SpillTierTest, WhatIsForgottenWhileItIsCopiedStaysSo) {
+  Open();
+  ASSERT_TRUE(Put({1, 2, 3, 4, 5}));
+  faults_.OnCall([this](Call call, std::string_view) -> Status {
+    if (call == Call::kPut) tier_->Forget(4);
+    return {};
+  });
+  for (const uint64_t number : {1U, 2U, 3U}) tier_->Forget(number);
+  EXPECT_TRUE(Eventually([&] { return number_of("copied_bytes") > 0; }));
+  EXPECT_EQ(CheckCode(4), Code::kNotFound);
+  EXPECT_EQ(number_of("objects"), 1U);
+  EXPECT_EQ(number_of("live_bytes"), 1000U);
+  EXPECT_EQ(Check(5), "");
+}
+
+TEST_F(SpillTierTest, WhatIsCopiedWhileItIsReadIsReadAgain) {
+  Open();
+  ASSERT_TRUE(Put({1, 2, 3, 4, 5}));
+  faults_.OnCall([this, reader = std::this_thread::get_id()](
+                     Call call, std::string_view name) -> Status {
+    if (call != Call::kGet || name != SpillName(1) ||
+        std::this_thread::get_id() != reader) {
+      return {};
+    }
+    for (const uint64_t number : {1U, 2U, 3U}) tier_->Forget(number);
+    EXPECT_TRUE(
+        Eventually([&] { return !faults_.values().contains(SpillName(1)); }));
+    return {};
+  });
+  EXPECT_EQ(Check(4), "");
+  EXPECT_EQ(number_of("damaged_objects"), 0U);
 }
 
 TEST_F(SpillTierTest, ALimitIsKept) {
@@ -187,8 +220,9 @@ TEST_F(SpillTierTest, NoFailureTakesOfTheLimit) {
 
 TEST_F(SpillTierTest, AllOfAPutOrNothing) {
   Open();
-  faults_.OnCall([this](Call call, std::string_view) -> Status {
-    if (call != Call::kPut || faults_.count() < 2) return {};
+  std::atomic<int> puts{0};
+  faults_.OnCall([&puts](Call call, std::string_view) -> Status {
+    if (call != Call::kPut || ++puts < 3) return {};
     return Error{Code::kOutOfMemory, "full"};
   });
   Loads loads;
@@ -292,7 +326,7 @@ TEST_F(SpillTierTest, ADamagedObjectIsNotCopiedAsIfItWereSound) {
   Open();
   ASSERT_TRUE(Put({1, 2, 3, 4, 5}));
   faults_.Damage(SpillName(1));
-  for (const uint64_t number : {1, 2, 3}) tier_->Forget(number);
+  for (const uint64_t number : {1U, 2U, 3U}) tier_->Forget(number);
   EXPECT_TRUE(Eventually([&] { return number_of("damaged_values") == 1; }));
   EXPECT_TRUE(Eventually([&] { return number_of("copied_bytes") > 0; }));
   EXPECT_EQ(Check(4), "");
@@ -318,9 +352,9 @@ TEST_F(SpillTierTest, AllIsFoundAgain) {
   EXPECT_EQ(Describe(found.at(2).info), Describe(InfoOf(2, 1000)));
   EXPECT_EQ(MetadataOf(found.at(2).metadata), (Metadata{{"number", "n"}}));
   EXPECT_EQ(found.at(2).info.state, ObjectState::kSealed);
-  for (const uint64_t number : {1, 2, 3}) EXPECT_EQ(Check(number), "");
+  for (const uint64_t number : {1U, 2U, 3U}) EXPECT_EQ(Check(number), "");
   EXPECT_EQ(Check(4, 9 * kMiB), "");
-  for (const uint64_t number : {1, 2, 3, 4}) tier_->Forget(number);
+  for (const uint64_t number : {1U, 2U, 3U, 4U}) tier_->Forget(number);
   EXPECT_TRUE(Eventually([&] { return faults_.count() == 0; }));
 }
 
@@ -348,7 +382,7 @@ TEST_F(SpillTierTest, OfTwoCopiesTheNewerOneCounts) {
   Open();
   ASSERT_TRUE(Put({1, 2, 3, 4, 5}));
   const std::string old = faults_.values().at(SpillName(1));
-  for (const uint64_t number : {1, 2, 3}) tier_->Forget(number);
+  for (const uint64_t number : {1U, 2U, 3U}) tier_->Forget(number);
   ASSERT_TRUE(Eventually([&] {
     return faults_.count() == 1 && !faults_.values().contains(SpillName(1));
   }));
@@ -361,7 +395,7 @@ TEST_F(SpillTierTest, OfTwoCopiesTheNewerOneCounts) {
   Open();
   EXPECT_EQ(Take().size(), 5u);  // 1 to 3 are back; the store knows better.
   EXPECT_EQ(number_of("live_bytes"), 5000u);
-  for (const uint64_t number : {1, 4, 5}) EXPECT_EQ(Check(number), "");
+  for (const uint64_t number : {1U, 4U, 5U}) EXPECT_EQ(Check(number), "");
 }
 
 TEST_F(SpillTierTest, OfTwoCopiesOneThatIsDamagedDoesNotCount) {
