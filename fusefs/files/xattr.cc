@@ -42,8 +42,8 @@ std::optional<std::string> Compute(Store* store, const ObjectRef& object,
                                    std::string_view name) {
   if (name == "vitrine.in-use")
     return store->objects().InUse(object) ? "1" : "0";
-  if (name == "vitrine.tier") return "memory";
   const ObjectInfo info = store->objects().Info(object);
+  if (name == "vitrine.tier") return store::TierName(info);
   if (name == "vitrine.state") return StateName(info.state);
   if (name == "vitrine.size") return std::to_string(info.size_bytes);
   if (name == "vitrine.use-count") return std::to_string(info.use_count);

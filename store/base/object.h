@@ -68,6 +68,11 @@ struct ObjectInfo {
   uint64_t segment() const { return in_slab() ? slab : number; }
 };
 
+// Where its bytes are, for people.
+inline const char* TierName(const ObjectInfo& info) {
+  return info.elsewhere ? "external" : "memory";
+}
+
 // Notes that the bytes of a sealed object are only in the tier.
 inline void MarkElsewhere(ObjectInfo* info) {
   info->elsewhere = info->copied = true;

@@ -15,7 +15,7 @@ enum class ObjectEventKind : uint8_t {
   kDeleted,
   kEvicted,
   kHoldChanged,
-  kMoved,    // Its bytes are in another slab, or in one again; for the catalog.
+  kMoved,    // Its bytes are somewhere else than before; for the catalog.
   kRenamed,  // An unsealed object has a new id; `old_id` is the one before.
 };
 

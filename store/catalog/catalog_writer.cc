@@ -144,12 +144,14 @@ void CatalogWriter::BindObject(const CatalogBatch::ObjectRow& row,
   const ObjectInfo& info = row.info;
   const Fate fate = FateOf(row);
   statement->Bind(ToSql(info.number)).Bind(info.id.text()).Bind(fate.state);
-  if (row.gone_ns == 0) {
-    statement->Bind("memory")
+  if (row.gone_ns != 0) {
+    statement->BindNull().BindNull().BindNull();
+  } else if (info.elsewhere) {
+    statement->Bind(TierName(info)).BindNull().BindNull();
+  } else {
+    statement->Bind(TierName(info))
         .Bind(ToSql(info.segment()))
         .Bind(ToSql(info.offset_bytes));
-  } else {
-    statement->BindNull().BindNull().BindNull();
   }
   statement->Bind(ToSql(info.size_bytes))
       .Bind(ToSql(info.charged_bytes))

@@ -37,6 +37,7 @@ Status CatalogWriter::EndAllClients() {
   });
 }
 
+// `NULL` reads as 0.
 Result<bool> CatalogWriter::Agrees(const ObjectInfo& info) {
   sqlite::Statement& row = statements_->select_object;
   const auto found = row.Bind(ToSql(info.number)).Step();
@@ -48,7 +49,7 @@ Result<bool> CatalogWriter::Agrees(const ObjectInfo& info) {
   const bool agrees =
       *found && row.Text(0) == info.id.text() &&
       row.Text(1) == (sealed ? "sealed" : "unsealed") &&
-      row.Integer(2) == ToSql(info.segment()) &&
+      row.Integer(2) == (info.elsewhere ? 0 : ToSql(info.segment())) &&
       row.Integer(3) == ToSql(info.offset_bytes) &&
       row.Integer(4) == info.mode && row.Integer(5) == info.uid &&
       row.Integer(6) == info.gid && row.Integer(7) == ToSql(info.size_bytes) &&

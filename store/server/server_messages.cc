@@ -23,7 +23,7 @@ Message Finish(FlatBufferBuilder* builder, Offset<T> body) {
 Offset<protocol::ObjectInfo> AddInfo(FlatBufferBuilder* builder,
                                      const ObjectInfo& info, bool in_use) {
   const auto id = builder->CreateString(info.id.text());
-  const auto tier = builder->CreateSharedString("memory");
+  const auto tier = builder->CreateSharedString(TierName(info));
   protocol::ObjectInfoBuilder object(*builder);
   object.add_id(id);
   object.add_number(info.number);

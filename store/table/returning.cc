@@ -47,7 +47,6 @@ Result<bool> Returning::ReturnSmall(const ObjectRef& object,
     return ok.error();
   }
   table_->Return(object, slab, info.offset_bytes, &wakes);
-  table_->log.Tell({ObjectEventKind::kMoved, info, info.id});
   return true;
 }
 

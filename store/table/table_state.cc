@@ -130,6 +130,7 @@ DroppedSegment TableState::SendElsewhere(const ObjectRef& object) {
   if (object->slab != nullptr) {
     dropped = slabs.Leave(std::exchange(object->slab, nullptr));
   }
+  log.Notify(ObjectEventKind::kMoved, *object);
   return dropped;
 }
 
@@ -145,6 +146,7 @@ void TableState::Return(const ObjectRef& object, Slab* slab,
   EnterMemory(*object);
   if (object->hold) CountHold(*object, true);
   ++returned_objects;
+  log.Notify(ObjectEventKind::kMoved, *object);
   NoteWaiters({&object, 1}, wakes);
 }
 
