@@ -142,8 +142,36 @@ void SpillBook::Forget(uint64_t number) {
   MutexLock lock(mutex_);
   const auto found = places_.find(number);
   if (found == places_.end()) return;
+  const uint64_t sequence = found->second.sequence;
   Leave(found->second);
   places_.erase(found);
+  // The deletion of a dead value says it all.
+  if (dead_.contains(sequence)) return;
+  values_[sequence].forgotten.push_back(number);
+  newly_forgotten_.push_back(number);
+}
+
+std::vector<uint64_t> SpillBook::NewlyForgotten() const {
+  MutexLock lock(mutex_);
+  return newly_forgotten_;
+}
+
+void SpillBook::NoteLogged(size_t count) {
+  MutexLock lock(mutex_);
+  newly_forgotten_.erase(
+      newly_forgotten_.begin(),
+      newly_forgotten_.begin() + static_cast<ptrdiff_t>(count));
+}
+
+std::vector<uint64_t> SpillBook::Forgotten() const {
+  std::vector<uint64_t> numbers;
+  MutexLock lock(mutex_);
+  for (const auto& [sequence, value] : values_) {
+    if (dead_.contains(sequence)) continue;
+    numbers.insert(numbers.end(), value.forgotten.begin(),
+                   value.forgotten.end());
+  }
+  return numbers;
 }
 
 bool SpillBook::NoteDamage(uint64_t number, const Place& place) {
@@ -160,7 +188,7 @@ bool SpillBook::NoteDamage(uint64_t number, const Place& place) {
 
 bool SpillBook::HasWork() const {
   MutexLock lock(mutex_);
-  return !dead_.empty() || !mostly_dead_.empty();
+  return !dead_.empty() || !mostly_dead_.empty() || !newly_forgotten_.empty();
 }
 
 std::vector<uint64_t> SpillBook::DeadValues(size_t most) const {

@@ -62,6 +62,16 @@ class SpillBook {
   // False: it was known already, or the object is not there any more.
   bool NoteDamage(uint64_t number, const Place& place) EXCLUDES(mutex_);
 
+  // --- for whoever notes what was forgotten ---
+
+  // Objects that values have that are not dead, and that were forgotten since
+  // the last NoteLogged; the oldest first.
+  std::vector<uint64_t> NewlyForgotten() const EXCLUDES(mutex_);
+  // The first `count` of those are in a log.
+  void NoteLogged(size_t count) EXCLUDES(mutex_);
+  // All of them, whether logged or not.
+  std::vector<uint64_t> Forgotten() const EXCLUDES(mutex_);
+
   // --- for whoever reclaims space ---
 
   bool HasWork() const EXCLUDES(mutex_);
@@ -98,6 +108,7 @@ class SpillBook {
     uint64_t live_bytes = 0;
     uint64_t live_objects = 0;
     bool damaged = false;
+    std::vector<uint64_t> forgotten = {};  // Numbers.
   };
   using Values = std::unordered_map<uint64_t, ValueState>;
 
@@ -117,6 +128,7 @@ class SpillBook {
   Values values_ GUARDED_BY(mutex_);
   std::set<uint64_t> dead_ GUARDED_BY(mutex_);
   std::set<uint64_t> mostly_dead_ GUARDED_BY(mutex_);
+  std::vector<uint64_t> newly_forgotten_ GUARDED_BY(mutex_);
   uint64_t last_sequence_ GUARDED_BY(mutex_) = 0;
   uint64_t taken_bytes_ GUARDED_BY(mutex_) = 0;  // Reserved ones, too.
   uint64_t value_bytes_ GUARDED_BY(mutex_) = 0;

@@ -17,8 +17,11 @@ constexpr std::chrono::milliseconds kMostCleanerPause(10'000);
 
 }  // namespace
 
-SpillCleaner::SpillCleaner(SpillBook* book, SpillIo* io)
-    : book_(book), io_(io), thread_(&SpillCleaner::Run, this) {}
+SpillCleaner::SpillCleaner(SpillBook* book, SpillIo* io, DeletionLog log)
+    : book_(book),
+      io_(io),
+      log_(std::move(log)),
+      thread_(&SpillCleaner::Run, this) {}
 
 SpillCleaner::~SpillCleaner() {
   {
@@ -38,11 +41,34 @@ void SpillCleaner::Wake() {
 void SpillCleaner::Run() {
   SetUpThread("spill-cleaner", ThreadPriority::kLow);
   while (WaitForWork()) {
-    Status done = DeleteDead();
+    Status done = LogForgotten();
+    if (done) done = DeleteDead();
     if (done) done = CopyLive();
     NoteDone(done);
   }
-  (void)DeleteDead();  // What stays is found, and forgotten, at the next start.
+  if (Status ended = End(); !ended) {
+    spdlog::error("spill: what was deleted last may be back: {}",
+                  ended.error().ToString());
+  }
+}
+
+Status SpillCleaner::End() {
+  Status done = LogForgotten();
+  while (done && book_->Count().dead_values > 0) done = DeleteDead();
+  return done;
+}
+
+// A rewrite leaves out what was in values that are gone.
+Status SpillCleaner::LogForgotten() {
+  const std::vector<uint64_t> forgotten = book_->NewlyForgotten();
+  if (forgotten.empty()) return Status();
+  Status logged = log_.WantsRewrite() ? log_.Rewrite(book_->Forgotten())
+                                      : log_.Append(forgotten);
+  if (!logged) return logged;
+  book_->NoteLogged(forgotten.size());
+  MutexLock lock(mutex_);
+  numbers_.logged_deletions += forgotten.size();
+  return logged;
 }
 
 bool SpillCleaner::WaitForWork() {

@@ -7,19 +7,21 @@
 #include <vector>
 
 #include "schema/base/mutex.h"
+#include "store/tiers/deletion_log.h"
 #include "store/tiers/spill_book.h"
 #include "store/tiers/spill_io.h"
 
 namespace vitrine::store {
 
-// Gives space in an external store back, on a thread of its own: deletes values
-// that are dead, and copies what is live in those that are mostly dead.  A copy
-// may take space beyond the limit until the old values are deleted.
+// Carries out deletions in an external store, on a thread of its own: logs what
+// is forgotten of values that live on, deletes values that are dead, and copies
+// what is live in those that are mostly dead.  A copy may take space beyond the
+// limit until the old values are deleted.
 // Thread-safe.  What it is given must outlive it.
 class SpillCleaner {
  public:
-  SpillCleaner(SpillBook* book, SpillIo* io);
-  // Tries once more to delete what is dead.
+  SpillCleaner(SpillBook* book, SpillIo* io, DeletionLog log);
+  // First logs what is forgotten and deletes what is dead, as far as it can.
   ~SpillCleaner();
 
   // Something is dead.
@@ -28,6 +30,7 @@ class SpillCleaner {
   struct Numbers {
     uint64_t deleted_values = 0;
     uint64_t copied_bytes = 0;
+    uint64_t logged_deletions = 0;
   };
   Numbers Count() const EXCLUDES(mutex_);
 
@@ -37,7 +40,9 @@ class SpillCleaner {
   bool WaitForWork() EXCLUDES(mutex_);
   // After a failure: later each time.
   void NoteDone(const Status& done) EXCLUDES(mutex_);
+  Status LogForgotten() EXCLUDES(mutex_);
   Status DeleteDead() EXCLUDES(mutex_);
+  Status End() EXCLUDES(mutex_);
   // Copies what is live in some values into one.
   Status CopyLive() EXCLUDES(mutex_);
   struct Living {
@@ -57,7 +62,9 @@ class SpillCleaner {
 
   SpillBook* const book_;
   SpillIo* const io_;
-  std::chrono::milliseconds pause_{0};  // Of the thread alone.
+  // Of the thread alone.
+  DeletionLog log_;
+  std::chrono::milliseconds pause_{0};
 
   mutable Mutex mutex_;
   CondVar changed_;

@@ -12,6 +12,7 @@
 
 #include "store/journal/journal_record.h"
 #include "store/journal/packing.h"
+#include "store/tiers/sequence_name.h"
 
 namespace vitrine::store {
 namespace {
@@ -326,22 +327,11 @@ Result<SpillHead> DecodeSpillHead(std::string_view head, uint64_t value_bytes) {
 }
 
 std::string SpillName(uint64_t sequence) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%s%016llx", kSpillPrefix.data(),
-                static_cast<unsigned long long>(sequence));
-  return text.data();
+  return SequenceName(kSpillPrefix, sequence);
 }
 
 std::optional<uint64_t> SequenceOf(std::string_view spill_name) {
-  if (!spill_name.starts_with(kSpillPrefix)) return std::nullopt;
-  uint64_t sequence = 0;
-  const char* const end = spill_name.data() + spill_name.size();
-  const auto read = std::from_chars(spill_name.data() + kSpillPrefix.size(),
-                                    end, sequence, 16);
-  if (read.ec != std::errc() || SpillName(sequence) != spill_name) {
-    return std::nullopt;
-  }
-  return sequence;
+  return ParseSequenceName(kSpillPrefix, spill_name);
 }
 
 }  // namespace vitrine::store

@@ -10,6 +10,8 @@ namespace {
 
 // Enough for most heads.
 constexpr uint64_t kFirstReadBytes = uint64_t{64} << 10;
+// A log of a hundred million deletions.
+constexpr uint64_t kMostSmallBytes = uint64_t{1} << 30;
 
 bool MayPass(Code code) {
   return code == Code::kUnavailable || code == Code::kDisconnected ||
@@ -107,6 +109,44 @@ Result<std::vector<SpillIo::Listed>> SpillIo::List() {
     return handle->List([&listed](std::string_view name, uint64_t size_bytes) {
       const auto sequence = SequenceOf(name);
       if (sequence) listed.push_back({*sequence, size_bytes});
+    });
+  });
+  if (!done) return done.error();
+  return listed;
+}
+
+Status SpillIo::PutSmall(const std::string& name, const std::string& value) {
+  const ExternalStoreHandle::Part part = std::as_bytes(std::span(value));
+  return Try([&name, &part](ExternalStoreHandle* handle) {
+    return handle->Put(name, {&part, 1});
+  });
+}
+
+Result<std::string> SpillIo::GetSmall(const std::string& name,
+                                      uint64_t size_bytes) {
+  if (size_bytes > kMostSmallBytes) {
+    return Error{Code::kCorruption, name + " is too large"};
+  }
+  std::string value(size_bytes, '\0');
+  const Status got = Try([&](ExternalStoreHandle* handle) {
+    return handle->Get(name, 0, std::as_writable_bytes(std::span(value)));
+  });
+  if (!got) return got.error();
+  return value;
+}
+
+Status SpillIo::DeleteSmall(const std::vector<std::string>& names) {
+  if (names.empty()) return Status();
+  return Try(
+      [&names](ExternalStoreHandle* handle) { return handle->Delete(names); });
+}
+
+Result<SpillIo::SmallValues> SpillIo::ListSmall(std::string_view prefix) {
+  SmallValues listed;
+  const Status done = Try([&](ExternalStoreHandle* handle) {
+    listed.clear();
+    return handle->List([&](std::string_view name, uint64_t size_bytes) {
+      if (name.starts_with(prefix)) listed.emplace_back(name, size_bytes);
     });
   });
   if (!done) return done.error();

@@ -42,6 +42,17 @@ class SpillIo {
   // kCorruption: the value does not begin with a head.
   Result<SpillHead> ReadHead(const Listed& value) EXCLUDES(mutex_);
 
+  // --- values of other sorts, which are small ---
+  Status PutSmall(const std::string& name, const std::string& value)
+      EXCLUDES(mutex_);
+  // kCorruption: it is not of that size.
+  Result<std::string> GetSmall(const std::string& name, uint64_t size_bytes)
+      EXCLUDES(mutex_);
+  Status DeleteSmall(const std::vector<std::string>& names) EXCLUDES(mutex_);
+  // Names and sizes of those whose names begin with `prefix`.
+  using SmallValues = std::vector<std::pair<std::string, uint64_t>>;
+  Result<SmallValues> ListSmall(std::string_view prefix) EXCLUDES(mutex_);
+
   struct Numbers {
     uint64_t puts = 0;
     uint64_t put_bytes = 0;

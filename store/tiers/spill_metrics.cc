@@ -72,6 +72,8 @@ constexpr MetricOf<Book> kBookMetrics[] = {
 constexpr MetricOf<Cleaner> kCleanerMetrics[] = {
     Counter<&Cleaner::deleted_values>("deleted_values",
                                       "Values that were deleted."),
+    Counter<&Cleaner::logged_deletions>(
+        "logged_deletions", "Objects deleted of values that live on."),
     Counter<&Cleaner::copied_bytes>("copied_bytes",
                                     "What was written anew to give space back.",
                                     MetricUnit::kBytes)};

@@ -8,6 +8,7 @@
 
 #include "store/tiers/piecewise.h"
 #include "store/tiers/spill_metrics.h"
+#include "store/tiers/store_identity.h"
 
 namespace vitrine::store {
 namespace {
@@ -63,9 +64,32 @@ SpillTier::SpillTier(Options options)
 
 Result<std::unique_ptr<SpillTier>> SpillTier::Open(Options options) {
   std::unique_ptr<SpillTier> tier(new SpillTier(std::move(options)));
+  auto log = tier->ReadLogs();
+  if (!log) return log.error();
   if (Status scanned = tier->Scan(); !scanned) return scanned.error();
-  tier->cleaner_ = std::make_unique<SpillCleaner>(&tier->book_, &tier->io_);
+  tier->TrimLog(&*log);
+  tier->cleaner_ =
+      std::make_unique<SpillCleaner>(&tier->book_, &tier->io_, *std::move(log));
   return tier;
+}
+
+// Keeps what is still of use: the rest was in values that are gone.
+void SpillTier::TrimLog(DeletionLog* log) {
+  const size_t count = book_.NewlyForgotten().size();
+  const Status trimmed = log->Rewrite(book_.Forgotten());
+  if (trimmed) return book_.NoteLogged(count);
+  spdlog::warn("spill: the log of deletions: {}", trimmed.error().ToString());
+}
+
+Result<DeletionLog> SpillTier::ReadLogs() {
+  const auto identity = ReadOrDrawIdentity(&io_);
+  if (!identity) return identity.error();
+  identity_ = *identity;
+  DeletionLog log(&io_);
+  auto deleted = log.Load();
+  if (!deleted) return deleted.error();
+  deleted_ = *std::move(deleted);
+  return log;
 }
 
 // --- what an earlier store left ---
@@ -101,6 +125,11 @@ Status SpillTier::ScanValue(const SpillIo::Listed& value) {
   book_.Add(*head);
   for (SpilledObject& spilled : head->objects) {
     const uint64_t number = spilled.object.info.number;
+    if (deleted_.contains(number)) {
+      book_.Forget(number);
+      continue;
+    }
+    spilled.object.identity = identity_;
     found_.insert_or_assign(number, std::move(spilled.object));
   }
   return Status();

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "store/tiers/crew.h"
@@ -41,11 +42,15 @@ class SpillTier : public Tier {
   void Forget(uint64_t number) override;
   // If nobody calls it, all that was found is kept.
   Result<std::vector<Found>> TakeFound() override;
+  std::vector<uint64_t> identities() const override { return {identity_}; }
   std::vector<StatusSection> Sections() const override;
 
  private:
   explicit SpillTier(Options options);
 
+  // Reads what an earlier store left, but for the values.
+  Result<DeletionLog> ReadLogs();
+  void TrimLog(DeletionLog* log);
   Status Scan();
   // A value that cannot be read is counted and kept.
   Status ScanValue(const SpillIo::Listed& value);
@@ -62,6 +67,9 @@ class SpillTier : public Tier {
   SpillBook book_;
   SpillIo io_;
   Crew crew_;
+  uint64_t identity_ = 0;
+  // Of an earlier store, during the start.
+  std::unordered_set<uint64_t> deleted_;
   // By number, until they are taken.
   std::unordered_map<uint64_t, Found> found_;
   std::unique_ptr<SpillCleaner> cleaner_;  // Last: it uses book and io.

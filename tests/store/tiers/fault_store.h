@@ -50,7 +50,13 @@ class FaultStore {
     MutexLock lock(mutex_);
     return values_;
   }
-  size_t count() const { return values().size(); }
+  // How many there are that have objects.
+  size_t count() const {
+    const auto all = values();
+    return static_cast<size_t>(std::count_if(
+        all.begin(), all.end(),
+        [](const auto& value) { return value.first.starts_with("spill-"); }));
+  }
   void Set(std::string_view name, std::string value) {
     MutexLock lock(mutex_);
     values_[std::string(name)] = std::move(value);

@@ -77,6 +77,12 @@ class SpillTierTest : public ::testing::Test {
     EXPECT_EQ(found.size(), taken->size());
     return found;
   }
+  size_t CountLogs() const {
+    const auto all = faults_.values();
+    return static_cast<size_t>(std::count_if(
+        all.begin(), all.end(),
+        [](const auto& value) { return value.first.starts_with("deleted-"); }));
+  }
   nlohmann::json status() const { return ToJson(tier_->Sections().front()); }
   uint64_t number_of(const char* name) const {
     return status()[name].get<uint64_t>();
@@ -144,7 +150,7 @@ TEST_F(SpillTierTest, TheSpaceOfDeadObjectsComesBack) {
   for (const uint64_t number : {1U, 2U, 4U}) tier_->Forget(number);
   EXPECT_TRUE(Eventually([&] {
     const auto values = faults_.values();
-    return values.size() == 1 && !values.contains(SpillName(1));
+    return faults_.count() == 1 && !values.contains(SpillName(1));
   }));
   EXPECT_EQ(Check(3), "");
   EXPECT_EQ(Check(5), "");
@@ -394,9 +400,9 @@ TEST_F(SpillTierTest, OfTwoCopiesTheNewerOneCounts) {
     return Error{Code::kNotPermitted, "kept for the test"};
   });
   Open();
-  EXPECT_EQ(Take().size(), 5u);  // 1 to 3 are back; the store knows better.
-  EXPECT_EQ(number_of("live_bytes"), 5000u);
-  for (const uint64_t number : {1U, 4U, 5U}) EXPECT_EQ(Check(number), "");
+  EXPECT_EQ(Take().size(), 2u);
+  EXPECT_EQ(number_of("live_bytes"), 2000u);
+  for (const uint64_t number : {4U, 5U}) EXPECT_EQ(Check(number), "");
 }
 
 TEST_F(SpillTierTest, OfTwoCopiesOneThatIsDamagedDoesNotCount) {
@@ -497,6 +503,99 @@ TEST_F(SpillTierTest, ADirectoryServesAsWell) {
     EXPECT_EQ(Check(3, 20 * kMiB), "");
   }
   EXPECT_EQ(Take().size(), 3u);
+}
+
+// --- what only the external store knows when the host restarts ---
+
+TEST_F(SpillTierTest, ItKeepsItsIdentity) {
+  Open();
+  const auto identities = tier_->identities();
+  ASSERT_EQ(identities.size(), 1u);
+  EXPECT_NE(identities[0], 0u);
+  ASSERT_TRUE(Put({1}));
+  Open();
+  EXPECT_EQ(tier_->identities(), identities);
+  EXPECT_EQ(Take().at(1).identity, identities[0]);
+  tier_.reset();
+  faults_.Damage("identity");
+  const Status refused = TryOpen();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kCorruption);
+  faults_.Reset();
+  Open();
+  EXPECT_NE(tier_->identities(), identities);
+}
+
+TEST_F(SpillTierTest, WhatWasDeletedOfAValueThatLivesOnStaysDeleted) {
+  Open();
+  ASSERT_TRUE(Put({1, 2, 3, 4, 5}));
+  tier_->Forget(2);
+  for (int restart = 0; restart < 3; ++restart) {
+    Open();
+    const auto found = Take();
+    EXPECT_EQ(found.size(), 4u);
+    EXPECT_FALSE(found.contains(2));
+    EXPECT_EQ(CheckCode(2), Code::kNotFound);
+    EXPECT_EQ(Check(1), "");
+  }
+}
+
+// The host dies: nothing more is written.
+TEST_F(SpillTierTest, ADeletionIsSoonInTheLog) {
+  Open();
+  ASSERT_TRUE(Put({1, 2, 3, 4, 5}));
+  tier_->Forget(2);
+  EXPECT_TRUE(Eventually([&] { return CountLogs() == 1; }));
+  const auto then = faults_.values();
+  tier_.reset();
+  faults_.Reset();
+  for (const auto& [name, value] : then) faults_.Set(name, value);
+  Open();
+  EXPECT_FALSE(Take().contains(2));
+}
+
+TEST_F(SpillTierTest, LogsAreFewAndGoWithTheirValues) {
+  Open();
+  Loads loads;
+  for (uint64_t number = 1; number <= 200; ++number) {
+    loads.Add(number, BytesOf(number, 1000), {});
+  }
+  ASSERT_TRUE(tier_->Put(loads.loads()));
+  for (uint64_t number = 1; number <= 60; ++number) {
+    tier_->Forget(number);
+    EXPECT_TRUE(
+        Eventually([&] { return number_of("logged_deletions") == number; }));
+  }
+  EXPECT_LE(CountLogs(), 17u);
+  Open();
+  EXPECT_EQ(CountLogs(), 1u);
+  EXPECT_EQ(Take().size(), 140u);
+  for (uint64_t number = 1; number <= 200; ++number) tier_->Forget(number);
+  Open();
+  EXPECT_EQ(faults_.count(), 0u);
+  EXPECT_EQ(CountLogs(), 0u);
+}
+
+TEST_F(SpillTierTest, ADamagedLogIsSaidAndTheRestIsThere) {
+  Open();
+  ASSERT_TRUE(Put({1, 2, 3, 4, 5}));
+  tier_->Forget(2);
+  Open();
+  for (const auto& [name, value] : faults_.values()) {
+    if (name.starts_with("deleted-")) faults_.Damage(name);
+  }
+  Open();
+  EXPECT_EQ(Take().size(), 5u);
+}
+
+TEST_F(SpillTierTest, AnEndDeletesAllThatIsDead) {
+  Open();
+  for (uint64_t number = 1; number <= 600; ++number) {
+    ASSERT_TRUE(Put({number}, 10));
+  }
+  for (uint64_t number = 1; number <= 600; ++number) tier_->Forget(number);
+  tier_.reset();
+  EXPECT_EQ(faults_.count(), 0u);
 }
 
 }  // namespace
