@@ -133,7 +133,7 @@ void InitOp(void* session, fuse_conn_info* connection) noexcept {
 
 void LookupOp(fuse_req_t req, fuse_ino_t dir, const char* name) noexcept {
   FileSystem& files = Files(req, Kind::kLookup);
-  ReplyEntry(req, files, files.Lookup(dir, name));
+  ReplyEntry(req, files, files.Lookup(dir, name, PayerOf(req).uid));
 }
 
 void ForgetOp(fuse_req_t req, fuse_ino_t node, uint64_t lookups) noexcept {
@@ -158,9 +158,10 @@ void SetattrOp(fuse_req_t req, fuse_ino_t node, struct stat* attr, int which,
                fuse_file_info*) noexcept {
   FileSystem& files = Files(req, Kind::kSetattr);
   const auto reply = Defer(req);
-  files.Set(node, {*attr, which}, [reply](Answer<Attributes> answer) {
-    reply->Answer([answer](fuse_req_t r) { ReplyAttributes(r, answer); });
-  });
+  files.Set(
+      node, {*attr, which}, PayerOf(req), [reply](Answer<Attributes> answer) {
+        reply->Answer([answer](fuse_req_t r) { ReplyAttributes(r, answer); });
+      });
   reply->Park(true, nullptr);
 }
 
@@ -169,7 +170,7 @@ void SetattrOp(fuse_req_t req, fuse_ino_t node, struct stat* attr, int which,
 void OnceInMemory(fuse_req_t req, FileSystem& files, fuse_ino_t node,
                   std::function<void(fuse_req_t)> reply) {
   const auto deferred = Defer(req);
-  files.BringBack(node, [deferred, reply](Answer<void> back) {
+  files.BringBack(node, PayerOf(req), [deferred, reply](Answer<void> back) {
     deferred->Answer([back, reply](fuse_req_t r) {
       if (!back) return ReplyStatus(r, back);
       reply(r);
@@ -256,11 +257,11 @@ void OpenOp(fuse_req_t req, fuse_ino_t node, fuse_file_info* file) noexcept {
   const int flags = file->flags;
   if (!files.IsWait(node)) return OpenObject(req, files, node, flags);
   const auto reply = Defer(req);
-  const uint64_t waiter = files.OpenWait(
+  auto end_wait = files.OpenWait(
       node, flags, PayerOf(req), [reply](Answer<FileSystem::Opened> answer) {
         reply->Answer([answer](fuse_req_t r) { ReplyStatus(r, answer); });
       });
-  reply->Park(true, [&files, node, waiter] { files.CancelWait(node, waiter); });
+  reply->Park(true, std::move(end_wait));
 }
 
 void CreateOp(fuse_req_t req, fuse_ino_t dir, const char* name, mode_t mode,
@@ -367,7 +368,7 @@ void LseekOp(fuse_req_t req, fuse_ino_t, off_t offset, int whence,
 
 void OpendirOp(fuse_req_t req, fuse_ino_t node, fuse_file_info* file) noexcept {
   FileSystem& files = Files(req, Kind::kOpendir);
-  const auto handle = files.OpenDir(node);
+  const auto handle = files.OpenDir(node, PayerOf(req));
   if (!handle) return ReplyStatus(req, handle);
   file->fh = *handle;
   if (fuse_reply_open(req, file) == -ENOENT) files.ReleaseDir(*handle);

@@ -121,6 +121,9 @@ Result<Journal> ObjectStore::OpenJournal(Leftovers* left) {
   if (!unnamed) return unnamed.error();
   left->unnamed = *std::move(unnamed);
   Status worth = CheckWorthTaking(*left, path, parts_.options.recover);
+  // A journal that was not begun means a loss to the next start, which a store
+  // that is killed before its first seal must not.
+  if (worth && left->journal.missing()) worth = journal->Begin();
   if (!worth) return worth.error();
   return journal;
 }

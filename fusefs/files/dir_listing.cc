@@ -2,7 +2,8 @@
 
 #include <sys/stat.h>
 
-#include <utility>
+#include <algorithm>
+#include <vector>
 
 #include "fusefs/files/node_id.h"
 
@@ -45,14 +46,24 @@ bool ShowsObjects(uint64_t dir) {
          dir == kDirectDir;
 }
 
+// The first whose number is at least `number`.
+UserSnapshots::Objects::const_iterator FirstFrom(
+    const UserSnapshots::Objects& objects, uint64_t number) {
+  return std::lower_bound(objects.begin(), objects.end(), number,
+                          [](const ObjectRef& object, uint64_t wanted) {
+                            return store::NumberOf(*object) < wanted;
+                          });
+}
+
 }  // namespace
 
-DirListing::Snapshot DirListing::Take() const {
-  Snapshot snapshot;
-  snapshot.fixed = FixedEntries(dir_);
-  if (ShowsObjects(dir_))
-    snapshot.objects = store_->objects().List(StateShown(dir_));
-  return snapshot;
+std::shared_ptr<const UserSnapshots::Objects> DirListing::ObjectsFor(
+    uint64_t offset) const {
+  if (!ShowsObjects(dir_)) {
+    return std::make_shared<const UserSnapshots::Objects>();
+  }
+  const ObjectState state = StateShown(dir_);
+  return offset == 0 ? snapshots_->Renew(state) : snapshots_->Newest(state);
 }
 
 bool DirListing::Describe(const ObjectRef& object, Entry* entry) const {
@@ -67,26 +78,19 @@ bool DirListing::Describe(const ObjectRef& object, Entry* entry) const {
 }
 
 void DirListing::Read(uint64_t offset,
-                      const std::function<bool(const Entry&)>& visit) {
-  std::shared_ptr<const Snapshot> snapshot;
-  {
-    MutexLock lock(mutex_);
-    snapshot = snapshot_;
+                      const std::function<bool(const Entry&)>& visit) const {
+  const auto objects = ObjectsFor(offset);
+  std::vector<Entry> fixed = FixedEntries(dir_);
+  for (uint64_t at = offset; at < fixed.size(); ++at) {
+    fixed[at].next = at + 1;
+    if (!visit(fixed[at])) return;
   }
-  if (offset == 0 || !snapshot) {
-    snapshot = std::make_shared<const Snapshot>(Take());
-    MutexLock lock(mutex_);
-    snapshot_ = snapshot;
-  }
-  const size_t fixed = snapshot->fixed.size();
-  for (uint64_t at = offset; at < fixed + snapshot->objects.size(); ++at) {
+  // Behind the fixed entries an offset is theirs and the number of an object.
+  const uint64_t from = offset - std::min<uint64_t>(offset, fixed.size());
+  for (auto it = FirstFrom(*objects, from); it != objects->end(); ++it) {
     Entry entry;
-    if (at < fixed) {
-      entry = snapshot->fixed[at];
-    } else if (!Describe(snapshot->objects[at - fixed], &entry)) {
-      continue;
-    }
-    entry.next = at + 1;
+    if (!Describe(*it, &entry)) continue;
+    entry.next = fixed.size() + store::NumberOf(**it) + 1;
     if (!visit(entry)) return;
   }
 }

@@ -1,25 +1,28 @@
 #ifndef VITRINE_FUSEFS_FILES_DIR_LISTING_H_
 #define VITRINE_FUSEFS_FILES_DIR_LISTING_H_
 
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "fusefs/base/store_names.h"
-#include "schema/base/mutex.h"
+#include "fusefs/files/listing_snapshots.h"
 
 namespace vitrine::fusefs {
 
-// One open directory.  Its first read takes a snapshot, and each read from the
-// start takes a new one.  Offsets therefore stay valid while objects come and
-// go.  Objects that have gone since the snapshot are left out.  Thread-safe.
-// The store must outlive it.
+// One open directory.  Each read from the start takes a snapshot.  The offset
+// of an object comes from its number, so that it means the same in each
+// snapshot: an object that is there all the time is read exactly once, though
+// others come and go.  Objects that have gone since the snapshot are left out.
+// Thread-safe. The store must outlive it.
 class DirListing {
  public:
-  DirListing(Store* store, uint64_t dir) : store_(store), dir_(dir) {}
+  // `snapshots`: those of the user who opened it.
+  DirListing(Store* store, uint64_t dir,
+             std::shared_ptr<UserSnapshots> snapshots)
+      : store_(store), dir_(dir), snapshots_(std::move(snapshots)) {}
 
   struct Entry {
     std::string name;
@@ -30,24 +33,19 @@ class DirListing {
   };
 
   // Calls `visit` with the entries from `offset` on, until it returns false.
-  void Read(uint64_t offset, const std::function<bool(const Entry&)>& visit)
-      EXCLUDES(mutex_);
+  void Read(uint64_t offset,
+            const std::function<bool(const Entry&)>& visit) const;
 
  private:
-  struct Snapshot {
-    std::vector<Entry> fixed;
-    std::vector<ObjectRef> objects;
-  };
-
-  Snapshot Take() const;
+  // What a read from `offset` on lists.
+  std::shared_ptr<const UserSnapshots::Objects> ObjectsFor(
+      uint64_t offset) const;
   // False: the object has gone.
   bool Describe(const ObjectRef& object, Entry* entry) const;
 
   Store* const store_;
   const uint64_t dir_;
-
-  Mutex mutex_;
-  std::shared_ptr<const Snapshot> snapshot_ GUARDED_BY(mutex_);
+  const std::shared_ptr<UserSnapshots> snapshots_;
 };
 
 }  // namespace vitrine::fusefs

@@ -40,6 +40,8 @@ FileSystem::FileSystem(Store* store, Kernel* kernel, bool passthrough,
           std::make_shared<OpenObjects>(store, passthrough ? kernel : nullptr)),
       files_(std::make_shared<OpenFiles>(
           store, IsHugetlbfs(store->facts().memory_dir()))),
+      snapshots_(
+          [store](ObjectState state) { return store->objects().List(state); }),
       changed_ns_(NowNs()) {}
 
 std::shared_ptr<FileSystem> FileSystem::Make(Store* store, Kernel* kernel,
@@ -94,12 +96,12 @@ void FileSystem::OnEvent(const ObjectEvent& event) {
         tasks_.Run(std::move(wake));
       }
       break;
+    case ObjectEventKind::kAborted:
     case ObjectEventKind::kDeleted:
     case ObjectEventKind::kEvicted:
       ForgetSoon(event.info);
       break;
     case ObjectEventKind::kCreated:
-    case ObjectEventKind::kAborted:
     case ObjectEventKind::kRenamed:
     case ObjectEventKind::kHoldChanged:
     case ObjectEventKind::kMoved:
@@ -107,24 +109,25 @@ void FileSystem::OnEvent(const ObjectEvent& event) {
   }
 }
 
+std::vector<uint64_t> FileSystem::DirsWithNamesOf(uint64_t number) {
+  std::vector<uint64_t> dirs = nodes_.DirsOf(ObjectNode(number));
+  MutexLock lock(deleting_mutex_);
+  const auto it = deleting_.find(number);
+  if (it != deleting_.end()) std::erase(dirs, it->second);
+  return dirs;
+}
+
 // A look-up that is being answered now either finds the object gone, or has
 // added the node before this method asks for it (see MakeEntry).
 void FileSystem::ForgetSoon(const ObjectInfo& info) {
-  const uint64_t node = ObjectNode(info.number);
-  bool node_known = nodes_.Knows(node);
-  if (node_known) {
-    MutexLock lock(deleting_mutex_);
-    node_known = !deleting_.contains(info.number);
-  }
-  const bool link_known = nodes_.Knows(DirectNode(info.number));
-  if (!node_known && !link_known) return;
+  const auto dirs = DirsWithNamesOf(info.number);
+  const auto links = nodes_.DirsOf(DirectNode(info.number));
+  if (dirs.empty() && links.empty()) return;
   ++notified_;
-  notifier_.Run([this, node, node_known, link_known, id = info.id] {
-    if (node_known) {
-      kernel_->InvalidateEntry(kSealedDir, id.text());
-      kernel_->InvalidateAttributes(node);
-    }
-    if (link_known) kernel_->InvalidateEntry(kDirectDir, id.text());
+  notifier_.Run([this, dirs, links, id = info.id, number = info.number] {
+    for (const uint64_t dir : dirs) kernel_->InvalidateEntry(dir, id.text());
+    if (!dirs.empty()) kernel_->InvalidateAttributes(ObjectNode(number));
+    for (const uint64_t dir : links) kernel_->InvalidateEntry(dir, id.text());
   });
 }
 
@@ -141,7 +144,7 @@ StatusSection FileSystem::GetStatus() const {
                        .open_objects_passed_through = open.passed_through,
                        .passthrough_opens = open.passthrough_opens,
                        .open_directories = dirs_.size(),
-                       .known_nodes = nodes_.size(),
+                       .known_nodes = nodes_.size() + wait_nodes_.size(),
                        .waiting_for_seal = waiters_.size(),
                        .carried_read_bytes = files.carried_read_bytes,
                        .carried_written_bytes = files.carried_written_bytes,

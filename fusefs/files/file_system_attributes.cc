@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "fusefs/files/charge_wait.h"
 #include "fusefs/files/file_system.h"
 #include "fusefs/files/space_wait.h"
 
@@ -49,7 +50,7 @@ Answer<Attributes> FileSystem::GetAttributes(uint64_t node) {
 }
 
 void FileSystem::Set(uint64_t node, const SetAttributes& wanted,
-                     OnAnswer<Attributes> done) {
+                     const Payer& who, OnAnswer<Attributes> done) {
   if ((wanted.which & kChanges) == 0) return done(GetAttributes(node));
   const ObjectRef object = nodes_.FindObject(node);
   if (!object || KindOf(node) != NodeKind::kObject) return done(Errno{EPERM});
@@ -68,9 +69,12 @@ void FileSystem::Set(uint64_t node, const SetAttributes& wanted,
   };
   if ((wanted.which & FUSE_SET_ATTR_SIZE) == 0) return finish(Answer<void>());
   if (wanted.stat.st_size < 0) return finish(Errno{EINVAL});
-  store_->memory().Resize(
-      object, static_cast<uint64_t>(wanted.stat.st_size), BoundedWait(),
-      [finish = std::move(finish)](Status resized) { finish(resized); });
+  const auto wait = ChargeWait(store_, who);
+  if (!wait) return finish(wait.error());
+  store_->memory().Resize(object, static_cast<uint64_t>(wanted.stat.st_size),
+                          BoundedWait(),
+                          [finish = std::move(finish),
+                           wait = *wait](Status resized) { finish(resized); });
 }
 
 Answer<void> FileSystem::SetWithoutSize(const ObjectRef& object,

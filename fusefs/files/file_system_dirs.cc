@@ -8,12 +8,15 @@
 
 namespace vitrine::fusefs {
 
-Answer<uint64_t> FileSystem::OpenDir(uint64_t node) {
+Answer<uint64_t> FileSystem::OpenDir(uint64_t node, const Payer& who) {
   if (KindOf(node) != NodeKind::kFixed || node == kStatusFile) {
     return Errno{ENOTDIR};
   }
+  auto charge = objects_->descriptors().Hold(who);
+  if (!charge) return charge.error();
   return dirs_.Add(std::shared_ptr<OpenDirectory>(
-      new OpenDirectory{node, DirListing(store_, node)}));
+      new OpenDirectory{node, DirListing(store_, node, snapshots_.Of(who.uid)),
+                        *std::move(charge)}));
 }
 
 bool FileSystem::AppendEntry(const DirListing::Entry& listed, uint64_t dir,

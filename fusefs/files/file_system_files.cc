@@ -5,10 +5,10 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "fusefs/files/charge_wait.h"
 #include "fusefs/files/file_system.h"
 #include "fusefs/files/space_wait.h"
 #include "fusefs/kernel/kernel_abi.h"
-#include "store/accounts/charged.h"
 
 namespace vitrine::fusefs {
 namespace {
@@ -28,7 +28,7 @@ bool IsGone(Code code) {
 
 Answer<FileSystem::Opened> FileSystem::Open(uint64_t node, int flags,
                                             const Payer& who) {
-  if (node == kStatusFile) return OpenStatus(flags);
+  if (node == kStatusFile) return OpenStatus(flags, who);
   const ObjectRef object = nodes_.FindObject(node);
   if (!object || KindOf(node) != NodeKind::kObject) return Errno{ESTALE};
   return OpenObject(object, {.flags = flags, .who = who});
@@ -39,17 +39,29 @@ bool FileSystem::IsElsewhere(uint64_t node) const {
   return object && store_->objects().Info(object).elsewhere;
 }
 
-void FileSystem::BringBack(uint64_t node, OnAnswer<void> done) {
+void FileSystem::BringBack(uint64_t node, const Payer& who,
+                           OnAnswer<void> done) {
   const ObjectRef object = nodes_.FindObject(node);
   if (!object) return done(Errno{ESTALE});
-  store_->sealed().Want(store_->objects().Info(object).id, BoundedWait(),
-                        [done = std::move(done)](Status back) { done(back); });
+  const auto wait = ChargeWait(store_, who);
+  if (!wait) return done(wait.error());
+  store_->sealed().Want(
+      store_->objects().Info(object).id, BoundedWait(),
+      [done = std::move(done), wait = *wait](Status back) { done(back); });
 }
 
-Answer<FileSystem::Opened> FileSystem::OpenStatus(int flags) {
+Answer<FileSystem::Opened> FileSystem::OpenStatus(int flags, const Payer& who) {
   if (WantsToWrite(flags)) return Errno{EPERM};
-  auto file =
-      std::make_shared<OpenFile>(store_->facts().StatusJson().dump(2) + "\n");
+  auto descriptor = objects_->descriptors().Hold(who);
+  if (!descriptor) return descriptor.error();
+  std::string text = store_->facts().StatusJson().dump(2) + "\n";
+  text.shrink_to_fit();
+  auto memory = store_->memory().ShareWithClient(who, text.size(),
+                                                 store::ClientMemoryNeed::kNow);
+  if (!memory) return memory.error();
+  auto file = std::make_shared<OpenFile>(
+      std::move(text),
+      OpenFile::Charges{*std::move(descriptor), *std::move(memory)});
   return Opened{files_->Add(std::move(file)), kOpenDirectIo, 0};
 }
 
@@ -132,31 +144,27 @@ Answer<FileSystem::Created> FileSystem::Create(uint64_t dir,
   return Errno{opened.error()};
 }
 
-uint64_t FileSystem::OpenWait(uint64_t node, int flags, const Payer& who,
-                              OnAnswer<Opened> done) {
-  const auto id = nodes_.FindWait(node);
-  if (!id) return done(Errno{ESTALE}), 0;
-  if (WantsToWrite(flags)) return done(Errno{EPERM}), 0;
-  const bool must_not_wait = (flags & O_NONBLOCK) != 0;
-  // Charged until the waiter is woken or dropped.
-  const auto charged =
-      store::Charged::Make(&store_->facts().accounts(), who,
-                           store::Resource::kWaiters, must_not_wait ? 0 : 1);
-  if (!charged) return done(charged.error()), 0;
-  const auto wake = [done, charged = *charged] { done(Errno{ESTALE}); };
-  // Adds the waiter before it asks for the object: a seal in between wakes it.
-  const uint64_t waiter = must_not_wait ? 0 : waiters_.Add(*id, wake);
-  if (store_->sealed().FindSealed(*id)) {
-    if (must_not_wait || waiters_.Remove(*id, waiter)) wake();
-    return 0;
+std::function<void()> FileSystem::OpenWait(uint64_t node, int flags,
+                                           const Payer& who,
+                                           OnAnswer<Opened> done) {
+  const auto id = wait_nodes_.Find(node);
+  if (!id) return done(Errno{ESTALE}), nullptr;
+  if (WantsToWrite(flags)) return done(Errno{EPERM}), nullptr;
+  if ((flags & O_NONBLOCK) != 0) {
+    const bool sealed = store_->sealed().FindSealed(*id).has_value();
+    return done(Errno{sealed ? ESTALE : EAGAIN}), nullptr;
   }
-  if (must_not_wait) done(Errno{EAGAIN});
-  return waiter;
-}
-
-void FileSystem::CancelWait(uint64_t node, uint64_t waiter) {
-  const auto id = nodes_.FindWait(node);
-  if (id) waiters_.Remove(*id, waiter);
+  // Charged until the waiter is woken or dropped.
+  const auto charge = ChargeWait(store_, who);
+  if (!charge) return done(charge.error()), nullptr;
+  const auto wake = [done, charge = *charge] { done(Errno{ESTALE}); };
+  // Adds the waiter before it asks for the object: a seal in between wakes it.
+  const uint64_t waiter = waiters_.Add(*id, wake);
+  if (!store_->sealed().FindSealed(*id)) {
+    return [this, id = *id, waiter] { waiters_.Remove(id, waiter); };
+  }
+  if (waiters_.Remove(*id, waiter)) wake();
+  return nullptr;
 }
 
 }  // namespace vitrine::fusefs

@@ -38,6 +38,10 @@ fuse_entry_param EntryOf(uint64_t node, const Attributes& attributes,
   return entry;
 }
 
+uint64_t NodeOf(const ObjectRef& object) {
+  return ObjectNode(store::NumberOf(*object));
+}
+
 // The kernel has asked the same of the object that had the name when it looked.
 // By now another one may have it.
 bool MayTakeName(const ObjectInfo& info, const Credentials& who) {
@@ -57,8 +61,8 @@ Answer<ObjectRef> FileSystem::Find(uint64_t dir, std::string_view name) {
   return object.error();
 }
 
-Answer<fuse_entry_param> FileSystem::Lookup(uint64_t dir,
-                                            std::string_view name) {
+Answer<fuse_entry_param> FileSystem::Lookup(uint64_t dir, std::string_view name,
+                                            uid_t uid) {
   if (dir == kRootNode || dir == kInfoDir) return LookupFixed(dir, name);
   if (KindOf(dir) != NodeKind::kFixed || dir == kStatusFile) {
     return Errno{ENOTDIR};
@@ -70,7 +74,7 @@ Answer<fuse_entry_param> FileSystem::Lookup(uint64_t dir,
   }
   const auto id = ParseName(name);
   if (!id) return Errno{id.error()};
-  return MakeWait(*id);
+  return MakeWait(*id, uid);
 }
 
 Answer<fuse_entry_param> FileSystem::LookupFixed(uint64_t dir,
@@ -100,7 +104,7 @@ Answer<fuse_entry_param> FileSystem::MakeEntry(uint64_t dir,
   const bool link = dir == kDirectDir;
   const uint64_t number = store_->objects().Info(object).number;
   const uint64_t node = link ? DirectNode(number) : ObjectNode(number);
-  nodes_.Add(node, object);
+  nodes_.Add(node, object, dir);
   const ObjectInfo info = store_->objects().Info(object);
   const ObjectState wanted =
       dir == kUnsealedDir ? ObjectState::kUnsealed : ObjectState::kSealed;
@@ -115,13 +119,15 @@ Answer<fuse_entry_param> FileSystem::MakeEntry(uint64_t dir,
   return EntryOf(node, attributes, for_ever ? kForeverSeconds : 0);
 }
 
-fuse_entry_param FileSystem::MakeWait(const ObjectId& id) {
-  const uint64_t node = nodes_.AddWait(id);
+fuse_entry_param FileSystem::MakeWait(const ObjectId& id, uid_t uid) {
+  const uint64_t node = wait_nodes_.Add(id, uid);
   return EntryOf(node, OfWait(node, owner_), 0);
 }
 
 void FileSystem::Forget(uint64_t node, uint64_t lookups) {
-  if (KindOf(node) != NodeKind::kFixed) nodes_.Forget(node, lookups);
+  if (KindOf(node) == NodeKind::kFixed) return;
+  if (IsWait(node)) return wait_nodes_.Forget(node);
+  nodes_.Forget(node, lookups);
 }
 
 std::string FileSystem::DirectPath(const ObjectRef& object,
@@ -142,21 +148,32 @@ Answer<void> FileSystem::Unlink(uint64_t dir, std::string_view name,
   if (dir != kUnsealedDir && dir != kSealedDir) return Errno{EPERM};
   const auto object = Find(dir, name);
   if (!object) return Errno{object.error()};
-  if (dir == kSealedDir) return Delete(*object, who);
-  if (!MayTakeName(store_->objects().Info(*object), who)) return Errno{EPERM};
-  return store_->unsealed().Abort(*object);
+  if (dir == kUnsealedDir &&
+      !MayTakeName(store_->objects().Info(*object), who)) {
+    return Errno{EPERM};
+  }
+  return Delete(dir, *object, who);
 }
 
-Answer<void> FileSystem::Delete(const ObjectRef& object,
-                                const Credentials& who) {
-  const uint64_t number = store_->objects().Info(object).number;
-  {
-    MutexLock lock(deleting_mutex_);
-    deleting_.insert(number);
-  }
-  const Status deleted = store_->sealed().Delete(object, who);
+uint64_t FileSystem::NoteDropping(const ObjectRef& object, uint64_t dir) {
+  const uint64_t number = store::NumberOf(*object);
+  MutexLock lock(deleting_mutex_);
+  deleting_[number] = dir;
+  return number;
+}
+
+void FileSystem::NoteDropped(uint64_t number) {
   MutexLock lock(deleting_mutex_);
   deleting_.erase(number);
+}
+
+Answer<void> FileSystem::Delete(uint64_t dir, const ObjectRef& object,
+                                const Credentials& who) {
+  const uint64_t number = NoteDropping(object, dir);
+  const Status deleted = dir == kSealedDir
+                             ? store_->sealed().Delete(object, who)
+                             : store_->unsealed().Abort(object);
+  NoteDropped(number);
   return deleted;
 }
 
@@ -177,30 +194,38 @@ void FileSystem::Rename(uint64_t dir, std::string_view name, uint64_t new_dir,
   }
   const auto id = ParseName(new_name);
   if (!id) return done(Errno{id.error()});
-  if (seals) return Seal(*object, *id, 0, std::move(done));
+  if (seals) {
+    // Before the object can go from there.
+    nodes_.AddName(NodeOf(*object), kSealedDir);
+    return Seal(*object, *id, 0, std::move(done));
+  }
   const bool no_replace = (flags & RENAME_NOREPLACE) != 0;
   const auto replaced = store_->unsealed().FindUnsealed(*id);
   if (replaced && !MayTakeName(store_->objects().Info(*replaced), who)) {
     return done(Errno{EPERM});
   }
-  done(store_->unsealed().Rename(*object, *id, no_replace));
+  const uint64_t number =
+      replaced ? NoteDropping(*replaced, kUnsealedDir) : uint64_t{0};
+  const Status renamed = store_->unsealed().Rename(*object, *id, no_replace);
+  if (replaced) NoteDropped(number);
+  done(renamed);
 }
 
 void FileSystem::Seal(const ObjectRef& object, const ObjectId& id, int attempt,
                       OnAnswer<void> done) {
   // Asks before the attempt: a writer that is released meanwhile is a reason
   // for another attempt.
-  const bool closing =
-      objects_->WritersAreClosing(store_->objects().Info(object).number);
+  const bool closing = objects_->WritersAreClosing(store::NumberOf(*object));
   const int attempts = closing ? kPatientSealAttempts : kSealAttempts;
   store_->unsealed().Seal(
       object, id,
       [weak = weak_from_this(), object, id, attempt, attempts,
        done = std::move(done)](Status sealed) {
         const bool in_use = !sealed && sealed.error().code == Code::kInUse;
-        if (!in_use) return done(sealed);
         const auto self = weak.lock();
         if (!self) return done(Errno{ENOTCONN});
+        if (sealed) self->nodes_.DropName(NodeOf(object), kUnsealedDir);
+        if (!in_use) return done(sealed);
         if (attempt + 1 >= attempts) {
           self->objects_->NotePatienceInVain(store::NumberOf(*object));
           return done(sealed);

@@ -3,21 +3,20 @@
 #include <utility>
 
 namespace vitrine::fusefs {
+namespace {
 
-void NodeTable::Add(uint64_t node, const ObjectRef& object) {
+constexpr uint8_t BitOf(uint64_t dir) {
+  return static_cast<uint8_t>(1U << dir);
+}
+
+}  // namespace
+
+void NodeTable::Add(uint64_t node, const ObjectRef& object, uint64_t dir) {
   MutexLock lock(mutex_);
   Node& entry = nodes_[node];
   ++entry.lookups;
+  entry.dirs |= BitOf(dir);
   if (!entry.object) entry.object = object;
-}
-
-uint64_t NodeTable::AddWait(const ObjectId& id) {
-  MutexLock lock(mutex_);
-  const uint64_t node = MakeNode(NodeKind::kWait, ++last_wait_);
-  Node& entry = nodes_[node];
-  entry.lookups = 1;
-  entry.wait_id = std::make_unique<ObjectId>(id);
-  return node;
 }
 
 void NodeTable::Forget(uint64_t node, uint64_t lookups) {
@@ -39,16 +38,27 @@ ObjectRef NodeTable::FindObject(uint64_t node) const {
   return it == nodes_.end() ? nullptr : it->second.object;
 }
 
-std::optional<ObjectId> NodeTable::FindWait(uint64_t node) const {
+void NodeTable::AddName(uint64_t node, uint64_t dir) {
   MutexLock lock(mutex_);
   const auto it = nodes_.find(node);
-  if (it == nodes_.end() || !it->second.wait_id) return std::nullopt;
-  return *it->second.wait_id;
+  if (it != nodes_.end()) it->second.dirs |= BitOf(dir);
 }
 
-bool NodeTable::Knows(uint64_t node) const {
+void NodeTable::DropName(uint64_t node, uint64_t dir) {
   MutexLock lock(mutex_);
-  return nodes_.contains(node);
+  const auto it = nodes_.find(node);
+  if (it != nodes_.end()) it->second.dirs &= static_cast<uint8_t>(~BitOf(dir));
+}
+
+std::vector<uint64_t> NodeTable::DirsOf(uint64_t node) const {
+  std::vector<uint64_t> dirs;
+  MutexLock lock(mutex_);
+  const auto it = nodes_.find(node);
+  if (it == nodes_.end()) return dirs;
+  for (uint64_t dir = kRootNode; dir <= kStatusFile; ++dir) {
+    if ((it->second.dirs & BitOf(dir)) != 0) dirs.push_back(dir);
+  }
+  return dirs;
 }
 
 bool NodeTable::NoteSealedOpen(uint64_t node) {

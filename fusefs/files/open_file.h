@@ -10,6 +10,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "fusefs/base/store_names.h"
 #include "fusefs/files/open_objects.h"
@@ -22,8 +24,11 @@ namespace vitrine::fusefs {
 // The store must outlive it.
 class OpenFile {
  public:
+  // What was charged for the file, to be given back with it.
+  using Charges = std::vector<std::shared_ptr<const void>>;
   // A file whose whole content is `text`.
-  explicit OpenFile(std::string text) : text_(std::move(text)) {}
+  OpenFile(std::string text, Charges charges)
+      : text_(std::move(text)), charges_(std::move(charges)) {}
   struct Use {
     bool writes = false;
     bool creates = false;  // The object was made for this open.
@@ -44,6 +49,7 @@ class OpenFile {
   const std::shared_ptr<SegmentFile>& segment() const {
     return opened_.segment;
   }
+  const Payer& opener() const { return opener_; }
   int32_t backing_id() const { return opened_.backing_id; }
   bool writes() const { return write_mode_.has_value(); }
   bool carried() const { return write_mode_ == WriteMode::kCarried; }
@@ -82,6 +88,7 @@ class OpenFile {
   const uint64_t number_ = 0;
   const Payer opener_ = {};
   const std::string text_;
+  const Charges charges_;  // For `text_`.
   // Set before other threads can see the file.
   OpenObjects::Opened opened_;
   std::optional<WriteMode> write_mode_;

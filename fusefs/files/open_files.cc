@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "fusefs/files/charge_wait.h"
 #include "fusefs/files/space_wait.h"
 #include "fusefs/kernel/process_state.h"
 #include "schema/base/later.h"
@@ -45,6 +46,18 @@ Answer<size_t> OpenFiles::WriteNow(OpenFile& file, uint64_t offset,
   return data.size();
 }
 
+Result<std::shared_ptr<const OpenFiles::WaitingData>> OpenFiles::Copy(
+    const Payer& payer, std::span<const std::byte> data) {
+  auto wait = ChargeWait(store_, payer);
+  if (!wait) return wait.error();
+  auto memory = store_->memory().ShareWithClient(payer, data.size(),
+                                                 store::ClientMemoryNeed::kNow);
+  if (!memory) return memory.error();
+  return std::make_shared<const WaitingData>(WaitingData{
+      std::string(reinterpret_cast<const char*>(data.data()), data.size()),
+      *std::move(wait), *std::move(memory)});
+}
+
 void OpenFiles::Write(const WriteRequest& request, std::function<bool()> claim,
                       OnAnswer<size_t> done) {
   const auto file = files_.Find(request.handle);
@@ -58,17 +71,16 @@ void OpenFiles::Write(const WriteRequest& request, std::function<bool()> claim,
     if (!*status) return done(status->error());
     return done(WriteNow(*file, offset, request.data));
   }
-  const std::string copy(reinterpret_cast<const char*>(request.data.data()),
-                         request.data.size());
-  reserved->Then([weak = weak_from_this(), file, offset, copy,
+  auto copy = Copy(file->opener(), request.data);
+  if (!copy) return done(copy.error());
+  reserved->Then([weak = weak_from_this(), file, offset, copy = *copy,
                   claim = std::move(claim),
                   done = std::move(done)](Status status) {
     if (!claim()) return;
     const auto self = weak.lock();
     if (!self) return done(Errno{ENOTCONN});
     if (!status) return done(status.error());
-    done(self->WriteNow(*file, offset,
-                        std::as_bytes(std::span(copy.data(), copy.size()))));
+    done(self->WriteNow(*file, offset, std::as_bytes(std::span(copy->bytes))));
   });
 }
 
@@ -78,18 +90,22 @@ void OpenFiles::Allocate(uint64_t handle, int mode, uint64_t offset,
   if (!file || !file->writes()) return done(Errno{EBADF});
   if ((mode & ~FALLOC_FL_KEEP_SIZE) != 0) return done(Errno{EOPNOTSUPP});
   if (size > UINT64_MAX - offset) return done(Errno{EFBIG});
+  const auto wait = ChargeWait(store_, file->opener());
+  if (!wait) return done(wait.error());
   const bool keep_size = (mode & FALLOC_FL_KEEP_SIZE) != 0;
   const uint64_t end = offset + size;
   store_->memory().Reserve(
       file->object(), offset, size, BoundedWait(),
-      [weak = weak_from_this(), file, end, keep_size,
+      [weak = weak_from_this(), file, end, keep_size, wait = *wait,
        done = std::move(done)](Status reserved) {
         const auto self = weak.lock();
         if (!self) return done(Errno{ENOTCONN});
         if (!reserved || keep_size || end <= file->EndOffset()) {
           return done(reserved);
         }
-        self->store_->memory().Resize(file->object(), end, BoundedWait(), done);
+        self->store_->memory().Resize(
+            file->object(), end, BoundedWait(),
+            [wait, done](Status resized) { done(resized); });
       });
 }
 

@@ -50,10 +50,12 @@ class OpenFiles : public std::enable_shared_from_this<OpenFiles> {
     std::span<const std::byte> data;  // Valid until the method returns.
     bool append = false;
   };
-  // If the write had to wait, `claim` is called before anything is written.  It
-  // returns false if the request was interrupted.
+  // If the write has to wait, the wait and its data are charged to the file's
+  // opener; EDQUOT: he may not have so much.  Then `claim` is called before
+  // anything is written.  It returns false if the request was interrupted.
   void Write(const WriteRequest& request, std::function<bool()> claim,
              OnAnswer<size_t> done);
+  // EDQUOT, too: the opener has as many waits as may be.
   void Allocate(uint64_t handle, int mode, uint64_t offset, uint64_t size,
                 OnAnswer<void> done);
   Answer<off_t> Seek(uint64_t handle, off_t offset, int whence);
@@ -71,6 +73,14 @@ class OpenFiles : public std::enable_shared_from_this<OpenFiles> {
  private:
   Answer<size_t> WriteNow(OpenFile& file, uint64_t offset,
                           std::span<const std::byte> data);
+  // Also an interrupted write has its data until the store answers.
+  struct WaitingData {
+    std::string bytes;
+    std::shared_ptr<const void> wait;    // Charged.
+    std::shared_ptr<const void> memory;  // Charged, of the size of `bytes`.
+  };
+  Result<std::shared_ptr<const WaitingData>> Copy(
+      const Payer& payer, std::span<const std::byte> data);
 
   Store* const store_;
   const bool hugetlbfs_;

@@ -32,7 +32,7 @@ constexpr MetricOf<Account> kAccountMetrics[] = {
     Gauge<&UsedOf<Resource::kConnections>>("connections",
                                            "Connections that it has."),
     Gauge<&UsedOf<Resource::kDescriptors>>(
-        "descriptors", "Descriptors of the store for its open files."),
+        "descriptors", "Descriptors for its open files and directories."),
     Gauge<&UsedOf<Resource::kHolds>>("holds", "Held objects that it has.")};
 
 }  // namespace

@@ -19,13 +19,19 @@ namespace vitrine::store {
 
 // What is counted.
 enum class Resource : uint8_t {
-  kMemory,       // Bytes of objects, blanks, and clients' pages and rings.
-  kObjects,      // Sealed and unsealed.
-  kUnsealed,     // Unsealed objects.
-  kWaiters,      // Ids of Wait messages, and opens in wait/.
+  // Bytes of objects, blanks, clients' pages and rings, and of what the mount
+  // keeps: texts of open `status` files, writes that wait.
+  kMemory,
+  kObjects,   // Sealed and unsealed.
+  kUnsealed,  // Unsealed objects.
+  // Ids of Wait messages; opens in wait/ (a look-up there is none); requests of
+  // the mount that wait for memory, until the store has answered.
+  kWaiters,
   kConnections,  // To the socket.
-  kDescriptors,  // Of the store, for files that are open through the mount.
-  kHolds,        // Objects that are held.
+  // Of the store, for files that are open through the mount; as many for its
+  // open directories and `status` files.
+  kDescriptors,
+  kHolds,  // Objects that are held.
 };
 inline constexpr size_t kResources = 7;
 // In the order of the enumeration; also the words of options and of `status`.

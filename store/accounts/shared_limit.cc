@@ -16,6 +16,13 @@ void SharedLimit::Release(const Payer& payer) {
   GiveBack();
 }
 
+Result<std::shared_ptr<const void>> SharedLimit::Hold(const Payer& payer) {
+  if (Status ok = Charge(payer); !ok) return ok.error();
+  return std::shared_ptr<const void>(
+      static_cast<const void*>(this),
+      [this, payer](const void*) { Release(payer); });
+}
+
 Status SharedLimit::Take(const Payer& payer) {
   const uint64_t reserved =
       accounts_->IsPrivileged(payer.uid) ? 0 : share_.reserved;

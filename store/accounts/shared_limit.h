@@ -5,6 +5,7 @@
 #include <vitrine/result.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "schema/base/mutex.h"
@@ -33,6 +34,8 @@ class SharedLimit {
   // kOverQuota: the payer has as many as may be.  kTooMany: all have.
   Status Charge(const Payer& payer) EXCLUDES(mutex_);
   void Release(const Payer& payer) EXCLUDES(mutex_);
+  // Charge, until the last owner of the answer is gone.  This must outlive it.
+  Result<std::shared_ptr<const void>> Hold(const Payer& payer) EXCLUDES(mutex_);
 
  private:
   Status Take(const Payer& payer) EXCLUDES(mutex_);

@@ -33,7 +33,7 @@ struct SpaceWait {
   std::optional<uid_t> uid = {};
 };
 
-// Of memory that the store shares with a client.
+// Of memory that the store has for a client.
 enum class ClientMemoryNeed : uint8_t {
   kNow,      // Even if something has to be evicted for it, afterwards.
   kIfThere,  // Only without an eviction.

@@ -52,10 +52,10 @@ class MemoryRequests {
                        uint64_t size_bytes, SpaceWait wait,
                        Done<void> done) = 0;
 
-  // Charges memory that the store shares with a client, until the last owner of
-  // the answer is gone; never waits.  The store must outlive it.
-  // kOutOfMemory: it is not there, and not needed enough.  kOverQuota: `payer`
-  // has all it may have.
+  // Charges memory that the store shares with a client, or keeps for a user of
+  // the mount, until the last owner of the answer is gone; never waits.  The
+  // store must outlive it. kOutOfMemory: it is not there, and not needed
+  // enough.  kOverQuota: `payer` has all it may have.
   virtual Result<std::shared_ptr<const void>> ShareWithClient(
       const Payer& payer, uint64_t bytes, ClientMemoryNeed need) = 0;
 };

@@ -42,6 +42,9 @@ class Journal {
   static Result<Journal> Open(const std::string& path,
                               JournalContents* contents);
 
+  // Makes the file an empty journal, as the first record does, too.
+  Status Begin();
+
   // A record is valid once the method returned OK; on failure nothing was
   // recorded.  kOutOfMemory: the file system is full.  RecordRemoved of a live
   // object never returns that.
@@ -66,8 +69,6 @@ class Journal {
   Journal(std::string path, UniqueFd fd)
       : path_(std::move(path)), fd_(std::move(fd)) {}
 
-  // Makes the file an empty journal.
-  Status Begin();
   // Replays the file; cuts a torn tail off.
   Status Replay(JournalContents* contents);
   void ReplayRecords(std::string_view bytes, JournalContents* contents);

@@ -24,6 +24,7 @@ struct JournalContents {
   uint64_t highest_number = 0;    // Of all objects and slabs, dead or alive.
   JournalDamage damage;
   bool unreadable = false;  // It is empty, or not even its head can be read.
+  bool missing() const { return unreadable && damage.bytes == 0; }
 };
 
 // Only collects the records, and evaluates them at the end: hash tables of a

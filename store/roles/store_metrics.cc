@@ -178,7 +178,8 @@ constexpr MetricOf<MemoryFacts> kMemoryMetrics[] = {
         "Memory beyond the capacity, for writers that the store does not see.",
         MetricUnit::kBytes),
     Gauge<&MemoryFacts::client_bytes>(
-        "client_bytes", "Memory that is shared with clients: pages and rings.",
+        "client_bytes",
+        "Memory for clients: pages, rings, texts and writes of the mount.",
         MetricUnit::kBytes)};
 
 constexpr MetricOf<Budget> kShortageMetrics[] = {

@@ -1,4 +1,5 @@
-// The memory that the store shares with its clients: pages and rings.
+// The memory that the store has for its clients: pages and rings that it shares
+// with them, and what the mount keeps for its users.
 #ifndef VITRINE_STORE_SEGMENTS_CLIENT_MEMORY_H_
 #define VITRINE_STORE_SEGMENTS_CLIENT_MEMORY_H_
 

@@ -218,6 +218,9 @@ bool Submissions::Round() {
   }
   bool busy = TakeAnswers();
   for (const RingRef& ring : known_) busy |= Drain(ring);
+  // Another look at one of them would take memory for it again.
+  std::erase_if(known_,
+                [](const RingRef& ring) { return ring->forgotten.load(); });
   return busy;
 }
 

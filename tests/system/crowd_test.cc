@@ -1,5 +1,7 @@
-// One user takes all that he can get: open files, connections, waits.  The
-// others go on, he is told which limit it is, and all of it comes back.
+// One user takes all that he can get: open files and directories, connections,
+// waits.  The others go on, he is told which limit it is, and all of it comes
+// back.
+#include <dirent.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -16,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "schema/base/sanitizers.h"
 #include "tests/support/eventually.h"
 #include "tests/system/child_process.h"
 #include "tests/system/files.h"
@@ -113,6 +116,16 @@ class CrowdTest : public testing::Test {
     return store_->GetStatus()[section][name].get<uint64_t>();
   }
 
+  // Of the store process: "RssAnon:", "RssShmem:", in bytes.
+  uint64_t MemoryOf(const std::string& kind) const {
+    std::ifstream file("/proc/" + std::to_string(store_->pid()) + "/status");
+    const std::string status(std::istreambuf_iterator<char>(file), {});
+    const size_t at = status.find(kind);
+    return at == status.npos
+               ? 0
+               : std::stoull(status.substr(at + kind.size())) * 1024;
+  }
+
   std::unique_ptr<StoreProcess> store_;
   Board board_;
   int rounds_ = 0;
@@ -168,6 +181,59 @@ TEST_F(CrowdTest, RootHasDescriptorsThoughTheOthersHaveAllTheirs) {
   EXPECT_TRUE(Works(0));
 }
 
+class CrowdOfDirectoriesTest : public CrowdTest {
+ protected:
+  static constexpr int kObjects = 50'000;
+
+  void PutMany() {
+    auto client = Client::Connect({.socket_path = store_->socket()});
+    ASSERT_TRUE(client) << client.error().ToString();
+    for (int i = 0; i < kObjects; ++i) {
+      ASSERT_TRUE(client->Put(Id("small-" + std::to_string(i)), {}));
+    }
+  }
+  // Begins to read `path` by one open after the other, until that fails, and
+  // keeps them.
+  std::unique_ptr<ChildProcess> BeginToReadMany(const std::string& path) {
+    return std::make_unique<ChildProcess>([=, this](const auto& parent) {
+      if (!Become(kGreedy)) return false;
+      Told& told = board_[0];
+      while (told.error == 0) {
+        DIR* const dir = ::opendir(path.c_str());
+        if (dir == nullptr || ::readdir(dir) == nullptr) {
+          told.error = errno;
+        } else {
+          ++told.count;
+        }
+      }
+      parent.Say();
+      parent.Await();
+      return true;
+    });
+  }
+};
+
+TEST_F(CrowdOfDirectoriesTest, OneUserMakesTheStoreNoLarger) {
+  VITRINE_REQUIRE(WhyNotRoot());
+  VITRINE_REQUIRE(WhyNoMount());
+  Start({});
+  PutMany();
+  const uint64_t before = MemoryOf("RssAnon:");
+  auto crowd = BeginToReadMany(store_->mount() + "/sealed");
+  ASSERT_TRUE(crowd->AwaitWord());
+  EXPECT_EQ(board_[0].error, EDQUOT);
+  EXPECT_GT(board_[0].count, 50);
+  // A list of all objects has 0.8 MB, and 2 MB while it is made.
+  if (!kAddressSanitizer && !kThreadSanitizer) {
+    EXPECT_LT(MemoryOf("RssAnon:"), before + (uint64_t{32} << 20));
+  }
+  EXPECT_TRUE(Works(kOther));
+  EXPECT_TRUE(Works(0));
+  crowd.reset();
+  EXPECT_TRUE(Eventually(
+      [this] { return StatusNumber("mount", "open_directories") == 0; }));
+}
+
 class CrowdOfClientsTest : public CrowdTest {
  protected:
   // Connects as `kGreedy` and puts an object by each client, until that fails.
@@ -197,13 +263,6 @@ class CrowdOfClientsTest : public CrowdTest {
       ::_exit(0);
     });
   }
-  // Of the store process: memory that it shares, in bytes.
-  uint64_t SharedBytes() const {
-    std::ifstream file("/proc/" + std::to_string(store_->pid()) + "/status");
-    const std::string status(std::istreambuf_iterator<char>(file), {});
-    const size_t at = status.find("RssShmem:");
-    return at == status.npos ? 0 : std::stoull(status.substr(at + 9)) * 1024;
-  }
 };
 
 TEST_F(CrowdOfClientsTest, OneUserIsToldOfTheLimitAndOthersConnect) {
@@ -220,7 +279,7 @@ TEST_F(CrowdOfClientsTest, OneUserIsToldOfTheLimitAndOthersConnect) {
   EXPECT_GE(status["memory"]["client_bytes"].get<int>(),
             board_[0].count * (200 << 10));
   EXPECT_LE(status["used_bytes"].get<uint64_t>(), uint64_t{64} << 20);
-  EXPECT_LE(SharedBytes(), uint64_t{80} << 20);
+  EXPECT_LE(MemoryOf("RssShmem:"), uint64_t{80} << 20);
   for (const uid_t uid : {uid_t{0}, kOther}) {
     ChildProcess child([&](const auto&) {
       return (uid == 0 || Become(uid)) &&

@@ -88,7 +88,9 @@ TEST_F(StolenMemoryTest, ASealEndsAndNoByteIsLost) {
   if (error == 0) {
     // The thieves did not get a page; they may have had it evicted by now.
     auto object = store_.Connect().Get(*ObjectId::FromText("a"), kPoll);
-    if (object) EXPECT_EQ(CheckContent("a", object->bytes()), kBytes);
+    if (object) {
+      EXPECT_EQ(CheckContent("a", object->bytes()), kBytes);
+    }
     return;
   }
   EXPECT_EQ(error, ENOSPC);

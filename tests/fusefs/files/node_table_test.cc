@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace vitrine::fusefs {
 namespace {
 
@@ -20,22 +22,21 @@ class NodeTableTest : public ::testing::Test {
 TEST_F(NodeTableTest, UnknownNodesAreIgnored) {
   nodes_.Forget(ObjectNode(1), 5);
   EXPECT_FALSE(nodes_.FindObject(ObjectNode(1)));
-  EXPECT_FALSE(nodes_.FindWait(ObjectNode(1)));
-  EXPECT_FALSE(nodes_.Knows(ObjectNode(1)));
+  EXPECT_TRUE(nodes_.DirsOf(ObjectNode(1)).empty());
 }
 
 // Invariant (1) of NodeTable.
 TEST_F(NodeTableTest, NodeLivesUntilEveryLookupIsForgotten) {
   const ObjectRef object = MakeObject(&place_);
-  for (int i = 0; i < 3; ++i) nodes_.Add(ObjectNode(1), object);
+  for (int i = 0; i < 3; ++i) nodes_.Add(ObjectNode(1), object, kSealedDir);
   nodes_.Forget(ObjectNode(1), 2);
   EXPECT_EQ(nodes_.FindObject(ObjectNode(1)), object);
   nodes_.Forget(ObjectNode(1), 1);
-  EXPECT_FALSE(nodes_.Knows(ObjectNode(1)));
+  EXPECT_TRUE(nodes_.DirsOf(ObjectNode(1)).empty());
 }
 
 TEST_F(NodeTableTest, ForgettingTooMuchDropsTheNode) {
-  nodes_.Add(ObjectNode(1), MakeObject(&place_));
+  nodes_.Add(ObjectNode(1), MakeObject(&place_), kSealedDir);
   nodes_.Forget(ObjectNode(1), 100);
   EXPECT_EQ(nodes_.size(), 0u);
 }
@@ -43,21 +44,25 @@ TEST_F(NodeTableTest, ForgettingTooMuchDropsTheNode) {
 // Invariant (2) of NodeTable.
 TEST_F(NodeTableTest, LetsGoOfTheObjectWithTheNode) {
   const ObjectRef object = MakeObject(&place_);
-  nodes_.Add(ObjectNode(1), object);
+  nodes_.Add(ObjectNode(1), object, kSealedDir);
   EXPECT_EQ(object.use_count(), 2);
   nodes_.Forget(ObjectNode(1), 1);
   EXPECT_EQ(object.use_count(), 1);
 }
 
-TEST_F(NodeTableTest, EachWaitNodeIsNew) {
-  const ObjectId id = *ObjectId::FromText("a");
-  const uint64_t one = nodes_.AddWait(id);
-  const uint64_t two = nodes_.AddWait(id);
-  EXPECT_NE(one, two);
-  EXPECT_EQ(KindOf(one), NodeKind::kWait);
-  EXPECT_EQ(nodes_.FindWait(two), id);
-  nodes_.Forget(one, 1);
-  EXPECT_FALSE(nodes_.FindWait(one));
+TEST_F(NodeTableTest, TellsWhereANodeHasNames) {
+  using Dirs = std::vector<uint64_t>;
+  const uint64_t node = ObjectNode(1);
+  nodes_.AddName(node, kSealedDir);  // Not known.
+  EXPECT_EQ(nodes_.DirsOf(node), Dirs());
+  nodes_.Add(node, MakeObject(&place_), kUnsealedDir);
+  nodes_.Add(node, MakeObject(&place_), kWaitDir);
+  EXPECT_EQ(nodes_.DirsOf(node), Dirs({kUnsealedDir, kWaitDir}));
+  nodes_.AddName(node, kSealedDir);
+  nodes_.DropName(node, kUnsealedDir);
+  EXPECT_EQ(nodes_.DirsOf(node), Dirs({kSealedDir, kWaitDir}));
+  nodes_.Forget(node, 2);
+  EXPECT_EQ(nodes_.DirsOf(node), Dirs());
 }
 
 TEST(NodeIdTest, KindsAndFixedNodesNeverMeet) {

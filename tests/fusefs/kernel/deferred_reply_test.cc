@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include "store/accounts/accounts.h"
 #include "tests/fusefs/held_up_store.h"
 #include "tests/fusefs/mounted_store.h"
 
@@ -30,6 +31,21 @@ class DeferredReplyTest : public MountedStore {
     return Eventually([&] { return held_up_->waiting() == count; });
   }
 
+  std::string FileOf(size_t number) const {
+    return Unsealed("file" + std::to_string(number));
+  }
+  uint64_t Used(store::Resource resource) const {
+    return store_->facts().accounts().Used(
+        {store::Party::Kind::kUser, ::geteuid()}, resource);
+  }
+  uint64_t UsedMemory() const { return Used(store::Resource::kMemory); }
+  uint64_t Waits() const { return Used(store::Resource::kWaiters); }
+  void Limit(store::Resource resource, uint64_t limit) {
+    store_->facts().accounts().SetQuota({.kind = store::Party::Kind::kUser,
+                                         .id = ::geteuid(),
+                                         .limits = {{resource, limit}}});
+  }
+
   std::unique_ptr<HeldUpStore> held_up_;
 };
 
@@ -48,6 +64,76 @@ TEST_F(DeferredReplyTest, InterruptedWriteWritesNothing) {
   EXPECT_TRUE(ChildSucceeded(child));
   held_up_->LetGo();
   EXPECT_EQ(ReadFile(Unsealed("a")), "before");
+}
+
+// Else interrupts would let a user leave as much there as he likes.
+TEST_F(DeferredReplyTest, WhatWaitsIsChargedUntilTheStoreAnswers) {
+  const uint64_t before = UsedMemory();
+  ASSERT_TRUE(WriteFile(Unsealed("a"), ""));
+  const uint64_t with_file = UsedMemory();
+  const std::string bytes = Pattern(100'000);
+  held_up_->HoldUp();
+  const pid_t child = StartChild([&] {
+    struct sigaction action {};
+    action.sa_handler = [](int) {};
+    ::sigaction(SIGUSR1, &action, nullptr);
+    const int fd = ::open(Unsealed("a").c_str(), O_WRONLY);
+    CHILD_EXPECT(::write(fd, bytes.data(), bytes.size()) == -1 &&
+                 errno == EINTR);
+  });
+  ASSERT_TRUE(AwaitWaiting(1));
+  EXPECT_TRUE(
+      Eventually([&] { return UsedMemory() == with_file + bytes.size(); }));
+  ::kill(child, SIGUSR1);
+  EXPECT_TRUE(ChildSucceeded(child));
+  EXPECT_EQ(UsedMemory(), with_file + bytes.size());
+  held_up_->LetGo();
+  ASSERT_EQ(::unlink(Unsealed("a").c_str()), 0);
+  EXPECT_TRUE(Eventually([&] { return UsedMemory() == before; }));
+}
+
+TEST_F(DeferredReplyTest, WhatMayNotWaitIsRefused) {
+  ASSERT_TRUE(WriteFile(Unsealed("a"), ""));
+  held_up_->HoldUp();
+  Limit(store::Resource::kMemory, UsedMemory() + 50'000);
+  const std::string bytes = Pattern(100'000);
+  const UniqueFd fd(::open(Unsealed("a").c_str(), O_WRONLY));
+  EXPECT_EQ(ErrnoOf(::write(fd.get(), bytes.data(), bytes.size())), EDQUOT);
+}
+
+TEST_F(DeferredReplyTest, WhatTheStoreHasYetToAnswerIsAWait) {
+  held_up_->HoldUp();
+  const std::vector<std::function<bool(int fd)>> calls = {
+      [](int fd) { return ::write(fd, "x", 1) == 1; },
+      [](int fd) { return ::ftruncate(fd, 100'000) == 0; },
+      [](int fd) { return ::fallocate(fd, 0, 0, 100'000) == 0; }};
+  std::vector<pid_t> children;
+  for (const auto& call : calls) {
+    ASSERT_TRUE(WriteFile(FileOf(children.size()), ""));
+    children.push_back(StartChild([&] {
+      const int fd = ::open(FileOf(children.size()).c_str(), O_WRONLY);
+      CHILD_EXPECT(call(fd));
+    }));
+    ASSERT_TRUE(AwaitWaiting(children.size()));
+    EXPECT_TRUE(Eventually([&] { return Waits() == children.size(); }));
+  }
+  for (const pid_t child : children) {
+    ::kill(child, SIGKILL);
+    EXPECT_FALSE(ChildSucceeded(child));
+  }
+  EXPECT_EQ(Waits(), children.size());
+  held_up_->LetGo();
+  EXPECT_TRUE(Eventually([&] { return Waits() == 0; }));
+}
+
+TEST_F(DeferredReplyTest, AWaitTooManyIsRefused) {
+  ASSERT_TRUE(WriteFile(Unsealed("a"), ""));
+  held_up_->HoldUp();
+  Limit(store::Resource::kWaiters, 0);
+  const UniqueFd fd(::open(Unsealed("a").c_str(), O_WRONLY));
+  EXPECT_EQ(ErrnoOf(::write(fd.get(), "x", 1)), EDQUOT);
+  EXPECT_EQ(ErrnoOf(::ftruncate(fd.get(), 100'000)), EDQUOT);
+  EXPECT_EQ(ErrnoOf(::fallocate(fd.get(), 0, 0, 100'000)), EDQUOT);
 }
 
 TEST_F(DeferredReplyTest, KilledWriterDoesNotWaitForMemory) {

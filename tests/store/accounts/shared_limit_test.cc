@@ -52,6 +52,15 @@ TEST_F(SharedLimitTest, TheReserveIsForRootAndTheStoresUser) {
   EXPECT_EQ(message_, "the store has 10 descriptors and may have 10; so it is");
 }
 
+TEST_F(SharedLimitTest, WhatIsHeldIsChargedUntilItIsLetGo) {
+  auto held = limit_.Hold(kAlice);
+  ASSERT_TRUE(held);
+  EXPECT_EQ(Fill(kAlice, Code::kOverQuota), 3);
+  EXPECT_EQ(limit_.Hold(kAlice).error().code, Code::kOverQuota);
+  held->reset();
+  EXPECT_EQ(Fill(kAlice, Code::kOverQuota), 1);
+}
+
 TEST_F(SharedLimitTest, WhatIsRefusedIsNotCharged) {
   EXPECT_EQ(Fill(kAlice, Code::kOverQuota), 4);
   EXPECT_EQ(accounts_.Used({Party::Kind::kUser, 1000}, Resource::kDescriptors),

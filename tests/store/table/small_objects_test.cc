@@ -117,6 +117,17 @@ TEST_F(SmallObjectsTest, MetadataOutlivesAKilledStore) {
   EXPECT_TRUE(MetadataOfSealed("plain").empty());
 }
 
+// The first slab is made before the first record.
+TEST_F(SmallObjectsTest, AStoreThatIsKilledBeforeItsFirstSealStartsAgain) {
+  WorkAndDie([this] {
+    EXPECT_TRUE(AddRoom(std::chrono::seconds(20)));
+    ASSERT_EQ(slab_count(), 1u);
+  });
+  Restart();
+  Put("a", "bytes");
+  EXPECT_EQ(Read("a"), "bytes");
+}
+
 TEST_F(SmallObjectsTest, TheSegmentIsReadableAndNobodyCanWriteIt) {
   Put("a", "bytes");
   const ObjectRef object = *store_->sealed().FindSealed(Id("a"));
