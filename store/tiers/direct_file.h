@@ -1,8 +1,8 @@
 // Large files past the page cache.
 //
-// Measured here (1 GiB from shared memory to ext4, with fsync): 0.4 GB/s by
-// write(2) through the page cache, 1.4 with O_DIRECT; spill_benchmark compares
-// them again.  Where a file system has no direct I/O, the page cache does it.
+// From shared memory to ext4 and fsync, 1 GiB took 0.4 to 0.9 GB/s through the
+// page cache and 1.2 to 1.4 with O_DIRECT; spill_benchmark compares them again.
+// Where a file system has no direct I/O, the page cache does it.
 #ifndef VITRINE_STORE_TIERS_DIRECT_FILE_H_
 #define VITRINE_STORE_TIERS_DIRECT_FILE_H_
 

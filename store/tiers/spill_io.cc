@@ -44,11 +44,18 @@ Status SpillIo::Try(const HandlePool::Use& use) {
     pause *= 4;
     done = handles_.With(use);
   }
-  MutexLock lock(mutex_);
-  numbers_.failing = !done;
-  if (!done) ++numbers_.failures;
-  if (!done) numbers_.last_error = done.error().ToString();
+  NoteDone(done);
   return done;
+}
+
+// A value that is not there may have been copied to another one just now.
+void SpillIo::NoteDone(const Status& done) {
+  MutexLock lock(mutex_);
+  const bool failed = !done && done.error().code != Code::kNotFound;
+  numbers_.failing = failed;
+  if (!failed) return;
+  ++numbers_.failures;
+  numbers_.last_error = done.error().ToString();
 }
 
 void SpillIo::NoteTried(const Status& status) {

@@ -69,6 +69,7 @@ class SpillIo {
 
  private:
   Status Try(const HandlePool::Use& use) EXCLUDES(mutex_);
+  void NoteDone(const Status& done) EXCLUDES(mutex_);
   void NoteTried(const Status& status) EXCLUDES(mutex_);
   void NotePut(uint64_t bytes, uint64_t ns) EXCLUDES(mutex_);
   void NoteGot(uint64_t bytes, uint64_t ns) EXCLUDES(mutex_);

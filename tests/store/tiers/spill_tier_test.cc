@@ -194,6 +194,7 @@ TEST_F(SpillTierTest, WhatIsCopiedWhileItIsReadIsReadAgain) {
     return {};
   });
   EXPECT_EQ(Check(4), "");
+  EXPECT_EQ(number_of("failures"), 0U);
   EXPECT_EQ(number_of("damaged_objects"), 0U);
 }
 
