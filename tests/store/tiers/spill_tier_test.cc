@@ -484,7 +484,7 @@ TEST_F(SpillTierTest, StatusTellsNoSecrets) {
   EXPECT_EQ(status()["url"], "fault://host/x");
   EXPECT_EQ(number_of("puts"), 1u);
   EXPECT_EQ(number_of("values"), 1u);
-  EXPECT_GT(number_of("put_bytes_per_s"), 0u);
+  EXPECT_GT(number_of("put_rate"), 0u);
 }
 
 TEST_F(SpillTierTest, ADirectoryServesAsWell) {
