@@ -2,7 +2,8 @@
 // they work; the store is started again on the same directories.
 //
 // After each round all that clients were promised is there, whole and as they
-// made it, and no memory is taken that no object needs.  VITRINE_KILL_ROUNDS
+// made it, and no memory is taken that no object needs.  So it is with memory
+// for all of them, and with less, in a store that spills.  VITRINE_KILL_ROUNDS
 // sets how many rounds there are, VITRINE_KILL_SEED which moments and victims
 // are drawn; a failure says the seed.
 #include <gtest/gtest.h>
@@ -95,10 +96,16 @@ class Survivor {
   WorkerProcess process_;
 };
 
-class KilledStoreTest : public testing::Test {
+// Memory for all that the workers have at a time, or for half of it.
+enum class Memory : uint8_t { kAmple, kShort };
+
+class KilledStoreTest : public testing::TestWithParam<Memory> {
  protected:
+  static bool spills() { return GetParam() == Memory::kShort; }
+
   void SetUp() override {
     VITRINE_REQUIRE(WhyNoPassthrough());
+    if (spills()) store_.AddArguments({"--spill", spill_dir()});
     Status started = store_.Start();
     ASSERT_TRUE(started) << started.error().ToString();
     std::vector<std::byte> anchor(kAnchorBytes);
@@ -171,6 +178,8 @@ class KilledStoreTest : public testing::Test {
   void ExpectAllKept() {
     for (Survivor& worker : workers_) worker.AddPromises(&promises_);
     Client client = store_.Connect();
+    seen_elsewhere_ +=
+        store_.GetStatus()["objects"]["elsewhere"].get<uint64_t>();
     ASSERT_TRUE(Eventually([&] { return EndUnsealed(client); }))
         << "half-made objects of the dead are left";
     for (auto promise = promises_.begin(); promise != promises_.end();) {
@@ -263,7 +272,8 @@ class KilledStoreTest : public testing::Test {
     const auto status = store_.GetStatus();
     const auto& objects = status["objects"];
     const auto& slabs = status["slabs"];
-    const uint64_t own = objects["sealed"].get<uint64_t>() +
+    const uint64_t own = objects["sealed"].get<uint64_t>() -
+                         objects["elsewhere"].get<uint64_t>() +
                          objects["unsealed"].get<uint64_t>() +
                          objects["blanks"].get<uint64_t>() -
                          slabs["objects"].get<uint64_t>();
@@ -274,6 +284,14 @@ class KilledStoreTest : public testing::Test {
     return objects["deleted_in_use"] == 0 &&
            SegmentFiles() == own + slabs["count"].get<uint64_t>() &&
            status["used_bytes"].get<uint64_t>() <= most_bytes;
+  }
+  std::string spill_dir() const { return store_.dir() + "/spill"; }
+  size_t SpillFiles() const {
+    size_t files = 0;
+    for (const auto& file : fs::directory_iterator(spill_dir())) {
+      files += file.path().filename().string().starts_with("spill-") ? 1 : 0;
+    }
+    return files;
   }
   size_t SegmentFiles() const {
     size_t files = 0;
@@ -320,6 +338,9 @@ class KilledStoreTest : public testing::Test {
     })) << store_.GetStatus().dump(1);
     EXPECT_EQ(store_.Stop(), 0);
     EXPECT_FALSE(fs::exists(store_.state_dir() + "/memory/segments"));
+    if (spills()) {
+      EXPECT_EQ(SpillFiles(), 0u);
+    }
   }
   // What a killed client has submitted may still be sealed meanwhile.
   static void RemoveAll(Client& client) {
@@ -334,19 +355,21 @@ class KilledStoreTest : public testing::Test {
   const uint64_t seed_ =
       FromEnvironment("VITRINE_KILL_SEED", std::random_device()());
   std::mt19937_64 random_{seed_};
-  StoreProcess store_{{.capacity = "256M", .passthrough = "on"}};
+  StoreProcess store_{
+      {.capacity = spills() ? "10M" : "256M", .passthrough = "on"}};
   std::list<Survivor> workers_;
   std::list<Survivor> dead_;  // Killed in this round.
   uint64_t started_ = 0;
   Promises promises_;
   std::set<std::string> unknown_;  // Objects that nobody spoke of so far.
   uint64_t checked_ = 0;
+  uint64_t seen_elsewhere_ = 0;
 };
 
-TEST_F(KilledStoreTest, NothingThatWasSealedIsLost) {
+TEST_P(KilledStoreTest, NothingThatWasSealedIsLost) {
   SCOPED_TRACE("VITRINE_KILL_SEED=" + std::to_string(seed_));
   std::cout << "VITRINE_KILL_SEED=" << seed_ << std::endl;
-  const uint64_t rounds = FromEnvironment("VITRINE_KILL_ROUNDS", 200);
+  const uint64_t rounds = FromEnvironment("VITRINE_KILL_ROUNDS", 100);
   for (uint64_t round = 0; round < rounds; ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
     ASSERT_NO_FATAL_FAILURE(KillSome());
@@ -356,9 +379,19 @@ TEST_F(KilledStoreTest, NothingThatWasSealedIsLost) {
   }
   EXPECT_GT(checked_, rounds) << "the clients hardly worked";
   RecordProperty("objects_checked", std::to_string(checked_));
+  std::cout << checked_ << " objects checked, " << seen_elsewhere_
+            << " were elsewhere\n";
+  EXPECT_EQ(seen_elsewhere_ > rounds, spills());
   ExpectReadersWereContent();
   ExpectAllCanBeGivenBack();
 }
+
+INSTANTIATE_TEST_SUITE_P(Memory, KilledStoreTest,
+                         testing::Values(Memory::kAmple, Memory::kShort),
+                         [](const auto& memory) {
+                           return memory.param == Memory::kAmple ? "Ample"
+                                                                 : "Short";
+                         });
 
 }  // namespace
 }  // namespace vitrine
