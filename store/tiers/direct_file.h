@@ -1,8 +1,8 @@
 // Large files past the page cache.
 //
-// From shared memory to ext4 and fsync, 1 GiB took 0.4 to 0.9 GB/s through the
-// page cache and 1.2 to 1.4 with O_DIRECT; spill_benchmark compares them again.
-// Where a file system has no direct I/O, the page cache does it.
+// It leaves memory to others and takes less processor time; ARCHITECTURE.md has
+// the figures, and spill_benchmark measures them again.  Where a file system has
+// no direct I/O, the page cache does it.
 #ifndef VITRINE_STORE_TIERS_DIRECT_FILE_H_
 #define VITRINE_STORE_TIERS_DIRECT_FILE_H_
 
