@@ -1,8 +1,8 @@
 // Large files past the page cache.
 //
 // It leaves memory to others and takes less processor time; ARCHITECTURE.md has
-// the figures, and spill_benchmark measures them again.  Where a file system has
-// no direct I/O, the page cache does it.
+// the figures, and spill_benchmark measures them again.  Where a file system
+// has no direct I/O, the page cache does it.
 #ifndef VITRINE_STORE_TIERS_DIRECT_FILE_H_
 #define VITRINE_STORE_TIERS_DIRECT_FILE_H_
 
