@@ -41,12 +41,14 @@ Status TierChain::Put(std::span<const Load> loads) {
 }
 
 Status TierChain::Get(const ObjectInfo& object, std::span<std::byte> bytes) {
-  Status got;
+  Status failed;
   for (const auto& tier : tiers_) {
-    got = tier->Get(object, bytes);
-    if (got || got.error().code != Code::kNotFound) break;
+    Status got = tier->Get(object, bytes);
+    if (got) return got;
+    // That one has no copy says less than why another cannot be read.
+    if (failed || failed.error().code == Code::kNotFound) failed = got;
   }
-  return got;
+  return failed;
 }
 
 void TierChain::Forget(uint64_t number) {
