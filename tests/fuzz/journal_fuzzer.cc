@@ -40,7 +40,7 @@ std::string Describe(const JournaledObject& object) {
         static_cast<uint64_t>(info.modified_ns),
         static_cast<uint64_t>(info.sealed_ns),
         static_cast<uint64_t>(info.used_ns), info.use_count, info.slab,
-        info.offset_bytes}) {
+        info.offset_bytes, uint64_t{info.elsewhere}}) {
     text += '|' + std::to_string(value);
   }
   for (const auto& [name, value] : store::MetadataOf(object.metadata)) {
@@ -129,10 +129,18 @@ std::set<std::string> Record(Input* input, Journal* journal) {
       FUZZ_OK(journal->RecordSealed(
           objects.back().info, store::MetadataOf(objects.back().metadata)));
     }
-    const uint64_t other = objects[input->Byte() % objects.size()].info.number;
+    JournaledObject& any = objects[input->Byte() % objects.size()];
+    const uint64_t other = any.info.number;
     if (input->Byte() < 0x40) FUZZ_OK(journal->RecordHold(other, true));
     if (input->Byte() < 0x40) {
-      FUZZ_OK(journal->RecordRemoved(std::span(&other, 1), 0));
+      FUZZ_OK(journal->RecordRemoved({{&other, 1}, 0, 1}));
+    }
+    if (input->Byte() < 0x40) {
+      FUZZ_OK(journal->RecordDeparted({&other, 1}));
+      JournaledObject departed = any;
+      MarkElsewhere(&departed.info);
+      sealed.insert(Describe(departed));
+      if (input->Byte() < 0x40) FUZZ_OK(journal->RecordReturned(any));
     }
   }
   return sealed;

@@ -17,6 +17,12 @@ Status Full(const ObjectInfo&) {
   return Error{Code::kOutOfMemory, "no space left on device"};
 }
 
+Status PutInto(Tier* tier, uint64_t number, const std::string& bytes) {
+  Loads loads;
+  loads.Add(number, bytes);
+  return tier->Put(loads.loads());
+}
+
 class TierChainTest : public testing::Test {
  protected:
   TierChainTest() {
@@ -29,11 +35,6 @@ class TierChainTest : public testing::Test {
     chain_ = std::make_unique<TierChain>(std::move(tiers));
   }
 
-  static Status PutInto(Tier* tier, uint64_t number, const std::string& bytes) {
-    Loads loads;
-    loads.Add(number, bytes);
-    return tier->Put(loads.loads());
-  }
   Result<std::string> Get(uint64_t number, size_t size) {
     std::string bytes(size, '?');
     const Status got = chain_->Get(InfoOf(number, size),
