@@ -30,6 +30,12 @@ Result<std::shared_ptr<Tier>> OpenTierOf(const StoreOptions& options) {
                    .limit_bytes = options.spill_limit_bytes.value_or(0)});
 }
 
+// Returns false.
+bool KeepsMemory(const Error& why) {
+  spdlog::error("the memory stays for the next start: {}", why.ToString());
+  return false;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) {
@@ -151,7 +157,16 @@ Status ObjectStore::LookIntoTier(Leftovers* left) {
           {{std::move(one.info), std::move(one.metadata)}, one.identity});
     }
   }
-  CombineWithTier(left);
+  CombineWithTier(parts_.options.recover, left);
+  if (left->not_found > 0) {
+    spdlog::error("{} objects are in external stores that do not have them: {}",
+                  left->not_found,
+                  parts_.options.recover ? "they are lost" : "their gets fail");
+  }
+  uint64_t& highest = left->journal.highest_number;
+  if (parts_.options.tier != nullptr) {
+    highest = std::max(highest, parts_.options.tier->highest_number());
+  }
   return Status();
 }
 
@@ -214,10 +229,13 @@ Eviction::Batch ObjectStore::EvictAtStart(uint64_t bytes) {
     return eviction.Finish(eviction.Begin(bytes, Fate::kGone));
   }
   Eviction::Departure departure = eviction.Begin(bytes, Fate::kElsewhere);
-  if (Status ok = Carrier(tier).Carry(&departure); !ok) {
-    spdlog::error("eviction: {}", ok.error().ToString());
+  const Status carried = Carrier(tier).Carry(&departure);
+  Eviction::Batch batch = eviction.Finish(std::move(departure));
+  if (!carried) {
+    spdlog::error("eviction: {}", carried.error().ToString());
+    batch.examined = batch.evictable;  // Others would fare no better.
   }
-  return eviction.Finish(std::move(departure));
+  return batch;
 }
 
 void ObjectStore::EvictSurplus() {
@@ -274,21 +292,19 @@ ObjectStore::~ObjectStore() {
 }
 
 bool ObjectStore::EndObjects() {
-  const Tier* const tier = parts_.options.tier.get();
+  Tier* const tier = parts_.options.tier.get();
   const bool lasts = tier != nullptr && !tier->identities().empty();
   const OnExit on_exit =
       parts_.options.on_exit.value_or(lasts ? OnExit::kSpill : OnExit::kDrop);
   if (on_exit == OnExit::kKeep) return false;
   if (on_exit == OnExit::kDrop) {
     if (tier != nullptr) ForgetCopies();
-    return true;
+  } else if (Status spilled = SpillAll(); !spilled) {
+    return KeepsMemory(spilled.error());
   }
-  const Status spilled = SpillAll();
-  if (!spilled) {
-    spdlog::error("the memory stays for the next start: {}",
-                  spilled.error().ToString());
-  }
-  return spilled.has_value();
+  // Only the journal knows of deletions that are not carried out.
+  const Status ended = tier != nullptr ? tier->End() : Status();
+  return ended.has_value() || KeepsMemory(ended.error());
 }
 
 Status ObjectStore::SpillAll() {
@@ -297,7 +313,7 @@ Status ObjectStore::SpillAll() {
   }
   Carrier carrier(parts_.options.tier.get());
   for (uint32_t slot = 0; slot != kNoSlot;) {
-    Eviction::Departure page = parts_.table->eviction().Uncopied(&slot);
+    Eviction::Departure page = parts_.table->eviction().InMemory(&slot);
     if (!page.unreadable) return page.unreadable;
     Status carried = carrier.Carry(&page);
     if (!carried) return carried;

@@ -27,7 +27,7 @@ class ObjectStore : public Store {
  public:
   static Result<std::unique_ptr<ObjectStore>> Open(const StoreOptions& options);
   ~ObjectStore() override;
-  void AbandonStart() override { abandoned_ = parts_.place->taken_over(); }
+  void AbandonStart() override { abandoned_ = true; }
 
   MemoryRequests& memory() override { return memory_; }
   UnsealedObjects& unsealed() override { return unsealed_; }

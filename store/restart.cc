@@ -81,14 +81,6 @@ std::vector<const FoundCopy*> Adopted(const Leftovers& left,
   return adopted;
 }
 
-size_t CountUncopied(const Leftovers& left) {
-  return static_cast<size_t>(
-      std::count_if(left.journal.objects.begin(), left.journal.objects.end(),
-                    [](const JournaledObject& object) {
-                      return object.info.elsewhere && !object.info.copied;
-                    }));
-}
-
 bool LacksTier(const Leftovers& left) {
   const auto is_there = [&left](uint64_t tier) {
     return std::find(left.tiers.begin(), left.tiers.end(), tier) !=
@@ -100,12 +92,18 @@ bool LacksTier(const Leftovers& left) {
 
 Status CheckTiers(const Leftovers& left, const std::string& journal_path,
                   bool recover) {
-  const size_t uncopied = CountUncopied(left);
-  if (uncopied == 0 || recover || !LacksTier(left)) return Status();
+  if (left.strangers > 0) {
+    return Error{Code::kInvalidArgument,
+                 "an external store has objects of another store, with numbers "
+                 "that objects in " +
+                     journal_path + " have, too"};
+  }
+  const bool has_own = left.journal.objects.size() > left.adopted;
+  if (!has_own || recover || !LacksTier(left)) return Status();
   return Error{Code::kCorruption,
-               std::to_string(uncopied) + " of the objects in " + journal_path +
-                   " are in an external store that was not given: start with "
-                   "it, or lose them with --recover"};
+               "the objects in " + journal_path +
+                   " belong to an external store that was not given: start "
+                   "with it, or lose what only it has with --recover"};
 }
 
 }  // namespace
@@ -128,14 +126,26 @@ RestartReport ReportOf(const Leftovers& left, const Numbers& missing) {
   return report;
 }
 
-void CombineWithTier(Leftovers* left) {
+namespace {
+
+// What the tier does not find now it may find another time; a get tells.
+void NoteCopy(const FoundCopies& copies, bool recover, Leftovers* left,
+              JournaledObject* object) {
+  const auto copy = copies.find(object->info.number);
+  const bool found = copy != copies.end();
+  if (found && !AreSame(copy->second->object, *object)) ++left->strangers;
+  if (!found && object->info.elsewhere) ++left->not_found;
+  object->info.copied = found || (object->info.elsewhere && !recover);
+}
+
+}  // namespace
+
+void CombineWithTier(bool recover, Leftovers* left) {
   std::vector<JournaledObject>& objects = left->journal.objects;
   FoundCopies copies = ByNumber(left->found);
   for (JournaledObject& object : objects) {
-    const auto copy = copies.find(object.info.number);
-    object.info.copied =
-        copy != copies.end() && AreSame(copy->second->object, object);
-    if (copy != copies.end()) copies.erase(copy);
+    NoteCopy(copies, recover, left, &object);
+    copies.erase(object.info.number);
   }
   for (const FoundCopy* copy : Adopted(*left, copies)) {
     objects.push_back(copy->object);
@@ -144,16 +154,12 @@ void CombineWithTier(Leftovers* left) {
     ++left->adopted;
   }
   for (const auto& [number, copy] : copies) left->unwanted.push_back(number);
-  uint64_t& highest = left->journal.highest_number;
-  for (const FoundCopy& copy : left->found) {
-    highest = std::max(highest, copy.object.info.number);
-  }
 }
 
 Status CheckWorthTaking(const Leftovers& left, const std::string& journal_path,
                         bool recover) {
   if (Status ok = CheckTiers(left, journal_path, recover); !ok) return ok;
-  if (!left.journal.objects.empty()) return Status();
+  if (left.journal.objects.size() > left.adopted) return Status();
   const RestartReport report = ReportOf(left, {});
   if (report.lost_objects == 0 && report.freed_segments == 0) return Status();
   const std::string losses = report.Describe();

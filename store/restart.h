@@ -29,6 +29,8 @@ struct Leftovers {
   // By CombineWithTier: how many of the journal's objects were only found, and
   // the numbers of what the tier is to forget.
   size_t adopted = 0;
+  size_t not_found = 0;  // Objects that are elsewhere, but the tier has none.
+  size_t strangers = 0;  // Found numbers that other objects have.
   std::vector<uint64_t> unwanted;
 };
 
@@ -37,10 +39,12 @@ struct Leftovers {
 // objects if the journal does not know the external store that it is in (the
 // host has restarted, or the store had ended in good order) or has lost
 // records; else it was deleted.
-void CombineWithTier(Leftovers* left);
+// `recover`: what is elsewhere and was not found is given up.
+void CombineWithTier(bool recover, Leftovers* left);
 
-// kCorruption: there were objects, and a start would lose them all, or those
-// that are in another external store.  `recover`: it may.
+// kCorruption: there were objects, and a start would lose them all, or they
+// belong to an external store that was not given.  `recover`: it may.
+// kInvalidArgument: an external store is another store's.
 Status CheckWorthTaking(const Leftovers& left, const std::string& journal_path,
                         bool recover);
 

@@ -120,16 +120,33 @@ Eviction::Batch Evictor::EvictBatch(uint64_t bytes) {
   const bool by_share = !shares_in_vain_ && budget_->Shortage() > 0;
   const Eviction::Excesses over =
       by_share ? budget_->OverShare() : Eviction::Excesses();
+  Eviction::Wishes wishes{.spares_young = IsPatient(), .over = over};
   if (tier_ == nullptr) {
-    return eviction.Finish(
-        eviction.Begin(bytes, Fate::kGone, IsPatient(), over));
+    return eviction.Finish(eviction.Begin(bytes, Fate::kGone, wishes));
   }
+  if (tier_fails_) {
+    Eviction::Batch batch = EvictCopied(bytes, wishes);
+    if (batch.evicted > 0) return batch;
+  }
+  return EvictToTier(bytes, wishes);
+}
+
+Eviction::Batch Evictor::EvictCopied(uint64_t bytes, Eviction::Wishes wishes) {
+  wishes.only_copied = true;
   Eviction::Departure departure =
-      eviction.Begin(bytes, Fate::kElsewhere, IsPatient(), over);
+      table_->eviction().Begin(bytes, Fate::kElsewhere, wishes);
+  (void)carrier_->Carry(&departure);  // There is nothing to put.
+  return table_->eviction().Finish(std::move(departure));
+}
+
+Eviction::Batch Evictor::EvictToTier(uint64_t bytes,
+                                     const Eviction::Wishes& wishes) {
+  Eviction::Departure departure =
+      table_->eviction().Begin(bytes, Fate::kElsewhere, wishes);
   const Status carried = carrier_->Carry(&departure);
   NoteCarried(carried);
   table_->upkeep().DrainTouches();
-  Eviction::Batch batch = eviction.Finish(std::move(departure));
+  Eviction::Batch batch = table_->eviction().Finish(std::move(departure));
   for (const uint64_t number : batch.deleted) tier_->Forget(number);
   // Other victims would fare no better.
   if (!carried && batch.evicted == 0) batch.examined = batch.evictable;

@@ -59,6 +59,10 @@ class Evictor {
   void EvictOnce(uint64_t bytes) EXCLUDES(mutex_);
   // The three steps; see Eviction.
   Eviction::Batch EvictBatch(uint64_t bytes) EXCLUDES(mutex_);
+  // Of what has a copy, while the tier fails.
+  Eviction::Batch EvictCopied(uint64_t bytes, Eviction::Wishes wishes);
+  Eviction::Batch EvictToTier(uint64_t bytes, const Eviction::Wishes& wishes)
+      EXCLUDES(mutex_);
   void NoteCarried(const Status& carried) EXCLUDES(mutex_);
   // True: it waits for older objects to be unmapped before younger ones go.
   bool IsPatient() const;

@@ -158,6 +158,8 @@ void Housekeeper::Run() {
     orphan_pause = PollOrphans();
     if (Clock::now() < next_chores) continue;
     next_chores = Clock::now() + kPause;
+    // The evictor does so sooner, unless it carries.
+    budget_->ExpireWaits(Clock::now());
     ChargeWhatWasWritten();
     abandoned_->Look(Clock::now());
     if (budget_->Get().lacking_bytes > 0) {

@@ -50,9 +50,7 @@ std::vector<Status> SealedRole::DeleteMany(std::span<const ObjectId> ids,
 void SealedRole::ForgetCopy(const ObjectRef& object) {
   parts_->budget->EndWaitsOf(object.get());  // To bring it back.
   if (!parts_->table->queries().Info(object).copied) return;
-  parts_->workers->Run([tier = parts_->options.tier, number = object->number] {
-    tier->Forget(number);
-  });
+  parts_->options.tier->Forget(NumberOf(*object));
 }
 
 // Without a tier, a sealed object is in memory.

@@ -8,12 +8,15 @@
 namespace vitrine::store {
 namespace {
 
-// Under one hold of the lock, with a descriptor for each segment.
-constexpr uint32_t kSlotsAtOnce = 64;
+// Under one hold of the lock.  Each segment takes a descriptor.
+constexpr uint32_t kSlotsAtOnce = 4096;
+constexpr size_t kSegmentsAtOnce = 64;
 
 // Victims looked at under one hold of the mutex.
 constexpr size_t kVictimsPerBatch = 32;
 constexpr size_t kSlabVictimsPerBatch = 256;
+// What is carried goes together.
+constexpr size_t kCarriedSlabsPerBatch = 8;
 
 }  // namespace
 
@@ -55,21 +58,32 @@ bool Eviction::IsOpened(const Victim& victim) {
 
 struct Eviction::Choice {
   const uint64_t bytes;  // As many are wanted.
+  const size_t most_slabs;
+  const bool only_copied;
   bool spares_young;
   std::vector<Victim>* const victims;
+  size_t slabs = 0;
   uint64_t chosen_bytes = 0;
   bool complete = false;
 };
 
 bool Eviction::Choose(EvictionEntry* entry, Choice* choice) {
   if (choice->spares_young && table_->evictable.IsYoung(*entry)) return true;
-  const Victim& victim = choice->victims->emplace_back(MakeVictim(*entry));
+  Victim victim = MakeVictim(*entry);
+  if (choice->only_copied && !IsCopied(victim)) return true;
   entry->leaving = true;
   choice->chosen_bytes += victim.bytes;
-  choice->complete = victim.slab ||
+  choice->slabs += victim.slab ? 1 : 0;
+  choice->victims->push_back(std::move(victim));
+  choice->complete = choice->slabs >= choice->most_slabs ||
                      choice->victims->size() >= kVictimsPerBatch ||
                      choice->chosen_bytes >= choice->bytes;
   return !choice->complete;
+}
+
+bool Eviction::IsCopied(const Victim& victim) {
+  return std::all_of(victim.objects.begin(), victim.objects.end(),
+                     [](const ObjectRef& object) { return object->copied; });
 }
 
 void Eviction::ChooseOldest(Choice* choice) {
@@ -95,7 +109,8 @@ size_t Eviction::SumSizes(const Excesses& over) const {
 }
 
 Eviction::Departure Eviction::Begin(uint64_t bytes, Fate fate,
-                                    bool spares_young, const Excesses& over) {
+                                    const Wishes& wishes) {
+  const auto& [spares_young, only_copied, over] = wishes;
   MutexLock lock(table_->mutex);
   Departure departure{.fate = fate, .bytes = bytes};
   Batch& batch = departure.so_far;
@@ -105,7 +120,10 @@ Eviction::Departure Eviction::Begin(uint64_t bytes, Fate fate,
     if (closed.number != 0) batch.dropped.push_back(std::move(closed));
   }
   batch.spared = spares_young ? table_->evictable.young() : 0;
-  Choice choice{bytes, spares_young, &departure.victims};
+  const size_t most_slabs =
+      fate == Fate::kElsewhere ? kCarriedSlabsPerBatch : 1;
+  Choice choice{bytes, most_slabs, only_copied, spares_young,
+                &departure.victims};
   batch.evictable = SumSizes(over);
   batch.by_share = batch.evictable > 0;
   if (batch.by_share) {
@@ -160,13 +178,13 @@ Status Eviction::PrepareCarrying(Victim* victim) {
   return Status();
 }
 
-Eviction::Departure Eviction::Uncopied(uint32_t* slot) {
+Eviction::Departure Eviction::InMemory(uint32_t* slot) {
   MutexLock lock(table_->mutex);
   Departure departure{.fate = Fate::kElsewhere};
   const auto& slots = table_->directory.slots();
   const size_t end = std::min<size_t>(slots.size(), *slot + kSlotsAtOnce);
-  for (; *slot < end; ++*slot) {
-    AddUncopied(slots[*slot], &departure.victims);
+  for (; *slot < end && departure.victims.size() < kSegmentsAtOnce; ++*slot) {
+    AddInMemory(slots[*slot], &departure.victims);
   }
   if (*slot == slots.size()) *slot = kNoSlot;
   for (Victim& victim : departure.victims) {
@@ -177,9 +195,9 @@ Eviction::Departure Eviction::Uncopied(uint32_t* slot) {
 }
 
 // Objects of one slab are mostly neighbours.
-void Eviction::AddUncopied(const ObjectRef& object,
+void Eviction::AddInMemory(const ObjectRef& object,
                            std::vector<Victim>* victims) {
-  if (object == nullptr || object->elsewhere || object->copied) return;
+  if (object == nullptr || object->elsewhere) return;
   const uint64_t segment = object->segment();
   if (victims->empty() || victims->back().segment != segment) {
     victims->push_back({.segment = segment, .slab = object->slab != nullptr});

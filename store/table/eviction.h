@@ -76,26 +76,36 @@ class Eviction {
     Status unreadable = {};  // Of the last victim that cannot be carried.
   };
   using Excesses = Accounts::Excesses;
+  struct Wishes {
+    // Those that came last are no victims: older ones may be in use only until
+    // their users are asked to let go of them.
+    bool spares_young = false;
+    // Only what has a copy goes: the tier takes no more.
+    bool only_copied = false;
+    // Segments of these users go first, of each no more than he has too much;
+    // the others only if those have none.
+    Excesses over = {};
+  };
   // Chooses victims of at least `bytes` together, or a few dozen.  The open
   // slab, the youngest of all, is closed when nothing else is left.
-  // With `spares_young` those that came last are no victims: older ones may be
-  // in use only until their users are asked to let go of them.
-  // Segments of the users `over` their fair share go first, of each no more
-  // than he has too much; the others only if those have none.
-  Departure Begin(uint64_t bytes, Fate fate, bool spares_young = false,
-                  const Excesses& over = {}) EXCLUDES(table_->mutex);
+  Departure Begin(uint64_t bytes, Fate fate, const Wishes& wishes)
+      EXCLUDES(table_->mutex);
+  Departure Begin(uint64_t bytes, Fate fate) EXCLUDES(table_->mutex) {
+    return Begin(bytes, fate, Wishes());
+  }
   Batch Finish(Departure departure) EXCLUDES(table_->mutex);
 
-  // Sealed objects that are only in memory, also those in use, for the carrier.
-  // They are not leaving.  Looks at some slots from `*slot` on, and moves that
+  // Sealed objects that are in memory, also those in use, for the carrier. They
+  // are not leaving.  Looks at some slots from `*slot` on, and moves that
   // on; kNoSlot: that was the end.
-  Departure Uncopied(uint32_t* slot) EXCLUDES(table_->mutex);
+  Departure InMemory(uint32_t* slot) EXCLUDES(table_->mutex);
 
  private:
   // The victims of a batch, while they are chosen.
   struct Choice;
   // False: they are enough.
   bool Choose(EvictionEntry* entry, Choice* choice) REQUIRES(table_->mutex);
+  static bool IsCopied(const Victim& victim);
   void ChooseOldest(Choice* choice) REQUIRES(table_->mutex);
   void ChooseByShare(const Excesses& over, Choice* choice)
       REQUIRES(table_->mutex);
@@ -114,8 +124,8 @@ class Eviction {
   Status PrepareCarrying(Victim* victim) REQUIRES(table_->mutex);
   // False: it cannot be carried.
   bool IsReadable(Victim* victim) REQUIRES(table_->mutex);
-  // Adds what is only in memory to its segment's victim.
-  void AddUncopied(const ObjectRef& object, std::vector<Victim>* victims)
+  // Adds what is in memory to its segment's victim.
+  void AddInMemory(const ObjectRef& object, std::vector<Victim>* victims)
       REQUIRES(table_->mutex);
 
   // Leaves in it the objects that are still leaving: none, if it was used, held

@@ -78,6 +78,10 @@ Result<ObjectRef> TableRestore::RestoreAnywhere(
       journaled.info.elsewhere) {
     return live;
   }
+  // Of another size, or gone, which is all the same.
+  if (!journaled.info.in_slab()) {
+    (void)table_->segments->Unlink(journaled.info.number);
+  }
   JournaledObject copy = journaled;
   MarkElsewhere(&copy.info);
   live = RestoreOne(copy);

@@ -52,14 +52,14 @@ struct Cargo {
 
 // The objects are somewhere in the segment, which is mapped as a whole: what is
 // not read takes no memory.
-Status LoadVictim(const Victim& victim, Cargo* cargo) {
+Status LoadVictim(const Tier& tier, const Victim& victim, Cargo* cargo) {
   auto extent = victim.file->Stat();
   if (!extent) return extent.error();
   auto memory = Mapping::Map(victim.file->fd(), extent->size_bytes, PROT_READ);
   if (!memory) return memory.error();
   std::vector<Tier::Load> loads;
   for (const auto& [info, metadata] : victim.contents) {
-    if (info.copied) continue;
+    if (tier.Has(info.number)) continue;
     if (info.offset_bytes > extent->size_bytes ||
         info.size_bytes > extent->size_bytes - info.offset_bytes) {
       return Error{Code::kCorruption, "an object beyond the end of its slab"};
@@ -68,6 +68,7 @@ Status LoadVictim(const Victim& victim, Cargo* cargo) {
                      metadata,
                      {memory->data() + info.offset_bytes, info.size_bytes}});
   }
+  if (loads.empty()) return Status();
   cargo->loads.insert(cargo->loads.end(), loads.begin(), loads.end());
   cargo->memory.push_back(*std::move(memory));
   return Status();
@@ -126,9 +127,15 @@ class Trip {
     Cargo cargo;
     std::vector<Victim*> loaded;
     for (Victim* const victim : group.victims) {
-      const Status ok = LoadVictim(*victim, &cargo);
-      if (ok) loaded.push_back(victim);
-      if (!ok) NoteUnreadable(ok);
+      const size_t loads_before = cargo.loads.size();
+      const Status ok = LoadVictim(*tier_, *victim, &cargo);
+      if (!ok) {
+        NoteUnreadable(ok);
+      } else if (cargo.loads.size() == loads_before) {
+        victim->carried = true;  // All of it is there already.
+      } else {
+        loaded.push_back(victim);
+      }
     }
     Status put = cargo.loads.empty() ? Status() : tier_->Put(cargo.loads);
     for (Victim* const victim : loaded) victim->carried = put.has_value();

@@ -267,15 +267,20 @@ Status FileHandle::Delete(std::span<const std::string> names) {
 
 // What is no regular file, or has another sort of name, is no value.
 Status FileHandle::List(const Visitor& visit) {
-  return VisitNames(directory_->fd(), [this, &visit](std::string_view name) {
-    struct stat info {};
-    if (IsExternalName(name) &&
-        ::fstatat(directory_->fd(), std::string(name).c_str(), &info,
-                  AT_SYMLINK_NOFOLLOW) == 0 &&
-        S_ISREG(info.st_mode)) {
-      visit(name, static_cast<uint64_t>(info.st_size));
-    }
-  });
+  Status failed;
+  Status listed = VisitNames(
+      directory_->fd(), [this, &visit, &failed](std::string_view name) {
+        if (!IsExternalName(name)) return;
+        struct stat info {};
+        if (::fstatat(directory_->fd(), std::string(name).c_str(), &info,
+                      AT_SYMLINK_NOFOLLOW) == 0) {
+          if (!S_ISREG(info.st_mode)) return;
+          visit(name, static_cast<uint64_t>(info.st_size));
+        } else if (errno != ENOENT) {  // Else it has gone meanwhile.
+          failed = Named(name, ErrnoError("stat", errno));
+        }
+      });
+  return listed ? failed : listed;
 }
 
 const ExternalStore::Scheme kFile(

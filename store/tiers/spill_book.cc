@@ -73,7 +73,10 @@ void SpillBook::Add(const SpillHead& head, bool only_known) {
     const ObjectInfo& info = spilled.object.info;
     value.full_bytes += info.size_bytes;
     const auto known = places_.find(info.number);
-    if (known == places_.end() && only_known) continue;
+    if (known == places_.end() && only_known) {
+      NoteForgotten(info.number, &value);
+      continue;
+    }
     if (known != places_.end()) Leave(known->second);
     const Place place{.sequence = head.sequence,
                       .offset_bytes = spilled.offset_bytes,
@@ -111,14 +114,14 @@ void SpillBook::Sort(uint64_t sequence, const ValueState& value) {
 
 void SpillBook::AddDead(uint64_t sequence, uint64_t bytes) {
   MutexLock lock(mutex_);
-  values_[sequence] = {.size_bytes = bytes};
+  values_[sequence].size_bytes = bytes;
   value_bytes_ += bytes;
   dead_.insert(sequence);
 }
 
 void SpillBook::AddDamaged(uint64_t sequence, uint64_t bytes) {
   MutexLock lock(mutex_);
-  values_[sequence] = {.size_bytes = bytes};
+  values_[sequence].size_bytes = bytes;
   value_bytes_ += bytes;
   MarkDamaged(sequence);
 }
@@ -145,10 +148,19 @@ void SpillBook::Forget(uint64_t number) {
   const uint64_t sequence = found->second.sequence;
   Leave(found->second);
   places_.erase(found);
+  NoteForgotten(number, &values_[sequence]);
   // The deletion of a dead value says it all.
-  if (dead_.contains(sequence)) return;
-  values_[sequence].forgotten.push_back(number);
-  newly_forgotten_.push_back(number);
+  if (!dead_.contains(sequence)) newly_forgotten_.push_back(number);
+}
+
+void SpillBook::NoteForgotten(uint64_t number, ValueState* value) {
+  value->forgotten.push_back(number);
+  ++forgotten_;
+}
+
+uint64_t SpillBook::CountForgotten() const {
+  MutexLock lock(mutex_);
+  return forgotten_;
 }
 
 std::vector<uint64_t> SpillBook::NewlyForgotten() const {
@@ -167,7 +179,6 @@ std::vector<uint64_t> SpillBook::Forgotten() const {
   std::vector<uint64_t> numbers;
   MutexLock lock(mutex_);
   for (const auto& [sequence, value] : values_) {
-    if (dead_.contains(sequence)) continue;
     numbers.insert(numbers.end(), value.forgotten.begin(),
                    value.forgotten.end());
   }
@@ -205,6 +216,7 @@ void SpillBook::Removed(std::span<const uint64_t> sequences) {
     if (value == values_.end()) continue;
     taken_bytes_ -= value->second.size_bytes;
     value_bytes_ -= value->second.size_bytes;
+    forgotten_ -= value->second.forgotten.size();
     values_.erase(value);
   }
 }

@@ -69,8 +69,9 @@ class SpillBook {
   std::vector<uint64_t> NewlyForgotten() const EXCLUDES(mutex_);
   // The first `count` of those are in a log.
   void NoteLogged(size_t count) EXCLUDES(mutex_);
-  // All of them, whether logged or not.
+  // All that values have, whether logged or not.
   std::vector<uint64_t> Forgotten() const EXCLUDES(mutex_);
+  uint64_t CountForgotten() const EXCLUDES(mutex_);
 
   // --- for whoever reclaims space ---
 
@@ -115,6 +116,7 @@ class SpillBook {
   void Add(const SpillHead& head, bool only_known) EXCLUDES(mutex_);
   void SetPlace(const Place& place, Place* kept, ValueState* value)
       REQUIRES(mutex_);
+  void NoteForgotten(uint64_t number, ValueState* value) REQUIRES(mutex_);
   // The object is not live there any more.
   void Leave(const Place& place) REQUIRES(mutex_);
   // Puts the value where it belongs after a change.
@@ -129,6 +131,7 @@ class SpillBook {
   std::set<uint64_t> dead_ GUARDED_BY(mutex_);
   std::set<uint64_t> mostly_dead_ GUARDED_BY(mutex_);
   std::vector<uint64_t> newly_forgotten_ GUARDED_BY(mutex_);
+  uint64_t forgotten_ GUARDED_BY(mutex_) = 0;  // Of all values.
   uint64_t last_sequence_ GUARDED_BY(mutex_) = 0;
   uint64_t taken_bytes_ GUARDED_BY(mutex_) = 0;  // Reserved ones, too.
   uint64_t value_bytes_ GUARDED_BY(mutex_) = 0;

@@ -24,12 +24,27 @@ SpillCleaner::SpillCleaner(SpillBook* book, SpillIo* io, DeletionLog log)
       thread_(&SpillCleaner::Run, this) {}
 
 SpillCleaner::~SpillCleaner() {
+  if (Status ended = Stop(); !ended) {
+    spdlog::error("spill: what was deleted last may be back: {}",
+                  ended.error().ToString());
+  }
+}
+
+Status SpillCleaner::Stop() {
+  if (!thread_.joinable()) return ended_;
   {
     MutexLock lock(mutex_);
     stopping_ = true;
     changed_.NotifyAll();
   }
   thread_.join();
+  ended_ = LogForgotten();
+  // Also if the log takes no more: the store may be full.
+  Status deleted;
+  while (deleted && book_->Count().dead_values > 0) deleted = DeleteDead();
+  if (ended_) ended_ = deleted;
+  if (ended_) ended_ = DropLogs();
+  return ended_;
 }
 
 void SpillCleaner::Wake() {
@@ -41,21 +56,13 @@ void SpillCleaner::Wake() {
 void SpillCleaner::Run() {
   SetUpThread("spill-cleaner", ThreadPriority::kLow);
   while (WaitForWork()) {
-    Status done = LogForgotten();
-    if (done) done = DeleteDead();
+    const Status logged = LogForgotten();
+    Status done = DeleteDead();  // In any case: the store may be full.
+    if (done) done = logged;
+    if (done) done = DropLogs();
     if (done) done = CopyLive();
     NoteDone(done);
   }
-  if (Status ended = End(); !ended) {
-    spdlog::error("spill: what was deleted last may be back: {}",
-                  ended.error().ToString());
-  }
-}
-
-Status SpillCleaner::End() {
-  Status done = LogForgotten();
-  while (done && book_->Count().dead_values > 0) done = DeleteDead();
-  return done;
 }
 
 // A rewrite leaves out what was in values that are gone.
@@ -95,6 +102,11 @@ void SpillCleaner::NoteDone(const Status& done) {
     spdlog::warn("spill: space is not given back: {}", done.error().ToString());
   }
   pause_ = std::clamp(2 * pause_, kFirstCleanerPause, kMostCleanerPause);
+}
+
+Status SpillCleaner::DropLogs() {
+  const bool needed = log_.empty() || book_->CountForgotten() > 0;
+  return needed ? Status() : log_.Rewrite({});
 }
 
 Status SpillCleaner::DeleteDead() {
@@ -163,7 +175,11 @@ Status SpillCleaner::ReadLive(const std::vector<Living>& live,
                                          " is not what was put"};
     }
     if (!got && !KeepIfDamaged(sequence, got)) return got;
-    if (!got) continue;
+    if (!got) {
+      const auto known = book_->Find(info.number);
+      if (known) (void)book_->NoteDamage(info.number, *known);
+      continue;
+    }
     loads->push_back({info, spilled.object.metadata, place});
     room = room.subspan(place.size());
   }

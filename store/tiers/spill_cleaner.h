@@ -21,8 +21,11 @@ namespace vitrine::store {
 class SpillCleaner {
  public:
   SpillCleaner(SpillBook* book, SpillIo* io, DeletionLog log);
-  // First logs what is forgotten and deletes what is dead, as far as it can.
   ~SpillCleaner();
+
+  // Ends the thread, logs what is forgotten and deletes what is dead, as far as
+  // it can.  Nothing is done after it.
+  Status Stop() EXCLUDES(mutex_);
 
   // Something is dead.
   void Wake() EXCLUDES(mutex_);
@@ -41,8 +44,9 @@ class SpillCleaner {
   // After a failure: later each time.
   void NoteDone(const Status& done) EXCLUDES(mutex_);
   Status LogForgotten() EXCLUDES(mutex_);
+  // Logs that name nothing that any value has are deleted.
+  Status DropLogs();
   Status DeleteDead() EXCLUDES(mutex_);
-  Status End() EXCLUDES(mutex_);
   // Copies what is live in some values into one.
   Status CopyLive() EXCLUDES(mutex_);
   struct Living {
@@ -65,6 +69,8 @@ class SpillCleaner {
   // Of the thread alone.
   DeletionLog log_;
   std::chrono::milliseconds pause_{0};
+
+  Status ended_;  // Of Stop.
 
   mutable Mutex mutex_;
   CondVar changed_;

@@ -8,8 +8,8 @@
 namespace vitrine::store {
 namespace {
 
-// Enough for most heads.
-constexpr uint64_t kFirstReadBytes = uint64_t{64} << 10;
+// Enough for the head of one object.
+constexpr uint64_t kFirstReadBytes = 4096;
 // A log of a hundred million deletions.
 constexpr uint64_t kMostSmallBytes = uint64_t{1} << 30;
 

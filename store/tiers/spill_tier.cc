@@ -67,6 +67,7 @@ Result<std::unique_ptr<SpillTier>> SpillTier::Open(Options options) {
   auto log = tier->ReadLogs();
   if (!log) return log.error();
   if (Status scanned = tier->Scan(); !scanned) return scanned.error();
+  tier->deleted_ = {};
   tier->TrimLog(&*log);
   tier->cleaner_ =
       std::make_unique<SpillCleaner>(&tier->book_, &tier->io_, *std::move(log));
@@ -113,10 +114,8 @@ Status SpillTier::ScanValue(const SpillIo::Listed& value) {
   book_.ForceReserve(value.size_bytes);
   auto head = io_.ReadHead(value);
   if (!head) {
-    const Code code = head.error().code;
-    if (code != Code::kCorruption && code != Code::kIoError) {
-      return head.error();
-    }
+    // It may be read another time.
+    if (head.error().code != Code::kCorruption) return head.error();
     spdlog::warn("spill: {} cannot be read, and is kept as it is: {}",
                  SpillName(value.sequence), head.error().ToString());
     book_.AddDamaged(value.sequence, value.size_bytes);
@@ -125,6 +124,7 @@ Status SpillTier::ScanValue(const SpillIo::Listed& value) {
   book_.Add(*head);
   for (SpilledObject& spilled : head->objects) {
     const uint64_t number = spilled.object.info.number;
+    highest_number_ = std::max(highest_number_, number);
     if (deleted_.contains(number)) {
       book_.Forget(number);
       continue;
@@ -238,6 +238,11 @@ Status SpillTier::NoteRead(const ObjectInfo& object,
     spdlog::error("spill: {}; the value is kept", error.message);
   }
   return error;
+}
+
+bool SpillTier::Has(uint64_t number) const {
+  const auto place = book_.Find(number);
+  return place && !place->damaged;
 }
 
 void SpillTier::Forget(uint64_t number) {

@@ -43,6 +43,9 @@ class SpillTier : public Tier {
   // If nobody calls it, all that was found is kept.
   Result<std::vector<Found>> TakeFound() override;
   std::vector<uint64_t> identities() const override { return {identity_}; }
+  uint64_t highest_number() const override { return highest_number_; }
+  bool Has(uint64_t number) const override;
+  Status End() override { return cleaner_->Stop(); }
   std::vector<StatusSection> Sections() const override;
 
  private:
@@ -68,6 +71,7 @@ class SpillTier : public Tier {
   SpillIo io_;
   Crew crew_;
   uint64_t identity_ = 0;
+  uint64_t highest_number_ = 0;  // As it was at the start.
   // Of an earlier store, during the start.
   std::unordered_set<uint64_t> deleted_;
   // By number, until they are taken.

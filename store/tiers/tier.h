@@ -55,6 +55,13 @@ class Tier {
     return std::vector<Found>();
   }
 
+  // The greatest number of an object that it has or had; 0: none.
+  virtual uint64_t highest_number() const { return 0; }
+  // True: it has a copy that is not known to be damaged.
+  virtual bool Has(uint64_t number) const = 0;
+  // Carries out what Forget has put off.  Called once, last.
+  virtual Status End() { return Status(); }
+
   // For `status`: one for each external store.
   virtual std::vector<StatusSection> Sections() const { return {}; }
 };

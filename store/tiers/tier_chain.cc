@@ -1,5 +1,6 @@
 #include "store/tiers/tier_chain.h"
 
+#include <algorithm>
 #include <unordered_set>
 
 #include "store/tiers/spill_tier.h"
@@ -18,17 +19,31 @@ Result<std::unique_ptr<Tier>> OpenOne(const std::string& url,
   return std::unique_ptr<Tier>(*std::move(tier));
 }
 
+template <typename T>
+bool HasTwins(std::vector<T> values) {
+  std::sort(values.begin(), values.end());
+  return std::adjacent_find(values.begin(), values.end()) != values.end();
+}
+
 }  // namespace
 
 Result<std::shared_ptr<Tier>> OpenTier(const TierOptions& options) {
   if (options.urls.empty()) return std::shared_ptr<Tier>();
+  if (HasTwins(options.urls)) {
+    return Error{Code::kInvalidArgument, "an external store is given twice"};
+  }
   TierChain::Tiers tiers;
   for (const std::string& url : options.urls) {
     auto tier = OpenOne(url, options.limit_bytes);
     if (!tier) return tier.error();
     tiers.push_back(*std::move(tier));
   }
-  return std::shared_ptr<Tier>(std::make_shared<TierChain>(std::move(tiers)));
+  auto chain = std::make_shared<TierChain>(std::move(tiers));
+  if (HasTwins(chain->identities())) {
+    return Error{Code::kInvalidArgument,
+                 "two of the external stores are one, or a copy of it"};
+  }
+  return std::shared_ptr<Tier>(std::move(chain));
 }
 
 Status TierChain::Put(std::span<const Load> loads) {
@@ -77,6 +92,28 @@ Result<std::vector<Tier::Found>> TierChain::TakeFound() {
     }
   }
   return all;
+}
+
+uint64_t TierChain::highest_number() const {
+  uint64_t highest = 0;
+  for (const auto& tier : tiers_) {
+    highest = std::max(highest, tier->highest_number());
+  }
+  return highest;
+}
+
+bool TierChain::Has(uint64_t number) const {
+  return std::any_of(tiers_.begin(), tiers_.end(),
+                     [number](const auto& tier) { return tier->Has(number); });
+}
+
+Status TierChain::End() {
+  Status first;
+  for (const auto& tier : tiers_) {
+    Status ended = tier->End();
+    if (first) first = std::move(ended);
+  }
+  return first;
 }
 
 std::vector<StatusSection> TierChain::Sections() const {

@@ -25,6 +25,10 @@ class TierChain : public Tier {
   std::vector<uint64_t> identities() const override;
   // Of an object that several have, the first one's.
   Result<std::vector<Found>> TakeFound() override;
+  uint64_t highest_number() const override;
+  bool Has(uint64_t number) const override;
+  // The first failure; the others end as well.
+  Status End() override;
   std::vector<StatusSection> Sections() const override;
 
  private:
@@ -37,7 +41,8 @@ struct TierOptions {
   // What each local one may take; 0: no limit.
   uint64_t limit_bytes = 0;
 };
-// Null: no URLs.  kInvalidArgument: no such external store.
+// Null: no URLs.  kInvalidArgument: no such external store, or one of
+// them twice.
 Result<std::shared_ptr<Tier>> OpenTier(const TierOptions& options);
 
 }  // namespace vitrine::store

@@ -254,7 +254,7 @@ TEST_F(VitrinedTest, WrongOptionsAreRefused) {
   ExpectRefusal({"--frobnicate"}, "frobnicate");
   ExpectRefusal(Small({"stray"}), "only options");
   ExpectRefusal(Small({"--overshoot", "lots"}), "'lots'");
-  ExpectRefusal(Small({"-e", "s3://x"}), "not available in this version");
+  ExpectRefusal(Small({"-e", "gopher://x"}), "gopher");
   ExpectRefusal(Small({"--config", Path("none")}), Path("none"));
 }
 

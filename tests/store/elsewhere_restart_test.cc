@@ -45,6 +45,19 @@ class ElsewhereRestartTest : public TieredStore {
     std::filesystem::create_directory(options_.memory_dir);
     Restart();
   }
+  // With no tier, and with another one.
+  void ExpectRefusals() {
+    for (const auto& tier :
+         {std::shared_ptr<Tier>(), std::shared_ptr<Tier>(new FakeTier(8))}) {
+      options_.tier = tier;
+      const Status refused = TryRestart();
+      ASSERT_FALSE(refused);
+      EXPECT_EQ(refused.error().code, Code::kCorruption);
+      EXPECT_NE(refused.error().message.find("was not given"),
+                std::string::npos)
+          << refused.error().message;
+    }
+  }
   ObjectRef Find(const std::string& id) {
     const auto object = store_->sealed().FindSealed(Id(id));
     return object ? *object : nullptr;
@@ -213,20 +226,25 @@ TEST_F(ElsewhereRestartTest, WithoutItsTierAStoreDoesNotStart) {
   PutSome(2);
   EvictAll();
   PutLarge("here");
-  for (const auto& tier :
-       {std::shared_ptr<Tier>(), std::shared_ptr<Tier>(new FakeTier(8))}) {
-    options_.tier = tier;
-    const Status refused = TryRestart();
-    ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code, Code::kCorruption);
-    EXPECT_NE(refused.error().message.find("4 of the objects"),
-              std::string::npos)
-        << refused.error().message;
-  }
+  ExpectRefusals();
   options_.tier = lasting_;
   Restart();
   EXPECT_TRUE(store_->sealed().Delete(Find("here"), {}));
   ExpectAll(2);
+}
+
+// It would not know of what was deleted meanwhile.
+TEST_F(ElsewhereRestartTest, NorDoesOneWithAllObjectsInMemory) {
+  PutLarge("a");
+  EvictAll();
+  EXPECT_EQ(ReadWanted("a"), Bytes("a", kMiB));
+  ExpectRefusals();
+  options_.tier = lasting_;
+  Restart();
+  EXPECT_TRUE(store_->sealed().Delete(Find("a"), {}));
+  options_.tier = nullptr;
+  Restart();  // There is nothing left that could be lost.
+  EXPECT_EQ(sealed_objects(), 0U);
 }
 
 TEST_F(ElsewhereRestartTest, WithoutItsTierAStoreRecoversWhatIsInMemory) {
@@ -240,18 +258,72 @@ TEST_F(ElsewhereRestartTest, WithoutItsTierAStoreRecoversWhatIsInMemory) {
   EXPECT_EQ(Read("here"), Bytes("here", kMiB));
 }
 
-TEST_F(ElsewhereRestartTest, WhatTheTierHasLostIsLostAlone) {
+// It may be found another time.
+TEST_F(ElsewhereRestartTest, WhatTheTierDoesNotFindIsNotForgotten) {
   PutSome(2);
   EvictAll();
-  const uint64_t lost = store_->objects().Info(Find("large1")).number;
+  const ObjectInfo info = store_->objects().Info(Find("large1"));
   store_.reset();
-  lasting_->Forget(lost);
+  lasting_->Forget(info.number);
+  for (int restart = 0; restart < 2; ++restart) {
+    Restart();
+    EXPECT_EQ(ReadWanted("large0"), Bytes("large0", 400'000));
+    const Status lost = Want("large1");
+    ASSERT_FALSE(lost);
+    EXPECT_EQ(lost.error().code, Code::kCorruption);
+  }
+  store_.reset();
+  const std::string bytes = Bytes("large1", 400'000);
+  const Tier::Load load{info, nullptr, std::as_bytes(std::span(bytes))};
+  ASSERT_TRUE(lasting_->Put({&load, 1}));
+  Restart();
+  EXPECT_EQ(ReadWanted("large1"), bytes);
+  store_.reset();
+  lasting_->Forget(info.number);
+  options_.recover = true;
   Restart();
   EXPECT_EQ(Find("large1"), nullptr);
-  EXPECT_EQ(ReadWanted("large0"), Bytes("large0", 400'000));
-  EXPECT_EQ(
-      store_->facts().StatusJson()["restart"]["lost_objects"].get<uint64_t>(),
-      1U);
+}
+
+TEST_F(ElsewhereRestartTest, AJournalThatCannotBeReadIsStillARefusal) {
+  PutLarge("a");
+  EvictAll();
+  PutLarge("here");
+  store_.reset();
+  const std::string journal = options_.memory_dir + "/journal";
+  ASSERT_TRUE(std::filesystem::exists(journal));
+  std::filesystem::resize_file(journal, 0);
+  EXPECT_FALSE(TryRestart());
+  options_.recover = true;
+  EXPECT_TRUE(TryRestart());
+  EXPECT_EQ(ReadWanted("a"), Bytes("a", kMiB));
+}
+
+TEST_F(ElsewhereRestartTest, AStrangersCopiesAreRefused) {
+  PutLarge("a");
+  ObjectInfo info = store_->objects().Info(Find("a"));
+  info.size_bytes = 5;
+  info.id = Id("b");
+  const std::string bytes = "bytes";
+  const Tier::Load load{info, nullptr, std::as_bytes(std::span(bytes))};
+  ASSERT_TRUE(lasting_->Put({&load, 1}));
+  const Status refused = TryRestart();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+}
+
+// Nobody has used what it took over.
+TEST_F(ElsewhereRestartTest, AStartThatIsAbandonedLeavesTheTierAsItIs) {
+  PutSome(2);
+  EvictAll();
+  options_.on_exit = OnExit::kDrop;
+  RestartHost();
+  store_->AbandonStart();
+  store_.reset();
+  EXPECT_EQ(lasting_->kept(), 4U);
+  options_.on_exit = OnExit::kKeep;
+  Restart();
+  ExpectAll(2);
 }
 
 // Somebody deleted a segment of a dead store, of which there is a copy.

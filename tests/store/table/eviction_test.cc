@@ -121,8 +121,8 @@ TEST_P(EvictionTest, TheYoungestQuarterIsSpared) {
     }
   }
   const auto evict = [&](bool spares_young) {
-    Eviction::Departure departure =
-        table_->eviction().Begin(kPage, GetParam(), spares_young);
+    Eviction::Departure departure = table_->eviction().Begin(
+        kPage, GetParam(), {.spares_young = spares_young});
     return Finish(std::move(departure)).evicted;
   };
   for (int i = 0; i < 20; ++i) EXPECT_EQ(evict(true), 0u);
@@ -295,7 +295,7 @@ TEST_P(EvictionTest, WhatUsersHaveBeyondTheirSharesGoesFirst) {
   const ObjectRef first = Seal("first", 2);
   const ObjectRef second = Seal("second", 2);
   const Eviction::Batch batch = Finish(
-      table_->eviction().Begin(3 * kPage, GetParam(), false, {{2, kPage}}));
+      table_->eviction().Begin(3 * kPage, GetParam(), {.over = {{2, kPage}}}));
   EXPECT_TRUE(batch.by_share);
   EXPECT_EQ(batch.evictable, 2u);  // Only his.
   // No more than he has too much.
@@ -303,7 +303,7 @@ TEST_P(EvictionTest, WhatUsersHaveBeyondTheirSharesGoesFirst) {
   ExpectWent(first);
   // A slab is his who has most of it.
   const Eviction::Batch slab = Finish(
-      table_->eviction().Begin(kPage, GetParam(), false, {{3, 2 * kSlab}}));
+      table_->eviction().Begin(kPage, GetParam(), {.over = {{3, 2 * kSlab}}}));
   EXPECT_EQ(slab.evicted, 1u);
   ExpectWent(small[0]);
   EXPECT_TRUE(InMemory(old));
@@ -314,8 +314,8 @@ TEST_P(EvictionTest, WhatUsersHaveBeyondTheirSharesGoesFirst) {
 TEST_P(EvictionTest, WhoHasTooMuchLosesYoungObjectsIfHeHasNoOthers) {
   for (const char* id : {"a", "b", "c"}) Seal(id, 1);
   const ObjectRef young = Seal("young", 2);
-  const Eviction::Batch batch =
-      Finish(table_->eviction().Begin(kPage, GetParam(), true, {{2, kPage}}));
+  const Eviction::Batch batch = Finish(table_->eviction().Begin(
+      kPage, GetParam(), {.spares_young = true, .over = {{2, kPage}}}));
   EXPECT_EQ(batch.evicted, 1u);
   EXPECT_EQ(batch.spared, 0u);
   ExpectWent(young);
@@ -324,8 +324,8 @@ TEST_P(EvictionTest, WhoHasTooMuchLosesYoungObjectsIfHeHasNoOthers) {
 TEST_P(EvictionTest, WithoutAnyBeyondTheSharesTheOldestGo) {
   const ObjectRef old = Seal("old", 1);
   const ObjectRef young = Seal("young", 2);
-  const Eviction::Batch batch = Finish(
-      table_->eviction().Begin(kPage, GetParam(), false, {{7, 100 * kPage}}));
+  const Eviction::Batch batch = Finish(table_->eviction().Begin(
+      kPage, GetParam(), {.over = {{7, 100 * kPage}}}));
   EXPECT_FALSE(batch.by_share);
   EXPECT_EQ(batch.evictable, 2u);
   ExpectWent(old);

@@ -219,7 +219,7 @@ class TableStateTest : public testing::Test {
     CheckAccounts(table.directory.slots(), accounts);
     // Also of what is held, and may go later.
     for (const ObjectRef& object : table.directory.slots()) {
-      if (object == nullptr || object->own == nullptr) continue;
+      if (object == nullptr || !object->has_own_segment()) continue;
       EXPECT_EQ(object->own->eviction.owner, object->uid);
     }
     EXPECT_FALSE(accounts.List().empty());

@@ -56,6 +56,10 @@ class FakeTier : public Tier {
     kept_.erase(number);
   }
 
+  bool Has(uint64_t number) const override {
+    MutexLock lock(mutex_);
+    return kept_.contains(number);
+  }
   std::vector<uint64_t> identities() const override {
     return identity_ == 0 ? std::vector<uint64_t>()
                           : std::vector<uint64_t>{identity_};

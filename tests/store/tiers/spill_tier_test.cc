@@ -599,5 +599,65 @@ TEST_F(SpillTierTest, AnEndDeletesAllThatIsDead) {
   EXPECT_EQ(faults_.count(), 0u);
 }
 
+TEST_F(SpillTierTest, AFullStoreCanBeEmptied) {
+  Open();
+  ASSERT_TRUE(Put({1, 2, 3, 4, 5}));
+  faults_.OnCall([](Call call, std::string_view) -> Status {
+    if (call != Call::kPut) return {};
+    return Error{Code::kOutOfMemory, "no space left on device"};
+  });
+  tier_->Forget(1);
+  for (const uint64_t number : {2U, 3U, 4U, 5U}) tier_->Forget(number);
+  EXPECT_TRUE(Eventually([&] { return faults_.count() == 0; }));
+}
+
+TEST_F(SpillTierTest, ACopyThatIsDamagedIsNoCopy) {
+  Open();
+  ASSERT_TRUE(Put({1}));
+  EXPECT_TRUE(tier_->Has(1));
+  EXPECT_FALSE(tier_->Has(2));
+  faults_.Damage(SpillName(1));
+  EXPECT_EQ(CheckCode(1), Code::kCorruption);
+  EXPECT_FALSE(tier_->Has(1));
+  ASSERT_TRUE(Put({1}));
+  EXPECT_TRUE(tier_->Has(1));
+  EXPECT_EQ(Check(1), "");
+}
+
+TEST_F(SpillTierTest, NumbersAreKnownThoughTheirObjectsAreGone) {
+  Open();
+  ASSERT_TRUE(Put({1, 2, 900}));
+  tier_->Forget(900);
+  Open();
+  EXPECT_EQ(tier_->highest_number(), 900u);
+}
+
+TEST_F(SpillTierTest, AHeadThatCannotBeReadNowEndsTheStart) {
+  Open();
+  ASSERT_TRUE(Put({1}));
+  tier_.reset();
+  faults_.OnCall([](Call call, std::string_view name) -> Status {
+    if (call != Call::kGet || !name.starts_with("spill-")) return {};
+    return Error{Code::kIoError, "input/output error"};
+  });
+  const Status failed = TryOpen();
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, Code::kIoError);
+  faults_.OnCall({});
+  Open();
+  EXPECT_EQ(Check(1), "");
+}
+
+TEST_F(SpillTierTest, AnEndThatFailsSaysSo) {
+  Open();
+  ASSERT_TRUE(Put({1}));
+  faults_.OnCall([](Call call, std::string_view) -> Status {
+    if (call != Call::kDelete) return {};
+    return Error{Code::kNotPermitted, "read-only"};
+  });
+  tier_->Forget(1);
+  EXPECT_FALSE(tier_->End());
+}
+
 }  // namespace
 }  // namespace vitrine::store

@@ -111,6 +111,16 @@ TEST(OpenTierTest, TheLimitIsForLocalOnes) {
   EXPECT_EQ(full.error().code, Code::kOutOfMemory);
 }
 
+TEST(OpenTierTest, OneStoreTwiceIsRefused) {
+  const ScratchDir dir;
+  const std::string url = "file://" + dir.path() + "/a";
+  for (const std::string& again : {url, url + "/"}) {
+    const auto tier = OpenTier({.urls = {url, again}});
+    ASSERT_FALSE(tier);
+    EXPECT_EQ(tier.error().code, Code::kInvalidArgument);
+  }
+}
+
 TEST(OpenTierTest, AnUnknownSchemeIsNamed) {
   const auto tier = OpenTier({.urls = {"gopher://place"}});
   ASSERT_FALSE(tier);
