@@ -30,6 +30,15 @@ Result<std::shared_ptr<Tier>> OpenTierOf(const StoreOptions& options) {
                    .limit_bytes = options.spill_limit_bytes.value_or(0)});
 }
 
+// The entries of objects that are elsewhere stay in memory: those of one user
+// must leave room for the objects of others.
+Quota EntriesQuota(uint64_t capacity_bytes) {
+  constexpr uint64_t kEntryBytes = SmallObjectOverheadBytes(0);
+  return {.kind = Party::Kind::kUser,
+          .id = {},
+          .limits = {{Resource::kObjects, capacity_bytes / 4 / kEntryBytes}}};
+}
+
 // Returns false.
 bool KeepsMemory(const Error& why) {
   spdlog::error("the memory stays for the next start: {}", why.ToString());
@@ -73,6 +82,9 @@ Result<std::unique_ptr<ObjectStore>> ObjectStore::Open(
 
 Status ObjectStore::Start() {
   parts_.accounts.SetQuota(DefaultUserQuota(ShareDescriptors()));
+  if (parts_.options.tier != nullptr) {
+    parts_.accounts.SetQuota(EntriesQuota(parts_.place->capacity_bytes()));
+  }
   for (const Quota& quota : parts_.options.quotas) {
     parts_.accounts.SetQuota(quota);
   }
@@ -90,12 +102,12 @@ Status ObjectStore::Start() {
   SetUpPool();
   if (Status ok = FitCapacity(); !ok) return ok;
   TellOfRestart();
-  SetUpKeepers();
   auto workers = WorkerPool::Start(kWorkers);
   if (!workers) return workers.error();
   parts_.workers = *std::move(workers);
-  if (Status ok = SetUpCopier(); !ok) return ok;
   SetUpRetriever();
+  SetUpKeepers();
+  if (Status ok = SetUpCopier(); !ok) return ok;
   parts_.budget->SetOnShortage([this] { parts_.evictor->Wake(); });
   parts_.evictor->Wake();
   if (Status ok = WatchPressure(); !ok) return ok;
@@ -338,8 +350,11 @@ void ObjectStore::SetUpKeepers() {
   parts_.housekeeper = std::make_unique<Housekeeper>(
       parts_.table.get(), &parts_.segments, parts_.orphans.get(),
       parts_.pool.get(), parts_.budget.get(), &parts_.clients,
-      parts_.catalog.get(), parts_.abandoned.get(),
-      [this] { small_.CompactSlabs(); });
+      parts_.catalog.get(), parts_.abandoned.get(), [this] {
+        small_.CompactSlabs();
+        if (parts_.retriever == nullptr) return;
+        parts_.retriever->ExpireWaits(std::chrono::steady_clock::now());
+      });
   parts_.watch = std::make_unique<WriterWatch>(
       parts_.table.get(), &parts_.segments, parts_.budget.get(),
       WriterWatch::Options{.reserve_ahead = parts_.place->huge_pages() &&

@@ -3,7 +3,9 @@
 #include <spdlog/spdlog.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,6 +38,26 @@ Retriever::Place Retriever::Join(const ObjectRef& object, SpaceWait wait,
   std::deque<Waiter>& waiters = waiters_[info.number];
   waiters.push_back({wait, done});
   return waiters.size() == 1 ? Place::kFirst : Place::kBehind;
+}
+
+void Retriever::ExpireWaits(Deadline now) {
+  std::vector<Done<void>> ended;
+  {
+    MutexLock lock(mutex_);
+    for (auto& [number, waiters] : waiters_) {
+      if (waiters.empty()) continue;
+      const auto over = std::stable_partition(
+          std::next(waiters.begin()), waiters.end(),
+          [now](const Waiter& waiter) { return waiter.wait.deadline > now; });
+      for (auto waiter = over; waiter != waiters.end(); ++waiter) {
+        ended.push_back(std::move(waiter->done));
+      }
+      waiters.erase(over, waiters.end());
+    }
+  }
+  for (const auto& done : ended) {
+    done(Error{Code::kOutOfMemory, "it did not come back into memory in time"});
+  }
 }
 
 uint64_t Retriever::ChargeOf(const ObjectInfo& info) const {
@@ -144,16 +166,15 @@ void Retriever::Finish(const ObjectRef& object, Status status) {
   const uint64_t number = NumberOf(*object);
   std::deque<Waiter> waiters;
   // The tier forgets an object that is deleted: no fault of the tier.
-  if (!status && IsGone(object)) {
-    status = Error{Code::kNotFound, "the object was deleted"};
-  }
+  const bool gone = !status && IsGone(object);
+  if (gone) status = Error{Code::kNotFound, "the object was deleted"};
   {
     MutexLock lock(mutex_);
     waiters.swap(waiters_[number]);
     waiters_.erase(number);
-    if (!status) ++failures_;
+    if (!status && !gone) ++failures_;
   }
-  if (!status) {
+  if (!status && !gone) {
     spdlog::warn("bringing object {} back: {}", number,
                  status.error().ToString());
   }

@@ -48,6 +48,10 @@ class Retriever {
   void Want(const ObjectRef& object, SpaceWait wait, Done<void> done)
       EXCLUDES(mutex_);
 
+  // Ends the waits whose deadline is at or before `now`, but for the first one
+  // of each object, which waits for memory: kOutOfMemory.
+  void ExpireWaits(Deadline now) EXCLUDES(mutex_);
+
   struct Numbers {
     size_t waiting = 0;     // Objects that are on their way.
     uint64_t failures = 0;  // Objects that the tier could not give.

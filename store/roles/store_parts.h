@@ -63,14 +63,14 @@ struct StoreParts {
   std::unique_ptr<ClientMemory> client_memory = {};
   std::unique_ptr<SegmentPool> pool = {};
   std::unique_ptr<Orphans> orphans = {};
+  std::unique_ptr<WorkerPool> workers = {};
+  std::unique_ptr<Retriever> retriever = {};  // Null: there is no tier.
   std::unique_ptr<AbandonedWatch> abandoned = {};
   std::unique_ptr<Housekeeper> housekeeper = {};
   std::unique_ptr<WriterWatch> watch = {};
   std::unique_ptr<Evictor> evictor = {};
   std::unique_ptr<PressureWatch> pressure = {};  // Null: on a hugetlbfs.
-  std::unique_ptr<WorkerPool> workers = {};
   std::unique_ptr<SealCopier> copier = {};
-  std::unique_ptr<Retriever> retriever = {};  // Null: there is no tier.
 };
 
 }  // namespace vitrine::store

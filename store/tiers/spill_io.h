@@ -21,6 +21,8 @@ namespace vitrine::store {
 struct SpillRetries {
   int most_tries = 4;
   std::chrono::milliseconds first_pause{10};
+  // After the store was full.
+  std::chrono::milliseconds full_pause{2000};
 };
 
 // Thread-safe.
@@ -48,6 +50,10 @@ class SpillIo {
   // kCorruption: it is not of that size.
   Result<std::string> GetSmall(const std::string& name, uint64_t size_bytes)
       EXCLUDES(mutex_);
+  // For `status`, of a value that was not even tried.
+  void NoteRefused(const Status& refused) EXCLUDES(mutex_) {
+    NoteDone(refused);
+  }
   Status DeleteSmall(const std::vector<std::string>& names) EXCLUDES(mutex_);
   // Names and sizes of those whose names begin with `prefix`.
   using SmallValues = std::vector<std::pair<std::string, uint64_t>>;

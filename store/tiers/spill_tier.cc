@@ -145,10 +145,30 @@ Result<std::vector<Tier::Found>> SpillTier::TakeFound() {
 
 // --- put ---
 
+// A store that was full is not tried again at once: each try would fill the
+// disk of others, too.
+Status SpillTier::CheckRoom(uint64_t bytes) {
+  Status room;
+  if (std::chrono::steady_clock::now().time_since_epoch() <
+      full_until_.load()) {
+    room = Error{Code::kOutOfMemory, "the external store was full just now"};
+  } else {
+    room = book_.Reserve(bytes);
+  }
+  if (!room) io_.NoteRefused(room);
+  return room;
+}
+
+void SpillTier::NoteFull(const Status& put) {
+  if (put.error().code != Code::kOutOfMemory) return;
+  full_until_ = (std::chrono::steady_clock::now() + options_.retries.full_pause)
+                    .time_since_epoch();
+}
+
 Result<SpillHead> SpillTier::WriteValue(std::span<const Load> loads) {
   // Before all is hashed in vain.
   const uint64_t least_bytes = SumBytes(loads);
-  if (Status room = book_.Reserve(least_bytes); !room) return room.error();
+  if (Status room = CheckRoom(least_bytes); !room) return room.error();
   const auto value = SpillValue::Make(book_.NewSequence(), loads,
                                       [this](std::span<const std::byte> bytes) {
                                         return HashInPieces(bytes, &crew_);
@@ -162,6 +182,7 @@ Result<SpillHead> SpillTier::WriteValue(std::span<const Load> loads) {
   const SpillHead& head = value->head();
   done = io_.Put(*value);
   if (done) return head;
+  NoteFull(done);
   book_.Unreserve(head.value_bytes);
   book_.AddDead(head.sequence, 0);  // It may be there all the same.
   cleaner_->Wake();

@@ -1,6 +1,8 @@
 #ifndef VITRINE_STORE_TIERS_SPILL_TIER_H_
 #define VITRINE_STORE_TIERS_SPILL_TIER_H_
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -55,6 +57,9 @@ class SpillTier : public Tier {
   Result<DeletionLog> ReadLogs();
   void TrimLog(DeletionLog* log);
   Status Scan();
+  // kOutOfMemory: there is none.  What it takes is reserved.
+  Status CheckRoom(uint64_t bytes);
+  void NoteFull(const Status& put);
   // A value that cannot be read is counted and kept.
   Status ScanValue(const SpillIo::Listed& value);
   // Writes a value; on failure nothing of it stays.
@@ -70,6 +75,8 @@ class SpillTier : public Tier {
   SpillBook book_;
   SpillIo io_;
   Crew crew_;
+  // Nothing is put before that.
+  std::atomic<std::chrono::steady_clock::duration> full_until_{{}};
   uint64_t identity_ = 0;
   uint64_t highest_number_ = 0;  // As it was at the start.
   // Of an earlier store, during the start.

@@ -278,6 +278,7 @@ TEST_F(ElsewhereRestartTest, WhatTheTierDoesNotFindIsNotForgotten) {
   ASSERT_TRUE(lasting_->Put({&load, 1}));
   Restart();
   EXPECT_EQ(ReadWanted("large1"), bytes);
+  EvictAll();
   store_.reset();
   lasting_->Forget(info.number);
   options_.recover = true;

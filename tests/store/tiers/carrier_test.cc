@@ -96,10 +96,11 @@ TEST_F(CarrierTest, AGroupHasAnEnd) {
 }
 
 TEST_F(CarrierTest, WhatTheTierHasIsNotCarried) {
-  Add(1, 1000).contents[0].info.copied = true;
+  Add(1, 1000);
+  ASSERT_TRUE(Carry());
   Add(2, 1000);
   ASSERT_TRUE(Carry());
-  EXPECT_EQ(tier_.puts(), 1);
+  EXPECT_EQ(tier_.puts(), 2);
   EXPECT_EQ(carried(), (std::set<uint64_t>{1, 2}));
 }
 
