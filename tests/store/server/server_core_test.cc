@@ -329,6 +329,12 @@ TEST_F(ServerCoreTest, WithoutDescriptorsItRefusesInsteadOfLettingWait) {
   ASSERT_NE(response->body_as_Failure(), nullptr);
   EXPECT_EQ(response->body_as_Failure()->code(),
             static_cast<uint8_t>(Code::kTooMany));
+  // It may be about to refuse one more.
+  EXPECT_TRUE(Eventually([this] {
+    RawPeer session(path_);
+    return session.Ask<protocol::HelloReplyT>(Hello(protocol::Role::kSession))
+        .has_value();
+  }));
   ExpectAlive();
 }
 
