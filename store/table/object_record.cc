@@ -47,7 +47,8 @@ ObjectRecord::ObjectRecord(const ObjectInfo& initial)
 }
 
 void OwnSegment::SetMetadata(MetadataRef its_metadata) {
-  metadata = its_metadata != nullptr ? std::move(its_metadata) : NoMetadata();
+  if (its_metadata == nullptr) its_metadata = NoMetadata();
+  metadata = std::move(its_metadata);
   overhead_bytes = MetadataCharge(*metadata);
 }
 
