@@ -83,14 +83,14 @@ Result<ClientRegistry::Added> ClientRegistry::Add(Client client) {
   return Added{number, std::move(*page)};
 }
 
-void ClientRegistry::Remove(uint64_t client) {
+void ClientRegistry::Remove(uint64_t client, bool has_left) {
   decltype(clients_)::node_type gone;  // Destroyed with no lock held.
   MutexLock lock(mutex_);
   gone = clients_.extract(client);
   if (gone.empty()) return;
   NoteDeparture(gone.mapped().client.uid);
   // The client may keep it mapped for ever, and nobody is charged for it now.
-  gone.mapped().page.FreePages();
+  if (has_left) gone.mapped().page.FreePages();
 }
 
 void ClientRegistry::NoteDeparture(uid_t uid) {

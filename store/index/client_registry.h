@@ -45,8 +45,9 @@ class ClientRegistry {
     UniqueFd page;
   };
   Result<Added> Add(Client client) EXCLUDES(mutex_);
-  // Its pins are gone after this.
-  void Remove(uint64_t client) EXCLUDES(mutex_);
+  // Its pins are gone after this, and, if the client has left, the memory of
+  // its page.
+  void Remove(uint64_t client, bool has_left = true) EXCLUDES(mutex_);
 
   // Every pin of every client, as MakePin made it.  Before the call, the caller
   // has marked its victims and executed a fence (index_layout.h).

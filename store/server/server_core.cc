@@ -56,6 +56,7 @@ void ServerCore::OnStoreEvents(const EventQueue::Taken& taken) {
 
 void ServerCore::CloseAll() {
   acceptor_.Stop();
+  closing_all_ = true;
   for (const uint64_t id : connections_.Ids()) Close(id);
 }
 
@@ -166,11 +167,12 @@ void ServerCore::EndCall(uint64_t id, Connection* connection) {
 }
 
 void ServerCore::CloseSession(uint64_t id) {
-  const std::unique_ptr<ClientSession> session = sessions_.Close(id);
+  const std::unique_ptr<ClientSession> session =
+      sessions_.Close(id, !closing_all_);
   parts_.stats->sessions = sessions_.size();
   if (session == nullptr) return;
   parts_.loop->Unwatch(session->process_watch);
-  parts_.submissions->Close(id);
+  parts_.submissions->Close(id, !closing_all_);
   for (const uint64_t call : session->calls) {
     if (Connection* const connection = connections_.Find(call)) {
       connection->End();

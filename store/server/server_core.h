@@ -80,6 +80,7 @@ class ServerCore {
 
   const Parts parts_;
   Acceptor acceptor_;
+  bool closing_all_ = false;      // The clients have not left.
   std::vector<uint64_t> buffer_;  // One packet; words for the alignment.
   uint64_t last_connection_ = 0;
   ConnectionTable connections_;

@@ -83,11 +83,12 @@ ClientSession* SessionTable::Find(uint64_t id) {
   return found == sessions_.end() ? nullptr : found->second.get();
 }
 
-std::unique_ptr<ClientSession> SessionTable::Close(uint64_t id) {
+std::unique_ptr<ClientSession> SessionTable::Close(uint64_t id,
+                                                   bool client_left) {
   auto node = sessions_.extract(id);
   if (node.empty()) return nullptr;
   tokens_.erase(node.mapped()->token);
-  store_->events().clients().Remove(id);
+  store_->events().clients().Remove(id, client_left);
   if (catalog_ != nullptr) catalog_->ClientDisconnected(id);
   return std::move(node.mapped());
 }

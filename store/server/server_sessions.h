@@ -57,7 +57,7 @@ class SessionTable {
   // Null: it is gone.
   ClientSession* Find(uint64_t id);
   // Drops its pins.  The caller has to deal with its objects and calls.
-  std::unique_ptr<ClientSession> Close(uint64_t id);
+  std::unique_ptr<ClientSession> Close(uint64_t id, bool client_left);
   size_t size() const { return sessions_.size(); }
 
  private:

@@ -152,12 +152,13 @@ Status Submissions::WatchBell(const Ring& ring) const {
   return Watch(epoll_.get(), ring.bell.get(), EPOLLIN | EPOLLET);
 }
 
-void Submissions::Close(uint64_t session) {
+void Submissions::Close(uint64_t session, bool client_left) {
   {
     MutexLock lock(mutex_);
     const auto found = rings_.find(session);
     if (found == rings_.end()) return;
     for (RingRef ring = found->second; ring != nullptr; ring = ring->former) {
+      ring->frees_pages = client_left;
       ring->closed = true;
     }
   }
@@ -284,7 +285,7 @@ void Submissions::Forget(const RingRef& ring) {
   }
   if (!was_last) return;  // The session's next ring may seal the blanks.
   for (const Ring* one = ring.get(); one != nullptr; one = one->former.get()) {
-    one->reader.FreePages();
+    if (one->frees_pages) one->reader.FreePages();
   }
   for (ObjectRef& blank : ring->blanks->Close()) {
     store_->blanks().DropBlank(std::move(blank));

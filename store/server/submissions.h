@@ -47,9 +47,10 @@ class Submissions {
   // The blanks that the session's ring may seal; null: it has no ring.
   std::shared_ptr<SessionBlanks> BlanksOf(uint64_t session) const
       EXCLUDES(mutex_);
-  // The client is gone.  Its submitted records are still sealed if there is
-  // room.  After them its blanks are dropped.
-  void Close(uint64_t session) EXCLUDES(mutex_);
+  // The session ends.  What was submitted is still sealed if there is room.
+  // After that its blanks are dropped and, if the client has left, the memory
+  // of its rings is freed: one that is there still reads its last answers.
+  void Close(uint64_t session, bool client_left = true) EXCLUDES(mutex_);
 
   struct Numbers {
     uint64_t rings = 0;
@@ -82,6 +83,7 @@ class Submissions {
     bool broken = false;
     std::atomic<bool> forgotten = false;
     int rounds_closed = 0;
+    std::atomic<bool> frees_pages = false;  // At its end.
     std::atomic<bool> closed = false;
     // The smaller one that the session had.  The client keeps it mapped, so its
     // memory stays charged.

@@ -482,6 +482,17 @@ TEST_F(SubmissionsTest, RingsThatADeadClientKeepsTakeNoMemory) {
   }));
 }
 
+// As when the store ends: the client still reads its last answers.
+TEST_F(SubmissionsTest, AClientThatHasNotLeftKeepsItsRing) {
+  RawRing ring = Open(1);
+  EXPECT_EQ(ring.Put("a", "x"), kRecordSealed);
+  ring.Append("b", "x");
+  ring.Submit();
+  submissions_->Close(1, /*client_left=*/false);
+  EXPECT_TRUE(Eventually([&] { return submissions_->Count().rings == 0; }));
+  EXPECT_EQ(ring.ring().answered, 2U);
+}
+
 TEST_F(SubmissionsTest, WithoutSpaceTheRecordFailsInTimeAndOthersGoOn) {
   RawRing ring = Open(1);
   std::vector<std::string> held;
