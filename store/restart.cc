@@ -49,15 +49,14 @@ bool AreSame(const JournaledObject& left, const JournaledObject& right) {
          left.info.uid == right.info.uid;
 }
 
-// True if the journal knows of all that is in an external store.
-bool Knows(const Leftovers& left, uint64_t tier) {
-  const std::vector<uint64_t>& known = left.journal.tiers;
-  return std::find(known.begin(), known.end(), tier) != known.end();
+bool Contains(const Numbers& numbers, uint64_t number) {
+  return std::find(numbers.begin(), numbers.end(), number) != numbers.end();
 }
 
 // Says what an object that the journal does not have was.
 bool WasDeleted(const Leftovers& left, const FoundCopy& copy) {
-  if (!Knows(left, copy.tier)) return false;
+  // The journal knows of all that was in such an external store.
+  if (!Contains(left.journal.tiers, copy.tier)) return false;
   const Numbers& removed = left.journal.removed;
   return left.journal.damage.places == 0 ||
          std::binary_search(removed.begin(), removed.end(),
@@ -82,12 +81,10 @@ std::vector<const FoundCopy*> Adopted(const Leftovers& left,
 }
 
 bool LacksTier(const Leftovers& left) {
-  const auto is_there = [&left](uint64_t tier) {
-    return std::find(left.tiers.begin(), left.tiers.end(), tier) !=
-           left.tiers.end();
-  };
-  return !std::all_of(left.journal.tiers.begin(), left.journal.tiers.end(),
-                      is_there);
+  const Numbers& known = left.journal.tiers;
+  return !std::all_of(known.begin(), known.end(), [&left](uint64_t tier) {
+    return Contains(left.tiers, tier);
+  });
 }
 
 Status CheckTiers(const Leftovers& left, const std::string& journal_path,
@@ -104,6 +101,16 @@ Status CheckTiers(const Leftovers& left, const std::string& journal_path,
                "the objects in " + journal_path +
                    " belong to an external store that was not given: start "
                    "with it, or lose what only it has with --recover"};
+}
+
+// What the tier does not find now it may find another time; a get tells.
+void NoteCopy(const FoundCopies& copies, bool recover, Leftovers* left,
+              JournaledObject* object) {
+  const auto copy = copies.find(object->info.number);
+  const bool found = copy != copies.end();
+  if (found && !AreSame(copy->second->object, *object)) ++left->strangers;
+  if (!found && object->info.elsewhere) ++left->not_found;
+  object->info.copied = found || (object->info.elsewhere && !recover);
 }
 
 }  // namespace
@@ -125,20 +132,6 @@ RestartReport ReportOf(const Leftovers& left, const Numbers& missing) {
   }
   return report;
 }
-
-namespace {
-
-// What the tier does not find now it may find another time; a get tells.
-void NoteCopy(const FoundCopies& copies, bool recover, Leftovers* left,
-              JournaledObject* object) {
-  const auto copy = copies.find(object->info.number);
-  const bool found = copy != copies.end();
-  if (found && !AreSame(copy->second->object, *object)) ++left->strangers;
-  if (!found && object->info.elsewhere) ++left->not_found;
-  object->info.copied = found || (object->info.elsewhere && !recover);
-}
-
-}  // namespace
 
 void CombineWithTier(bool recover, Leftovers* left) {
   std::vector<JournaledObject>& objects = left->journal.objects;
